@@ -1,0 +1,46 @@
+"""The few exceptions of the package: bad input (exit code 2) and a failed check (exit code 1)."""
+
+from __future__ import annotations
+
+
+class RetinaFaceError(Exception):
+    """Something the caller can act on; the message says what was tried, expected, got, and next.
+
+    `exit_code` is what the command line ends with when the error reaches it.
+    """
+
+    exit_code = 2
+
+
+class AssetError(RetinaFaceError, OSError):
+    """A pinned file could not be found, fetched or verified."""
+
+
+class WeightsError(RetinaFaceError, ValueError):
+    """A checkpoint is damaged, unsafe, or of another architecture."""
+
+
+class ExportError(RetinaFaceError, RuntimeError):
+    """An export could not be made, or the file does not hold what was asked for."""
+
+
+class EngineUnavailable(RetinaFaceError, RuntimeError):  # noqa: N818 - a state, not an error
+    """An engine is unknown, cannot run here, or cannot run this model."""
+
+
+class EngineFault(RetinaFaceError, RuntimeError):  # noqa: N818 - "fault" says it
+    """An engine ran and gave outputs that cannot be right. A failed check, not bad input."""
+
+    exit_code = 1
+
+
+class ImageError(RetinaFaceError, ValueError):
+    """An image file cannot be used: missing, empty, cut short, not an image, or too narrow."""
+
+
+class DatasetError(RetinaFaceError, ValueError):
+    """WIDER FACE images, ground truth or predictions are missing or malformed."""
+
+
+class OutputError(RetinaFaceError, OSError):
+    """A result cannot be written where it was asked for."""
