@@ -1,0 +1,218 @@
+"""Pinned files: the checkpoint, the ground truth, the images. Local mirror first, network last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from retinaface.errors import AssetError
+
+ASSETS_VARIABLE = "RETINAFACE_ASSETS"
+CACHE_VARIABLE = "RETINAFACE_CACHE"
+CHECKPOINT = "mobilenet0.25_Final.pth"
+IMAGES_ARCHIVE = "WIDER_val.zip"
+
+_UPSTREAM = "https://github.com/biubug6/Face-Detector-1MB-with-landmark/raw/master"
+_GROUND_TRUTH = f"{_UPSTREAM}/widerface_evaluate/ground_truth"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One pinned file.
+
+    Attributes:
+        name: The file's name, and what the command line calls it.
+        folder: Where it lies below a mirror or the cache; empty for the top.
+        urls: Tried in this order.
+        known_hash: `sha256:...` or `md5:...`, lower-case hex.
+        n_bytes: Size of the file.
+        licence: Terms that it comes under.
+    """
+
+    name: str
+    folder: str
+    urls: tuple[str, ...]
+    known_hash: str
+    n_bytes: int
+    licence: str
+
+    @property
+    def relative_path(self) -> Path:
+        """The file below a mirror (`RETINAFACE_ASSETS`) or the cache."""
+        return Path(self.folder) / self.name
+
+
+def _ground_truth(name: str, sha256: str, n_bytes: int) -> Asset:
+    return Asset(
+        name,
+        "widerface/ground_truth",
+        (f"{_GROUND_TRUTH}/{name}",),
+        f"sha256:{sha256}",
+        n_bytes,
+        "WIDER FACE, research only",
+    )
+
+
+REGISTRY: Mapping[str, Asset] = MappingProxyType(
+    {
+        asset.name: asset
+        for asset in (
+            Asset(
+                CHECKPOINT,
+                "",
+                (f"{_UPSTREAM}/weights/mobilenet0.25_Final.pth",),
+                "sha256:ed6fa7d45a5179f03cb5ce82c73b0c6711372968e53782e88395acee88d319e1",
+                1_789_735,
+                "MIT",
+            ),
+            _ground_truth(
+                "wider_face_val.mat",
+                "1dfe6a9853950f9dde256b5e8bb75d8f272e6bc02a15ae1968f5a9b883f458cb",
+                397_768,
+            ),
+            _ground_truth(
+                "wider_easy_val.mat",
+                "c2fb672d16f75653eb89fb8bc437a7d060896a71cd7a65c1a5a3e4479024099c",
+                409_036,
+            ),
+            _ground_truth(
+                "wider_medium_val.mat",
+                "4a031970bc132cef5cfacd05068aabcf4fe15d4a31a1e9f4f00eb134fdf449c1",
+                412_725,
+            ),
+            _ground_truth(
+                "wider_hard_val.mat",
+                "bb1af19dc5bc4dd9517dd8ae8096326c68175f2c3411763bdd4f23fa98638b78",
+                424_085,
+            ),
+            Asset(
+                IMAGES_ARCHIVE,
+                "widerface",
+                (
+                    "https://huggingface.co/datasets/CUHK-CSE/wider_face"
+                    "/resolve/main/data/WIDER_val.zip",
+                    "https://drive.usercontent.google.com/download"
+                    "?id=1GUCogbp16PMGa39thoMMeWxp7Rp5oM8Q&export=download&confirm=t",
+                ),
+                "md5:dfa7d7e790efa35df3788964cf0bbaea",
+                362_752_168,
+                "WIDER FACE, research only",
+            ),
+        )
+    }
+)
+
+
+def get_asset(name: str) -> Asset:
+    """Look a name up in the registry.
+
+    Raises:
+        AssetError: No such name.
+    """
+    if name not in REGISTRY:
+        raise AssetError(f"unknown asset {name!r}; expected one of: {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def mirror_dir() -> Path | None:
+    """The local mirror that `RETINAFACE_ASSETS` names; None when the variable is not set.
+
+    Raises:
+        AssetError: The variable names something that is not a folder.
+    """
+    value = os.environ.get(ASSETS_VARIABLE)
+    if not value:
+        return None
+    if not Path(value).is_dir():
+        raise AssetError(f"{ASSETS_VARIABLE}={value} is not a folder; correct or unset it")
+    return Path(value)
+
+
+def cache_dir() -> Path:
+    """The user's cache, or what `RETINAFACE_CACHE` names; it need not exist yet."""
+    if value := os.environ.get(CACHE_VARIABLE):
+        return Path(value)
+    import pooch
+
+    return Path(pooch.os_cache("retinaface"))
+
+
+def find_asset(asset: Asset) -> Path | None:
+    """Find a file in the mirror or the cache and verify its hash; never touches the network.
+
+    Raises:
+        AssetError: A file lies there, but its hash is not the pinned one.
+    """
+    for folder in (mirror_dir(), cache_dir()):
+        if folder is None or not (path := folder / asset.relative_path).is_file():
+            continue
+        _verify(asset, path)
+        return path
+    return None
+
+
+def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
+    """Find a file locally, else download it into the cache.
+
+    A download goes to a temporary name and is renamed once its hash is right.
+
+    Args:
+        asset: The file.
+        progress: Show a progress bar on stderr.
+
+    Raises:
+        AssetError: Nothing gave a file with the pinned hash; the message lists every attempt.
+    """
+    if (found := find_asset(asset)) is not None:
+        return found
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says the same
+    target = cache_dir() / asset.relative_path
+    attempts = []
+    for url in asset.urls:
+        try:
+            pooch.retrieve(
+                url,
+                known_hash=asset.known_hash,
+                fname=target.name,
+                path=target.parent,
+                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+            )
+            return target
+        except (OSError, ValueError) as error:  # network and disk; a hash that differs
+            attempts.append(f"{url} ({_reason(error)})")
+    raise AssetError(
+        f"cannot fetch {asset.name}: looked in {_places()}; tried {'; '.join(attempts)}. "
+        f"To place it by hand: put a file with {asset.known_hash} at {target}, "
+        f"or set {ASSETS_VARIABLE} to a folder that holds {asset.relative_path}"
+    )
+
+
+def _verify(asset: Asset, path: Path) -> None:
+    import pooch
+
+    algorithm, expected = asset.known_hash.split(":")
+    actual = pooch.file_hash(str(path), alg=algorithm)
+    if actual != expected:
+        raise AssetError(
+            f"{path} is not the pinned {asset.name}: expected {asset.known_hash} "
+            f"({asset.n_bytes} bytes), got {algorithm}:{actual} ({path.stat().st_size} bytes); "
+            f"remove it and run: retinaface assets fetch {asset.name}"
+        )
+
+
+def _places() -> str:
+    mirror = mirror_dir()
+    first = f"{ASSETS_VARIABLE}={mirror}" if mirror else f"{ASSETS_VARIABLE} (not set)"
+    return f"{first} and {cache_dir()}"
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "hash" in text and "does not match" in text:
+        return "the download does not have the pinned hash"
+    return f"{type(error).__name__}: {text.splitlines()[0][:160]}" if text else type(error).__name__
