@@ -1,0 +1,232 @@
+"""Checkpoints: strict and safe loading, and synthetic weights for machines that have none."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from retinaface.assets import CHECKPOINT, fetch_asset, get_asset
+from retinaface.config import SCORE_LIMIT
+from retinaface.errors import WeightsError
+from retinaface.model import RetinaFace
+from retinaface.scenes import noise_inputs, synthetic_inputs
+
+SYNTHETIC = "synthetic"
+# FP16's largest number is 65 504; the published checkpoint has a running variance of 89 549.
+SYNTHETIC_VARIANCE = 90_000.0
+_SEED = 20_260_101
+# Aim of the calibration: share of the 4200 priors above the score limit, near 200.
+_PASSING_SHARE = 200 / 4200
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode, float32, on the CPU, and where its weights came from.
+
+    Attributes:
+        model: The network.
+        source: Path of the checkpoint, or `synthetic`.
+        sha256: Of the file; of the tensors where there is no file.
+    """
+
+    model: RetinaFace
+    source: str
+    sha256: str
+
+
+def load_model(weights: str | Path | None = None, *, progress: bool = False) -> LoadedModel:
+    """Build the network with the weights asked for.
+
+    Args:
+        weights: Path of a checkpoint, `synthetic`, or None for the published checkpoint, which is
+            fetched if need be.
+        progress: Show a progress bar while fetching.
+
+    Raises:
+        WeightsError: The checkpoint cannot be used.
+        AssetError: The published checkpoint cannot be found or fetched.
+    """
+    if weights is None:
+        weights = fetch_asset(get_asset(CHECKPOINT), progress=progress)
+    if str(weights) == SYNTHETIC:
+        model = synthetic_model()
+        return LoadedModel(model, SYNTHETIC, _tensors_sha256(model))
+    path = Path(weights)
+    model = RetinaFace()
+    model.load_state_dict(read_checkpoint(path, model.state_dict()))
+    return LoadedModel(model.eval(), str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Read a checkpoint without running any code in it, and hold it against the network.
+
+    Prefixes `module.` (from DataParallel) and a wrapping `state_dict` key are taken off.
+
+    Args:
+        path: File written by `torch.save`.
+        expected: Names and shapes that must be there: the network's own `state_dict()`.
+
+    Returns:
+        The tensors by name, on the CPU.
+
+    Raises:
+        WeightsError: The file is missing, damaged, would run code, holds something else than
+            tensors, or its names or shapes differ; lists what is missing, extra, or differs.
+    """
+    content = _load_safely(path)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items()
+    ):
+        raise WeightsError(
+            f"cannot use checkpoint {path}: expected a mapping of names to tensors, "
+            f"got {type(content).__name__}; save it with torch.save(model.state_dict(), FILE)"
+        )
+    tensors = {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    problems = _differences(tensors, expected)
+    if problems:
+        raise WeightsError(
+            f"checkpoint {path} is not of this architecture (RetinaFace MobileNet-0.25, "
+            f"{len(expected)} tensors): {'; '.join(problems)}"
+        )
+    return tensors
+
+
+def _load_safely(path: Path) -> object:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of odd files
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
+        # torch.load does not look at the checksums of its own zip format.
+        if zipfile.is_zipfile(path) and (member := zipfile.ZipFile(path).testzip()):
+            raise zipfile.BadZipFile(member)
+        return content
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read checkpoint {path}: {error.strerror or error}; check the path"
+        ) from error
+    except pickle.UnpicklingError as error:
+        if any(word in str(error) for word in ("Unsupported", "GLOBAL", "allowed global")):
+            raise WeightsError(
+                f"refused checkpoint {path}: it holds objects other than tensors, which could run "
+                "code when loaded; keep only the state_dict, from a source that you trust"
+            ) from error
+        raise _damaged(path, error) from error
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead it to
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"cannot read checkpoint {path}: it is truncated or not a PyTorch checkpoint "
+        f"({type(error).__name__}); fetch it again"
+    )
+
+
+def _differences(
+    actual: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> list[str]:
+    missing = [name for name in expected if name not in actual]
+    extra = [name for name in actual if name not in expected]
+    common = [name for name in expected if name in actual]
+    shapes = [
+        f"{name} {tuple(actual[name].shape)} should be {tuple(expected[name].shape)}"
+        for name in common
+        if actual[name].shape != expected[name].shape
+    ]
+    infinite = [name for name in common if not actual[name].isfinite().all()]
+    found = {"missing": missing, "extra": extra, "wrong shape": shapes, "not finite": infinite}
+    return [f"{len(names)} {kind}: {_listed(names)}" for kind, names in found.items() if names]
+
+
+def _listed(names: list[str], limit: int = 12) -> str:
+    more = f", and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _tensors_sha256(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def synthetic_model() -> RetinaFace:
+    """Make deterministic weights that behave like trained ones where numerics are concerned.
+
+    Random convolutions; batch norms calibrated on generated scenes, so that activations have a real
+    range; class heads biased so that some 200 of 4200 priors pass the score limit; one running
+    variance above FP16's largest number. They find no faces.
+
+    Returns:
+        The network in evaluation mode. The same on every machine up to the last bits of float32.
+    """
+    generator = torch.Generator().manual_seed(_SEED)
+    model = RetinaFace()
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            std = math.sqrt(2 / fan_in)  # He et al. 2015: keeps the variance through ReLU
+            module.weight.data.normal_(0, std, generator=generator)
+            if module.bias is not None:
+                module.bias.data.zero_()
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.data.uniform_(0.8, 1.2, generator=generator)
+            module.bias.data.uniform_(-0.1, 0.3, generator=generator)
+    # Noise beside scenes, so that the counts below hold for inputs of either kind.
+    images = torch.from_numpy(
+        np.concatenate([synthetic_inputs(6, seed=_SEED), noise_inputs(2, seed=_SEED)])
+    )
+    _calibrate_batch_norms(model, images)
+    _calibrate_heads(model, images)
+    return model.eval()
+
+
+@torch.no_grad()
+def _calibrate_batch_norms(model: RetinaFace, images: torch.Tensor) -> None:
+    """Set running statistics to those of `images`, in one pass from input to output."""
+    stem_conv = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+    variance = stem_conv(images)[:, 0].var()
+    stem_conv.weight[0] *= torch.sqrt(SYNTHETIC_VARIANCE / variance)
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0  # the running statistics become those of this one batch
+    model.train()(images)
+    for norm in norms:
+        norm.momentum = 0.1
+        _round_(norm.running_mean)
+        _round_(norm.running_var)
+    model.eval()
+
+
+@torch.no_grad()
+def _calibrate_heads(model: RetinaFace, images: torch.Tensor) -> None:
+    """Shift the class biases so that the wanted share of priors passes the score limit."""
+    logit_limit = math.log(SCORE_LIMIT / (1 - SCORE_LIMIT))
+    for heads, scale in ((model.BboxHead, 0.3), (model.LandmarkHead, 0.3), (model.ClassHead, 0.6)):
+        for head in heads:
+            head.conv1x1.weight *= scale  # type: ignore[union-attr,operator]
+    scores = model(images)[1][..., 1].double()
+    logits = torch.logit(scores)
+    shift = logit_limit - torch.quantile(logits.flatten(), 1 - _PASSING_SHARE)
+    for head in model.ClassHead:
+        face_bias = head.conv1x1.bias[1::2]  # type: ignore[union-attr,index]
+        face_bias += torch.round(shift * 1024) / 1024
+
+
+def _round_(statistic: torch.Tensor | None) -> None:
+    """Keep 12 bits, so that the last bits of one machine's float32 sums do not matter."""
+    if statistic is not None:
+        mantissa, exponent = torch.frexp(statistic)
+        statistic.copy_(torch.ldexp(torch.round(mantissa * 4096) / 4096, exponent))
