@@ -1,0 +1,109 @@
+"""Box arithmetic on arrays: decoding of the network's offsets, overlap, suppression."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retinaface.typing import FloatArray, IntArray
+
+# A constant of the Pascal VOC convention: a box from pixel 3 to pixel 3 is one pixel wide.
+PLUS_ONE = 1.0
+
+
+def decode_boxes(
+    loc: FloatArray, priors_cxcywh: FloatArray, variances: tuple[float, float]
+) -> FloatArray:
+    """Turn box offsets into corners (SSD, Liu et al. 2016, equation 2, solved for the box).
+
+    Args:
+        loc: (..., P, 4) float32 offsets: centre x, centre y, log width, log height.
+        priors_cxcywh: (P, 4) float32, fractions of the input size.
+        variances: Scale of the centre offsets and of the size offsets.
+
+    Returns:
+        (..., P, 4) float32: x1, y1, x2, y2 as fractions of the input size.
+    """
+    centre = priors_cxcywh[:, :2] + loc[..., :2] * np.float32(variances[0]) * priors_cxcywh[:, 2:]
+    size = priors_cxcywh[:, 2:] * np.exp(loc[..., 2:] * np.float32(variances[1]))
+    top_left = centre - size / 2
+    return np.concatenate([top_left, top_left + size], axis=-1)
+
+
+def decode_landmarks(
+    offsets: FloatArray, priors_cxcywh: FloatArray, variances: tuple[float, float]
+) -> FloatArray:
+    """Turn landmark offsets into points.
+
+    Args:
+        offsets: (..., P, 2 K) float32: x, y of each of K points.
+        priors_cxcywh: (P, 4) float32, fractions of the input size.
+        variances: The first scales the offsets; the second is not used.
+
+    Returns:
+        (..., P, 2 K) float32: x, y of each point as fractions of the input size.
+    """
+    n_points = offsets.shape[-1] // 2
+    centre = np.tile(priors_cxcywh[:, :2], n_points)
+    size = np.tile(priors_cxcywh[:, 2:], n_points)
+    return centre + offsets * np.float32(variances[0]) * size
+
+
+def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
+    """Intersection over union of every pair.
+
+    Args:
+        a_xyxy: (N, 4), x1 <= x2 and y1 <= y2.
+        b_xyxy: (M, 4), likewise.
+        extra_px: Added to every width and height: `PLUS_ONE` for the Pascal VOC convention that
+            WIDER FACE and the NMS of this model use, 0 for plain geometry.
+
+    Returns:
+        (N, M) of the inputs' common float type, in [0, 1]; 0 where the union is empty.
+    """
+    a, b = a_xyxy[:, None, :], b_xyxy[None, :, :]
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0]) + extra_px
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1]) + extra_px
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)  # (N, M)
+    union = box_areas(a, extra_px=extra_px) + box_areas(b, extra_px=extra_px) - intersection
+    overlap = np.zeros_like(intersection)
+    np.divide(intersection, union, out=overlap, where=np.abs(union) > 0)
+    return overlap
+
+
+def box_areas(boxes_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
+    """Areas of (..., 4) boxes, with `extra_px` added to widths and heights."""
+    width = boxes_xyxy[..., 2] - boxes_xyxy[..., 0] + extra_px
+    height = boxes_xyxy[..., 3] - boxes_xyxy[..., 1] + extra_px
+    return np.asarray(width * height)
+
+
+def nms(boxes_xyxy: FloatArray, scores: FloatArray, overlap_limit: float) -> IntArray:
+    """Keep the best box of each overlapping group (greedy, widths and heights + 1, Fast R-CNN).
+
+    Args:
+        boxes_xyxy: (N, 4) float32, pixels of the original image, x1 <= x2 and y1 <= y2.
+        scores: (N,) float32. Of equal scores the lower index wins.
+        overlap_limit: A box is dropped when its overlap with a kept one is greater than this;
+            in [0, 1].
+
+    Returns:
+        (K,) int64 indices into `boxes_xyxy`, best first. Empty for N = 0.
+
+    Raises:
+        ValueError: Shapes disagree, or the limit lies outside [0, 1].
+    """
+    n = len(boxes_xyxy)
+    if boxes_xyxy.shape != (n, 4) or scores.shape != (n,):
+        raise ValueError(
+            f"nms: expected boxes (N, 4) and scores (N,), got {boxes_xyxy.shape} and {scores.shape}"
+        )
+    if not 0 <= overlap_limit <= 1:
+        raise ValueError(f"nms: overlap limit must lie in [0, 1], got {overlap_limit}")
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        overlap = overlap_matrix(boxes_xyxy[best][None], boxes_xyxy[rest], extra_px=PLUS_ONE)[0]
+        order = rest[overlap <= overlap_limit]
+    return np.asarray(kept, dtype=np.int64)

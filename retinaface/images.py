@@ -1,0 +1,74 @@
+"""Image files to pixels, as `cv2.imread` decodes them, but damage is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from retinaface.errors import ImageError
+from retinaface.typing import ByteArray
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+# First bytes of the usual formats: they tell a damaged image from a file that never was one.
+_SIGNATURES = (b"\xff\xd8\xff", _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
+
+# OpenCV reports damaged files on stderr in its own words; `ImageError` carries them to the caller.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def read_image(path: Path) -> ByteArray:
+    """Read and decode one image file.
+
+    Args:
+        path: A file in any format that OpenCV reads.
+
+    Returns:
+        (H, W, 3) uint8, BGR, with the EXIF orientation applied.
+
+    Raises:
+        ImageError: The file is missing, unreadable, empty, damaged, or not an image.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ImageError(f"cannot read image {path}: {reason}; check the path") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> ByteArray:
+    """Decode one image from memory.
+
+    `cv2.imread` fills the missing part of a JPEG that was cut short with grey and only prints a
+    warning; `cv2.imdecode` refuses it. Both decode whole files alike: grey, 16-bit, RGBA and CMYK
+    files become 8-bit BGR.
+
+    Args:
+        data: The bytes of the file.
+        name: What the error message calls it.
+
+    Returns:
+        (H, W, 3) uint8, BGR, with the EXIF orientation applied.
+
+    Raises:
+        ImageError: The data is empty, damaged, or not an image.
+    """
+    if not data:
+        raise ImageError(f"cannot decode image {name}: the file is empty (0 bytes); fetch it again")
+    image = None
+    if not data.startswith(_PNG_SIGNATURE) or _PNG_END in data:
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error as error:
+            raise ImageError(f"cannot decode image {name}: {error.err}") from error
+    if image is None:
+        reason = (
+            f"the file is damaged or cut short after {len(data)} bytes; fetch it again"
+            if data.startswith(_SIGNATURES)
+            else "not an image in a format that OpenCV reads; check the path"
+        )
+        raise ImageError(f"cannot decode image {name}: {reason}")
+    return np.asarray(image, dtype=np.uint8)
