@@ -1,0 +1,61 @@
+"""Exports that engines load when no file is named: made once for each checkpoint and version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from retinaface import export, model, onnx_file
+from retinaface.assets import CHECKPOINT, cache_dir, fetch_asset, get_asset
+from retinaface.environment import package_versions
+from retinaface.onnx_file import Precision
+from retinaface.weights import SYNTHETIC, load_model
+
+
+def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_size: bool) -> Path:
+    """Find or make the default export of a checkpoint: TorchScript, free batch, simplified.
+
+    Args:
+        weights: Checkpoint, `synthetic`, or None for the published checkpoint.
+        precision: Of the weights; input and outputs are FP32.
+        dynamic_size: Free height and width.
+
+    Returns:
+        Path of the ONNX file in the cache.
+
+    Raises:
+        AssetError: The published checkpoint cannot be found.
+        WeightsError: The checkpoint cannot be used.
+        ExportError: The export cannot be made.
+    """
+    if weights is None:
+        weights = fetch_asset(get_asset(CHECKPOINT))
+    options = export.ExportOptions(precision=precision, dynamic_size=dynamic_size)
+    key = {
+        "weights": _weights_hash(weights),
+        "options": asdict(options),
+        "code": _code_hash(),
+        "versions": package_versions(export.VERSIONED_PACKAGES),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    size = "dynamic" if dynamic_size else "320x320"
+    path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
+    if not path.is_file() or export.read_manifest(path) is None:
+        export.export(load_model(weights), options, path)
+    return path
+
+
+def _weights_hash(weights: str | Path) -> str:
+    if str(weights) == SYNTHETIC or not Path(weights).is_file():
+        return load_model(weights).sha256  # reports a missing file in its own words
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+
+
+def _code_hash() -> str:
+    """Of the modules that make the file, so that a changed checkout does not meet an old export."""
+    digest = hashlib.sha256()
+    for module in (model, export, onnx_file):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()
