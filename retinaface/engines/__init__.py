@@ -1,0 +1,151 @@
+"""Engines by name. No runtime is imported before one of its engines is opened."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from retinaface.engines.base import Engine, EngineSpec, Precision, RawOutputs
+from retinaface.errors import EngineUnavailable
+
+__all__ = ["BUILTIN", "Engine", "EngineSpec", "RawOutputs", "engine_names", "open_engine"]
+
+ENTRY_POINT_GROUP = "retinaface.engines"
+Factory = Callable[[EngineSpec], Engine]
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """Where an engine's factory is, and what a specification for it says.
+
+    Attributes:
+        factory: `package.module:name`, imported when the engine is opened.
+        device: Where it runs.
+        precision: What it computes in.
+        loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
+    """
+
+    factory: str
+    device: str
+    precision: Precision
+    loads_onnx: bool = True
+
+
+_ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
+_TORCH = "retinaface.engines.torch:TorchEngine"
+BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
+    {
+        "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
+        "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
+        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32"),
+        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16"),
+        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32"),
+        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16"),
+    }
+)
+
+
+def engine_names() -> list[str]:
+    """Built-in engines and those that installed packages add."""
+    return [*BUILTIN, *sorted(metadata.entry_points(group=ENTRY_POINT_GROUP).names)]
+
+
+def find_engine(name: str) -> EngineEntry:
+    """Look an engine up: built-in, entry point, or `package.module:factory`.
+
+    Device and precision of a third party's engine are read from its name, where it has the form
+    `<runtime>-<device>-<precision>`.
+
+    Raises:
+        EngineUnavailable: No such engine.
+    """
+    if name in BUILTIN:
+        return BUILTIN[name]
+    parts = name.split("-")
+    precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
+    device = parts[-2] if len(parts) >= 3 else "cpu"
+    for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return EngineEntry(point.value, device, precision)
+    if ":" in name:
+        return EngineEntry(name, device, precision)
+    raise EngineUnavailable(
+        f"unknown engine {name!r}; expected one of: {', '.join(engine_names())}, "
+        "or package.module:factory"
+    )
+
+
+def open_engine(
+    name: str,
+    *,
+    model: Path | None = None,
+    weights: str | Path | None = None,
+    max_batch: int = 32,
+    input_size_px: tuple[int, int] | None = (320, 320),
+    threads: int | None = None,
+) -> Engine:
+    """Build an engine.
+
+    Args:
+        name: A built-in name, an entry point, or `package.module:factory`.
+        model: The file to load. Without one, an engine that loads ONNX gets an export of
+            `weights`, made once and kept in the cache.
+        weights: Checkpoint, `synthetic`, or None for the published checkpoint.
+        max_batch: Most images in one call.
+        input_size_px: Height and width of every input; None where they follow the image.
+        threads: Of the runtime, inside one call.
+
+    Returns:
+        The engine, to be used in a `with` statement.
+
+    Raises:
+        EngineUnavailable: Unknown, not installed, cannot run here, or cannot run this model.
+        WeightsError: The checkpoint cannot be used.
+        AssetError: The published checkpoint cannot be found.
+        ExportError: The export cannot be made.
+    """
+    entry = find_engine(name)
+    factory = _import_factory(name, entry.factory)
+    if entry.loads_onnx and model is None:
+        model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
+    height, width = input_size_px or (None, None)
+    return factory(
+        EngineSpec(
+            name=name,
+            precision=entry.precision,
+            device=entry.device,
+            model=model,
+            weights=weights,
+            max_batch=max_batch,
+            height_px=height,
+            width_px=width,
+            threads=threads,
+        )
+    )
+
+
+def _import_factory(name: str, location: str) -> Factory:
+    module_name, _, attribute = location.partition(":")
+    try:
+        return cast(Factory, getattr(importlib.import_module(module_name), attribute))
+    except (ImportError, AttributeError) as error:
+        raise EngineUnavailable(
+            f"engine {name}: cannot import {location} ({error}); check the name, or install it"
+        ) from error
+
+
+def _exported(
+    name: str, entry: EngineEntry, weights: str | Path | None, *, dynamic_size: bool
+) -> Path:
+    try:
+        from retinaface.export_cache import cached_export
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"{name} needs an ONNX file, and making one needs {error.name}, which is not "
+            "installed; give --model FILE.onnx, or install the extra 'export'"
+        ) from error
+    return cached_export(weights, precision=entry.precision, dynamic_size=dynamic_size)

@@ -1,0 +1,155 @@
+"""The contract between the suite and a runtime: one specification in, checked arrays out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from retinaface.config import MOBILENET_025
+from retinaface.errors import EngineFault
+from retinaface.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+Precision: TypeAlias = Literal["fp32", "fp16"]
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine is asked to be.
+
+    Attributes:
+        name: `<runtime>-<device>-<precision>`, or what a third party calls it.
+        precision: Of the computation.
+        device: `cpu`, `cuda`, ...
+        model: The file to load, for runtimes that load one.
+        weights: Checkpoint, `synthetic`, or None for the published one; for torch.
+        max_batch: Most images in one call.
+        height_px: Height of every input; None where it follows the image.
+        width_px: Width, likewise.
+        threads: Of the runtime, inside one call; None for the runtime's default.
+        options: Further settings, each runtime's own.
+    """
+
+    name: str
+    precision: Precision
+    device: str
+    model: Path | None = None
+    weights: str | Path | None = None
+    max_batch: int = 32
+    height_px: int | None = 320
+    width_px: int | None = 320
+    threads: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class RawOutputs(NamedTuple):
+    """What the network says, before decoding; float32, owned by the caller.
+
+    Attributes:
+        loc: (N, P, 4) box offsets.
+        scores: (N, P, 2) probability of background and of face, after softmax.
+        landmarks: (N, P, 10) offsets of five points.
+    """
+
+    loc: FloatArray
+    scores: FloatArray
+    landmarks: FloatArray
+
+
+class Engine(ABC):
+    """One runtime with one model on one device; a context manager.
+
+    A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`
+    and `describe`. It sets `fixed_batch` where the model takes batches of one size only.
+    """
+
+    fixed_batch: int | None = None
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec = spec
+        self._closed = False
+
+    def infer(self, images: FloatArray) -> RawOutputs:
+        """Run the network.
+
+        Args:
+            images: (N, 3, H, W) float32, BGR minus the mean; 1 <= N <= `spec.max_batch`, H and W as
+                in the specification. Need not be contiguous.
+
+        Returns:
+            Float32 arrays that no later call changes.
+
+        Raises:
+            TypeError: `images` is not float32.
+            ValueError: `images` has another shape, or the engine is closed.
+            EngineFault: The outputs have other shapes than the priors of H x W demand.
+        """
+        self._check_input(images)
+        n, _, height, width = images.shape
+        batch = np.ascontiguousarray(images)
+        if self.fixed_batch is not None and n < self.fixed_batch:
+            # As the vendor's script fills its last batch: by repetition.
+            batch = np.resize(batch, (self.fixed_batch, *batch.shape[1:]))
+        outputs = self._run(batch)
+        return self._check_outputs(outputs, n, len(prior_boxes(height, width)))
+
+    @abstractmethod
+    def _run(self, images: FloatArray) -> RawOutputs:
+        """Run a checked, contiguous batch."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Name, device, precision, versions, build time in seconds, placement; JSON types only."""
+
+    def close(self) -> None:
+        """Free what the runtime holds; `infer` raises afterwards. May be called twice."""
+        self._closed = True
+
+    def __enter__(self) -> Engine:
+        """Return the engine itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the engine."""
+        self.close()
+
+    def _check_input(self, images: FloatArray) -> None:
+        name, spec = self.spec.name, self.spec
+        if self._closed:
+            raise ValueError(f"{name}: infer after close; open the engine again")
+        if images.dtype != np.float32:
+            raise TypeError(f"{name}: images must be float32, got {images.dtype}")
+        height, width = spec.height_px, spec.width_px
+        wanted = f"(1..{spec.max_batch}, 3, {height or 'H'}, {width or 'W'})"
+        if (
+            images.ndim != 4
+            or not 1 <= images.shape[0] <= spec.max_batch
+            or images.shape[1] != 3
+            or 0 in images.shape
+            or (height is not None and images.shape[2] != height)
+            or (width is not None and images.shape[3] != width)
+        ):
+            raise ValueError(f"{name}: images must be {wanted}, got {images.shape}")
+
+    def _check_outputs(self, outputs: RawOutputs, n: int, n_priors: int) -> RawOutputs:
+        values = {"loc": 4, "scores": 2, "landmarks": 2 * MOBILENET_025.n_landmarks}
+        checked = []
+        for (field_name, n_values), array in zip(values.items(), outputs, strict=True):
+            expected = (self.fixed_batch or n, n_priors, n_values)
+            if array.shape != expected:
+                raise EngineFault(
+                    f"{self.spec.name}: {field_name} should be {expected}, got {array.shape}"
+                )
+            checked.append(np.asarray(array[:n], dtype=np.float32))
+        return RawOutputs(*checked)

@@ -1,0 +1,229 @@
+"""ONNX Runtime on the CPU or CUDA, with the proof that no computation fell back."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import Engine, EngineSpec, Precision, RawOutputs
+from retinaface.errors import EngineUnavailable
+from retinaface.typing import FloatArray
+
+try:
+    import onnxruntime as ort
+except ImportError as error:
+    raise EngineUnavailable(
+        f"onnxruntime cannot be imported ({error}); install the extra 'cpu' or 'gpu'"
+    ) from error
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+OUTPUT_NAMES = ["loc", "conf", "landmarks"]
+PRECISION_KEY = "retinaface.precision"
+_INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+class OnnxRuntimeEngine(Engine):
+    """A session with exactly one provider asked for."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        if spec.model is None:
+            raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
+        if not spec.model.is_file():
+            raise EngineUnavailable(f"{spec.name}: {spec.model} is not a file; check --model")
+        self._provider = PROVIDERS[spec.device]
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
+            self._session = self._open_session(spec.model, Path(folder))
+            self._check_model(spec.model)
+            self._placement = self._prove_placement(Path(folder))
+        self._build_s = time.perf_counter() - started
+
+    def _open_session(self, model: Path, folder: Path) -> Any:
+        spec = self.spec
+        available = ort.get_available_providers()
+        if self._provider not in available:
+            raise EngineUnavailable(
+                f"{spec.name} needs {spec.device}: onnxruntime {ort.__version__} here is built "
+                f"without {self._provider} (it has {', '.join(available)}); install the extra "
+                "'gpu' in an environment without 'cpu'"
+            )
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised below
+        options.enable_profiling = True  # for one run: the proof of placement
+        options.profile_file_prefix = str(folder / "placement")
+        if spec.threads is not None:
+            options.intra_op_num_threads = spec.threads
+        if spec.device == "cuda" and hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        try:
+            session = ort.InferenceSession(
+                str(model), options, providers=[(self._provider, self._provider_options())]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise EngineUnavailable(
+                f"{spec.name} cannot load {model}: {_first_line(error)}; "
+                "check the file, or export for this runtime's opset and IR version"
+            ) from error
+        if (first := session.get_providers()[0]) != self._provider:
+            raise EngineUnavailable(
+                f"{spec.name} needs {spec.device}: onnxruntime {ort.__version__} lists "
+                f"{self._provider} but the session fell back to {first} "
+                f"({_missing_library(spec.device)})"
+            )
+        return session
+
+    def _provider_options(self) -> dict[str, str]:
+        options = dict(self.spec.options)
+        version = tuple(int(part) for part in ort.__version__.split(".")[:2])
+        if self.spec.device == "cuda" and self.spec.precision == "fp32" and version >= (1, 18):
+            options.setdefault("use_tf32", "0")  # TF32 keeps 10 bits of 23: not FP32
+        return options
+
+    def _check_model(self, model: Path) -> None:
+        """Hold names, types, axes and precision of the file against the specification."""
+        spec = self.spec
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        names = ([i.name for i in inputs], [o.name for o in outputs])
+        if names != (["input"], OUTPUT_NAMES) or inputs[0].type not in _INPUT_TYPES:
+            raise EngineUnavailable(
+                f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
+                f"or FP16, got {', '.join(names[0])} ({inputs[0].type}) -> {', '.join(names[1])}"
+            )
+        self._input_type = _INPUT_TYPES[inputs[0].type]
+        batch, channels, height, width = inputs[0].shape
+        wanted = (3, spec.height_px, spec.width_px)
+        for got, want in zip((channels, height, width), wanted, strict=True):
+            if isinstance(got, int) and got != want:
+                size = "free height and width" if want is None else f"{wanted[1]}x{wanted[2]}"
+                raise EngineUnavailable(
+                    f"{spec.name}: {model} takes {height}x{width} inputs, but {size} is needed; "
+                    "export with --dynamic-size"
+                )
+        if isinstance(batch, int):
+            self.fixed_batch = batch
+            if spec.max_batch > batch:
+                raise EngineUnavailable(
+                    f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} "
+                    f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
+                )
+        if (precision := self._model_precision(model)) != spec.precision:
+            raise EngineUnavailable(
+                f"{spec.name} needs an {spec.precision.upper()} model, but the weights of {model} "
+                f"are {precision.upper()}; export with --precision {spec.precision}"
+            )
+
+    def _model_precision(self, model: Path) -> Precision:
+        """Precision of the weights; what our own exports state, else what onnx reads."""
+        stated = self._session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+        if stated is not None:
+            return "fp16" if stated == "fp16" else "fp32"
+        try:
+            import onnx
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"{self.spec.name}: {model} does not state its precision, and onnx, which would "
+                "tell, is not installed; pip install onnx, or export with retinaface"
+            ) from error
+        graph = onnx.load(model, load_external_data=False).graph
+        half = onnx.TensorProto.FLOAT16
+        is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
+        return "fp16" if is_half else "fp32"
+
+    def _prove_placement(self, folder: Path) -> dict[str, Any]:
+        """Run once and read from the profile which provider ran each node.
+
+        A node elsewhere that gives real numbers is a fallback. Arithmetic on shapes is placed on
+        the CPU by design; it is listed, not refused.
+
+        Raises:
+            EngineUnavailable: A computation ran elsewhere; lists the nodes.
+        """
+        spec = self.spec
+        size = (spec.height_px or 320, spec.width_px or 320)
+        probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=self._input_type)
+        self._session.run(OUTPUT_NAMES, {"input": probe})
+        profile = json.loads(Path(self._session.end_profiling()).read_text())
+        placement = placement_from_profile(profile, self._provider)
+        if placement["fallback"]:
+            raise EngineUnavailable(
+                f"{spec.name}: {len(placement['fallback'])} nodes did not run on {self._provider}: "
+                f"{', '.join(placement['fallback'][:8])}; the runtime lacks them on this device"
+            )
+        return placement
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        feed = {"input": images.astype(self._input_type, copy=False)}
+        outputs = self._session.run(OUTPUT_NAMES, feed)
+        return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "runtime": f"onnxruntime {ort.__version__}",
+            "threads": self.spec.threads,
+            "model": self.spec.model.name if self.spec.model else None,
+            "build_s": self._build_s,
+            "placement": self._placement,
+        }
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._session = None
+        super().close()
+
+
+def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict[str, Any]:
+    """Sort the nodes of an ONNX Runtime profile by where they ran.
+
+    Args:
+        profile: The events of the profile file.
+        provider: Where they should have run.
+
+    Returns:
+        `provider`, `n_nodes` on it, `fallback` (`name (op) on provider` of each computation that
+        ran elsewhere), `shape_nodes_elsewhere` (their number).
+    """
+    n_nodes, n_shape, fallback = 0, 0, []
+    for event in profile:
+        arguments = event.get("args", {})
+        if event.get("cat") != "Node" or "provider" not in arguments:
+            continue
+        if not str(event["name"]).endswith("_kernel_time"):
+            continue
+        if arguments["provider"] == provider:
+            n_nodes += 1
+        elif any("float" in kind for output in arguments["output_type_shape"] for kind in output):
+            name = str(event["name"]).removesuffix("_kernel_time")
+            fallback.append(f"{name} ({arguments['op_name']}) on {arguments['provider']}")
+        else:
+            n_shape += 1
+    return {
+        "provider": provider,
+        "n_nodes": n_nodes,
+        "fallback": fallback,
+        "shape_nodes_elsewhere": n_shape,
+    }
+
+
+def _missing_library(device: str) -> str:
+    """Load a provider's library as the runtime does, to learn what is missing."""
+    library = Path(ort.__file__).parent / "capi" / f"libonnxruntime_providers_{device}.so"
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return _first_line(error)
+    return "its libraries load; see whether a device is there: nvidia-smi"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
