@@ -1,0 +1,204 @@
+"""WIDER FACE ground truth: the four official `.mat` files, checked against each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.assets import REGISTRY, fetch_asset
+from retinaface.errors import DatasetError
+from retinaface.typing import BoolArray, FloatArray, IntArray
+
+SPLITS = ("easy", "medium", "hard")
+SUBSETS = ("every-8",)
+# Of the official validation set: they tell one split's file from another's.
+OFFICIAL_N_IMAGES = 3226
+OFFICIAL_N_FACES = {"easy": 7211, "medium": 13319, "hard": 31958}
+_TRUTH_DIRS = ("ground_truth", "eval_tools/ground_truth", "wider_face_split", ".")
+_UNSAFE = re.compile(r"[\x00-\x1f\\:]")
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """Faces of a list of images.
+
+    Attributes:
+        images: Image ids `<event>/<name>`, without an ending, in the order of the official list.
+        faces_xywh: For each image (F, 4) float64, pixels: left, top, width, height.
+        counted: For each image (F, 3) bool: whether a face belongs to easy, medium, hard. A face
+            that does not is ignored there: a hit on it is neither right nor wrong.
+        n_images_total: Images of the whole set that this is a part of.
+    """
+
+    images: tuple[str, ...]
+    faces_xywh: tuple[FloatArray, ...]
+    counted: tuple[BoolArray, ...]
+    n_images_total: int
+
+    def select(self, images: Iterable[str]) -> GroundTruth:
+        """Keep the given images, in the given order.
+
+        Raises:
+            DatasetError: An image that the ground truth does not know.
+        """
+        index = {image: i for i, image in enumerate(self.images)}
+        chosen = list(images)
+        if unknown := [image for image in chosen if image not in index]:
+            raise DatasetError(
+                f"{len(unknown)} images are not in the ground truth, first {unknown[0]}; "
+                "check the image list"
+            )
+        picked = [index[image] for image in chosen]
+        return GroundTruth(
+            tuple(chosen),
+            tuple(self.faces_xywh[i] for i in picked),
+            tuple(self.counted[i] for i in picked),
+            self.n_images_total,
+        )
+
+    def subset(self, name: str) -> GroundTruth:
+        """The images of a named subset: `every-8` is every eighth of each event in name order.
+
+        Raises:
+            DatasetError: No such subset.
+        """
+        if name not in SUBSETS:
+            raise DatasetError(f"unknown subset {name!r}; expected one of: {', '.join(SUBSETS)}")
+        events: dict[str, list[str]] = {}
+        for image in self.images:
+            events.setdefault(image.partition("/")[0], []).append(image)
+        chosen = {image for names in events.values() for image in sorted(names)[::8]}
+        return self.select(image for image in self.images if image in chosen)
+
+
+def image_id(text: str) -> str:
+    """Check and normalise the name of an image: `/<event>/<name>.jpg` becomes `<event>/<name>`.
+
+    Raises:
+        DatasetError: Not of that form, or it leads out of the folder (`..`).
+    """
+    parts = text.strip().removeprefix("/").split("/")
+    if len(parts) != 2 or any(p in ("", ".", "..") or _UNSAFE.search(p) for p in parts):
+        raise DatasetError(f"image name {text!r} is not of the form <event>/<name>.jpg")
+    name = parts[1][:-4] if parts[1].lower().endswith(".jpg") else parts[1]
+    return f"{parts[0]}/{name}"
+
+
+def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
+    """Read the four `.mat` files below a folder.
+
+    A folder without a `ground_truth/` may lack files (the official zips hold `wider_face_val.mat`
+    at most); the pinned ones take their place, and a note says so.
+
+    Returns:
+        The ground truth, and the notes.
+
+    Raises:
+        DatasetError: A file is missing, unreadable, or not the one that its name says.
+        AssetError: A pinned file is needed and cannot be found.
+    """
+    names = ["wider_face_val.mat", *(f"wider_{split}_val.mat" for split in SPLITS)]
+    paths, notes = [], []
+    for name in names:
+        path = next((root / d / name for d in _TRUTH_DIRS if (root / d / name).is_file()), None)
+        if path is None:
+            if (root / "ground_truth").is_dir():
+                raise DatasetError(
+                    f"ground truth {root / 'ground_truth' / name} is missing; "
+                    f"copy it there: retinaface assets fetch {name}"
+                )
+            path = fetch_asset(REGISTRY[name])
+            notes.append(f"{name} is not in {root}; the pinned {path} is used")
+        paths.append(path)
+    faces, *splits = (_load_mat(path) for path in paths)
+    truth = _ground_truth_from_mats(faces, dict(zip(SPLITS, splits, strict=True)), paths)
+    return truth, tuple(notes)
+
+
+def _load_mat(path: Path) -> dict[str, Any]:
+    import scipy.io
+
+    wanted = ["event_list", "file_list", "face_bbx_list"]
+    if path.name != "wider_face_val.mat":
+        wanted.append("gt_list")
+    try:
+        content: dict[str, Any] = scipy.io.loadmat(path, variable_names=wanted)
+    except Exception as error:  # scipy raises whatever the damaged bytes lead it to
+        raise DatasetError(
+            f"cannot read ground truth {path}: {type(error).__name__}: {error}; fetch it again"
+        ) from error
+    if missing := [key for key in wanted if key not in content]:
+        raise DatasetError(
+            f"{path} is not the WIDER FACE ground truth that its name says: "
+            f"it lacks {', '.join(missing)}; fetch it again: retinaface assets fetch {path.name}"
+        )
+    return content
+
+
+def _image_names(mat: Mapping[str, Any]) -> list[str]:
+    return [
+        image_id(f"{event[0][0]}/{name[0][0]}")
+        for event, names in zip(mat["event_list"], mat["file_list"], strict=True)
+        for name in names[0]
+    ]
+
+
+def _ground_truth_from_mats(
+    faces: Mapping[str, Any], splits: Mapping[str, Mapping[str, Any]], paths: list[Path]
+) -> GroundTruth:
+    try:
+        images = _image_names(faces)
+        boxes = [b[0].astype(float) for event in faces["face_bbx_list"] for b in event[0]]
+        lists = {
+            split: [g[0].ravel() for event in mat["gt_list"] for g in event[0]]
+            for split, mat in splits.items()
+        }
+        for path, mat in zip(paths[1:], splits.values(), strict=True):
+            if _image_names(mat) != images:
+                raise DatasetError(f"{path} lists other images than {paths[0]}; fetch both again")
+        counted = []
+        for i, box in enumerate(boxes):
+            mask = np.zeros((len(box), len(SPLITS)), dtype=bool)
+            for column, split in enumerate(SPLITS):
+                mask[_face_indices(lists[split][i], len(box)), column] = True
+            counted.append(mask)
+    except (IndexError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"ground truth {paths[0].parent} is malformed ({type(error).__name__}: {error}); "
+            "fetch the four wider_*_val.mat files again"
+        ) from error
+    _check_splits(images, counted, paths)
+    boxes = [box.reshape(-1, 4) for box in boxes]
+    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images))
+
+
+def _face_indices(one_based: IntArray, n_faces: int) -> IntArray:
+    indices = one_based.astype(int) - 1
+    if indices.size and (indices.min() < 0 or indices.max() >= n_faces):
+        raise ValueError(f"a face number outside 1..{n_faces}")
+    return indices
+
+
+def _check_splits(images: list[str], counted: list[BoolArray], paths: list[Path]) -> None:
+    """Tell whether the files of the splits were exchanged: easy is in medium, medium in hard."""
+    mask = np.concatenate(counted)
+    for left, right in ((0, 1), (1, 2)):
+        if (mask[:, left] & ~mask[:, right]).any():
+            raise DatasetError(
+                f"{paths[1 + left]} holds faces that {paths[1 + right].name} lacks: one of them is "
+                "not the file that its name says; fetch both again"
+            )
+    if len(images) == OFFICIAL_N_IMAGES:
+        for path, (split, expected), got in zip(
+            paths[1:], OFFICIAL_N_FACES.items(), mask.sum(axis=0), strict=True
+        ):
+            if got != expected:
+                raise DatasetError(
+                    f"{path} is not the ground truth of {split}: expected {expected} faces, "
+                    f"got {got}; fetch it again: retinaface assets fetch {path.name}"
+                )
