@@ -1,0 +1,113 @@
+"""Run records: one folder with `record.json` and `detections.npz`, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import retinaface
+from retinaface.detector import Detections
+from retinaface.environment import describe_environment
+from retinaface.files import new_dir
+from retinaface.typing import FloatArray, IntArray
+
+SCHEMA_VERSION = 1
+RECORD_FILE = "record.json"
+DETECTIONS_FILE = "detections.npz"
+
+
+def new_record() -> dict[str, Any]:
+    """What every record starts with: version, command, time, commit, environment."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "retinaface": retinaface.__version__,
+        "commit": checkout_commit(),
+        "environment": describe_environment(),
+    }
+
+
+def write_record(
+    folder: Path,
+    record: Mapping[str, Any],
+    detections: Mapping[str, Mapping[str, Detections]],
+) -> None:
+    """Write a record.
+
+    Args:
+        folder: Missing or empty.
+        record: JSON types.
+        detections: By result id, then by image id.
+
+    Raises:
+        OutputError: The folder holds something, or cannot be written.
+    """
+    with new_dir(folder) as temporary:
+        arrays: dict[str, Any] = {}
+        for result_id, by_image in detections.items():
+            for name, array in pack_detections(by_image).items():
+                arrays[f"{result_id}/{name}"] = array
+        np.savez_compressed(temporary / DETECTIONS_FILE, **arrays)
+        (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:
+    """Join detections into flat arrays.
+
+    Returns:
+        `images` (I,) str; `offsets` (I + 1,) int64, where each image's rows begin and end; `boxes`
+        (D, 4), `scores` (D,), `landmarks` (D, 5, 2), float32, pixels of the original images.
+    """
+    found = list(by_image.values())
+    return {
+        "images": np.array(list(by_image)),
+        "offsets": np.cumsum([0, *(len(d.scores) for d in found)], dtype=np.int64),
+        "boxes": np.concatenate([d.boxes_xyxy for d in found]),
+        "scores": np.concatenate([d.scores for d in found]),
+        "landmarks": np.concatenate([d.landmarks_xy for d in found]),
+    }
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def images_sha256(images: tuple[str, ...]) -> str:
+    """SHA-256 of a list of image ids: two results over the same list have the same."""
+    return hashlib.sha256("\n".join(images).encode()).hexdigest()
+
+
+def checkout_commit() -> str | None:
+    """Commit of the checkout that the package runs from, `+dirty` if changed; else None."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return f"{commit}+dirty" if _git(root, "status", "--porcelain") else commit
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed command, no shell
+            ["git", "-C", str(root), *arguments],  # noqa: S607 - git from PATH, as everywhere
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
