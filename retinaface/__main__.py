@@ -1,0 +1,5 @@
+"""`python -m retinaface`."""
+
+from retinaface.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""The command line. Only click is imported before a command runs, so `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+import retinaface
+from retinaface.cli.assets import assets
+from retinaface.cli.demo import demo
+from retinaface.cli.detect import detect
+from retinaface.cli.evaluate import evaluate
+from retinaface.cli.export import export
+from retinaface.cli.score import score
+from retinaface.errors import RetinaFaceError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(retinaface.__version__, prog_name="retinaface")
+def cli() -> None:
+    """Does RetinaFace still work after the ground under it has changed?
+
+    \b
+    Start here:         retinaface demo
+    Get the data:       retinaface assets fetch
+    Measure an engine:  retinaface evaluate --pipeline igie --engine ort-cpu-fp32
+    Score predictions:  retinaface score predictions.zip
+
+    Exit codes: 0 done, 1 a check failed, 2 bad input or usage.
+    """
+
+
+for command in (demo, assets, export, detect, evaluate, score):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit; every error that a user can act on is one line on stderr."""
+    try:
+        code = cli.main(arguments, prog_name="retinaface", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command_path = context.command_path if context else "retinaface"
+        message = " ".join(error.format_message().split())
+        _fail(f"{message} (see: {command_path} --help)", EXIT_USAGE)
+    except RetinaFaceError as error:
+        _fail(" ".join(str(error).split()), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"retinaface: error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,59 @@
+"""`retinaface assets`: pinned files."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(no_args_is_help=True)
+def assets() -> None:
+    """Pinned files: checkpoint, ground truth, images.
+
+    Looked for in the folder that RETINAFACE_ASSETS names, then in the cache (RETINAFACE_CACHE, else
+    the user's), then on the network. Every file is verified by its hash.
+    """
+
+
+@assets.command("list")
+def list_() -> None:
+    """Show every file, its size, licence and where it is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from retinaface.assets import REGISTRY, find_asset
+    from retinaface.errors import AssetError
+
+    table = Table("name", "MB", "hash", "licence", "where", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for asset in REGISTRY.values():
+        try:
+            where = str(find_asset(asset) or "not here")
+        except AssetError:
+            where = "WRONG HASH"
+        megabytes = f"{asset.n_bytes / 1e6:.1f}"
+        table.add_row(asset.name, megabytes, asset.known_hash[:15], asset.licence, where)
+    console = Console()
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+@assets.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def fetch(names: tuple[str, ...]) -> None:
+    """Fetch files by name, or all of them, and print where they are."""
+    from retinaface.assets import REGISTRY, fetch_asset, get_asset
+
+    for asset in [get_asset(name) for name in names] or REGISTRY.values():
+        click.echo(fetch_asset(asset, progress=True))
+
+
+@assets.command()
+@click.argument("name")
+def path(name: str) -> None:
+    """Print where a file is; an error if it is not on this machine."""
+    from retinaface.assets import find_asset, get_asset
+    from retinaface.errors import AssetError
+
+    found = find_asset(get_asset(name))
+    if found is None:
+        raise AssetError(f"{name} is not on this machine; run: retinaface assets fetch {name}")
+    click.echo(found)

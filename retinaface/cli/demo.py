@@ -1,0 +1,203 @@
+"""`retinaface demo`: the main job once, on what this machine has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from retinaface.cli.options import PATH
+
+if TYPE_CHECKING:
+    from retinaface.weights import LoadedModel
+    from retinaface.widerface import WiderFace
+
+_PIPELINE = "igie"
+_N_PICTURES = 4
+# Lightest first; FP16 in torch is slow on a CPU, and is there as the emulator of true FP16.
+_ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
+
+
+@dataclass
+class _Missing:
+    """What the demo did without, and the command that gets it."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, what: str, command: str) -> None:
+        self.lines.append(f"{what}; to get it: {command}")
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="DIR",
+    help="New folder for the exported files and the pictures.  [default: runs/demo-<time>]",
+)
+@click.option(
+    "--weights",
+    metavar="FILE|synthetic",
+    help="Checkpoint.  [default: the published checkpoint; synthetic weights where it can neither "
+    "be found nor fetched]",
+)
+@click.option(
+    "--widerface",
+    type=PATH,
+    metavar="DIR",
+    help="WIDER FACE validation set.  [default: where RETINAFACE_ASSETS or the cache has it]",
+)
+def demo(output: Path | None, weights: str | None, widerface: Path | None) -> None:
+    """The whole path once: export, fidelity, detection, and AP if the data is here.
+
+    Without checkpoint and network it runs on synthetic weights and generated pictures, and says so.
+    """
+    from datetime import datetime
+
+    from retinaface.files import new_dir
+
+    folder = output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
+    missing = _Missing()
+    loaded = _load(weights, missing)
+    dataset = _find_dataset(widerface, missing)
+    with new_dir(folder) as temporary:
+        models = _export(loaded, temporary)
+        _fidelity(loaded, models)
+        _detect(loaded, models["fp32"], dataset, temporary / "pictures")
+        if dataset is not None:
+            _accuracy(models, dataset, synthetic=loaded.source == "synthetic")
+    click.echo(f"\nExported files and pictures are in {folder}")
+    for line in missing.lines:
+        click.echo(f"Missing: {line}")
+
+
+def _load(weights: str | None, missing: _Missing) -> LoadedModel:
+    from retinaface.errors import AssetError, ExportError
+
+    try:
+        from retinaface.weights import load_model
+    except ImportError as error:
+        raise ExportError(
+            f"the demo exports, which needs {error.name}; install the extra 'export'"
+        ) from error
+    try:
+        loaded = load_model(weights, progress=True)
+    except AssetError as error:
+        if weights is not None:
+            raise
+        click.echo(f"The published checkpoint is not available: {error}\n")
+        click.secho("Running on SYNTHETIC weights, which find no faces.", bold=True)
+        missing.add("the published checkpoint", "retinaface assets fetch mobilenet0.25_Final.pth")
+        return load_model("synthetic")
+    click.echo(f"Weights: {loaded.source} (sha256 {loaded.sha256[:16]})")
+    return loaded
+
+
+def _find_dataset(widerface: Path | None, missing: _Missing) -> WiderFace | None:
+    from retinaface.errors import DatasetError
+    from retinaface.widerface import default_root, open_widerface
+
+    if widerface is not None:
+        return open_widerface(widerface)
+    try:
+        return open_widerface(default_root())
+    except DatasetError as error:
+        missing.add(f"AP ({error})", "retinaface assets fetch")
+        return None
+
+
+def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
+    from retinaface.export import ExportOptions, export
+
+    click.secho("\nExport", bold=True)
+    models = {}
+    for precision in ("fp32", "fp16"):
+        path = folder / f"retinaface.{precision}.onnx"
+        manifest = export(loaded, ExportOptions(precision=precision), path)
+        click.echo(
+            f"  {path.name}: opset {manifest['options']['opset']}, IR {manifest['ir_version']}, "
+            f"{sum(manifest['operators'].values())} nodes, {path.stat().st_size / 1e6:.2f} MB"
+        )
+        models[precision] = path
+    return models
+
+
+def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from retinaface.engines import find_engine, open_engine
+    from retinaface.export import sidecars
+    from retinaface.reference import OUTPUTS, judge, load_reference
+
+    cases = load_reference(sidecars(models["fp32"])[0])
+    table = Table(box=None, pad_edge=False)
+    table.add_column("engine")
+    for name in OUTPUTS:
+        table.add_column(name, justify="right")
+    floor = {name: max(case.noise_floor(name) for case in cases) for name in OUTPUTS}
+    table.add_row("(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUTS))
+    for engine in _ENGINES:
+        entry = find_engine(engine)
+        model = models[entry.precision] if entry.loads_onnx else None
+        with open_engine(engine, model=model, weights=loaded.source, max_batch=1) as runner:
+            errors = [e for case in cases for e in judge(runner.infer(case.images), case)]
+        worst = {name: max(e.max_abs for e in errors if e.output == name) for name in OUTPUTS}
+        table.add_row(engine, *(f"{worst[name]:.1e}" for name in OUTPUTS))
+    click.secho("\nFidelity: largest absolute error against float64 torch", bold=True)
+    click.echo(f"  over {len(cases)} inputs: {', '.join(case.name for case in cases)}")
+    Console().print(table)
+
+
+def _detect(loaded: LoadedModel, model: Path, dataset: WiderFace | None, folder: Path) -> None:
+    import cv2
+
+    from retinaface.detector import Detections
+    from retinaface.detector import detect as run
+    from retinaface.drawing import draw_detections
+    from retinaface.engines import open_engine
+    from retinaface.images import decode_image
+    from retinaface.pipelines import PIPELINES
+    from retinaface.scenes import scene
+
+    if dataset is None:
+        encoded = {
+            f"scene-{i}": cv2.imencode(".png", scene(480, 640, i))[1].tobytes()
+            for i in range(_N_PICTURES)
+        }
+    else:
+        images = dataset.listed[:: max(1, len(dataset.listed) // _N_PICTURES)][:_N_PICTURES]
+        encoded = {image: dataset.read_bytes(image) for image in images}
+    limit = 0.5 if loaded.source != "synthetic" else 0.1
+    folder.mkdir()
+    kind = "generated scenes" if dataset is None else "WIDER FACE images"
+    click.secho(f"\nDetection on {kind}, score above {limit}", bold=True)
+    with open_engine("ort-cpu-fp32", model=model) as engine:
+        for name, found in run(engine, PIPELINES[_PIPELINE], encoded, encoded.__getitem__):
+            if isinstance(found, Detections):
+                shown = found.above(limit)
+                click.echo(f"  {name}: {len(shown.scores)}")
+                picture = draw_detections(decode_image(encoded[name], name), shown)
+                cv2.imwrite(str(folder / f"{name.rpartition('/')[2]}.jpg"), picture)
+
+
+def _accuracy(models: dict[str, Path], dataset: WiderFace, *, synthetic: bool) -> None:
+    from retinaface.cli.tables import print_ap
+    from retinaface.engines import open_engine
+    from retinaface.evaluation import coverage_note, evaluate
+    from retinaface.pipelines import PIPELINES
+
+    recipe = PIPELINES[_PIPELINE]
+    subset = "every-8"
+    truth = dataset.select(subset)
+    with open_engine("ort-cpu-fp32", model=models["fp32"]) as engine:
+        result = evaluate(
+            engine, recipe, dataset, truth, batch_size=recipe.batch_size, progress=True
+        )
+    click.echo()
+    print_ap(f"ort-cpu-fp32, {_PIPELINE}, batch {recipe.batch_size}", result.ap)
+    click.echo(f"note: {coverage_note(truth, subset)}")
+    if synthetic:
+        click.echo("note: synthetic weights find no faces; this shows the path, not the model")

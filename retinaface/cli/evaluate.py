@@ -1,0 +1,185 @@
+"""`retinaface evaluate`: WIDER FACE AP of an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from retinaface.cli.options import (
+    PATH,
+    SCORING_NAMES,
+    engine_option,
+    model_options,
+    pipeline_option,
+    widerface_options,
+)
+
+if TYPE_CHECKING:
+    from retinaface.engines import Engine
+    from retinaface.evaluation import Evaluation
+    from retinaface.ground_truth import GroundTruth
+
+
+@click.command(no_args_is_help=True)
+@pipeline_option(required=True)
+@engine_option(required=True)
+@widerface_options
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most images in one call.  [default: the pipeline's own: 32, or 1 for upstream]",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
+@click.option(
+    "--predictions",
+    type=PATH,
+    metavar="OUT_DIR",
+    help="Write detections in the official text format into a new folder.",
+)
+@click.option(
+    "--output", type=PATH, metavar="RUN_DIR", help="Write record.json and detections.npz there."
+)
+@click.option(
+    "--skip-bad-images",
+    is_flag=True,
+    help="Count images that do not decode as images with all faces missed, and list them.",
+)
+@click.option(
+    "--scoring",
+    type=click.Choice(SCORING_NAMES),
+    default="official",
+    show_default=True,
+    help="'ixrt' leaves out the last incomplete batch, as the published ixRT figures do; it is not "
+    "WIDER FACE AP, and the result is labelled.",
+)
+@model_options
+def evaluate(
+    pipeline: str,
+    engine: str,
+    widerface: Path | None,
+    subset: str | None,
+    batch: int | None,
+    limit: int | None,
+    predictions: Path | None,
+    output: Path | None,
+    skip_bad_images: bool,
+    scoring: str,
+    model: Path | None,
+    weights: str | None,
+    threads: int | None,
+) -> None:
+    """Measure WIDER FACE AP of an engine.
+
+    \b
+    retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR
+    retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR --subset every-8
+    """
+    from retinaface.engines import find_engine, open_engine
+    from retinaface.evaluation import coverage_note, scored_selection
+    from retinaface.evaluation import evaluate as run
+    from retinaface.files import check_output_dir
+    from retinaface.pipelines import PIPELINES
+    from retinaface.widerface import default_root, open_widerface
+
+    for folder in (predictions, output):
+        if folder is not None:
+            check_output_dir(folder)
+    if output is not None and output == predictions:
+        raise click.UsageError("--output and --predictions name the same folder; name two")
+    find_engine(engine)
+    recipe = PIPELINES[pipeline]
+    batch_size = batch or recipe.batch_size
+    dataset = open_widerface(widerface or default_root())
+    selection = dataset.select(subset, limit)
+    truth, label = scored_selection(selection, scoring, batch_size=batch_size)
+    with open_engine(
+        engine,
+        model=model,
+        weights=weights,
+        max_batch=batch_size,
+        input_size_px=recipe.input_size_px,
+        threads=threads,
+    ) as runner:
+        result = run(
+            runner,
+            recipe,
+            dataset,
+            truth,
+            batch_size=batch_size,
+            skip_bad_images=skip_bad_images,
+            predictions_dir=predictions,
+            progress=True,
+        )
+        notes = [coverage_note(truth, subset), *([label] if label else []), *dataset.notes]
+        if output is not None:
+            settings = {
+                "pipeline": pipeline,
+                "batch": batch_size,
+                "subset": subset,
+                "limit": limit,
+                "scoring": scoring,
+            }
+            _write(output, runner, truth, result, settings, notes)
+    _print(runner, result, settings=f"{pipeline}, batch {batch_size}", notes=notes)
+    for kind, folder in (("predictions", predictions), ("record", output)):
+        if folder is not None:
+            click.echo(f"{kind}: {folder}")
+
+
+def _print(engine: Engine, result: Evaluation, settings: str, notes: list[str]) -> None:
+    from retinaface.cli.tables import print_ap
+
+    print_ap(f"{engine.spec.name}, {settings}", result.ap)
+    for note in notes:
+        click.echo(f"note: {note}")
+    n = len(result.images)
+    click.echo(
+        f"{n} images in {result.detect_s:.1f} s ({n / result.detect_s:.0f} images/s, reading to "
+        "detections)"
+    )
+    for image, message in result.bad_images.items():
+        click.echo(f"bad image, all faces counted as missed: {image}: {message}")
+
+
+def _write(
+    folder: Path,
+    engine: Engine,
+    truth: GroundTruth,
+    result: Evaluation,
+    settings: dict[str, Any],
+    notes: list[str],
+) -> None:
+    from retinaface.record import file_sha256, images_sha256, new_record, write_record
+
+    model = engine.spec.model
+    result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"
+    record = new_record() | {
+        "ap": result.ap,
+        "coverage": {
+            "n_images": len(truth.images),
+            "n_images_total": truth.n_images_total,
+            "subset": settings["subset"],
+            "limit": settings["limit"],
+            "images_sha256": images_sha256(truth.images),
+            "bad_images": result.bad_images,
+            "notes": notes,
+        },
+        "model": {"file": model.name, "sha256": file_sha256(model)} if model else None,
+        "results": [
+            {
+                "id": result_id,
+                "engine": engine.describe(),
+                "pipeline": settings["pipeline"],
+                "precision": engine.spec.precision,
+                "batch": settings["batch"],
+                "scoring": settings["scoring"],
+                "ap": result.ap,
+                "n_detections": sum(len(d.scores) for d in result.detections.values()),
+                "detect_s": result.detect_s,
+            }
+        ],
+    }
+    write_record(folder, record, {result_id: result.detections})

@@ -1,0 +1,94 @@
+"""Options that several commands share. Imports click alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+# Repeated here, because importing the registries would import NumPy and OpenCV for --help;
+# a test holds both against the registries.
+PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
+ENGINE_NAMES = (
+    "torch-cpu-fp32",
+    "torch-cpu-fp16",
+    "ort-cpu-fp32",
+    "ort-cpu-fp16",
+    "ort-cuda-fp32",
+    "ort-cuda-fp16",
+)
+SUBSET_NAMES = ("every-8",)
+SCORING_NAMES = ("official", "ixrt")
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+
+def model_options(function: F) -> F:
+    """`--model`, `--weights`, `--threads`: what an engine is built from."""
+    for option in (
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads of the runtime inside one call.  [default: the runtime's own]",
+        ),
+        click.option(
+            "--weights",
+            metavar="FILE|synthetic",
+            help="Checkpoint to build from; 'synthetic' for generated weights.  "
+            "[default: the published checkpoint]",
+        ),
+        click.option(
+            "--model",
+            type=PATH,
+            metavar="FILE",
+            help="Exported ONNX file; without it one is made from the weights and cached.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def engine_option(**settings: Any) -> Callable[[F], F]:
+    """`--engine`."""
+    return click.option(
+        "--engine",
+        metavar="NAME",
+        help=f"One of {', '.join(ENGINE_NAMES)}; an installed entry point; or "
+        "package.module:factory.",
+        **settings,
+    )
+
+
+def pipeline_option(**settings: Any) -> Callable[[F], F]:
+    """`--pipeline`."""
+    return click.option(
+        "--pipeline",
+        type=click.Choice(PIPELINE_NAMES),
+        help="Published recipe of resizing, padding and the way back.",
+        **settings,
+    )
+
+
+def widerface_options(function: F) -> F:
+    """`--widerface`, `--subset`: which images."""
+    for option in (
+        click.option(
+            "--subset",
+            type=click.Choice(SUBSET_NAMES),
+            help="Only a named part: every eighth image of each event. Does not compare with "
+            "the full set.",
+        ),
+        click.option(
+            "--widerface",
+            type=PATH,
+            metavar="DIR",
+            help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
+            "and ground_truth/.  [default: widerface/ in RETINAFACE_ASSETS or the cache]",
+        ),
+    ):
+        function = option(function)
+    return function

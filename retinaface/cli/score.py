@@ -1,0 +1,70 @@
+"""`retinaface score`: AP of any detector's predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from retinaface.cli.options import PATH, SCORING_NAMES, widerface_options
+
+
+@click.command(no_args_is_help=True)
+@click.argument("predictions", type=PATH)
+@widerface_options
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write the result as JSON.")
+@click.option(
+    "--scoring",
+    type=click.Choice(SCORING_NAMES),
+    default="official",
+    show_default=True,
+    help="'ixrt' skips images without a prediction file, as the vendor's ixRT evaluator does; it "
+    "is not WIDER FACE AP, and the result is labelled.",
+)
+def score(
+    predictions: Path,
+    widerface: Path | None,
+    subset: str | None,
+    json_file: Path | None,
+    scoring: str,
+) -> None:
+    """AP of any detector's predictions: a folder or zip.
+
+    An image without a prediction file is an image with all faces missed. Needs the ground truth,
+    not the images.
+
+    \b
+    retinaface score predictions.zip --widerface DIR
+    """
+    from retinaface.cli.tables import print_ap
+    from retinaface.errors import DatasetError
+    from retinaface.evaluation import score_predictions
+    from retinaface.files import new_file
+    from retinaface.ground_truth import load_ground_truth
+    from retinaface.predictions import read_predictions
+    from retinaface.widerface import default_root
+
+    root = widerface or default_root(images=False)
+    if not root.is_dir():
+        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
+    truth, truth_notes = load_ground_truth(root)
+    result = score_predictions(read_predictions(predictions), truth, subset=subset, scoring=scoring)
+    notes = [*result.notes, *truth_notes]
+    if json_file is not None:
+        content = {
+            "ap": result.ap,
+            "predictions": str(predictions),
+            "scoring": scoring,
+            "subset": subset,
+            "n_images": result.n_images,
+            "n_images_total": truth.n_images_total,
+            "n_detections": result.n_detections,
+            "missing": result.missing,
+            "notes": notes,
+        }
+        with new_file(json_file) as file:
+            file.write_text(json.dumps(content, indent=2) + "\n")
+    print_ap(str(predictions), result.ap)
+    for note in notes:
+        click.echo(f"note: {note}")
