@@ -5,6 +5,7 @@ Imports onnx, but neither torch nor a runtime.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,12 +240,14 @@ def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
                     f"cannot cast to FP16: {tensor.name} reaches {largest:g}, beyond FP16's "
                     f"{FP16_MAX:g}; fold the batch norms first (leave --no-simplify out)"
                 )
-    converted: onnx.ModelProto = float16.convert_float_to_float16(
-        model,
-        min_positive_val=FP16_SMALLEST,
-        max_finite_val=FP16_MAX,
-        keep_io_types=keep_io_types,
-        op_block_list=[],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of values at the limits, checked above
+        converted: onnx.ModelProto = float16.convert_float_to_float16(
+            model,
+            min_positive_val=FP16_SMALLEST,
+            max_finite_val=FP16_MAX,
+            keep_io_types=keep_io_types,
+            op_block_list=[],
+        )
     converted.ir_version = model.ir_version
     return converted

@@ -105,6 +105,12 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[st
 
 def _load_safely(path: Path) -> object:
     try:
+        path.open("rb").close()
+    except OSError as error:
+        raise WeightsError(
+            f"cannot read checkpoint {path}: {error.strerror}; check the path"
+        ) from error
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of odd files
             content: object = torch.load(path, map_location="cpu", weights_only=True)
@@ -112,10 +118,6 @@ def _load_safely(path: Path) -> object:
         if zipfile.is_zipfile(path) and (member := zipfile.ZipFile(path).testzip()):
             raise zipfile.BadZipFile(member)
         return content
-    except OSError as error:
-        raise WeightsError(
-            f"cannot read checkpoint {path}: {error.strerror or error}; check the path"
-        ) from error
     except pickle.UnpicklingError as error:
         if any(word in str(error) for word in ("Unsupported", "GLOBAL", "allowed global")):
             raise WeightsError(

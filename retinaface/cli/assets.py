@@ -17,23 +17,18 @@ def assets() -> None:
 @assets.command("list")
 def list_() -> None:
     """Show every file, its size, licence and where it is."""
-    from rich.console import Console
-    from rich.table import Table
-
     from retinaface.assets import REGISTRY, find_asset
+    from retinaface.cli.tables import print_table
     from retinaface.errors import AssetError
 
-    table = Table("name", "MB", "hash", "licence", "where", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    rows = []
     for asset in REGISTRY.values():
         try:
             where = str(find_asset(asset) or "not here")
         except AssetError:
             where = "WRONG HASH"
-        megabytes = f"{asset.n_bytes / 1e6:.1f}"
-        table.add_row(asset.name, megabytes, asset.known_hash[:15], asset.licence, where)
-    console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+        rows.append([asset.name, f"{asset.n_bytes / 1e6:.1f}", asset.licence, where])
+    print_table(["name", "MB", "licence", "where"], rows, right=[1])
 
 
 @assets.command()

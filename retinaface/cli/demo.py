@@ -125,30 +125,27 @@ def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
 
 
 def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    import numpy as np
 
+    from retinaface.cli.tables import print_table
     from retinaface.engines import find_engine, open_engine
     from retinaface.export import sidecars
     from retinaface.reference import OUTPUTS, judge, load_reference
 
     cases = load_reference(sidecars(models["fp32"])[0])
-    table = Table(box=None, pad_edge=False)
-    table.add_column("engine")
-    for name in OUTPUTS:
-        table.add_column(name, justify="right")
     floor = {name: max(case.noise_floor(name) for case in cases) for name in OUTPUTS}
-    table.add_row("(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUTS))
+    rows = [["(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUTS)]]
     for engine in _ENGINES:
         entry = find_engine(engine)
         model = models[entry.precision] if entry.loads_onnx else None
         with open_engine(engine, model=model, weights=loaded.source, max_batch=1) as runner:
             errors = [e for case in cases for e in judge(runner.infer(case.images), case)]
-        worst = {name: max(e.max_abs for e in errors if e.output == name) for name in OUTPUTS}
-        table.add_row(engine, *(f"{worst[name]:.1e}" for name in OUTPUTS))
+        # NumPy's max, because Python's passes over a NaN.
+        worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUTS}
+        rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUTS)])
     click.secho("\nFidelity: largest absolute error against float64 torch", bold=True)
-    click.echo(f"  over {len(cases)} inputs: {', '.join(case.name for case in cases)}")
-    Console().print(table)
+    click.echo(f"over {len(cases)} inputs: {', '.join(case.name for case in cases)}")
+    print_table(["engine", *OUTPUTS], rows, right=[1, 2, 3])
 
 
 def _detect(loaded: LoadedModel, model: Path, dataset: WiderFace | None, folder: Path) -> None:

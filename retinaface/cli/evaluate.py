@@ -167,7 +167,9 @@ def _write(
             "bad_images": result.bad_images,
             "notes": notes,
         },
-        "model": {"file": model.name, "sha256": file_sha256(model)} if model else None,
+        "model": {"file": model.name, "sha256": file_sha256(model)}
+        if model and model.is_file()
+        else None,
         "results": [
             {
                 "id": result_id,

@@ -1,18 +1,38 @@
-"""Tables on the terminal."""
+"""Tables on the terminal; whole lines where the output is piped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+_PIPED_WIDTH = 300
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
+) -> None:
+    """Print a table.
+
+    Args:
+        columns: Headings.
+        rows: Cells.
+        right: Columns to align at the right.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        last = i == len(columns) - 1
+        table.add_column(column, justify="right" if i in right else "left", no_wrap=not last)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(table)
 
 
 def print_ap(title: str, ap: Mapping[str, float]) -> None:
     """Print AP of each split in percent."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("WIDER FACE AP (%)")
-    for split in ap:
-        table.add_column(split, justify="right")
-    table.add_row("", *(f"{100 * value:.2f}" for value in ap.values()))
-    Console().print(table)
+    values = [f"{100 * value:.2f}" for value in ap.values()]
+    print_table(["WIDER FACE AP (%)", *ap], [[title, *values]], right=range(1, len(ap) + 1))

@@ -110,6 +110,8 @@ def open_engine(
     """
     entry = find_engine(name)
     factory = _import_factory(name, entry.factory)
+    if model is not None and not model.exists():
+        raise EngineUnavailable(f"{name}: model {model} does not exist; check --model")
     if entry.loads_onnx and model is None:
         model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
     height, width = input_size_px or (None, None)

@@ -35,8 +35,6 @@ class OnnxRuntimeEngine(Engine):
         super().__init__(spec)
         if spec.model is None:
             raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
-        if not spec.model.is_file():
-            raise EngineUnavailable(f"{spec.name}: {spec.model} is not a file; check --model")
         self._provider = PROVIDERS[spec.device]
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:

@@ -1,0 +1,260 @@
+"""The command line as a user meets it: exit codes, one-line errors, nothing half-written."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from retinaface.cli import main
+from retinaface.scenes import scene
+from tests.support.onnx_models import write_model
+from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
+
+FINDER = "tests.unit.test_evaluation:Finder"
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "any.model").touch()  # what engines of the tests are given; they do not read it
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return end.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def refuse(run):
+    """Run a command that must fail with one line and exit code 2."""
+
+    def call(*arguments, match):
+        code, out, err = run(*arguments)
+        assert code == 2
+        assert re.fullmatch(r"retinaface: error: [^\n]+\n", err), err
+        assert re.search(match, err), err
+        assert out == ""
+
+    return call
+
+
+@pytest.fixture
+def widerface(tmp_path):
+    return write_vendor_layout(tmp_path / "wf")
+
+
+def image(path, height=120, width=160):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), scene(height, width, 1))
+    return path
+
+
+def tree(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+
+
+def test_usage_errors_are_one_line(refuse):
+    refuse("evaluat", match="No such command 'evaluat'.*see: retinaface --help")
+    refuse("export", match="Missing option '--output'.*see: retinaface export --help")
+    refuse("detect", "x.jpg", "--pipeline", "none", match="'none' is not one of 'igie'")
+    refuse("detect", "x.jpg", "--score", "2", match=r"not in the range 0.02<=x<=1")
+    refuse("export", "--output", "x.onnx", "--batch-size", "0", match="at least 1, or dynamic")
+
+
+def test_assets_list_says_what_is_here(run, tmp_path, monkeypatch):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/mobilenet0.25_Final.pth").write_bytes(b"no")
+    monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path / "m"))
+    code, out, _ = run("assets", "list")
+    assert code == 0
+    assert re.search(r"mobilenet0\.25_Final\.pth .*MIT .*WRONG HASH", out)
+    assert re.search(r"WIDER_val\.zip +362\.8 .*not here", out)
+
+
+def test_assets_path_is_an_error_where_the_file_is_not(refuse):
+    refuse("assets", "path", "WIDER_val.zip", match="run: retinaface assets fetch WIDER_val.zip")
+    refuse("assets", "path", "nothing", match="unknown asset 'nothing'")
+
+
+@pytest.mark.needs("onnxruntime", "onnx")
+def test_detect_writes_json_and_pictures(run, tmp_path):
+    write_model(tmp_path / "x.onnx")
+    path = image(tmp_path / "a.png")
+    options = ["--model", "x.onnx", "--json", "out/a.json", "--draw", "pictures"]
+    code, out, _ = run("detect", path, *options)
+    assert code == 0
+    assert "a.png: 0 faces" in out
+    content = json.loads((tmp_path / "out/a.json").read_text())
+    assert content["images"][0]["width"] == 160
+    assert content["images"][0]["boxes_xyxy"] == []
+    assert tree(tmp_path / "pictures") == ["a.jpg"]
+
+
+def test_detect_gives_boxes_scores_and_landmarks(run, tmp_path):
+    path = image(tmp_path / "a.png", 320, 320)
+    code, out, _ = run(
+        "detect", path, "--engine", FINDER, "--model", "any.model", "--json", "a.json"
+    )
+    assert code == 0
+    assert "a.png: 1 face\n" in out
+    found = json.loads((tmp_path / "a.json").read_text())["images"][0]
+    assert np.shape(found["boxes_xyxy"]) == (1, 4)
+    assert found["scores"] == [pytest.approx(0.9)]
+    assert np.shape(found["landmarks_xy"]) == (1, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("missing.jpg", None, "No such file"),
+        ("empty.jpg", b"", "the file is empty"),
+        ("cut.jpg", jpeg(1)[:-50], "damaged or cut short"),
+        ("text.jpg", b"hello", "not an image"),
+        ("narrow.jpg", jpeg(1, 1, 5000), "becomes 320x0 px after resizing"),
+    ],
+)
+def test_detect_refuses_a_bad_image_and_writes_nothing(refuse, tmp_path, name, content, match):
+    good = image(tmp_path / "good.png")
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    before = tree(tmp_path)
+    options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json", "--draw", "d"]
+    refuse("detect", good, name, *options, match=match)
+    assert tree(tmp_path) == before
+
+
+def test_detect_refuses_a_folder_that_is_not_empty_and_equal_names(refuse, tmp_path):
+    path = image(tmp_path / "a.png")
+    other = image(tmp_path / "sub/a.png")
+    refuse("detect", path, "--draw", tmp_path, match="is not empty")
+    refuse("detect", path, other, "--draw", "d", match="a is given twice")
+
+
+def evaluate(*more, engine=FINDER):
+    return ["evaluate", "--pipeline", "igie", "--engine", engine, "--model", "any.model", *more]
+
+
+def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
+    options = ["--widerface", widerface, "--batch", 4]
+    code, out, _ = run(*evaluate(*options, "--predictions", "p", "--output", "r"))
+    assert code == 0
+    assert "covers all 11 images" in out
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert set(record["ap"]) == {"easy", "medium", "hard"}
+    assert record["results"][0]["ap"] == record["ap"]
+    assert record["coverage"]["n_images"] == 11
+    code, _, _ = run("score", "p", "--widerface", widerface, "--json", "s.json")
+    assert code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["ap"] == record["ap"]
+
+
+def test_evaluate_of_a_part_is_labelled(run, widerface):
+    _, out, _ = run(*evaluate("--widerface", widerface, "--subset", "every-8"))
+    assert "covers 3 of 11 images (the subset every-8): does not compare" in out
+    _, out, _ = run(*evaluate("--widerface", widerface, "--limit", 2))
+    assert "covers 2 of 11 images (a part of the set): does not compare" in out
+    _, out, _ = run(*evaluate("--widerface", widerface, "--scoring", "ixrt", "--batch", 4))
+    assert "ixrt scoring: the last 3 images" in out
+
+
+def test_evaluate_lists_the_bad_images_it_passed_over(run, refuse, tmp_path, widerface):
+    (widerface / "val/images" / f"{IMAGES[0]}.jpg").write_bytes(b"")
+    refuse(*evaluate("--widerface", widerface, "--output", "r"), match=f"{IMAGES[0]}: the file is")
+    assert not (tmp_path / "r").exists()
+    code, out, _ = run(*evaluate("--widerface", widerface, "--skip-bad-images", "--output", "r"))
+    assert code == 0
+    assert f"bad image, all faces counted as missed: {IMAGES[0]}" in out
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert list(record["coverage"]["bad_images"]) == [IMAGES[0]]
+
+
+def test_evaluate_refuses_bad_input_before_it_runs(refuse, tmp_path, widerface):
+    options = ["--widerface", widerface]
+    refuse(*evaluate(*options, engine="none"), match="unknown engine 'none'; expected one of")
+    refuse(*evaluate(*options, "--output", widerface), match="is not empty")
+    refuse(*evaluate(*options, "--predictions", widerface), match="is not empty")
+    refuse(*evaluate(*options, "--output", "x", "--predictions", "x"), match="name two")
+    refuse(*evaluate("--widerface", tmp_path / "none"), match="is not a folder")
+    (widerface / "ground_truth/wider_easy_val.mat").unlink()
+    refuse(*evaluate(*options), match=r"wider_easy_val\.mat is missing")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.model", "wf"]
+
+
+def test_an_engine_that_gives_nan_is_a_failure_not_bad_input(run, tmp_path, widerface):
+    code, out, err = run(
+        *evaluate("--widerface", widerface, "--output", "r", engine=f"{__name__}:Broken")
+    )
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"retinaface: error: .*values of loc are not finite.*\n", err)
+    assert not (tmp_path / "r").exists()
+
+
+def test_score_refuses_malformed_predictions(refuse, tmp_path, widerface):
+    event, name = IMAGES[0].split("/")
+    file = tmp_path / "p" / event / f"{name}.txt"
+    file.parent.mkdir(parents=True)
+    for text, match in (
+        (f"{name}\n1\n1 2 3 4\n", "4 columns, expected 5"),
+        (f"{name}\n1\n1 2 3 4 nan\n", "NaN"),
+        (f"{name}\n2\n1 2 3 4 0.5\n", "announces 2"),
+    ):
+        file.write_text(text)
+        refuse("score", "p", "--widerface", widerface, "--json", "s.json", match=match)
+    assert not (tmp_path / "s.json").exists()
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim")
+def test_export_says_what_it_wrote(run, tmp_path):
+    code, out, _ = run("export", "--output", "x.onnx", "--weights", "synthetic", "--opset", 12)
+    assert code == 0
+    assert "opset 12, IR 7, fp32 (I/O fp32), input batchx3x320x320" in out
+    assert tree(tmp_path) == ["any.model", "x.json", "x.onnx", "x.reference.npz"]
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim")
+def test_export_refuses_a_bad_checkpoint_and_writes_nothing(refuse, tmp_path):
+    (tmp_path / "w.pth").write_bytes(b"hello")
+    refuse("export", "--output", "x.onnx", "--weights", "w.pth", match="truncated or not a PyTorch")
+    options = ["--weights", "synthetic", "--exporter", "dynamo", "--opset", 13]
+    refuse("export", "--output", "x.onnx", *options, match="use --exporter torchscript")
+    assert tree(tmp_path) == ["any.model", "w.pth"]
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
+def test_demo_runs_on_synthetic_weights_and_says_what_is_missing(run, tmp_path, monkeypatch):
+    from retinaface import assets
+
+    # No mirror, an empty cache, and nothing listens where the checkpoint would be fetched.
+    nowhere = {
+        name: assets.Asset(name, a.folder, ("http://127.0.0.1:9/x",), a.known_hash, 1, a.licence)
+        for name, a in assets.REGISTRY.items()
+    }
+    monkeypatch.setattr(assets, "REGISTRY", nowhere)
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+    code, out, _ = run("demo", "--output", "demo")
+    assert code == 0
+    assert "Running on SYNTHETIC weights" in out
+    assert "torch-cpu-fp16" in out
+    assert "Missing: the published checkpoint; to get it: retinaface assets fetch" in out
+    assert "Missing: AP (no WIDER FACE images" in out
+    assert len(tree(tmp_path / "demo/pictures")) == 4
+
+
+class Broken:
+    """An engine whose first output is NaN."""
+
+    def __new__(cls, spec):
+        from tests.unit.test_detector import Recorder
+
+        class NanEngine(Recorder):
+            def _run(self, images):
+                outputs = super()._run(images)
+                outputs.loc[0, 0, 0] = np.nan
+                return outputs
+
+        return NanEngine()

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from retinaface.engines import Engine, EngineSpec, RawOutputs
+from retinaface.errors import EngineFault
+
+
+class Counting(Engine):
+    """Gives each image its mean, and remembers the batches it saw."""
+
+    def __init__(self, spec, fixed_batch=None, n_priors=4200):
+        super().__init__(spec)
+        self.fixed_batch, self.n_priors, self.batches = fixed_batch, n_priors, []
+
+    def _run(self, images):
+        self.batches.append(images)
+        mean = images.mean(axis=(1, 2, 3)).reshape(-1, 1, 1)
+        return RawOutputs(*(np.tile(mean, (1, self.n_priors, n)) for n in (4, 2, 10)))
+
+    def describe(self):
+        return {"name": self.spec.name}
+
+
+def spec(**changes):
+    return EngineSpec(**({"name": "test", "precision": "fp32", "device": "cpu"} | changes))
+
+
+def images(n, value=1.0):
+    return np.full((n, 3, 320, 320), value, dtype=np.float32)
+
+
+def test_infer_gives_float32_of_the_shapes_of_the_priors():
+    with Counting(spec()) as engine:
+        loc, scores, landmarks = engine.infer(images(2))
+    assert (loc.shape, scores.shape, landmarks.shape) == ((2, 4200, 4), (2, 4200, 2), (2, 4200, 10))
+    assert {loc.dtype, scores.dtype, landmarks.dtype} == {np.dtype(np.float32)}
+
+
+def test_a_fixed_batch_is_filled_by_repetition_and_the_filling_dropped():
+    engine = Counting(spec(max_batch=4), fixed_batch=4)
+    batch = np.concatenate([images(1, 1.0), images(1, 2.0), images(1, 3.0)])
+    outputs = engine.infer(batch)
+    assert [i.mean() for i in engine.batches[0]] == [1, 2, 3, 1]
+    assert outputs.loc[:, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_input_that_is_not_contiguous_is_made_so():
+    engine = Counting(spec())
+    engine.infer(images(4)[::2])
+    assert engine.batches[0].flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        (images(1).astype(np.float64), TypeError, "must be float32, got float64"),
+        (images(0), ValueError, r"must be \(1..32, 3, 320, 320\), got \(0, 3, 320, 320\)"),
+        (images(33), ValueError, r"got \(33,"),
+        (images(1)[0], ValueError, r"got \(3, 320, 320\)"),
+        (images(1)[:, :1], ValueError, r"got \(1, 1, 320, 320\)"),
+        (images(1)[:, :, :300], ValueError, r"got \(1, 3, 300, 320\)"),
+    ],
+    ids=["dtype", "empty", "too-many", "rank", "channels", "size"],
+)
+def test_infer_refuses_bad_input_before_the_call(batch, error, message):
+    engine = Counting(spec())
+    with pytest.raises(error, match=message):
+        engine.infer(batch)
+    assert engine.batches == []
+
+
+def test_a_free_size_takes_any_size():
+    engine = Counting(spec(height_px=None, width_px=None), n_priors=2860)
+    assert engine.infer(images(1)[:, :, :213]).loc.shape == (1, 2860, 4)
+
+
+def test_outputs_of_another_shape_are_a_fault():
+    with pytest.raises(EngineFault, match=r"loc should be \(1, 4200, 4\), got \(1, 10, 4\)"):
+        Counting(spec(), n_priors=10).infer(images(1))
+
+
+def test_infer_after_close_is_refused():
+    with Counting(spec()) as engine:
+        pass
+    with pytest.raises(ValueError, match="infer after close"):
+        engine.infer(images(1))
+    engine.close()

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from retinaface.engines import open_engine
+from retinaface.errors import EngineUnavailable
+from tests.support.onnx_models import write_model
+
+pytestmark = pytest.mark.needs("onnxruntime", "onnx")
+
+
+def open_cpu(path, **options):
+    return open_engine("ort-cpu-fp32", model=path, **({"max_batch": 2} | options))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "x.onnx"
+
+
+def test_engine_runs_the_file_and_describes_itself(path):
+    write_model(path)
+    with open_cpu(path, threads=1) as engine:
+        images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
+        outputs = engine.infer(images)
+        description = engine.describe()
+    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    assert description["placement"]["provider"] == "CPUExecutionProvider"
+    assert description["placement"]["n_nodes"] > 0
+    assert description["placement"]["fallback"] == []
+    assert description["threads"] == 1
+
+
+def test_returned_arrays_are_not_changed_by_later_calls(path):
+    write_model(path)
+    with open_cpu(path) as engine:
+        first = engine.infer(np.ones((1, 3, 320, 320), np.float32))
+        kept = first.loc.copy()
+        engine.infer(np.full((1, 3, 320, 320), 9, np.float32))
+    np.testing.assert_array_equal(first.loc, kept)
+
+
+def test_a_fixed_batch_is_filled(path):
+    write_model(path, batch=4)
+    with open_cpu(path, max_batch=4) as engine:
+        outputs = engine.infer(np.full((3, 3, 320, 320), 2, np.float32))
+    assert outputs.loc.shape == (3, 4200, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ({"batch": 1}, {}, "takes batches of 1, but up to 2 are asked for; use --batch 1"),
+        ({"size": (640, 640)}, {}, "takes 640x640 inputs, but 320x320 is needed"),
+        ({}, {"input_size_px": None}, "takes 320x320 inputs, but free height and width"),
+        ({"outputs": ("loc", "scores", "landmarks")}, {}, "expected input -> loc, conf, landmarks"),
+        ({"precision": "fp16"}, {}, "needs an FP32 model, but the weights of .* are FP16"),
+    ],
+    ids=["batch", "size", "dynamic", "names", "precision"],
+)
+def test_a_model_that_does_not_fit_is_refused(path, model, options, message):
+    write_model(path, **model)
+    with pytest.raises(EngineUnavailable, match=message):
+        open_cpu(path, **options)
+
+
+def test_a_file_that_does_not_state_its_precision_is_read(path):
+    write_model(path, precision=None)
+    with open_cpu(path):
+        pass
+    with pytest.raises(EngineUnavailable, match="needs an FP16 model, but"):
+        open_engine("ort-cpu-fp16", model=path, max_batch=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 100])
+def test_a_file_that_is_not_onnx_is_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(EngineUnavailable, match=r"cannot load .*x\.onnx"):
+        open_cpu(path)
+
+
+def test_a_missing_file_is_named(path):
+    with pytest.raises(EngineUnavailable, match=r"x\.onnx does not exist; check --model"):
+        open_cpu(path)
+
+
+def event(name, provider, kind, op="Conv"):
+    arguments = {"provider": provider, "op_name": op, "output_type_shape": [{kind: [1]}]}
+    return {"cat": "Node", "name": f"{name}_kernel_time", "args": arguments}
+
+
+def test_placement_tells_a_fallback_from_arithmetic_on_shapes():
+    from retinaface.engines.onnxruntime import placement_from_profile
+
+    profile = [
+        {"cat": "Session", "name": "model_run", "args": {}},
+        event("conv_1", "CUDAExecutionProvider", "float16"),
+        event("conv_2", "CPUExecutionProvider", "float16"),
+        event("shape_1", "CPUExecutionProvider", "int64", "Shape"),
+    ]
+    placement = placement_from_profile(profile, "CUDAExecutionProvider")
+    assert placement["n_nodes"] == 1
+    assert placement["fallback"] == ["conv_2 (Conv) on CPUExecutionProvider"]
+    assert placement["shape_nodes_elsewhere"] == 1
+
+
+def test_a_fallback_is_refused_with_its_nodes(path, monkeypatch):
+    from retinaface.engines import onnxruntime
+
+    write_model(path)
+    honest = onnxruntime.placement_from_profile
+    monkeypatch.setattr(
+        onnxruntime, "placement_from_profile", lambda profile, _: honest(profile, "NPU")
+    )
+    with pytest.raises(EngineUnavailable, match="did not run on CPUExecutionProvider: .*Mul"):
+        open_cpu(path)
+
+
+class FellBack:
+    """A session that was asked for CUDA and gives the CPU without an error."""
+
+    def get_providers(self):
+        return ["CPUExecutionProvider"]
+
+
+def test_a_session_that_silently_fell_back_is_refused(path, monkeypatch):
+    from retinaface.engines import onnxruntime as module
+
+    write_model(path)
+    monkeypatch.setattr(
+        module.ort, "get_available_providers", lambda: list(module.PROVIDERS.values())
+    )
+    monkeypatch.setattr(module.ort, "InferenceSession", lambda *_, **__: FellBack())
+    message = "lists CUDAExecutionProvider but the session fell back to CPUExecutionProvider"
+    with pytest.raises(EngineUnavailable, match=message):
+        open_engine("ort-cuda-fp32", model=path, max_batch=1)
+
+
+@pytest.mark.needs("cuda")
+@pytest.mark.parametrize("name", ["ort-cuda-fp32", "ort-cuda-fp16"])
+@pytest.mark.needs("torch", "onnxsim")
+def test_cuda_really_runs_on_cuda(name):
+    with open_engine(name, weights="synthetic", max_batch=2) as engine:
+        outputs = engine.infer(np.zeros((2, 3, 320, 320), np.float32))
+        placement = engine.describe()["placement"]
+    assert placement["provider"] == "CUDAExecutionProvider"
+    assert placement["n_nodes"] > 50
+    assert np.isfinite(outputs.scores).all()

@@ -1,0 +1,33 @@
+import pytest
+
+from retinaface.cli.options import ENGINE_NAMES
+from retinaface.engines import BUILTIN, engine_names, find_engine, open_engine
+from retinaface.errors import EngineUnavailable
+
+
+def test_the_command_line_names_the_built_in_engines():
+    assert tuple(BUILTIN) == ENGINE_NAMES
+    assert set(BUILTIN) <= set(engine_names())
+
+
+def test_names_say_device_and_precision():
+    for name, entry in BUILTIN.items():
+        assert name.split("-")[1:] == [entry.device, entry.precision]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(EngineUnavailable, match="unknown engine 'ort-cpu-int8'; expected one of"):
+        find_engine("ort-cpu-int8")
+
+
+def test_a_factory_is_named_by_module_and_attribute(tmp_path):
+    (tmp_path / "any.onnx").touch()
+    engine = open_engine("tests.unit.engines.test_base:Counting", model=tmp_path / "any.onnx")
+    assert engine.spec.name == "tests.unit.engines.test_base:Counting"
+    assert engine.spec.model == tmp_path / "any.onnx"
+
+
+@pytest.mark.parametrize("name", ["no.such.module:factory", "retinaface.engines:no_such"])
+def test_a_factory_that_cannot_be_imported_is_refused(name):
+    with pytest.raises(EngineUnavailable, match=f"cannot import {name}"):
+        open_engine(name, model=None)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from retinaface.engines import open_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.scenes import synthetic_inputs
+
+pytestmark = pytest.mark.needs("torch")
+
+
+def test_fp16_rounds_and_stays_close_to_fp32():
+    images = synthetic_inputs(2, 1)
+    outputs = {}
+    for precision in ("fp32", "fp16"):
+        with open_engine(f"torch-cpu-{precision}", weights="synthetic") as engine:
+            outputs[precision] = engine.infer(images)
+    difference = np.abs(outputs["fp32"].scores - outputs["fp16"].scores).max()
+    assert 1e-5 < difference < 0.03
+
+
+def test_threads_are_honoured_and_given_back():
+    import torch
+
+    before = torch.get_num_threads()
+    with open_engine("torch-cpu-fp32", weights="synthetic", threads=1) as engine:
+        assert engine.describe()["threads"] == torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_model_file_is_refused(tmp_path):
+    (tmp_path / "x.onnx").touch()
+    with pytest.raises(EngineUnavailable, match="builds the network itself and cannot run"):
+        open_engine("torch-cpu-fp32", model=tmp_path / "x.onnx")
+
+
+@pytest.mark.needs("onnx", "onnxsim", "onnxruntime")
+@pytest.mark.parametrize("size", [(320, 320), None], ids=["fixed", "dynamic"])
+def test_onnxruntime_on_a_cached_export_agrees_with_torch(size):
+    images = synthetic_inputs(2, 1, *(size or (100, 320)))
+    results = []
+    for name in ("torch-cpu-fp32", "ort-cpu-fp32"):
+        with open_engine(name, weights="synthetic", input_size_px=size) as engine:
+            results.append(engine.infer(images))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)

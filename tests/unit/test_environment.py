@@ -1,0 +1,13 @@
+import json
+
+from retinaface.environment import describe_environment, n_usable_cpus, package_versions
+
+
+def test_the_environment_is_json_and_names_the_processor():
+    described = json.loads(json.dumps(describe_environment()))
+    assert described["cpu"]
+    assert described["n_cpus"] == n_usable_cpus() >= 1
+
+
+def test_versions_leave_out_what_is_not_installed():
+    assert set(package_versions(["numpy", "no-such-package"])) == {"numpy"}

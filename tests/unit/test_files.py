@@ -1,0 +1,63 @@
+import stat
+
+import pytest
+
+from retinaface.errors import OutputError
+from retinaface.files import new_dir, new_file
+
+
+class Stop(Exception):
+    """What a test raises in the middle of writing."""
+
+
+def test_new_dir_appears_whole(tmp_path):
+    with new_dir(tmp_path / "a/b") as folder:
+        (folder / "x").write_text("x")
+        assert not (tmp_path / "a/b").exists()
+    assert (tmp_path / "a/b/x").read_text() == "x"
+    assert stat.S_IMODE((tmp_path / "a/b").stat().st_mode) & 0o500 == 0o500
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_new_dir_may_be_an_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with new_dir(tmp_path / "empty") as folder:
+        (folder / "x").touch()
+    assert (tmp_path / "empty/x").exists()
+
+
+def test_new_dir_leaves_nothing_behind_an_error(tmp_path):
+    with pytest.raises(Stop), new_dir(tmp_path / "a") as folder:
+        (folder / "x").touch()
+        raise Stop
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_dir_refuses_what_holds_something(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="full is not empty"), new_dir(tmp_path / "full"):
+        pass
+    with pytest.raises(OutputError, match="is not a folder"), new_dir(tmp_path / "file"):
+        pass
+    with pytest.raises(OutputError, match="cannot write"), new_dir(tmp_path / "file/x"):
+        pass
+
+
+def test_new_file_replaces_the_old_one_only_at_the_end(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("old")
+    with pytest.raises(Stop), new_file(path) as file:
+        file.write_text("half")
+        raise Stop
+    assert path.read_text() == "old"
+    with new_file(path) as file:
+        file.write_text("new")
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_new_file_refuses_a_folder(tmp_path):
+    with pytest.raises(OutputError, match="it is a folder"), new_file(tmp_path):
+        pass

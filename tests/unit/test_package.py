@@ -1,0 +1,70 @@
+"""What holds for the package as a whole: its imports, its README, its layering."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
+COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command):
+    code = (
+        "import sys\n"
+        "from retinaface.cli import main\n"
+        "try:\n"
+        f"    main({[*command.split(), '--help']!r})\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Usage: retinaface" in result.stdout
+    assert result.stdout.endswith("HEAVY []\n")
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+            yield node.module
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "boxes", "fidelity", "ground_truth", "pipelines", "predictions", "priors"]
+)
+def test_geometry_and_accuracy_import_neither_torch_nor_a_runtime(name):
+    names = set(imported(ROOT / "retinaface" / f"{name}.py"))
+    assert not names & {"torch", "onnx", "onnxruntime"}
+    assert not {n for n in names if n.startswith("retinaface.engines")}
+
+
+def test_skips_stand_only_in_the_root_conftest():
+    word = "pytest." + "skip("
+    here = [p for p in (ROOT / "tests").rglob("*.py") if word in p.read_text()]
+    assert here == []
+
+
+def test_every_module_has_a_test_module():
+    def modules(folder):
+        return {
+            p.stem
+            for p in folder.glob("*.py")
+            if not p.stem.startswith("_") and p.stem not in {"typing", "errors", "config"}
+        }
+
+    missing = [m for m in modules(ROOT / "retinaface") if not unit_test(m).exists()]
+    assert missing == []
+
+
+def unit_test(module):
+    return ROOT / "tests" / "unit" / f"test_{module}.py"
