@@ -66,6 +66,7 @@ def _cuda() -> str | None:
 PROBES: dict[str, Callable[[], str | None]] = {
     "torch": lambda: _import("torch"),
     "onnx": lambda: _import("onnx"),
+    "onnxconverter_common": lambda: _import("onnxconverter_common"),
     "onnxsim": lambda: _import("onnxsim"),
     "onnxruntime": lambda: _import("onnxruntime"),
     "checkpoint": _checkpoint,

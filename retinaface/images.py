@@ -16,7 +16,10 @@ _PNG_END = b"IEND\xaeB`\x82"
 _SIGNATURES = (b"\xff\xd8\xff", _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 
 # OpenCV reports damaged files on stderr in its own words; `ImageError` carries them to the caller.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# OpenCV 4 has the setter at the top, OpenCV 5 in a module of its own.
+_SILENT = 0
+_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+_set_log_level(_SILENT)
 
 
 def read_image(path: Path) -> ByteArray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +61,13 @@ class OnnxRuntimeEngine(Engine):
         options.profile_file_prefix = str(folder / "placement")
         if spec.threads is not None:
             options.intra_op_num_threads = spec.threads
-        if spec.device == "cuda" and hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()
         try:
-            session = ort.InferenceSession(
-                str(model), options, providers=[(self._provider, self._provider_options())]
-            )
+            with _quiet():
+                if spec.device == "cuda" and hasattr(ort, "preload_dlls"):
+                    ort.preload_dlls()
+                session = ort.InferenceSession(
+                    str(model), options, providers=[(self._provider, self._provider_options())]
+                )
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise EngineUnavailable(
                 f"{spec.name} cannot load {model}: {_first_line(error)}; "
@@ -178,6 +182,17 @@ class OnnxRuntimeEngine(Engine):
         """See `Engine.close`."""
         self._session = None
         super().close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the runtime prints about missing libraries off the terminal: it is raised."""
+    ort.set_default_logger_severity(4)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        ort.set_default_logger_severity(2)  # the runtime's own default
 
 
 def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from retinaface.errors import ExportError, OutputError
 
-pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
+pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common")
 
 
 @pytest.fixture(scope="module")

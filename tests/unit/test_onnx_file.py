@@ -21,6 +21,7 @@ def model(nodes=None, weight=1.0, opset=18, name="w"):
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
+@pytest.mark.needs("onnxconverter_common")
 def test_fp16_refuses_a_constant_that_does_not_fit():
     from retinaface.onnx_file import to_fp16
 
@@ -28,6 +29,7 @@ def test_fp16_refuses_a_constant_that_does_not_fit():
         to_fp16(model(weight=89549.0, name="running_var"), keep_io_types=True)
 
 
+@pytest.mark.needs("onnxconverter_common")
 @pytest.mark.parametrize("value", [65_504.0, 3e4, 1e-7, 6e-8])
 def test_fp16_rounds_constants_and_does_not_clamp_them(value):
     from onnx import numpy_helper
