@@ -212,7 +212,10 @@ def _places() -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    if "hash" in text and "does not match" in text:
+    if "hash" in str(error) and "does not match" in str(error):
         return "the download does not have the pinned hash"
-    return f"{type(error).__name__}: {text.splitlines()[0][:160]}" if text else type(error).__name__
+    cause: BaseException = error
+    while cause.__context__ is not None:  # requests wraps what urllib3 wraps of the system's error
+        cause = cause.__context__
+    text = " ".join(str(cause).split())
+    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
