@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
 
     Args:
         asset: The file.
-        progress: Show a progress bar on stderr.
+        progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:
         AssetError: Nothing gave a file with the pinned hash; the message lists every attempt.
@@ -173,6 +174,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
     pooch.get_logger().setLevel("WARNING")  # the progress bar says the same
     target = cache_dir() / asset.relative_path
     attempts = []
+    show = progress and sys.stderr.isatty()
     for url in asset.urls:
         try:
             pooch.retrieve(
@@ -180,7 +182,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
                 known_hash=asset.known_hash,
                 fname=target.name,
                 path=target.parent,
-                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+                downloader=pooch.HTTPDownloader(progressbar=show, timeout=30),
             )
             return target
         except (OSError, ValueError) as error:  # network and disk; a hash that differs

@@ -21,6 +21,12 @@ from retinaface.pipelines import Geometry, Pipeline, preprocess, to_original
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
 
+# In input sizes. Boxes of trained and of generated weights stay within a few; a broken scale or an
+# overflow in the exponent goes beyond.
+SANE_EXTENT = 1000.0
+# FP16 softmax gives sums of 1 to within a few of its steps of 2**-11.
+_SCORE_SLACK = 0.01
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -70,16 +76,22 @@ def postprocess(
         geometry: Of the image, from `preprocess`.
         score_limit: Only priors with a face score above it count.
         overlap_limit: See `nms`. Suppression acts on pixels of the original image, as published.
+
+    Raises:
+        EngineFault: A box or landmark lies so far out that the outputs cannot be right.
     """
     candidates = np.flatnonzero(scores[:, 1] > score_limit)
     candidates = candidates[np.argsort(-scores[candidates, 1], kind="stable")]
     priors = prior_boxes(geometry.input_height_px, geometry.input_width_px)[candidates]
     variances = MOBILENET_025.variances
-    boxes = to_original(decode_boxes(loc[candidates], priors, variances), geometry)
+    with np.errstate(over="ignore", invalid="ignore"):  # check_extent tells
+        boxes_norm = decode_boxes(loc[candidates], priors, variances)
+    landmarks_norm = decode_landmarks(landmarks[candidates], priors, variances)
+    check_extent(boxes_norm, landmarks_norm)
+    boxes = to_original(boxes_norm, geometry)
     face_scores = scores[candidates, 1]
     kept = nms(boxes, face_scores, overlap_limit)
-    points = decode_landmarks(landmarks[candidates[kept]], priors[kept], variances)
-    points = to_original(points, geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
+    points = to_original(landmarks_norm[kept], geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
     return Detections(boxes[kept], face_scores[kept], points)
 
 
@@ -180,14 +192,32 @@ def _run_batch(engine: Engine, batch: list[_Prepared]) -> Iterator[tuple[str, De
     check_finite(engine, outputs, [item.name for item in batch])
     for i, item in enumerate(batch):
         loc, scores, landmarks = (array[i] for array in outputs)
-        yield item.name, postprocess(loc, scores, landmarks, item.geometry)
+        try:
+            yield item.name, postprocess(loc, scores, landmarks, item.geometry)
+        except EngineFault as error:
+            raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
+
+
+def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
+    """Finite outputs can still be absurd: offsets that overflow put boxes beyond any image.
+
+    Raises:
+        EngineFault: A coordinate is not finite, or further out than `SANE_EXTENT` inputs.
+    """
+    for kind, coordinates in (("box", boxes_norm), ("landmark", landmarks_norm)):
+        if not (np.abs(coordinates) <= SANE_EXTENT).all():
+            raise EngineFault(
+                f"a {kind} decodes to more than {SANE_EXTENT:g} times the input size; its offsets "
+                "cannot be right"
+            )
 
 
 def check_finite(engine: Engine, outputs: RawOutputs, names: list[str]) -> None:
     """A NaN score is no detection and would vanish without a trace.
 
     Raises:
-        EngineFault: An output holds a NaN or an infinity; names the output and the image.
+        EngineFault: An output holds a NaN or an infinity, or a score is no probability; names the
+            output and the image.
     """
     for kind, array in outputs._asdict().items():
         if np.isfinite(array).all():
@@ -198,4 +228,10 @@ def check_finite(engine: Engine, outputs: RawOutputs, names: list[str]) -> None:
         raise EngineFault(
             f"{engine.spec.name}: {n} of {array[i].size} values of {kind} are not finite for image "
             f"{names[i]} ({int(bad.sum())} images of this batch)"
+        )
+    beyond = np.abs(outputs.scores - 0.5).max(axis=(1, 2)) > 0.5 + _SCORE_SLACK
+    if beyond.any():
+        raise EngineFault(
+            f"{engine.spec.name}: scores of image {names[int(np.argmax(beyond))]} lie outside "
+            "[0, 1]; is softmax in the graph?"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 
 from retinaface.detector import Detections
+from retinaface.errors import OutputError
 from retinaface.typing import ByteArray
 
 _BOX = (60, 220, 60)  # green
@@ -41,3 +42,23 @@ def draw_detections(image_bgr: ByteArray, detections: Detections) -> ByteArray:
         origin = (x1, top + height + base // 2)
         cv2.putText(picture, label, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT, 1, cv2.LINE_AA)
     return picture
+
+
+def encode_picture(picture_bgr: ByteArray, name: str) -> bytes:
+    """Encode a picture as JPEG.
+
+    Args:
+        picture_bgr: (H, W, 3) uint8.
+        name: What the error message calls it.
+
+    Raises:
+        OutputError: It is too large for the format.
+    """
+    try:
+        encoded, data = cv2.imencode(".jpg", picture_bgr)
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        height, width = picture_bgr.shape[:2]
+        raise OutputError(f"cannot draw {name}: a JPEG cannot be {width}x{height} px; leave it out")
+    return data.tobytes()

@@ -13,9 +13,9 @@ from retinaface.accuracy import Counts, ScoredBoxes, average_precision, count_se
 from retinaface.detector import Detections, detect
 from retinaface.engines.base import Engine
 from retinaface.errors import DatasetError, ImageError
-from retinaface.ground_truth import GroundTruth
+from retinaface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
 from retinaface.pipelines import Pipeline
-from retinaface.predictions import Predictions, official_form, prediction_writer
+from retinaface.predictions import Predictions, official_form, write_predictions
 from retinaface.widerface import WiderFace
 
 SCORINGS = ("official", "ixrt")
@@ -64,13 +64,12 @@ def evaluate(
         batch_size: Most images in one call of the engine.
         workers: Threads that prepare images.
         skip_bad_images: Count images that do not decode as images with all faces missed.
-        predictions_dir: Write predictions in the official format there; missing or empty.
+        predictions_dir: Existing folder to write predictions in the official format into.
         progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:
         ImageError: An image cannot be used.
         DatasetError: Every image was bad.
-        OutputError: `predictions_dir` holds something.
     """
     detections: dict[str, Detections] = {}
     bad: dict[str, str] = {}
@@ -92,14 +91,14 @@ def evaluate(
         disable=None if progress else True,
     )
     started = time.perf_counter()
-    with prediction_writer(predictions_dir) as writer:
-        for image, found in bar:
-            if isinstance(found, ImageError):
-                bad[image] = str(found)
-                continue
-            detections[image] = found
-            scored[image] = official_form(found.boxes_xyxy, found.scores)
-            writer.write(image, found.boxes_xyxy, found.scores)
+    for image, found in bar:
+        if isinstance(found, ImageError):
+            bad[image] = str(found)
+            continue
+        detections[image] = found
+        scored[image] = official_form(found.boxes_xyxy, found.scores)
+        if predictions_dir is not None:
+            write_predictions(predictions_dir, image, found.boxes_xyxy, found.scores)
     detect_s = time.perf_counter() - started
     if not detections:
         raise DatasetError(f"none of {len(truth.images)} images could be used; nothing to score")
@@ -218,6 +217,11 @@ def score_predictions(
 def coverage_note(truth: GroundTruth, subset: str | None) -> str:
     """Say how much of the set a result covers, and what it compares with."""
     n, total = len(truth.images), truth.n_images_total
+    if total != OFFICIAL_N_IMAGES:
+        return (
+            f"covers {n} of {total} images of a ground truth that is not the official one "
+            f"({OFFICIAL_N_IMAGES} images): does not compare with WIDER FACE AP"
+        )
     if n == total:
         return f"covers all {total} images"
     which = f"the subset {subset}" if subset else "a part of the set"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from retinaface.errors import OutputError
 
 
 def check_output_dir(path: Path) -> None:
-    """Refuse a folder for results that holds something already; called before any work starts.
+    """Refuse a folder that results cannot go to; called before any work starts.
 
     Raises:
-        OutputError: The path is a file, a folder that is not empty, or cannot be written.
+        OutputError: The path is a file, a folder that holds something, or cannot be written.
     """
     if path.is_dir():
         if any(path.iterdir()):
@@ -26,55 +25,104 @@ def check_output_dir(path: Path) -> None:
             )
     elif path.exists() or path.is_symlink():
         raise OutputError(f"output folder {path} is not a folder; name a new one")
+    _probe(path if path.is_dir() else path.parent, path)
+
+
+def check_output_file(path: Path) -> None:
+    """Refuse a file that cannot be written; called before any work starts.
+
+    Raises:
+        OutputError: The path is a folder, or its place cannot be written.
+    """
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    if not _is_special(path):
+        _probe(path.resolve().parent, path)
 
 
 @contextlib.contextmanager
 def new_dir(path: Path) -> Iterator[Path]:
-    """Fill a folder that appears under its name only when the block ends without an error.
+    """Fill a folder whose content appears only when the block ends without an error.
 
     Args:
-        path: The folder; missing or empty.
+        path: The folder; missing or empty. An empty one keeps its place and its mode: it may be a
+            mount point or the working directory.
 
     Yields:
-        A temporary folder beside it.
+        A temporary folder on the same file system.
 
     Raises:
         OutputError: As `check_output_dir`, or the folder cannot be made.
     """
     check_output_dir(path)
-    with _output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield temporary
+    target = path.resolve()
+    is_there = target.is_dir()
+    with _temporary_dir(target if is_there else target.parent, path) as temporary:
+        content = temporary / "content"
+        content.mkdir()
+        yield content
         with _output_errors(path):
-            temporary.chmod(0o777 & ~_umask())
-            temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            if is_there:
+                for entry in sorted(content.iterdir()):
+                    entry.rename(target / entry.name)
+            else:
+                content.rename(target)
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """Write a file that replaces the old one only when the block ends without an error.
 
+    A link stays a link: what it points to is replaced. A device or pipe is written to.
+
     Yields:
-        A path in a temporary folder beside it, with the same name.
+        A path in a temporary folder, with the same name.
 
     Raises:
         OutputError: The place cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; name a file")
-    with _output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield temporary / path.name
+    check_output_file(path)
+    special = _is_special(path)
+    target = path.resolve()
+    place = Path(tempfile.gettempdir()) if special else target.parent
+    with _temporary_dir(place, path) as temporary:
+        yield temporary / target.name
         with _output_errors(path):
-            (temporary / path.name).replace(path)
+            if special:
+                with path.open("wb") as sink:
+                    sink.write((temporary / target.name).read_bytes())
+            else:
+                (temporary / target.name).replace(target)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+@contextlib.contextmanager
+def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
+    """A folder that is removed at the end, and with it, after an error, parents made for it."""
+    made = [p for p in (parent, *parent.parents) if not p.exists()]  # innermost first
+    with _output_errors(path):
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
+    succeeded = False
+    try:
+        yield temporary
+        succeeded = True
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if not succeeded:
+            for folder in made:
+                with contextlib.suppress(OSError):  # somebody else put something there
+                    folder.rmdir()
+
+
+def _probe(folder: Path, path: Path) -> None:
+    """See that something can be made in a folder, or in the nearest one above that exists."""
+    existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
+    with _output_errors(path):
+        Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=existing)).rmdir()
 
 
 @contextlib.contextmanager
@@ -83,9 +131,3 @@ def _output_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

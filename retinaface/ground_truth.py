@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,12 +34,14 @@ class GroundTruth:
         counted: For each image (F, 3) bool: whether a face belongs to easy, medium, hard. A face
             that does not is ignored there: a hit on it is neither right nor wrong.
         n_images_total: Images of the whole set that this is a part of.
+        sha256: Of the four files, by name.
     """
 
     images: tuple[str, ...]
     faces_xywh: tuple[FloatArray, ...]
     counted: tuple[BoolArray, ...]
     n_images_total: int
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     def select(self, images: Iterable[str]) -> GroundTruth:
         """Keep the given images, in the given order.
@@ -59,6 +62,7 @@ class GroundTruth:
             tuple(self.faces_xywh[i] for i in picked),
             tuple(self.counted[i] for i in picked),
             self.n_images_total,
+            self.sha256,
         )
 
     def subset(self, name: str) -> GroundTruth:
@@ -123,21 +127,38 @@ def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
 def _load_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
-    wanted = ["event_list", "file_list", "face_bbx_list"]
-    if path.name != "wider_face_val.mat":
-        wanted.append("gt_list")
+    is_split = path.name != "wider_face_val.mat"
+    wanted = ["event_list", "file_list", "face_bbx_list", *(["gt_list"] if is_split else [])]
     try:
-        content: dict[str, Any] = scipy.io.loadmat(path, variable_names=wanted)
+        _check_mat_is_whole(path)
+        content: dict[str, Any] = scipy.io.loadmat(path, variable_names=[*wanted, "gt_list"])
     except Exception as error:  # scipy raises whatever the damaged bytes lead it to
         raise DatasetError(
             f"cannot read ground truth {path}: {type(error).__name__}: {error}; fetch it again"
         ) from error
+    if not is_split and "gt_list" in content:
+        raise DatasetError(
+            f"{path} is not the WIDER FACE ground truth that its name says: it is a split's; "
+            f"fetch it again: retinaface assets fetch {path.name}"
+        )
     if missing := [key for key in wanted if key not in content]:
         raise DatasetError(
             f"{path} is not the WIDER FACE ground truth that its name says: "
             f"it lacks {', '.join(missing)}; fetch it again: retinaface assets fetch {path.name}"
         )
     return content
+
+
+def _check_mat_is_whole(path: Path) -> None:
+    """Walk over the elements of a MATLAB 5 file; scipy does not see a missing last one."""
+    data = path.read_bytes()
+    order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
+    position = 128
+    while position < len(data):
+        n_bytes = int.from_bytes(data[position + 4 : position + 8], order)
+        position += 8 + n_bytes
+    if position != len(data) or position == 128:
+        raise ValueError(f"the file is cut short at {len(data)} bytes")
 
 
 def _image_names(mat: Mapping[str, Any]) -> list[str]:
@@ -153,7 +174,9 @@ def _ground_truth_from_mats(
 ) -> GroundTruth:
     try:
         images = _image_names(faces)
-        boxes = [b[0].astype(float) for event in faces["face_bbx_list"] for b in event[0]]
+        boxes = [
+            _checked_boxes(b[0].astype(float)) for event in faces["face_bbx_list"] for b in event[0]
+        ]
         lists = {
             split: [g[0].ravel() for event in mat["gt_list"] for g in event[0]]
             for split, mat in splits.items()
@@ -172,9 +195,17 @@ def _ground_truth_from_mats(
             f"ground truth {paths[0].parent} is malformed ({type(error).__name__}: {error}); "
             "fetch the four wider_*_val.mat files again"
         ) from error
+    if not images:
+        raise DatasetError(f"{paths[0]} lists no images; fetch it again")
     _check_splits(images, counted, paths)
-    boxes = [box.reshape(-1, 4) for box in boxes]
-    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images))
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images), hashes)
+
+
+def _checked_boxes(boxes: FloatArray) -> FloatArray:
+    if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all()):
+        raise ValueError(f"boxes should be (F, 4) finite numbers, got {boxes.shape}")
+    return boxes.reshape(-1, 4)
 
 
 def _face_indices(one_based: IntArray, n_faces: int) -> IntArray:

@@ -1,7 +1,8 @@
-"""Image files to pixels, as `cv2.imread` decodes them, but damage is an error."""
+"""Image files to pixels, as `cv2.imread` decodes them, but a file cut short is an error."""
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
@@ -10,10 +11,10 @@ import numpy as np
 from retinaface.errors import ImageError
 from retinaface.typing import ByteArray
 
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
 # First bytes of the usual formats: they tell a damaged image from a file that never was one.
-_SIGNATURES = (b"\xff\xd8\xff", _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
+_SIGNATURES = (_JPEG_SIGNATURE, _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 
 # OpenCV reports damaged files on stderr in its own words; `ImageError` carries them to the caller.
 # OpenCV 4 has the setter at the top, OpenCV 5 in a module of its own.
@@ -46,8 +47,8 @@ def decode_image(data: bytes, name: str) -> ByteArray:
     """Decode one image from memory.
 
     `cv2.imread` fills the missing part of a JPEG that was cut short with grey and only prints a
-    warning; `cv2.imdecode` refuses it. Both decode whole files alike: grey, 16-bit, RGBA and CMYK
-    files become 8-bit BGR.
+    warning; such a file is refused here. Whole files decode as with `cv2.imread`: grey, 16-bit,
+    RGBA and CMYK become 8-bit BGR. Bytes that were changed inside a whole JPEG are not detected.
 
     Args:
         data: The bytes of the file.
@@ -57,12 +58,12 @@ def decode_image(data: bytes, name: str) -> ByteArray:
         (H, W, 3) uint8, BGR, with the EXIF orientation applied.
 
     Raises:
-        ImageError: The data is empty, damaged, or not an image.
+        ImageError: The data is empty, cut short, or not an image.
     """
     if not data:
         raise ImageError(f"cannot decode image {name}: the file is empty (0 bytes); fetch it again")
     image = None
-    if not data.startswith(_PNG_SIGNATURE) or _PNG_END in data:
+    if _is_whole(data):
         try:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         except cv2.error as error:
@@ -75,3 +76,27 @@ def decode_image(data: bytes, name: str) -> ByteArray:
         )
         raise ImageError(f"cannot decode image {name}: {reason}")
     return np.asarray(image, dtype=np.uint8)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether a JPEG or PNG reaches its end; OpenCV tells for the other formats."""
+    if data.startswith(_JPEG_SIGNATURE):
+        # End of image after the last start of scan: neither can occur inside compressed data.
+        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+    if data.startswith(_PNG_SIGNATURE):
+        return _png_is_whole(data)
+    return True
+
+
+def _png_is_whole(data: bytes) -> bool:
+    """Walk over the chunks up to IEND; libpng would print its own line for a wrong checksum."""
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):  # length, type, checksum
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        position = end + 4
+    return False

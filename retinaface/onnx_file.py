@@ -249,5 +249,26 @@ def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
             keep_io_types=keep_io_types,
             op_block_list=[],
         )
+    _restore_resize_scales(converted)
     converted.ir_version = model.ir_version
     return converted
+
+
+def _restore_resize_scales(model: onnx.ModelProto) -> None:
+    """Resize takes its scales in FP32 whatever its data is; below opset 13 they cannot be left out.
+
+    The exporter gives empty ones there, beside the sizes that count; the converter casts them.
+    """
+    scales = {n.input[2] for n in model.graph.node if n.op_type == "Resize" and len(n.input) > 2}
+    constants = [
+        attribute.t
+        for node in model.graph.node
+        if node.op_type == "Constant" and node.output[0] in scales
+        for attribute in node.attribute
+    ]
+    for tensor in [*constants, *(t for t in model.graph.initializer if t.name in scales)]:
+        if tensor.data_type == onnx.TensorProto.FLOAT16:
+            array = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    for value in [v for v in model.graph.value_info if v.name in scales]:
+        model.graph.value_info.remove(value)  # it still declares FP16

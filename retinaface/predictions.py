@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,11 +13,23 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import new_dir
 from retinaface.ground_truth import image_id
 from retinaface.typing import FloatArray
 
 N_COLUMNS = 5
+LARGEST = 1e9  # no pixel and no score is near it
+_COUNT = re.compile(r"[0-9]{1,9}")
+# What reading a zip file can raise: damage, encryption, an unknown method.
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
     lines = text.splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
-    if len(lines) < 2 or not lines[1].strip().isdigit():
+    if len(lines) < 2 or not _COUNT.fullmatch(lines[1].strip()):
         raise DatasetError(
             f"{source}: expected the image's name, then the number of detections, "
             f"got {lines[:2]!r}; write it in the official format"
@@ -92,6 +106,8 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
             f"{source}: line 2 announces {count} detections, but {len(rows)} follow; "
             "the file is cut short or was edited"
         )
+    if not "".join(lines[2:]).isascii() or any("_" in line for line in lines[2:]):
+        raise DatasetError(f"{source}: expected plain numbers: x y w h score")
     for number, row in enumerate(rows, start=3):
         if len(row) != N_COLUMNS:
             raise DatasetError(
@@ -101,9 +117,12 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
         values = np.array(rows, dtype=np.float64).reshape(-1, N_COLUMNS)
     except ValueError as error:
         raise DatasetError(f"{source}: {error}; expected numbers: x y w h score") from error
-    if not np.isfinite(values).all():
-        number = 3 + int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise DatasetError(f"{source}: line {number} holds a NaN or an infinity")
+    usable = np.abs(values) <= LARGEST  # not so for a NaN
+    if not usable.all():
+        number = 3 + int(np.flatnonzero(~usable.all(axis=1))[0])
+        raise DatasetError(
+            f"{source}: line {number} holds a NaN, an infinity or a number beyond {LARGEST:g}"
+        )
     return lines[0].strip(), Predictions(values[:, :4], values[:, 4])
 
 
@@ -123,7 +142,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
     for member, data in _text_files(path):
         source = f"{path}/{member}"
         parts = PurePosixPath(member).parts
-        if member.startswith("/") or ".." in parts or len(parts) < 2:
+        if len(parts) < 2:
             raise DatasetError(f"{source}: expected <event>/<name>.txt inside the folder or zip")
         try:
             image = image_id("/".join(parts[-2:]).removesuffix(".txt"))
@@ -131,8 +150,8 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         except (DatasetError, UnicodeDecodeError) as error:
             raise DatasetError(f"{source}: {error}") from error
         stated, predictions = parse_predictions(text, source)
-        stated_name = stated.rsplit("/", 1)[-1].removesuffix(".jpg")
-        if stated_name != image.partition("/")[2]:
+        stated_parts = stated.removesuffix(".jpg").strip("/").split("/")[-2:]
+        if stated_parts != image.split("/")[-len(stated_parts) :]:
             raise DatasetError(
                 f"{source}: its first line names another image, {stated!r}; files were exchanged"
             )
@@ -152,44 +171,26 @@ def _text_files(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield file.relative_to(path).as_posix(), file.read_bytes()
         else:
             with zipfile.ZipFile(path) as archive:
-                for name in sorted(archive.namelist()):
-                    if name.endswith(".txt") and not name.startswith("__MACOSX/"):
+                names = sorted(archive.namelist())
+                if outside := [n for n in names if n.startswith("/") or ".." in n.split("/")]:
+                    raise DatasetError(
+                        f"{path}/{outside[0]}: expected <event>/<name>.txt inside the zip"
+                    )
+                for name in names:
+                    if name.endswith(".txt") and "__MACOSX" not in name.split("/"):
                         yield name, archive.read(name)
-    except (OSError, zipfile.BadZipFile) as error:
+    except ZIP_ERRORS as error:
         raise DatasetError(
             f"cannot read predictions {path}: {error}; expected a folder or a zip file"
         ) from error
 
 
-@contextlib.contextmanager
-def prediction_writer(folder: Path | None) -> Iterator[PredictionWriter]:
-    """Write prediction files; the folder appears only when the block ends without an error.
+def write_predictions(folder: Path, image: str, boxes_xyxy: FloatArray, scores: FloatArray) -> None:
+    """Write one image's detections below a folder, as `<event>/<name>.txt`.
 
-    Args:
-        folder: Missing or empty; None to write nothing.
+    Raises:
+        DatasetError: The image id would lead out of the folder.
     """
-    if folder is None:
-        yield PredictionWriter(None)
-        return
-    with new_dir(folder) as temporary:
-        yield PredictionWriter(temporary)
-
-
-class PredictionWriter:
-    """Writes `<event>/<name>.txt` files below one folder, or nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def write(self, image: str, boxes_xyxy: FloatArray, scores: FloatArray) -> None:
-        """Write one image's detections.
-
-        Raises:
-            DatasetError: The image id would lead out of the folder.
-        """
-        if self._folder is None:
-            return
-        event, _, name = image_id(image).partition("/")
-        (self._folder / event).mkdir(exist_ok=True)
-        text = format_predictions(name, boxes_xyxy, scores)
-        (self._folder / event / f"{name}.txt").write_text(text)
+    event, _, name = image_id(image).partition("/")
+    (folder / event).mkdir(exist_ok=True)
+    (folder / event / f"{name}.txt").write_text(format_predictions(name, boxes_xyxy, scores))

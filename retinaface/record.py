@@ -1,4 +1,4 @@
-"""Run records: one folder with `record.json` and `detections.npz`, written whole or not at all."""
+"""Run records: `record.json` and `detections.npz` in one folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import numpy as np
 import retinaface
 from retinaface.detector import Detections
 from retinaface.environment import describe_environment
-from retinaface.files import new_dir
 from retinaface.typing import FloatArray, IntArray
 
 SCHEMA_VERSION = 1
@@ -45,20 +44,19 @@ def write_record(
     """Write a record.
 
     Args:
-        folder: Missing or empty.
+        folder: Existing; see `files.new_dir`.
         record: JSON types.
         detections: By result id, then by image id.
 
     Raises:
-        OutputError: The folder holds something, or cannot be written.
+        ValueError: The record holds a NaN.
     """
-    with new_dir(folder) as temporary:
-        arrays: dict[str, Any] = {}
-        for result_id, by_image in detections.items():
-            for name, array in pack_detections(by_image).items():
-                arrays[f"{result_id}/{name}"] = array
-        np.savez_compressed(temporary / DETECTIONS_FILE, **arrays)
-        (temporary / RECORD_FILE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    arrays: dict[str, Any] = {}
+    for result_id, by_image in detections.items():
+        for name, array in pack_detections(by_image).items():
+            arrays[f"{result_id}/{name}"] = array
+    np.savez_compressed(folder / DETECTIONS_FILE, **arrays)
+    (folder / RECORD_FILE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
 def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:

@@ -94,6 +94,11 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[st
             f"got {type(content).__name__}; save it with torch.save(model.state_dict(), FILE)"
         )
     tensors = {name.removeprefix("module."): tensor for name, tensor in content.items()}
+    if len(tensors) != len(content):
+        raise WeightsError(
+            f"cannot use checkpoint {path}: it holds tensors with and without the prefix 'module.' "
+            "under one name; keep one of each"
+        )
     problems = _differences(tensors, expected)
     if problems:
         raise WeightsError(
@@ -119,7 +124,10 @@ def _load_safely(path: Path) -> object:
             raise zipfile.BadZipFile(member)
         return content
     except pickle.UnpicklingError as error:
-        if any(word in str(error) for word in ("Unsupported", "GLOBAL", "allowed global")):
+        # Torch's own unpickler stops at the first thing that is not part of a tensor: a global,
+        # or an opcode of a pickle (which begins with 0x80) that torch.save does not write.
+        foreign = "Unsupported" in str(error) and path.read_bytes()[:1] == b"\x80"
+        if foreign or any(word in str(error) for word in ("GLOBAL", "allowed global")):
             raise WeightsError(
                 f"refused checkpoint {path}: it holds objects other than tensors, which could run "
                 "code when loaded; keep only the state_dict, from a source that you trust"
@@ -147,9 +155,31 @@ def _differences(
         for name in common
         if actual[name].shape != expected[name].shape
     ]
-    infinite = [name for name in common if not actual[name].isfinite().all()]
-    found = {"missing": missing, "extra": extra, "wrong shape": shapes, "not finite": infinite}
+    usable = [n for n in common if actual[n].shape == expected[n].shape]
+    kinds = [
+        f"{name} {actual[name].dtype} {actual[name].layout}".replace("torch.", "")
+        for name in usable
+        if not _is_plain(actual[name], expected[name])
+    ]
+    plain = [n for n in usable if _is_plain(actual[n], expected[n])]
+    infinite = [name for name in plain if not actual[name].isfinite().all()]
+    found = {
+        "missing": missing,
+        "extra": extra,
+        "wrong shape": shapes,
+        "not plain numbers": kinds,
+        "not finite": infinite,
+    }
     return [f"{len(names)} {kind}: {_listed(names)}" for kind, names in found.items() if names]
+
+
+def _is_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Dense, on the CPU, and real numbers where real ones are expected (else whole ones)."""
+    if actual.layout != torch.strided or actual.device.type != "cpu" or actual.is_quantized:
+        return False
+    if expected.is_floating_point():
+        return actual.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    return actual.dtype == expected.dtype
 
 
 def _listed(names: list[str], limit: int = 12) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, cache_dir, mirror_dir
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, ImageError
 from retinaface.ground_truth import GroundTruth, image_id, load_ground_truth
+from retinaface.predictions import ZIP_ERRORS
 
 _IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
 _LIST_FILE = "val/wider_val.txt"
@@ -67,12 +68,12 @@ class WiderFace:
         """Bytes of one image file.
 
         Raises:
-            DatasetError: It cannot be read.
+            ImageError: It cannot be read.
         """
         try:
             return self.store.read(image)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise DatasetError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
+        except ZIP_ERRORS as error:
+            raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
 
     def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
         """The images to run, in the order of the copy's list, all of them present.
@@ -124,7 +125,10 @@ def open_widerface(root: Path) -> WiderFace:
     truth, notes = load_ground_truth(root)
     list_file = root / _LIST_FILE
     listed = read_image_list(list_file) if list_file.is_file() else truth.images
-    truth.select(listed)  # refuses what is not in the ground truth
+    try:
+        truth.select(listed)
+    except DatasetError as error:
+        raise DatasetError(f"{list_file}: {error}") from error
     return WiderFace(root, truth, listed, store, notes)
 
 
@@ -150,7 +154,11 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
     """
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read image list {path}: {error}; expected UTF-8") from error
+    lines = [line for line in text.splitlines() if line.strip()]
     try:
         images = tuple(image_id(line) for line in lines)
     except DatasetError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -17,7 +18,8 @@ from retinaface.cli.score import score
 from retinaface.errors import RetinaFaceError
 
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -41,6 +43,8 @@ for command in (demo, assets, export, detect, evaluate, score):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; every error that a user can act on is one line on stderr."""
+    # A supervisor's polite end runs the same clean-up as Ctrl-C: no temporary folder stays.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         code = cli.main(arguments, prog_name="retinaface", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -54,10 +58,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except RetinaFaceError as error:
         _fail(" ".join(str(error).split()), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+        _fail("interrupted", EXIT_INTERRUPTED)
+    except OSError as error:  # a full disk, say
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"retinaface: error: {message}", err=True)
+    click.echo(click.format_filename(f"retinaface: error: {message}"), err=True)
     sys.exit(code)

@@ -11,10 +11,12 @@ import click
 from retinaface.cli.options import PATH
 
 if TYPE_CHECKING:
+    from retinaface.ground_truth import GroundTruth
     from retinaface.weights import LoadedModel
     from retinaface.widerface import WiderFace
 
 _PIPELINE = "igie"
+_SUBSET = "every-8"
 _N_PICTURES = 4
 # Lightest first; FP16 in torch is slow on a CPU, and is there as the emulator of true FP16.
 _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
@@ -61,19 +63,20 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
     folder = output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
     missing = _Missing()
     loaded = _load(weights, missing)
-    dataset = _find_dataset(widerface, missing)
+    found = _find_dataset(widerface, missing)
     with new_dir(folder) as temporary:
         models = _export(loaded, temporary)
         _fidelity(loaded, models)
-        _detect(loaded, models["fp32"], dataset, temporary / "pictures")
-        if dataset is not None:
-            _accuracy(models, dataset, synthetic=loaded.source == "synthetic")
+        _detect(loaded, models["fp32"], found, temporary / "pictures")
+        if found is not None:
+            _accuracy(models, *found, synthetic=loaded.source == "synthetic")
     click.echo(f"\nExported files and pictures are in {folder}")
     for line in missing.lines:
         click.echo(f"Missing: {line}")
 
 
 def _load(weights: str | None, missing: _Missing) -> LoadedModel:
+    from retinaface.assets import CHECKPOINT, find_asset, get_asset
     from retinaface.errors import AssetError, ExportError
 
     try:
@@ -82,6 +85,8 @@ def _load(weights: str | None, missing: _Missing) -> LoadedModel:
         raise ExportError(
             f"the demo exports, which needs {error.name}; install the extra 'export'"
         ) from error
+    if weights is None:
+        find_asset(get_asset(CHECKPOINT))  # a wrong hash is an error, not a reason to go without
     try:
         loaded = load_model(weights, progress=True)
     except AssetError as error:
@@ -95,15 +100,19 @@ def _load(weights: str | None, missing: _Missing) -> LoadedModel:
     return loaded
 
 
-def _find_dataset(widerface: Path | None, missing: _Missing) -> WiderFace | None:
-    from retinaface.errors import DatasetError
+def _find_dataset(
+    widerface: Path | None, missing: _Missing
+) -> tuple[WiderFace, GroundTruth] | None:
+    from retinaface.errors import AssetError, DatasetError
     from retinaface.widerface import default_root, open_widerface
 
     if widerface is not None:
-        return open_widerface(widerface)
+        dataset = open_widerface(widerface)
+        return dataset, dataset.select(_SUBSET)
     try:
-        return open_widerface(default_root())
-    except DatasetError as error:
+        dataset = open_widerface(default_root())
+        return dataset, dataset.select(_SUBSET)
+    except (AssetError, DatasetError) as error:
         missing.add(f"AP ({error})", "retinaface assets fetch")
         return None
 
@@ -148,28 +157,34 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     print_table(["engine", *OUTPUTS], rows, right=[1, 2, 3])
 
 
-def _detect(loaded: LoadedModel, model: Path, dataset: WiderFace | None, folder: Path) -> None:
+def _detect(
+    loaded: LoadedModel,
+    model: Path,
+    data: tuple[WiderFace, GroundTruth] | None,
+    folder: Path,
+) -> None:
     import cv2
 
     from retinaface.detector import Detections
     from retinaface.detector import detect as run
-    from retinaface.drawing import draw_detections
+    from retinaface.drawing import draw_detections, encode_picture
     from retinaface.engines import open_engine
     from retinaface.images import decode_image
     from retinaface.pipelines import PIPELINES
     from retinaface.scenes import scene
 
-    if dataset is None:
+    if data is None:
         encoded = {
             f"scene-{i}": cv2.imencode(".png", scene(480, 640, i))[1].tobytes()
             for i in range(_N_PICTURES)
         }
     else:
-        images = dataset.listed[:: max(1, len(dataset.listed) // _N_PICTURES)][:_N_PICTURES]
+        dataset, truth = data
+        images = truth.images[:: max(1, len(truth.images) // _N_PICTURES)][:_N_PICTURES]
         encoded = {image: dataset.read_bytes(image) for image in images}
     limit = 0.5 if loaded.source != "synthetic" else 0.1
     folder.mkdir()
-    kind = "generated scenes" if dataset is None else "WIDER FACE images"
+    kind = "generated scenes" if data is None else "WIDER FACE images"
     click.secho(f"\nDetection on {kind}, score above {limit}", bold=True)
     with open_engine("ort-cpu-fp32", model=model) as engine:
         for name, found in run(engine, PIPELINES[_PIPELINE], encoded, encoded.__getitem__):
@@ -177,24 +192,25 @@ def _detect(loaded: LoadedModel, model: Path, dataset: WiderFace | None, folder:
                 shown = found.above(limit)
                 click.echo(f"  {name}: {len(shown.scores)}")
                 picture = draw_detections(decode_image(encoded[name], name), shown)
-                cv2.imwrite(str(folder / f"{name.rpartition('/')[2]}.jpg"), picture)
+                target = folder / f"{name.rpartition('/')[2]}.jpg"
+                target.write_bytes(encode_picture(picture, name))
 
 
-def _accuracy(models: dict[str, Path], dataset: WiderFace, *, synthetic: bool) -> None:
+def _accuracy(
+    models: dict[str, Path], dataset: WiderFace, truth: GroundTruth, *, synthetic: bool
+) -> None:
     from retinaface.cli.tables import print_ap
     from retinaface.engines import open_engine
     from retinaface.evaluation import coverage_note, evaluate
     from retinaface.pipelines import PIPELINES
 
     recipe = PIPELINES[_PIPELINE]
-    subset = "every-8"
-    truth = dataset.select(subset)
     with open_engine("ort-cpu-fp32", model=models["fp32"]) as engine:
         result = evaluate(
             engine, recipe, dataset, truth, batch_size=recipe.batch_size, progress=True
         )
     click.echo()
     print_ap(f"ort-cpu-fp32, {_PIPELINE}, batch {recipe.batch_size}", result.ap)
-    click.echo(f"note: {coverage_note(truth, subset)}")
+    click.echo(f"note: {coverage_note(truth, _SUBSET)}")
     if synthetic:
         click.echo("note: synthetic weights find no faces; this shows the path, not the model")

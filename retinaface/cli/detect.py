@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.options import PATH, engine_option, model_options, pipeline_option
+from retinaface.cli.options import PATH, engine_option, finite, model_options, pipeline_option
 
 if TYPE_CHECKING:
     from retinaface.detector import Detections
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     "--score",
     type=click.FloatRange(0.02, 1.0),
     default=0.5,
+    callback=finite,
     show_default=True,
     help="Show detections above this score.",
 )
@@ -48,14 +50,17 @@ def detect(
     from retinaface.detector import detect as run
     from retinaface.engines import open_engine
     from retinaface.errors import ImageError
-    from retinaface.files import check_output_dir, new_file
+    from retinaface.files import check_output_dir, check_output_file
     from retinaface.images import read_image
     from retinaface.pipelines import PIPELINES
 
     recipe = PIPELINES[pipeline]
     if draw is not None:
         check_output_dir(draw)
-        _check_stems(images)
+        _check_names("--draw names pictures by image", [path.stem for path in images])
+    if json_file is not None:
+        check_output_file(json_file)
+    _check_names("results are named by image", [str(path) for path in images])
     sizes = {str(path): read_image(path).shape for path in images}  # all good before any runs
     found: dict[str, Detections] = {}
     with open_engine(
@@ -71,17 +76,13 @@ def detect(
             if isinstance(result, ImageError):
                 raise result
             found[name] = result.above(score)
-    if draw is not None:
-        _draw(draw, images, found)
-    if json_file is not None:
-        content = {
-            "engine": engine,
-            "pipeline": pipeline,
-            "score_above": score,
-            "images": [_as_json(name, sizes[name], d) for name, d in found.items()],
-        }
-        with new_file(json_file) as file:
-            file.write_text(json.dumps(content, indent=2) + "\n")
+    content = {
+        "engine": engine,
+        "pipeline": pipeline,
+        "score_above": score,
+        "images": [_as_json(name, sizes[name], d) for name, d in found.items()],
+    }
+    _write(found, draw, json_file, content)
     for name, detections in found.items():
         _print(name, detections)
 
@@ -90,17 +91,15 @@ def _read(name: str) -> bytes:
     return Path(name).read_bytes()
 
 
-def _check_stems(images: tuple[Path, ...]) -> None:
-    stems = [path.stem for path in images]
-    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
-        raise click.UsageError(
-            f"--draw names pictures by image, and {twice[0]} is given twice; draw them apart"
-        )
+def _check_names(reason: str, names: list[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise click.UsageError(f"{reason}, and {twice[0]} is given twice; run them apart")
 
 
 def _print(name: str, detections: Detections) -> None:
     n = len(detections.scores)
-    click.echo(f"{name}: {n} face{'' if n == 1 else 's'}")
+    shown = click.format_filename(name)  # a name need not be UTF-8
+    click.echo(f"{shown}: {n} face{'' if n == 1 else 's'}")
     for box, score, points in zip(
         detections.boxes_xyxy, detections.scores, detections.landmarks_xy, strict=True
     ):
@@ -120,14 +119,23 @@ def _as_json(name: str, shape: tuple[int, ...], detections: Detections) -> dict[
     }
 
 
-def _draw(folder: Path, images: tuple[Path, ...], found: dict[str, Detections]) -> None:
-    import cv2
-
-    from retinaface.drawing import draw_detections
-    from retinaface.files import new_dir
+def _write(
+    found: dict[str, Detections],
+    draw: Path | None,
+    json_file: Path | None,
+    content: dict[str, Any],
+) -> None:
+    """Write pictures and JSON; both appear when both are complete."""
+    from retinaface.drawing import draw_detections, encode_picture
+    from retinaface.files import new_dir, new_file
     from retinaface.images import read_image
 
-    with new_dir(folder) as temporary:
-        for path in images:
-            picture = draw_detections(read_image(path), found[str(path)])
-            cv2.imwrite(str(temporary / f"{path.stem}.jpg"), picture)
+    with contextlib.ExitStack() as stack:
+        if draw is not None:
+            folder = stack.enter_context(new_dir(draw))
+            for name, detections in found.items():
+                picture = encode_picture(draw_detections(read_image(Path(name)), detections), name)
+                (folder / f"{Path(name).stem}.jpg").write_bytes(picture)
+        if json_file is not None:
+            file = stack.enter_context(new_file(json_file))
+            file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from retinaface.cli.options import (
+    MAX_BATCH,
     PATH,
     SCORING_NAMES,
     engine_option,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 @widerface_options
 @click.option(
     "--batch",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_BATCH),
     metavar="N",
     help="Most images in one call.  [default: the pipeline's own: 32, or 1 for upstream]",
 )
@@ -80,29 +82,30 @@ def evaluate(
     from retinaface.engines import find_engine, open_engine
     from retinaface.evaluation import coverage_note, scored_selection
     from retinaface.evaluation import evaluate as run
-    from retinaface.files import check_output_dir
+    from retinaface.files import new_dir
     from retinaface.pipelines import PIPELINES
     from retinaface.widerface import default_root, open_widerface
 
-    for folder in (predictions, output):
-        if folder is not None:
-            check_output_dir(folder)
-    if output is not None and output == predictions:
-        raise click.UsageError("--output and --predictions name the same folder; name two")
+    _check_outputs(predictions, output)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
     batch_size = batch or recipe.batch_size
     dataset = open_widerface(widerface or default_root())
     selection = dataset.select(subset, limit)
     truth, label = scored_selection(selection, scoring, batch_size=batch_size)
-    with open_engine(
-        engine,
-        model=model,
-        weights=weights,
-        max_batch=batch_size,
-        input_size_px=recipe.input_size_px,
-        threads=threads,
-    ) as runner:
+    with contextlib.ExitStack() as stack:  # both folders appear when both are complete
+        runner = stack.enter_context(
+            open_engine(
+                engine,
+                model=model,
+                weights=weights,
+                max_batch=batch_size,
+                input_size_px=recipe.input_size_px,
+                threads=threads,
+            )
+        )
+        record_dir = stack.enter_context(new_dir(output)) if output else None
+        texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
             runner,
             recipe,
@@ -110,11 +113,11 @@ def evaluate(
             truth,
             batch_size=batch_size,
             skip_bad_images=skip_bad_images,
-            predictions_dir=predictions,
+            predictions_dir=texts_dir,
             progress=True,
         )
         notes = [coverage_note(truth, subset), *([label] if label else []), *dataset.notes]
-        if output is not None:
+        if record_dir is not None:
             settings = {
                 "pipeline": pipeline,
                 "batch": batch_size,
@@ -122,11 +125,25 @@ def evaluate(
                 "limit": limit,
                 "scoring": scoring,
             }
-            _write(output, runner, truth, result, settings, notes)
+            _write(record_dir, runner, truth, result, settings, notes)
     _print(runner, result, settings=f"{pipeline}, batch {batch_size}", notes=notes)
     for kind, folder in (("predictions", predictions), ("record", output)):
         if folder is not None:
             click.echo(f"{kind}: {folder}")
+
+
+def _check_outputs(predictions: Path | None, output: Path | None) -> None:
+    from retinaface.files import check_output_dir
+
+    for folder in (predictions, output):
+        if folder is not None:
+            check_output_dir(folder)
+    if predictions is not None and output is not None:
+        one, other = predictions.resolve(), output.resolve()
+        if one == other or one in other.parents or other in one.parents:
+            raise click.UsageError(
+                "--output and --predictions name the same folder or one inside the other; name two"
+            )
 
 
 def _print(engine: Engine, result: Evaluation, settings: str, notes: list[str]) -> None:
@@ -164,6 +181,7 @@ def _write(
             "subset": settings["subset"],
             "limit": settings["limit"],
             "images_sha256": images_sha256(truth.images),
+            "ground_truth_sha256": dict(truth.sha256),
             "bad_images": result.bad_images,
             "notes": notes,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,10 @@ ENGINE_NAMES = (
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
 
+# Beyond these, runtimes hang or crash instead of saying so.
+MAX_THREADS = 256
+MAX_BATCH = 1024
+
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
@@ -31,7 +36,7 @@ def model_options(function: F) -> F:
     for option in (
         click.option(
             "--threads",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, MAX_THREADS),
             metavar="N",
             help="Threads of the runtime inside one call.  [default: the runtime's own]",
         ),
@@ -50,6 +55,13 @@ def model_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuse a NaN, which lies in every range as far as click can tell."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"expected a number, got {value}", context, parameter)
+    return value
 
 
 def engine_option(**settings: Any) -> Callable[[F], F]:

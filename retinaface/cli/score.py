@@ -40,11 +40,13 @@ def score(
     from retinaface.cli.tables import print_ap
     from retinaface.errors import DatasetError
     from retinaface.evaluation import score_predictions
-    from retinaface.files import new_file
+    from retinaface.files import check_output_file, new_file
     from retinaface.ground_truth import load_ground_truth
     from retinaface.predictions import read_predictions
     from retinaface.widerface import default_root
 
+    if json_file is not None:
+        check_output_file(json_file)
     root = widerface or default_root(images=False)
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")

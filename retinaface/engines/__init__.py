@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import cast
 
 from retinaface.engines.base import Engine, EngineSpec, Precision, RawOutputs
-from retinaface.errors import EngineUnavailable
+from retinaface.errors import EngineUnavailable, RetinaFaceError
 
 __all__ = ["BUILTIN", "Engine", "EngineSpec", "RawOutputs", "engine_names", "open_engine"]
 
@@ -115,28 +115,43 @@ def open_engine(
     if entry.loads_onnx and model is None:
         model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
     height, width = input_size_px or (None, None)
-    return factory(
-        EngineSpec(
-            name=name,
-            precision=entry.precision,
-            device=entry.device,
-            model=model,
-            weights=weights,
-            max_batch=max_batch,
-            height_px=height,
-            width_px=width,
-            threads=threads,
-        )
+    spec = EngineSpec(
+        name=name,
+        precision=entry.precision,
+        device=entry.device,
+        model=model,
+        weights=weights,
+        max_batch=max_batch,
+        height_px=height,
+        width_px=width,
+        threads=threads,
     )
+    try:
+        engine = factory(spec)
+    except RetinaFaceError:
+        raise
+    except Exception as error:  # a third party's code, or a runtime's
+        raise EngineUnavailable(
+            f"engine {name} cannot be built: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(engine, Engine):
+        raise EngineUnavailable(
+            f"engine {name}: {entry.factory} gave {type(engine).__name__}, expected a "
+            "retinaface.engines.Engine"
+        )
+    return engine
 
 
 def _import_factory(name: str, location: str) -> Factory:
     module_name, _, attribute = location.partition(":")
     try:
         return cast(Factory, getattr(importlib.import_module(module_name), attribute))
-    except (ImportError, AttributeError) as error:
+    except RetinaFaceError:
+        raise
+    except (Exception, SystemExit) as error:  # importing runs a third party's code
         raise EngineUnavailable(
-            f"engine {name}: cannot import {location} ({error}); check the name, or install it"
+            f"engine {name}: cannot import {location} ({type(error).__name__}: {error}); "
+            "check the name, or install it"
         ) from error
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from retinaface.config import MOBILENET_025
-from retinaface.errors import EngineFault
+from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
 
@@ -88,7 +88,7 @@ class Engine(ABC):
         Raises:
             TypeError: `images` is not float32.
             ValueError: `images` has another shape, or the engine is closed.
-            EngineFault: The outputs have other shapes than the priors of H x W demand.
+            EngineFault: The runtime failed, or gave other shapes than the priors of H x W demand.
         """
         self._check_input(images)
         n, _, height, width = images.shape
@@ -96,7 +96,14 @@ class Engine(ABC):
         if self.fixed_batch is not None and n < self.fixed_batch:
             # As the vendor's script fills its last batch: by repetition.
             batch = np.resize(batch, (self.fixed_batch, *batch.shape[1:]))
-        outputs = self._run(batch)
+        try:
+            outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
+        except RetinaFaceError:
+            raise
+        except Exception as error:
+            raise EngineFault(
+                f"{self.spec.name}: inference of {n} images failed: {type(error).__name__}: {error}"
+            ) from error
         return self._check_outputs(outputs, n, len(prior_boxes(height, width)))
 
     @abstractmethod

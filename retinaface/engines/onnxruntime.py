@@ -99,6 +99,11 @@ class OnnxRuntimeEngine(Engine):
                 f"or FP16, got {', '.join(names[0])} ({inputs[0].type}) -> {', '.join(names[1])}"
             )
         self._input_type = _INPUT_TYPES[inputs[0].type]
+        if len(inputs[0].shape) != 4:
+            raise EngineUnavailable(
+                f"{spec.name} cannot run {model}: expected an input of 4 axes (N, 3, H, W), got "
+                f"{inputs[0].shape}"
+            )
         batch, channels, height, width = inputs[0].shape
         wanted = (3, spec.height_px, spec.width_px)
         for got, want in zip((channels, height, width), wanted, strict=True):

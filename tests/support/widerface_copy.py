@@ -20,6 +20,8 @@ IMAGES = [f"{event}/{name}" for event, names in EVENTS.items() for name in names
 # left, top, width, height; the first is easy, the second medium, the third hard, the last ignored.
 FACES = np.array([[10, 10, 60, 60], [100, 20, 30, 30], [150, 90, 12, 12], [5, 120, 4, 0]])
 
+FACE_TYPE = np.int32
+
 
 def _cell(items: list[Any]) -> np.ndarray:
     array = np.empty((len(items), 1), dtype=object)
@@ -35,7 +37,7 @@ def write_mats(folder: Path) -> None:
         "event_list": _cell(list(EVENTS)),
         "file_list": _cell([_cell(names) for names in EVENTS.values()]),
         "face_bbx_list": _cell(
-            [_cell([FACES.astype(np.int32)] * len(names)) for names in EVENTS.values()]
+            [_cell([FACES.astype(FACE_TYPE)] * len(names)) for names in EVENTS.values()]
         ),
     }
     scipy.io.savemat(folder / "wider_face_val.mat", base)

@@ -134,6 +134,27 @@ def test_an_output_that_is_not_finite_is_a_fault_that_names_the_image():
         list(detect(Broken(), PIPELINES["igie"], images, images.__getitem__))
 
 
+@pytest.mark.parametrize(
+    ("output", "value", "message"),
+    [
+        ("loc", 1000.0, "image image-0: a box decodes to more than 1000 times the input size"),
+        ("landmarks", 1e6, "image image-0: a landmark decodes to more than 1000 times"),
+        ("scores", 7.0, r"scores of image image-0 lie outside \[0, 1\]"),
+    ],
+)
+def test_finite_but_absurd_outputs_are_a_fault(output, value, message):
+    class Absurd(Recorder):
+        def _run(self, images):
+            outputs = super()._run(images)
+            outputs.scores[:, 5, 1] = 0.9
+            getattr(outputs, output)[:, 5] = value
+            return outputs
+
+    images = files(2)
+    with pytest.raises(EngineFault, match=message):
+        list(detect(Absurd(), PIPELINES["igie"], images, images.__getitem__))
+
+
 def test_leaving_early_stops_the_workers():
     images = files(50)
     before = threading.active_count()

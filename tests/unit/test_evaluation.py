@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,7 @@ def run(dataset, engine=None, **options):
 
 
 def test_ap_is_that_of_the_predictions_written(dataset, tmp_path):
+    (tmp_path / "predictions").mkdir()
     result = run(dataset, predictions_dir=tmp_path / "predictions")
     written = read_predictions(tmp_path / "predictions")
     assert set(written) == set(IMAGES)
@@ -42,12 +45,10 @@ def test_ap_is_that_of_the_predictions_written(dataset, tmp_path):
     assert list(result.detections) == IMAGES
 
 
-def test_a_bad_image_stops_the_run_and_leaves_no_predictions(dataset, tmp_path):
+def test_a_bad_image_stops_the_run(dataset):
     (dataset.root / "val/images" / f"{IMAGES[5]}.jpg").write_bytes(b"")
     with pytest.raises(ImageError, match=f"{IMAGES[5]}: the file is empty"):
-        run(dataset, predictions_dir=tmp_path / "predictions")
-    assert not (tmp_path / "predictions").exists()
-    assert not list(tmp_path.glob(".predictions*"))
+        run(dataset)
 
 
 def test_a_bad_image_that_is_passed_over_counts_as_missed(dataset):
@@ -112,6 +113,9 @@ def test_ixrt_scoring_leaves_out_and_is_labelled(dataset):
 
 def test_coverage_says_what_a_result_compares_with(dataset):
     truth = dataset.truth
-    assert coverage_note(truth, None) == "covers all 11 images"
-    note = coverage_note(truth.subset("every-8"), "every-8")
-    assert note.startswith("covers 3 of 11 images (the subset every-8): does not compare")
+    assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth, None)
+    official = replace(truth, n_images_total=3226)
+    note = coverage_note(official, "every-8")
+    assert note.startswith("covers 11 of 3226 images (the subset every-8): does not compare")
+    whole = replace(official, images=tuple(f"e/{i}" for i in range(3226)))
+    assert coverage_note(whole, None) == "covers all 3226 images"

@@ -57,6 +57,8 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
         {"exporter": "dynamo", "opset": 16},
         {"precision": "fp16", "batch_size": 2},
         {"precision": "fp16", "io": "fp16", "dynamic_size": True},
+        {"precision": "fp16", "opset": 11},
+        {"precision": "fp16", "opset": 12, "io": "fp16", "simplify": False},
     ],
     ids=lambda o: "-".join(f"{k}={v}" for k, v in o.items()),
 )

@@ -1,9 +1,11 @@
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from retinaface.errors import OutputError
-from retinaface.files import new_dir, new_file
+from retinaface.files import check_output_dir, check_output_file, new_dir, new_file
 
 
 class Stop(Exception):
@@ -26,8 +28,26 @@ def test_new_dir_may_be_an_empty_folder(tmp_path):
     assert (tmp_path / "empty/x").exists()
 
 
+def test_new_dir_fills_an_empty_folder_where_it_is(tmp_path, monkeypatch):
+    """It may be a mount point, a link, or the working directory."""
+    (tmp_path / "empty").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    before = (tmp_path / "empty").stat()
+    with new_dir(tmp_path / "link") as folder:
+        (folder / "x").touch()
+        assert folder.is_relative_to(tmp_path / "empty")
+    after = (tmp_path / "empty").stat()
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+    assert [p.name for p in (tmp_path / "empty").iterdir()] == ["x"]
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    with new_dir(Path()) as folder:
+        (folder / "x").touch()
+    assert [p.name for p in Path().iterdir()] == ["x"]
+
+
 def test_new_dir_leaves_nothing_behind_an_error(tmp_path):
-    with pytest.raises(Stop), new_dir(tmp_path / "a") as folder:
+    with pytest.raises(Stop), new_dir(tmp_path / "deep/er/a") as folder:
         (folder / "x").touch()
         raise Stop
     assert list(tmp_path.iterdir()) == []
@@ -61,3 +81,31 @@ def test_new_file_replaces_the_old_one_only_at_the_end(tmp_path):
 def test_new_file_refuses_a_folder(tmp_path):
     with pytest.raises(OutputError, match="it is a folder"), new_file(tmp_path):
         pass
+
+
+def test_new_file_writes_through_a_link(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with new_file(tmp_path / "link") as file:
+        file.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_new_file_writes_to_a_pipe_and_leaves_it_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with new_file(tmp_path / "pipe") as file:
+        file.write_text("new")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_checks_find_out_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    for check in (check_output_dir, check_output_file):
+        with pytest.raises(OutputError, match="cannot write"):
+            check(tmp_path / "file/below/x")
+        check(tmp_path / "new/x")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

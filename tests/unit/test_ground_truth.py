@@ -80,6 +80,30 @@ def test_a_damaged_file_is_refused_by_name(root, how):
         load_ground_truth(root)
 
 
+def test_a_file_that_lacks_its_last_bytes_is_refused(root):
+    path = root / "ground_truth/wider_medium_val.mat"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(DatasetError, match=r"wider_medium_val\.mat: ValueError: .* cut short"):
+        load_ground_truth(root)
+
+
+def test_a_splits_file_under_the_name_of_the_faces_is_refused(root):
+    shutil.copy(root / "ground_truth/wider_hard_val.mat", root / "ground_truth/wider_face_val.mat")
+    with pytest.raises(DatasetError, match=r"wider_face_val\.mat is not .*: it is a split's"):
+        load_ground_truth(root)
+
+
+@pytest.mark.parametrize(
+    "boxes", [np.zeros((4, 3)), np.zeros((4, 8)), np.full((4, 4), np.nan)], ids=["3", "8", "nan"]
+)
+def test_malformed_boxes_are_refused(root, boxes, monkeypatch):
+    monkeypatch.setattr("tests.support.widerface_copy.FACES", boxes)
+    monkeypatch.setattr("tests.support.widerface_copy.FACE_TYPE", float)
+    write_mats(root / "ground_truth")
+    with pytest.raises(DatasetError, match="boxes should be"):
+        load_ground_truth(root)
+
+
 @pytest.mark.parametrize(("one", "other"), [("easy", "hard"), ("easy", "medium")])
 def test_exchanged_splits_are_refused(root, one, other):
     a, b = (root / f"ground_truth/wider_{split}_val.mat" for split in (one, other))

@@ -80,3 +80,19 @@ def test_decode_image_applies_the_exif_orientation():
     body = b"Exif\0\0" + tiff
     rotated = plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
     assert decode_image(rotated, "rotated").shape == (40, 20, 3)
+
+
+@pytest.mark.parametrize("name", ["jpg", "progressive.jpg", "png"])
+def test_a_file_whose_end_was_never_filled_is_refused(tmp_path, name, capfd):
+    """As a download that reserves its space first leaves it."""
+    data = encode(name, scene(60, 80, 1))
+    path = tmp_path / name
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_bytes_after_the_end_of_a_jpeg_are_no_damage():
+    data = encode("jpg", scene(60, 80, 1))
+    np.testing.assert_array_equal(decode_image(data + b"trailer", "x"), decode_image(data, "x"))

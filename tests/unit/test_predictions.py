@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.errors import DatasetError, OutputError
+from retinaface.errors import DatasetError
 from retinaface.predictions import (
     format_predictions,
     official_form,
     parse_predictions,
-    prediction_writer,
     read_predictions,
+    write_predictions,
 )
 
 BOXES = np.array([[10.9, 20.2, 30.99, 40.1], [-3.7, -0.2, 5.5, 6.6]], dtype=np.float32)
@@ -52,8 +52,13 @@ def test_reading_back_what_was_written_is_the_official_form(boxes, scores):
         ("name\n1\n1 2 3 4\n", "line 3 has 4 columns, expected 5"),
         ("name\n2\n1 2 3 4 0.5\n1 2 3 4 0.5 9\n", "line 4 has 6 columns, expected 5"),
         ("name\n1\n1 2 3 4 nan\n", "line 3 holds a NaN"),
-        ("name\n1\n1 2 inf 4 0.5\n", "line 3 holds a NaN or an infinity"),
+        ("name\n1\n1 2 inf 4 0.5\n", "line 3 holds a NaN, an infinity or"),
         ("name\n1\n1 2 x 4 0.5\n", "expected numbers"),
+        ("name\n1\n1 2 3 4 1_0\n", "expected plain numbers"),
+        ("name\n1\n1 2 3 4 \u0661\n", "expected plain numbers"),
+        ("name\n1\n1e200 2 3 4 0.5\n", "a number beyond 1e\\+09"),
+        ("name\n\u00b2\n", "expected the image's name"),
+        ("name\n" + "9" * 5000 + "\n", "expected the image's name"),
     ],
 )
 def test_parse_refuses_a_malformed_file(text, message):
@@ -84,7 +89,8 @@ def test_read_takes_a_folder_or_a_zip_and_passes_over_other_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "member", ["../e/a.txt", "e/../../a.txt", "/e/a.txt", "../a.txt", "a.txt", "x/../a.txt"]
+    "member",
+    ["../e/a.txt", "e/../../a.txt", "/e/a.txt", "../a.txt", "a.txt", "x/../a.txt", "../run.sh"],
 )
 def test_read_refuses_names_that_lead_out_of_the_zip(tmp_path, member):
     with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
@@ -96,6 +102,12 @@ def test_read_refuses_names_that_lead_out_of_the_zip(tmp_path, member):
 def test_read_refuses_exchanged_files(tmp_path):
     write_tree(tmp_path, {"e/a.txt": "b\n0\n", "e/b.txt": "a\n0\n"})
     with pytest.raises(DatasetError, match=r"e/a\.txt: its first line names another image, 'b'"):
+        read_predictions(tmp_path)
+
+
+def test_read_refuses_a_file_of_another_event(tmp_path):
+    write_tree(tmp_path, {"e/a.txt": "f/a\n0\n"})
+    with pytest.raises(DatasetError, match="names another image, 'f/a'"):
         read_predictions(tmp_path)
 
 
@@ -115,34 +127,43 @@ def test_read_refuses_nothing(tmp_path):
         read_predictions(tmp_path / "text.zip")
 
 
-def test_writer_leaves_a_whole_folder_or_nothing(tmp_path):
-    with prediction_writer(tmp_path / "good") as writer:
-        writer.write("e/name", BOXES, SCORES)
-    assert (tmp_path / "good/e/name.txt").read_text() == TEXT
-
-    def fail():
-        with prediction_writer(tmp_path / "bad") as writer:
-            writer.write("e/name", BOXES, SCORES)
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["good"]
+def test_write_makes_the_official_tree(tmp_path):
+    write_predictions(tmp_path, "e/name", BOXES, SCORES)
+    assert (tmp_path / "e/name.txt").read_text() == TEXT
 
 
-def test_writer_refuses_a_folder_that_holds_something(tmp_path):
-    (tmp_path / "stale.txt").touch()
-    with (
-        pytest.raises(OutputError, match="is not empty"),
-        prediction_writer(tmp_path),
-    ):
-        pass
+def test_write_refuses_an_event_that_leads_out(tmp_path):
+    (tmp_path / "new").mkdir()
+    with pytest.raises(DatasetError, match="not of the form"):
+        write_predictions(tmp_path / "new", "../escaped", BOXES, SCORES)
+    assert [p.name for p in tmp_path.rglob("*")] == ["new"]
 
 
-def test_writer_refuses_an_event_that_leads_out(tmp_path):
-    with (
-        pytest.raises(DatasetError, match="not of the form"),
-        prediction_writer(tmp_path / "new") as writer,
-    ):
-        writer.write("../escaped", BOXES, SCORES)
-    assert list(tmp_path.iterdir()) == []
+def test_read_refuses_a_damaged_zip(tmp_path):
+    """Or reads what was written: the last bits of compressed data are padding."""
+    path = tmp_path / "file.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("e/a.txt", "a\n200\n" + "1 2 3 4 0.5\n" * 200)
+        start, size = 30 + len("e/a.txt"), archive.infolist()[0].compress_size
+    data = path.read_bytes()
+    for position in range(start, start + size):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :])
+        try:
+            found = read_predictions(path)
+        except DatasetError as error:
+            assert "file.zip" in str(error)
+        else:
+            assert len(found["e/a"].scores) == 200
+
+
+def test_read_passes_over_what_macos_adds(tmp_path):
+    with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
+        archive.writestr("p/e/a.txt", "a\n0\n")
+        archive.writestr("p/__MACOSX/e/._a.txt", b"\x00\x05\x16\x07")
+    assert list(read_predictions(tmp_path / "file.zip")) == ["e/a"]
+
+
+@pytest.mark.parametrize("first", ["a", "a.jpg", "e/a", "/e/a.jpg", "val/images/e/a.jpg"])
+def test_read_takes_the_usual_first_lines(tmp_path, first):
+    write_tree(tmp_path, {"e/a.txt": f"{first}\n0\n"})
+    assert list(read_predictions(tmp_path)) == ["e/a"]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from retinaface.detector import Detections
-from retinaface.errors import OutputError
 from retinaface.record import images_sha256, new_record, pack_detections, write_record
 
 
@@ -15,12 +14,12 @@ def detections(n, first):
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):
     by_image = {"e/a": detections(2, 0), "e/b": detections(0, 0), "e/c": detections(1, 7)}
-    write_record(tmp_path / "run", new_record() | {"ap": {"easy": 0.5}}, {"id": by_image})
-    record = json.loads((tmp_path / "run/record.json").read_text())
+    write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": by_image})
+    record = json.loads((tmp_path / "record.json").read_text())
     assert record["schema_version"] == 1
     assert record["ap"] == {"easy": 0.5}
     assert record["environment"]["packages"]["numpy"] == np.__version__
-    with np.load(tmp_path / "run/detections.npz") as arrays:
+    with np.load(tmp_path / "detections.npz") as arrays:
         assert arrays["id/images"].tolist() == ["e/a", "e/b", "e/c"]
         assert arrays["id/offsets"].tolist() == [0, 2, 2, 3]
         assert arrays["id/boxes"].shape == (3, 4)
@@ -30,14 +29,8 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
 
 def test_a_record_with_a_nan_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_record(tmp_path / "run", {"ap": float("nan")}, {"id": {"e/a": detections(1, 0)}})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_holds_something_is_refused(tmp_path):
-    (tmp_path / "old").touch()
-    with pytest.raises(OutputError, match="is not empty"):
-        write_record(tmp_path, {}, {"id": {"e/a": detections(1, 0)}})
+        write_record(tmp_path, {"ap": float("nan")}, {"id": {"e/a": detections(1, 0)}})
+    assert not (tmp_path / "record.json").exists()
 
 
 def test_packing_nothing_found_keeps_the_shapes():

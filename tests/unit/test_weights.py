@@ -102,6 +102,36 @@ def test_what_is_missing_extra_or_of_another_shape_is_listed(tmp_path, state):
     assert "1 not finite: ssh2.conv3X3.1.bias" in message
 
 
+@pytest.mark.parametrize("kind", ["sparse", "meta", "complex", "int8", "double-name", "expand"])
+def test_tensors_that_are_not_plain_numbers_are_refused(tmp_path, state, kind):
+    import torch
+
+    from retinaface.weights import load_model
+
+    name = "fpn.merge1.0.weight"
+    tensor = state[name]
+    odd = {
+        "sparse": lambda: {name: tensor.to_sparse()},
+        "meta": lambda: {name: tensor.to("meta")},
+        "complex": lambda: {name: tensor.to(torch.complex64)},
+        "int8": lambda: {name: tensor.to(torch.int8)},
+        "double-name": lambda: {f"module.{name}": tensor},
+        "expand": lambda: {name: torch.zeros(1).expand(1 << 40)},
+    }[kind]()
+    path = save(dict(state) | odd, tmp_path / "w.pth")
+    message = "1 not plain numbers|with and without the prefix|1 wrong shape|truncated or not"
+    with pytest.raises(WeightsError, match=message):
+        load_model(path)
+
+
+def test_a_web_page_is_not_called_hostile(tmp_path):
+    from retinaface.weights import load_model
+
+    (tmp_path / "w.pth").write_text("<!DOCTYPE html><html>404</html>")
+    with pytest.raises(WeightsError, match="truncated or not a PyTorch checkpoint"):
+        load_model(tmp_path / "w.pth")
+
+
 def test_another_architecture_is_refused(tmp_path):
     import torch
 

@@ -1,6 +1,6 @@
 import pytest
 
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface import default_root, open_widerface, read_image_list
 from tests.support.widerface_copy import IMAGES, jpeg, write_official_layout, write_vendor_layout
 
@@ -90,3 +90,23 @@ def test_default_root_looks_in_the_mirror(tmp_path, monkeypatch):
     monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path))
     write_vendor_layout(tmp_path / "widerface")
     assert default_root() == tmp_path / "widerface"
+
+
+def test_a_list_in_another_encoding_is_refused_by_name(tmp_path):
+    root = write_vendor_layout(tmp_path)
+    (root / "val/wider_val.txt").write_bytes(b"a\xff/b.jpg\n")
+    with pytest.raises(DatasetError, match=r"wider_val\.txt.*expected UTF-8"):
+        open_widerface(root)
+    text = "".join(f"{image}.jpg\n" for image in IMAGES)
+    (root / "val/wider_val.txt").write_text(text, encoding="utf-8-sig")
+    assert open_widerface(root).listed == tuple(IMAGES)
+
+
+def test_a_damaged_member_of_the_zip_is_a_bad_image(tmp_path):
+    root = write_official_layout(tmp_path, zipped=True)
+    path = root / "WIDER_val.zip"
+    data = path.read_bytes()
+    position = data.index(jpeg(3)) + 500
+    path.write_bytes(data[:position] + b"\0\1\2\3" + data[position + 4 :])
+    with pytest.raises(ImageError, match=f"cannot read image {IMAGES[3]}.jpg"):
+        open_widerface(root).read_bytes(IMAGES[3])

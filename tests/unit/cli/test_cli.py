@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one-line errors, nothing half-written."""
 
 import json
+import os
 import re
 
 import cv2
@@ -133,6 +134,25 @@ def test_detect_refuses_a_folder_that_is_not_empty_and_equal_names(refuse, tmp_p
     other = image(tmp_path / "sub/a.png")
     refuse("detect", path, "--draw", tmp_path, match="is not empty")
     refuse("detect", path, other, "--draw", "d", match="a is given twice")
+    refuse("detect", path, path, match="a.png is given twice")
+    refuse("detect", path, "--json", tmp_path, match="it is a folder; name a file")
+    refuse("detect", path, "--score", "nan", match="expected a number, got nan")
+
+
+def test_detect_refuses_a_picture_that_no_jpeg_can_hold(refuse, tmp_path):
+    cv2.imwrite(str(tmp_path / "wide.png"), scene(300, 66_000, 1))
+    before = tree(tmp_path)
+    options = ["--engine", FINDER, "--model", "any.model", "--draw", "d", "--json", "a.json"]
+    refuse("detect", "wide.png", *options, match="a JPEG cannot be 66000x300 px")
+    assert tree(tmp_path) == before
+
+
+def test_detect_draws_a_file_whose_name_is_not_utf8(run, tmp_path):
+    name = os.fsdecode(b"n\xff.png")
+    (tmp_path / name).write_bytes(image(tmp_path / "a.png").read_bytes())
+    code, _, _ = run("detect", name, "--engine", FINDER, "--model", "any.model", "--draw", "d")
+    assert code == 0
+    assert len(tree(tmp_path / "d")) == 1
 
 
 def evaluate(*more, engine=FINDER):
@@ -143,11 +163,12 @@ def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
     options = ["--widerface", widerface, "--batch", 4]
     code, out, _ = run(*evaluate(*options, "--predictions", "p", "--output", "r"))
     assert code == 0
-    assert "covers all 11 images" in out
+    assert "covers 11 of 11 images" in out
     record = json.loads((tmp_path / "r/record.json").read_text())
     assert set(record["ap"]) == {"easy", "medium", "hard"}
     assert record["results"][0]["ap"] == record["ap"]
     assert record["coverage"]["n_images"] == 11
+    assert len(record["coverage"]["ground_truth_sha256"]) == 4
     code, _, _ = run("score", "p", "--widerface", widerface, "--json", "s.json")
     assert code == 0
     assert json.loads((tmp_path / "s.json").read_text())["ap"] == record["ap"]
@@ -155,9 +176,9 @@ def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
 
 def test_evaluate_of_a_part_is_labelled(run, widerface):
     _, out, _ = run(*evaluate("--widerface", widerface, "--subset", "every-8"))
-    assert "covers 3 of 11 images (the subset every-8): does not compare" in out
+    assert "covers 3 of 11 images" in out
     _, out, _ = run(*evaluate("--widerface", widerface, "--limit", 2))
-    assert "covers 2 of 11 images (a part of the set): does not compare" in out
+    assert "covers 2 of 11 images" in out
     _, out, _ = run(*evaluate("--widerface", widerface, "--scoring", "ixrt", "--batch", 4))
     assert "ixrt scoring: the last 3 images" in out
 
@@ -179,6 +200,7 @@ def test_evaluate_refuses_bad_input_before_it_runs(refuse, tmp_path, widerface):
     refuse(*evaluate(*options, "--output", widerface), match="is not empty")
     refuse(*evaluate(*options, "--predictions", widerface), match="is not empty")
     refuse(*evaluate(*options, "--output", "x", "--predictions", "x"), match="name two")
+    refuse(*evaluate(*options, "--output", "x", "--predictions", "x/y"), match="inside the other")
     refuse(*evaluate("--widerface", tmp_path / "none"), match="is not a folder")
     (widerface / "ground_truth/wider_easy_val.mat").unlink()
     refuse(*evaluate(*options), match=r"wider_easy_val\.mat is missing")
@@ -243,6 +265,47 @@ def test_demo_runs_on_synthetic_weights_and_says_what_is_missing(run, tmp_path, 
     assert "Missing: the published checkpoint; to get it: retinaface assets fetch" in out
     assert "Missing: AP (no WIDER FACE images" in out
     assert len(tree(tmp_path / "demo/pictures")) == 4
+
+
+def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
+    path = image(tmp_path / "a.png")
+    for engine, message in (
+        (":f", "cannot import :f"),
+        ("os:getcwd", "cannot be built: TypeError"),
+        (f"{__name__}:none", "gave NoneType, expected a retinaface.engines.Engine"),
+        (f"{__name__}:raises", "cannot be built: ZeroDivisionError"),
+        ("tests.support.ends_python:engine", "cannot import tests.support.ends_python:engine"),
+    ):
+        refuse("detect", path, "--engine", engine, "--model", "any.model", match=message)
+
+
+def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
+    path = image(tmp_path / "a.png")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json"]
+    refuse("detect", path, *options, match="No space left on device; nothing was written")
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_damaged_checkpoint_in_the_mirror_is_no_reason_for_synthetic_weights(
+    refuse, tmp_path, monkeypatch
+):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/mobilenet0.25_Final.pth").write_bytes(b"no")
+    monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path / "m"))
+    refuse("demo", match=r"is not the pinned mobilenet0\.25_Final\.pth")
+
+
+def none(_spec):
+    return None
+
+
+def raises(_spec):
+    return 1 // 0
 
 
 class Broken:

@@ -85,3 +85,19 @@ def test_infer_after_close_is_refused():
     with pytest.raises(ValueError, match="infer after close"):
         engine.infer(images(1))
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (lambda _: 1 // 0, "inference of 1 images failed: ZeroDivisionError"),
+        (lambda _: None, "failed: TypeError"),
+        (lambda _: (np.zeros(3), np.zeros(3)), "failed: TypeError"),
+    ],
+    ids=["raises", "nothing", "two"],
+)
+def test_a_runtime_that_fails_is_a_fault(run, message):
+    engine = Counting(spec())
+    engine._run = run
+    with pytest.raises(EngineFault, match=message):
+        engine.infer(images(1))
