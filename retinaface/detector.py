@@ -193,9 +193,10 @@ def _run_batch(engine: Engine, batch: list[_Prepared]) -> Iterator[tuple[str, De
     for i, item in enumerate(batch):
         loc, scores, landmarks = (array[i] for array in outputs)
         try:
-            yield item.name, postprocess(loc, scores, landmarks, item.geometry)
+            found = postprocess(loc, scores, landmarks, item.geometry)
         except EngineFault as error:
             raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
+        yield item.name, found
 
 
 def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:

@@ -106,7 +106,8 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
             f"{source}: line 2 announces {count} detections, but {len(rows)} follow; "
             "the file is cut short or was edited"
         )
-    if not "".join(lines[2:]).isascii() or any("_" in line for line in lines[2:]):
+    body = "\n".join(lines[2:])
+    if not body.isascii() or "_" in body:  # Python reads both as numbers
         raise DatasetError(f"{source}: expected plain numbers: x y w h score")
     for number, row in enumerate(rows, start=3):
         if len(row) != N_COLUMNS:
