@@ -117,6 +117,8 @@ def evaluate(
             progress=True,
         )
         notes = [coverage_note(truth, subset), *([label] if label else []), *dataset.notes]
+        if pipeline == "ixrt" and label is None:
+            notes.append("official scoring; the published ixRT figures were made as --scoring ixrt")
         if record_dir is not None:
             settings = {
                 "pipeline": pipeline,
@@ -157,8 +159,8 @@ def _print(engine: Engine, result: Evaluation, settings: str, notes: list[str]) 
         f"{n} images in {result.detect_s:.1f} s ({n / result.detect_s:.0f} images/s, reading to "
         "detections)"
     )
-    for image, message in result.bad_images.items():
-        click.echo(f"bad image, all faces counted as missed: {image}: {message}")
+    for message in result.bad_images.values():
+        click.echo(f"bad image, all faces counted as missed: {message}")
 
 
 def _write(
