@@ -97,13 +97,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose needs are not met, in words; fail it where `--require` names the need."""
-    for mark in item.iter_markers("needs"):
-        for name in mark.args:
-            if (reason := missing(name)) is None:
-                continue
-            if name in item.config.getoption("--require"):
-                pytest.fail(f"--require {name}: {reason}", pytrace=False)
-            pytest.skip(f"needs {name}: {reason}")
+    names = dict.fromkeys(name for mark in item.iter_markers("needs") for name in mark.args)
+    lacking = {name: reason for name in names if (reason := missing(name)) is not None}
+    for name in item.config.getoption("--require"):
+        if name in lacking:
+            pytest.fail(f"--require {name}: {lacking[name]}", pytrace=False)
+    if lacking:
+        pytest.skip("; ".join(f"needs {name}: {reason}" for name, reason in lacking.items()))
 
 
 @pytest.fixture(autouse=True)
