@@ -291,6 +291,7 @@ def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
     assert not (tmp_path / "a.json").exists()
 
 
+@pytest.mark.needs("torch")
 def test_a_damaged_checkpoint_in_the_mirror_is_no_reason_for_synthetic_weights(
     refuse, tmp_path, monkeypatch
 ):
