@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from retinaface.boxes import PLUS_ONE, overlap_matrix
+from retinaface.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.ground_truth import SPLITS, GroundTruth
 from retinaface.typing import BoolArray, FloatArray, IntArray
 
@@ -116,7 +116,7 @@ def count_image(
         return Counts(n_faces, none, none.astype(np.int16), nothing, nothing)
     boxes = boxes_xywh[order].astype(np.float64)
     overlaps = overlap_matrix(
-        _xyxy_from_xywh(boxes), _xyxy_from_xywh(faces_xywh.astype(np.float64)), extra_px=PLUS_ONE
+        xyxy_from_xywh(boxes), xyxy_from_xywh(faces_xywh.astype(np.float64)), extra_px=PLUS_ONE
     )  # (D, F)
     best = overlaps.argmax(axis=1)
     matched = overlaps[np.arange(len(best)), best] >= MATCH_OVERLAP
@@ -131,10 +131,6 @@ def count_image(
         (~matched[:, None] | counts_here)[used],
         (first_match[:, None] & counts_here)[used],
     )
-
-
-def _xyxy_from_xywh(boxes: FloatArray) -> FloatArray:
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def add_counts(parts: Sequence[Counts]) -> Counts:

@@ -48,6 +48,11 @@ def decode_landmarks(
     return centre + offsets * np.float32(variances[0]) * size
 
 
+def xyxy_from_xywh(boxes_xywh: FloatArray) -> FloatArray:
+    """Corners of (N, 4) boxes given as left, top, width, height."""
+    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+
+
 def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
     """Intersection over union of every pair.
 

@@ -45,6 +45,12 @@ class RetinaFaceConfig:
 
 MOBILENET_025 = RetinaFaceConfig()
 
+# Names in every exported file, and in what the suite says of outputs.
+INPUT_NAME = "input"
+OUTPUT_NAMES = ("loc", "conf", "landmarks")
+# Stated in the file, so that an environment without onnx can tell.
+PRECISION_KEY = "retinaface.precision"
+
 # The recipe's post-processing limits (facts of the vendor's scripts and of upstream alike).
 SCORE_LIMIT = 0.02
 NMS_OVERLAP_LIMIT = 0.4

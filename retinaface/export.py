@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import tempfile
@@ -17,13 +16,15 @@ import onnx
 import torch
 
 from retinaface import onnx_file
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
-from retinaface.files import new_file
+from retinaface.files import file_sha256, new_file
 from retinaface.model import RetinaFace
-from retinaface.onnx_file import INPUT_NAME, OUTPUT_NAMES, Axis, Interface, Precision
+from retinaface.onnx_file import Axis, Interface
 from retinaface.priors import prior_boxes
-from retinaface.reference import OUTPUTS, ReferenceCase, reference_inputs, save_reference
+from retinaface.reference import ReferenceCase, reference_inputs, save_reference
+from retinaface.typing import Precision
 from retinaface.weights import LoadedModel
 
 Exporter = Literal["torchscript", "dynamo"]
@@ -139,9 +140,9 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
         manifest = {
             "manifest_version": MANIFEST_VERSION,
             "file": output.name,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "sha256": file_sha256(file),
             "reference": reference_path.name,
-            "reference_sha256": hashlib.sha256(reference.read_bytes()).hexdigest(),
+            "reference_sha256": file_sha256(reference),
             "weights": {"source": Path(loaded.source).name, "sha256": loaded.sha256},
             "options": asdict(options) | {"opset": options.resolved_opset},
             "ir_version": model.ir_version,
@@ -166,7 +167,7 @@ def read_manifest(model: Path) -> dict[str, Any] | None:
         return None
     with contextlib.suppress(ValueError, OSError):
         manifest = json.loads(path.read_text())
-        if manifest.get("sha256") == hashlib.sha256(model.read_bytes()).hexdigest():
+        if manifest.get("sha256") == file_sha256(model):
             return dict(manifest)
     return None
 
@@ -199,7 +200,7 @@ def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> list[s
         proto = onnx_file.to_fp16(proto, keep_io_types=options.io == "fp32")
     proto.ir_version = ir_version  # tools raise it to what their own release writes
     onnx_file.set_axes(proto, interface.axes)
-    onnx.helper.set_model_props(proto, {onnx_file.PRECISION_KEY: options.precision})
+    onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
     return notes
 
@@ -285,8 +286,8 @@ def reference_cases(model: RetinaFace, options: ExportOptions) -> list[Reference
         ReferenceCase(
             name,
             inputs[name],
-            {k: v.numpy() for k, v in zip(OUTPUTS, exact[name], strict=True)},
-            {k: v.numpy() for k, v in zip(OUTPUTS, float32[name], strict=True)},
+            {k: v.numpy() for k, v in zip(OUTPUT_NAMES, exact[name], strict=True)},
+            {k: v.numpy() for k, v in zip(OUTPUT_NAMES, float32[name], strict=True)},
         )
         for name in inputs
     ]

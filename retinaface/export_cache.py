@@ -10,7 +10,8 @@ from pathlib import Path
 from retinaface import export, model, onnx_file
 from retinaface.assets import CHECKPOINT, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
-from retinaface.onnx_file import Precision
+from retinaface.files import file_sha256
+from retinaface.typing import Precision
 from retinaface.weights import SYNTHETIC, load_model
 
 
@@ -50,7 +51,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
 def _weights_hash(weights: str | Path) -> str:
     if str(weights) == SYNTHETIC or not Path(weights).is_file():
         return load_model(weights).sha256  # reports a missing file in its own words
-    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    return file_sha256(Path(weights))
 
 
 def _code_hash() -> str:

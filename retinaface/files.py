@@ -1,14 +1,20 @@
-"""Writing results: whole or not at all."""
+"""Files: written whole or not at all, and told apart by their hash."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from retinaface.errors import OutputError
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_output_dir(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import DatasetError
+from retinaface.files import file_sha256
 from retinaface.typing import BoolArray, FloatArray, IntArray
 
 SPLITS = ("easy", "medium", "hard")
@@ -198,7 +198,7 @@ def _ground_truth_from_mats(
     if not images:
         raise DatasetError(f"{paths[0]} lists no images; fetch it again")
     _check_splits(images, counted, paths)
-    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    hashes = {path.name: file_sha256(path) for path in paths}
     return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images), hashes)
 
 

@@ -9,25 +9,21 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.errors import ExportError
 from retinaface.priors import prior_boxes
+from retinaface.typing import Precision
 
-INPUT_NAME = "input"
-OUTPUT_NAMES = ("loc", "conf", "landmarks")
 OUTPUT_WIDTHS = {"loc": 4, "conf": 2, "landmarks": 10}
-# Stated in the file, so that an environment without onnx can tell; see the onnxruntime engine.
-PRECISION_KEY = "retinaface.precision"
 FP16_MAX = 65_504.0
 FP16_SMALLEST = 2.0**-24  # subnormal
 
 Axis = int | str
-Precision = Literal["fp32", "fp16"]
 _ELEMENT_TYPE = {"fp32": onnx.TensorProto.FLOAT, "fp16": onnx.TensorProto.FLOAT16}
 
 

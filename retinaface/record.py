@@ -76,11 +76,6 @@ def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray 
     }
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def images_sha256(images: tuple[str, ...]) -> str:
     """SHA-256 of a list of image ids: two results over the same list have the same."""
     return hashlib.sha256("\n".join(images).encode()).hexdigest()

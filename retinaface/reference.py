@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retinaface.config import OUTPUT_NAMES
 from retinaface.errors import DatasetError
 from retinaface.scenes import noise_inputs, synthetic_inputs
 from retinaface.typing import FloatArray
@@ -19,7 +20,6 @@ from retinaface.typing import FloatArray
 if TYPE_CHECKING:
     from retinaface.engines.base import RawOutputs
 
-OUTPUTS = ("loc", "conf", "landmarks")
 _SEED = 7
 
 
@@ -68,7 +68,7 @@ def save_reference(path: Path, cases: list[ReferenceCase]) -> None:
     arrays: dict[str, FloatArray] = {}
     for case in cases:
         arrays[f"{case.name}/images"] = case.images
-        for name in OUTPUTS:
+        for name in OUTPUT_NAMES:
             arrays[f"{case.name}/exact/{name}"] = case.exact[name]
             arrays[f"{case.name}/float32/{name}"] = case.float32[name]
     with path.open("wb") as file:
@@ -88,8 +88,8 @@ def load_reference(path: Path) -> list[ReferenceCase]:
                 ReferenceCase(
                     name,
                     arrays[f"{name}/images"],
-                    {output: arrays[f"{name}/exact/{output}"] for output in OUTPUTS},
-                    {output: arrays[f"{name}/float32/{output}"] for output in OUTPUTS},
+                    {output: arrays[f"{name}/exact/{output}"] for output in OUTPUT_NAMES},
+                    {output: arrays[f"{name}/float32/{output}"] for output in OUTPUT_NAMES},
                 )
                 for name in names
             ]
@@ -126,7 +126,7 @@ def judge(outputs: RawOutputs, case: ReferenceCase) -> list[FidelityError]:
     Returns:
         One entry for each output; a NaN in the outputs makes `max_abs` NaN.
     """
-    actual = dict(zip(OUTPUTS, outputs, strict=True))
+    actual = dict(zip(OUTPUT_NAMES, outputs, strict=True))
     return [
         FidelityError(
             case.name,
@@ -134,5 +134,5 @@ def judge(outputs: RawOutputs, case: ReferenceCase) -> list[FidelityError]:
             float(np.abs(actual[name] - case.exact[name]).max()),
             case.noise_floor(name),
         )
-        for name in OUTPUTS
+        for name in OUTPUT_NAMES
     ]

@@ -1,12 +1,13 @@
-"""Short names for array types; shapes and valid ranges stand in the docstrings."""
+"""Short names for types; shapes and valid ranges of arrays stand in the docstrings."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+Precision: TypeAlias = Literal["fp32", "fp16"]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]

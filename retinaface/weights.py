@@ -18,6 +18,7 @@ from torch import nn
 from retinaface.assets import CHECKPOINT, fetch_asset, get_asset
 from retinaface.config import SCORE_LIMIT
 from retinaface.errors import WeightsError
+from retinaface.files import file_sha256
 from retinaface.model import RetinaFace
 from retinaface.scenes import noise_inputs, synthetic_inputs
 
@@ -64,7 +65,7 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
     path = Path(weights)
     model = RetinaFace()
     model.load_state_dict(read_checkpoint(path, model.state_dict()))
-    return LoadedModel(model.eval(), str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    return LoadedModel(model.eval(), str(path), file_sha256(path))
 
 
 def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

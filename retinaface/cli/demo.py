@@ -137,24 +137,25 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     import numpy as np
 
     from retinaface.cli.tables import print_table
+    from retinaface.config import OUTPUT_NAMES
     from retinaface.engines import find_engine, open_engine
     from retinaface.export import sidecars
-    from retinaface.reference import OUTPUTS, judge, load_reference
+    from retinaface.reference import judge, load_reference
 
     cases = load_reference(sidecars(models["fp32"])[0])
-    floor = {name: max(case.noise_floor(name) for case in cases) for name in OUTPUTS}
-    rows = [["(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUTS)]]
+    floor = {name: max(case.noise_floor(name) for case in cases) for name in OUTPUT_NAMES}
+    rows = [["(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUT_NAMES)]]
     for engine in _ENGINES:
         entry = find_engine(engine)
         model = models[entry.precision] if entry.loads_onnx else None
         with open_engine(engine, model=model, weights=loaded.source, max_batch=1) as runner:
             errors = [e for case in cases for e in judge(runner.infer(case.images), case)]
         # NumPy's max, because Python's passes over a NaN.
-        worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUTS}
-        rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUTS)])
+        worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUT_NAMES}
+        rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUT_NAMES)])
     click.secho("\nFidelity: largest absolute error against float64 torch", bold=True)
     click.echo(f"over {len(cases)} inputs: {', '.join(case.name for case in cases)}")
-    print_table(["engine", *OUTPUTS], rows, right=[1, 2, 3])
+    print_table(["engine", *OUTPUT_NAMES], rows, right=[1, 2, 3])
 
 
 def _detect(

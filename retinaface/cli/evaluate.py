@@ -171,7 +171,8 @@ def _write(
     settings: dict[str, Any],
     notes: list[str],
 ) -> None:
-    from retinaface.record import file_sha256, images_sha256, new_record, write_record
+    from retinaface.files import file_sha256
+    from retinaface.record import images_sha256, new_record, write_record
 
     model = engine.spec.model
     result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"

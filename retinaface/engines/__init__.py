@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
-from retinaface.engines.base import Engine, EngineSpec, Precision, RawOutputs
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.errors import EngineUnavailable, RetinaFaceError
+from retinaface.typing import Precision
 
 __all__ = ["BUILTIN", "Engine", "EngineSpec", "RawOutputs", "engine_names", "open_engine"]
 

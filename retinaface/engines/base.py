@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from retinaface.config import MOBILENET_025
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.priors import prior_boxes
-from retinaface.typing import FloatArray
-
-Precision: TypeAlias = Literal["fp32", "fp16"]
+from retinaface.typing import FloatArray, Precision
 
 
 @dataclass(frozen=True)

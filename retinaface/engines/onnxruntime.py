@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.engines.base import Engine, EngineSpec, Precision, RawOutputs
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.errors import EngineUnavailable
-from retinaface.typing import FloatArray
+from retinaface.typing import FloatArray, Precision
 
 try:
     import onnxruntime as ort
@@ -26,8 +27,6 @@ except ImportError as error:
     ) from error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-OUTPUT_NAMES = ["loc", "conf", "landmarks"]
-PRECISION_KEY = "retinaface.precision"
 _INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -93,7 +92,7 @@ class OnnxRuntimeEngine(Engine):
         spec = self.spec
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         names = ([i.name for i in inputs], [o.name for o in outputs])
-        if names != (["input"], OUTPUT_NAMES) or inputs[0].type not in _INPUT_TYPES:
+        if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or inputs[0].type not in _INPUT_TYPES:
             raise EngineUnavailable(
                 f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
                 f"or FP16, got {', '.join(names[0])} ({inputs[0].type}) -> {', '.join(names[1])}"
@@ -155,7 +154,7 @@ class OnnxRuntimeEngine(Engine):
         spec = self.spec
         size = (spec.height_px or 320, spec.width_px or 320)
         probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=self._input_type)
-        self._session.run(OUTPUT_NAMES, {"input": probe})
+        self._session.run(OUTPUT_NAMES, {INPUT_NAME: probe})
         profile = json.loads(Path(self._session.end_profiling()).read_text())
         placement = placement_from_profile(profile, self._provider)
         if placement["fallback"]:
@@ -166,7 +165,7 @@ class OnnxRuntimeEngine(Engine):
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:
-        feed = {"input": images.astype(self._input_type, copy=False)}
+        feed = {INPUT_NAME: images.astype(self._input_type, copy=False)}
         outputs = self._session.run(OUTPUT_NAMES, feed)
         return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 

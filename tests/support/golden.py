@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from retinaface.boxes import xyxy_from_xywh
 from retinaface.fidelity import match_detections
 from retinaface.predictions import Predictions
 
@@ -46,5 +47,4 @@ def unmatched_share(
 
 
 def _xyxy(predictions: Predictions) -> np.ndarray:
-    boxes = predictions.boxes_xywh
-    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    return xyxy_from_xywh(predictions.boxes_xywh)

@@ -3,13 +3,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from retinaface.cli.options import SCORING_NAMES, SUBSET_NAMES
 from retinaface.errors import DatasetError, ImageError
-from retinaface.evaluation import coverage_note, evaluate, score_predictions, scored_selection
+from retinaface.evaluation import (
+    SCORINGS,
+    coverage_note,
+    evaluate,
+    score_predictions,
+    scored_selection,
+)
+from retinaface.ground_truth import SUBSETS
 from retinaface.pipelines import PIPELINES
 from retinaface.predictions import Predictions, read_predictions
 from retinaface.widerface import open_widerface
 from tests.support.widerface_copy import FACES, IMAGES, write_vendor_layout
 from tests.unit.test_detector import Recorder
+
+
+def test_the_command_line_names_the_subsets_and_scorings():
+    assert SUBSET_NAMES == SUBSETS
+    assert SCORING_NAMES == SCORINGS
+
 
 PERFECT = Predictions(FACES.astype(float), np.array([0.9, 0.8, 0.7, 0.6]))
 

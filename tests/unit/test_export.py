@@ -89,12 +89,13 @@ def test_the_file_holds_what_was_asked_for(tmp_path, loaded, options):
 
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
 def test_exports_agree_with_float64_torch(tmp_path, loaded, exporter):
-    from retinaface.reference import OUTPUTS, load_reference
+    from retinaface.config import OUTPUT_NAMES
+    from retinaface.reference import load_reference
 
     path = tmp_path / "x.onnx"
     run_export(loaded, path, exporter=exporter)
     case = load_reference(path.with_suffix(".reference.npz"))[0]
-    for name, output in zip(OUTPUTS, outputs_of(path, case.images), strict=True):
+    for name, output in zip(OUTPUT_NAMES, outputs_of(path, case.images), strict=True):
         # Another order of float32 sums: a few times torch's own error.
         assert np.abs(output - case.exact[name]).max() <= 8 * case.noise_floor(name)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from retinaface.config import OUTPUT_NAMES
 from retinaface.engines import RawOutputs
 from retinaface.errors import DatasetError
 from retinaface.reference import (
-    OUTPUTS,
     ReferenceCase,
     judge,
     load_reference,
@@ -14,7 +14,7 @@ from retinaface.reference import (
 
 
 def case(name="scene"):
-    exact = {o: np.zeros((1, 3, n)) for o, n in zip(OUTPUTS, (4, 2, 10), strict=True)}
+    exact = {o: np.zeros((1, 3, n)) for o, n in zip(OUTPUT_NAMES, (4, 2, 10), strict=True)}
     float32 = {o: (a + 1e-6).astype(np.float32) for o, a in exact.items()}
     return ReferenceCase(name, np.zeros((1, 3, 8, 8), np.float32), exact, float32)
 
@@ -28,7 +28,7 @@ def test_a_reference_survives_writing_and_reading(tmp_path):
 
 
 def test_judge_gives_the_largest_error_and_the_floor():
-    outputs = RawOutputs(*(case().float32[o].copy() for o in OUTPUTS))
+    outputs = RawOutputs(*(case().float32[o].copy() for o in OUTPUT_NAMES))
     outputs.scores[0, 1, 1] = 0.25
     errors = {e.output: e for e in judge(outputs, case())}
     assert errors["conf"].max_abs == 0.25
@@ -36,7 +36,7 @@ def test_judge_gives_the_largest_error_and_the_floor():
 
 
 def test_judge_does_not_hide_a_nan():
-    outputs = RawOutputs(*(case().float32[o].copy() for o in OUTPUTS))
+    outputs = RawOutputs(*(case().float32[o].copy() for o in OUTPUT_NAMES))
     outputs.loc[0, 0, 0] = np.nan
     assert np.isnan(judge(outputs, case())[0].max_abs)
 
