@@ -1,0 +1,78 @@
+"""PASS, FAIL, INCONCLUSIVE: of one check, and of a run."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Verdict(str, enum.Enum):
+    """An answer that a person, or a script by its exit code, can act on."""
+
+    PASS = "PASS"  # noqa: S105 - not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def exit_code(self) -> int:
+        """What a run with this verdict ends with."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10}[self]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was held against a limit.
+
+    Attributes:
+        name: What was checked, in a few words.
+        verdict: The answer.
+        message: What was found, what was allowed, and where; one or more lines.
+        numbers: The figures behind it; JSON types.
+    """
+
+    name: str
+    verdict: Verdict
+    message: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.name}: {self.message}"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """FAIL before INCONCLUSIVE before PASS; a run that measured nothing is INCONCLUSIVE."""
+    found = set(verdicts)
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
+        if verdict in found:
+            return verdict
+    return Verdict.INCONCLUSIVE
+
+
+def check_limit(name: str, value: float, limit: float, message: str = "") -> Check:
+    """Hold a number against a limit; a NaN fails."""
+    verdict = Verdict.PASS if value <= limit else Verdict.FAIL
+    text = f"{value:.4g}, allowed {limit:.4g}" + (f"; {message}" if message else "")
+    return Check(name, verdict, text, {"value": value, "limit": limit})
+
+
+def judge_interval(low: float, high: float, delta: float) -> Verdict:
+    """Hold an interval of a difference against the smallest effect that counts.
+
+    Args:
+        low: Lower end.
+        high: Upper end, >= low.
+        delta: The smallest effect that counts, > 0.
+
+    Returns:
+        PASS inside +- delta, FAIL wholly outside, INCONCLUSIVE where it straddles. A NaN fails.
+    """
+    if -delta <= low and high <= delta:
+        return Verdict.PASS
+    if low <= delta and high >= -delta:
+        return Verdict.INCONCLUSIVE
+    return Verdict.FAIL
