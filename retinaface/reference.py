@@ -1,47 +1,61 @@
-"""Reference inputs and outputs that travel with an export, and the judgement of an engine by them.
-
-Written where torch is; read where it need not be. The error of an engine is held against the noise
-floor of the same input: how far float32 torch lies from float64 torch.
-"""
+"""Reference inputs and outputs beside an export: written where torch is, read anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retinaface.config import OUTPUT_NAMES
 from retinaface.errors import DatasetError
 from retinaface.scenes import noise_inputs, synthetic_inputs
-from retinaface.typing import FloatArray
-
-if TYPE_CHECKING:
-    from retinaface.engines.base import RawOutputs
+from retinaface.typing import FloatArray, IntArray, Precision
 
 _SEED = 7
 
 
 @dataclass(frozen=True)
 class ReferenceCase:
-    """One input and what torch makes of it.
+    """Inputs of one kind and what torch makes of them.
 
     Attributes:
         name: Kind of the input.
-        images: (1, 3, H, W) float32.
-        exact: Outputs of float64 torch by name, float64, (1, P, 4), (1, P, 2), (1, P, 10).
-        float32: Outputs of float32 torch by name, float32.
+        images: (N, 3, H, W) float32.
+        exact: Outputs of float64 torch by name, float64, (N, P, 4), (N, P, 2), (N, P, 10).
+        float32: Outputs of float32 torch by name, float32: its error is the noise floor of FP32.
+        float16: Outputs of the network with everything rounded to FP16 (see `rounding`), float32:
+            its error is what FP16 must cost.
     """
 
     name: str
     images: FloatArray
     exact: dict[str, FloatArray]
     float32: dict[str, FloatArray]
+    float16: dict[str, FloatArray]
 
-    def noise_floor(self, output: str) -> float:
-        """Largest absolute error of float32 torch against float64 torch."""
-        return float(np.abs(self.float32[output] - self.exact[output]).max())
+    def rounded(self, precision: Precision) -> dict[str, FloatArray]:
+        """The outputs whose error is the noise floor of a precision."""
+        return self.float32 if precision == "fp32" else self.float16
+
+    def take(self, rows: IntArray) -> ReferenceCase:
+        """The same of some of the images, in the order given."""
+        parts = [{k: v[rows] for k, v in d.items()} for d in self._outputs()]
+        return ReferenceCase(self.name, self.images[rows], *parts)
+
+    def _outputs(self) -> tuple[dict[str, FloatArray], ...]:
+        return self.exact, self.float32, self.float16
+
+
+def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
+    """One case of the images of several, which must be of one size."""
+    images = np.concatenate([case.images for case in cases])
+    parts = [
+        {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
+        for same in zip(*(case._outputs() for case in cases), strict=True)
+    ]
+    return ReferenceCase(name, images, *parts)
 
 
 def reference_inputs(height_px: int, width_px: int, *, dynamic_size: bool) -> dict[str, FloatArray]:
@@ -71,6 +85,7 @@ def save_reference(path: Path, cases: list[ReferenceCase]) -> None:
         for name in OUTPUT_NAMES:
             arrays[f"{case.name}/exact/{name}"] = case.exact[name]
             arrays[f"{case.name}/float32/{name}"] = case.float32[name]
+            arrays[f"{case.name}/float16/{name}"] = case.float16[name].astype(np.float16)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -90,6 +105,10 @@ def load_reference(path: Path) -> list[ReferenceCase]:
                     arrays[f"{name}/images"],
                     {output: arrays[f"{name}/exact/{output}"] for output in OUTPUT_NAMES},
                     {output: arrays[f"{name}/float32/{output}"] for output in OUTPUT_NAMES},
+                    {
+                        output: arrays[f"{name}/float16/{output}"].astype(np.float32)
+                        for output in OUTPUT_NAMES
+                    },
                 )
                 for name in names
             ]
@@ -97,42 +116,3 @@ def load_reference(path: Path) -> list[ReferenceCase]:
         raise DatasetError(
             f"cannot read reference {path}: {error}; make it again with: retinaface export"
         ) from error
-
-
-@dataclass(frozen=True)
-class FidelityError:
-    """Error of one output of an engine on one case, beside the noise floor.
-
-    Attributes:
-        case: Name of the input.
-        output: `loc`, `conf` or `landmarks`.
-        max_abs: Largest absolute error against float64 torch.
-        noise_floor: The same of float32 torch.
-    """
-
-    case: str
-    output: str
-    max_abs: float
-    noise_floor: float
-
-
-def judge(outputs: RawOutputs, case: ReferenceCase) -> list[FidelityError]:
-    """Measure an engine's outputs on one case.
-
-    Args:
-        outputs: Of the engine on `case.images`.
-        case: The reference.
-
-    Returns:
-        One entry for each output; a NaN in the outputs makes `max_abs` NaN.
-    """
-    actual = dict(zip(OUTPUT_NAMES, outputs, strict=True))
-    return [
-        FidelityError(
-            case.name,
-            name,
-            float(np.abs(actual[name] - case.exact[name]).max()),
-            case.noise_floor(name),
-        )
-        for name in OUTPUT_NAMES
-    ]

@@ -140,16 +140,21 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     from retinaface.config import OUTPUT_NAMES
     from retinaface.engines import find_engine, open_engine
     from retinaface.export import sidecars
-    from retinaface.reference import judge, load_reference
+    from retinaface.fidelity import output_errors
+    from retinaface.reference import load_reference
 
     cases = load_reference(sidecars(models["fp32"])[0])
-    floor = {name: max(case.noise_floor(name) for case in cases) for name in OUTPUT_NAMES}
-    rows = [["(noise floor: float32 torch)", *(f"{floor[name]:.1e}" for name in OUTPUT_NAMES)]]
+    rows = []
     for engine in _ENGINES:
         entry = find_engine(engine)
         model = models[entry.precision] if entry.loads_onnx else None
         with open_engine(engine, model=model, weights=loaded.source, max_batch=1) as runner:
-            errors = [e for case in cases for e in judge(runner.infer(case.images), case)]
+            precision = runner.spec.precision
+            errors = [
+                error
+                for case in cases
+                for error in output_errors(runner.infer(case.images), case, precision)
+            ]
         # NumPy's max, because Python's passes over a NaN.
         worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUT_NAMES}
         rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUT_NAMES)])

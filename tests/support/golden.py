@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retinaface.boxes import xyxy_from_xywh
-from retinaface.fidelity import match_detections
+from retinaface.differences import match_detections
 from retinaface.predictions import Predictions
 
 # Goldens stop at a score of 0.02, where a last bit decides; compare what is clear of that limit.

@@ -1,6 +1,6 @@
 import numpy as np
 
-from retinaface.fidelity import match_detections
+from retinaface.differences import match_detections
 
 BOX = np.array([[0.0, 0, 99, 99]])
 
