@@ -7,8 +7,8 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,14 +23,16 @@ from retinaface.files import file_sha256, new_file
 from retinaface.model import RetinaFace
 from retinaface.onnx_file import Axis, Interface
 from retinaface.priors import prior_boxes
-from retinaface.reference import ReferenceCase, reference_inputs, save_reference
+from retinaface.reference import reference_inputs, save_reference
+from retinaface.torch_reference import torch_reference
 from retinaface.typing import Precision
-from retinaface.weights import LoadedModel
+from retinaface.weights import LoadedModel, tensors_sha256
 
 Exporter = Literal["torchscript", "dynamo"]
 MANIFEST_VERSION = 1
 DEFAULT_OPSET: dict[Exporter, int] = {"torchscript": 13, "dynamo": 18}
 OPSETS: dict[Exporter, range] = {"torchscript": range(11, 21), "dynamo": range(16, 21)}
+_DYNAMO_OPSET = 18  # what the exporter itself writes; lower ones are converted
 _DYNAMO_IR = 10  # whatever the opset; onnxruntime loads it from 1.18 on
 VERSIONED_PACKAGES = (
     "torch",
@@ -136,7 +138,10 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
     ):
         notes = _write_onnx(loaded.model, options, file)
         model = onnx_file.verify(file, options.interface(), options.precision)
-        save_reference(reference, reference_cases(loaded.model, options))
+        inputs = reference_inputs(
+            options.height_px, options.width_px, dynamic_size=options.dynamic_size
+        )
+        save_reference(reference, torch_reference(loaded.model, inputs))
         manifest = {
             "manifest_version": MANIFEST_VERSION,
             "file": output.name,
@@ -174,21 +179,14 @@ def read_manifest(model: Path) -> dict[str, Any] | None:
 
 def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> list[str]:
     """Run the exporter and the steps after it; returns notes for the manifest."""
-    run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder, _quiet() as caught:
-        raw = Path(folder) / "raw.onnx"
-        try:
-            run(model, options, raw)
-        except Exception as error:  # exporters raise many types of their own
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ExportError(
-                f"the {options.exporter} exporter failed at opset {options.resolved_opset}: "
-                f"{type(error).__name__}: {reason[0]}"
-            ) from error
-        proto = onnx.load(raw)
-    notes = sorted({f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught})
+    proto, notes = _exporter_output(model, options, file.parent)
     interface = options.interface()
-    if _opset(proto) > interface.opset:
+    if _opset(proto) != interface.opset:
+        if options.exporter != "dynamo" or interface.opset >= _DYNAMO_OPSET:
+            raise ExportError(
+                f"the {options.exporter} exporter changed the opset: asked for {interface.opset}, "
+                f"got {_opset(proto)}; use another opset or exporter"
+            )
         notes.append(f"lowered from opset {_opset(proto)}, where the exporter had stayed")
         onnx_file.lower_opset(proto, interface.opset)
     onnx_file.check_exported_axes(proto, interface.axes)
@@ -203,6 +201,50 @@ def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> list[s
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
     return notes
+
+
+# Raw and simplified, FP32 and FP16 files come of the same run of the exporter: 10 s for dynamo.
+_exporter_runs: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
+
+
+def _exporter_output(
+    model: RetinaFace, options: ExportOptions, folder: Path
+) -> tuple[onnx.ModelProto, list[str]]:
+    """What the exporter itself gives, and what it warned of; run once for the same weights."""
+    run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
+    asked = replace(options, simplify=False, precision="fp32", io="fp32")
+    key = tensors_sha256(model), asked, run, torch.onnx.export
+    if key not in _exporter_runs:
+        _exporter_runs.clear()  # the last one is enough
+        _exporter_runs[key] = _run_exporter(run, model, options, folder)
+    content, notes = _exporter_runs[key]
+    return onnx.ModelProto.FromString(content), list(notes)
+
+
+def _run_exporter(
+    run: Callable[[RetinaFace, ExportOptions, Path], None],
+    model: RetinaFace,
+    options: ExportOptions,
+    folder: Path,
+) -> tuple[bytes, list[str]]:
+    with tempfile.TemporaryDirectory(dir=folder) as temporary, _quiet() as caught:
+        raw = Path(temporary) / "raw.onnx"
+        try:
+            run(model, options, raw)
+        except Exception as error:  # exporters raise many types of their own
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise ExportError(
+                f"the {options.exporter} exporter failed at opset {options.resolved_opset}: "
+                f"{type(error).__name__}: {reason[0]}"
+            ) from error
+        if others := sorted(p.name for p in Path(temporary).iterdir() if p != raw):
+            raise ExportError(
+                f"the {options.exporter} exporter wrote more than one file: {', '.join(others)} "
+                "beside the graph; a deployment would lose its weights"
+            )
+        proto = onnx.load(raw)
+    notes = sorted({f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught})
+    return proto.SerializeToString(), notes
 
 
 def _export_torchscript(model: RetinaFace, options: ExportOptions, file: Path) -> None:
@@ -267,27 +309,3 @@ def _quiet() -> Iterator[list[warnings.WarningMessage]]:
             yield caught
     finally:
         logging.disable(logging.NOTSET)
-
-
-@torch.no_grad()
-def reference_cases(model: RetinaFace, options: ExportOptions) -> list[ReferenceCase]:
-    """Run float64 and float32 torch on the reference inputs for these options."""
-    inputs = reference_inputs(
-        options.height_px, options.width_px, dynamic_size=options.dynamic_size
-    )
-    arrays = {name: torch.from_numpy(images) for name, images in inputs.items()}
-    float32 = {name: model(images) for name, images in arrays.items()}
-    model.double()
-    try:
-        exact = {name: model(images.double()) for name, images in arrays.items()}
-    finally:
-        model.float()
-    return [
-        ReferenceCase(
-            name,
-            inputs[name],
-            {k: v.numpy() for k, v in zip(OUTPUT_NAMES, exact[name], strict=True)},
-            {k: v.numpy() for k, v in zip(OUTPUT_NAMES, float32[name], strict=True)},
-        )
-        for name in inputs
-    ]

@@ -12,7 +12,8 @@ from retinaface.assets import CHECKPOINT, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.files import file_sha256
 from retinaface.typing import Precision
-from retinaface.weights import SYNTHETIC, load_model
+from retinaface.weights import load_model
+from retinaface.weights_choice import SYNTHETIC
 
 
 def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_size: bool) -> Path:

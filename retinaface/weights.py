@@ -21,8 +21,8 @@ from retinaface.errors import WeightsError
 from retinaface.files import file_sha256
 from retinaface.model import RetinaFace
 from retinaface.scenes import noise_inputs, synthetic_inputs
+from retinaface.weights_choice import SYNTHETIC
 
-SYNTHETIC = "synthetic"
 # FP16's largest number is 65 504; the published checkpoint has a running variance of 89 549.
 SYNTHETIC_VARIANCE = 90_000.0
 _SEED = 20_260_101
@@ -61,7 +61,7 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
         weights = fetch_asset(get_asset(CHECKPOINT), progress=progress)
     if str(weights) == SYNTHETIC:
         model = synthetic_model()
-        return LoadedModel(model, SYNTHETIC, _tensors_sha256(model))
+        return LoadedModel(model, SYNTHETIC, tensors_sha256(model))
     path = Path(weights)
     model = RetinaFace()
     model.load_state_dict(read_checkpoint(path, model.state_dict()))
@@ -188,7 +188,8 @@ def _listed(names: list[str], limit: int = 12) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def _tensors_sha256(model: nn.Module) -> str:
+def tensors_sha256(model: nn.Module) -> str:
+    """SHA-256 of all tensors of a network, names included."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())

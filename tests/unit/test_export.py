@@ -97,7 +97,8 @@ def test_exports_agree_with_float64_torch(tmp_path, loaded, exporter):
     case = load_reference(path.with_suffix(".reference.npz"))[0]
     for name, output in zip(OUTPUT_NAMES, outputs_of(path, case.images), strict=True):
         # Another order of float32 sums: a few times torch's own error.
-        assert np.abs(output - case.exact[name]).max() <= 8 * case.noise_floor(name)
+        floor = np.abs(case.float32[name] - case.exact[name]).max()
+        assert np.abs(output - case.exact[name]).max() <= 8 * floor
 
 
 def test_reference_holds_another_size_where_sizes_are_free(tmp_path, loaded):
@@ -158,7 +159,7 @@ def test_an_exporter_that_keeps_another_opset_is_caught(tmp_path, loaded, failin
         "_export_torchscript",
         lambda model, options, file: honest(model, export.ExportOptions(opset=11), file),
     )
-    with pytest.raises(ExportError, match="opsets: expected {'ai.onnx': 13}, got {'ai.onnx': 11}"):
+    with pytest.raises(ExportError, match="changed the opset: asked for 13, got 11"):
         run_export(loaded, tmp_path / "x.onnx")
     check_nothing_changed(tmp_path)
 
