@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,32 @@ def n_usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def device_name(engine: Mapping[str, Any]) -> str:
+    """Name of the device that an engine runs on, as its maker calls it.
+
+    Args:
+        engine: What `Engine.describe` gave; its `device_name` counts, where it has one.
+    """
+    if engine.get("device_name"):
+        return str(engine["device_name"])
+    if engine["device"] == "cpu":
+        return cpu_model()
+    if engine["device"] == "cuda":
+        return _nvidia_name() or "cuda"
+    return str(engine["device"])
+
+
+def _nvidia_name() -> str | None:
+    try:
+        result = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - from PATH
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip().splitlines()[0] if result.stdout.strip() else None

@@ -44,3 +44,11 @@ class DatasetError(RetinaFaceError, ValueError):
 
 class OutputError(RetinaFaceError, OSError):
     """A result cannot be written where it was asked for."""
+
+
+class BaselineError(RetinaFaceError, ValueError):
+    """A baseline is damaged, edited by hand, or may not be written."""
+
+
+class RecordError(RetinaFaceError, ValueError):
+    """A run record is missing, damaged, or of a version that this release does not read."""

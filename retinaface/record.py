@@ -77,8 +77,8 @@ def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray 
 
 
 def images_sha256(images: tuple[str, ...]) -> str:
-    """SHA-256 of a list of image ids: two results over the same list have the same."""
-    return hashlib.sha256("\n".join(images).encode()).hexdigest()
+    """SHA-256 of a set of image ids: two results over the same images have the same."""
+    return hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()
 
 
 def checkout_commit() -> str | None:

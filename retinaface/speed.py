@@ -1,0 +1,230 @@
+"""The timing protocol: inputs that never repeat, outputs that are checked, every sample kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from retinaface.baseline import Entry
+from retinaface.engines.base import Engine, RawOutputs
+from retinaface.fidelity import check_fidelity, output_errors, worst_ratio
+from retinaface.reference import ReferenceCase
+from retinaface.statistics import CONFIDENCE, ratio_interval
+from retinaface.typing import FloatArray, IntArray, Precision
+from retinaface.verdicts import Check, Verdict
+
+# Multiply-adds of the network for one 320x320 image, times two (facts of the model's own graph).
+FLOPS_PER_IMAGE = 2 * 245.3e6
+# Small enough to move no output by a noise floor, large enough to be another float32.
+_NUDGE = np.float32(2.0**-9)
+# Between two runs of one build on one device; more runs accepted on it narrow or widen it.
+UNKNOWN_NOISE = 0.15
+LEAST_NOISE = 0.05
+
+
+@dataclass
+class CheckedInputs:
+    """Batches that differ in every call, refilled into one buffer, with the outputs they must give.
+
+    An engine that keeps outputs by shape, by address or by content gains nothing here.
+
+    Attributes:
+        case: Images and exact outputs to draw from.
+        batch: Images in one call.
+        precision: Of the engine.
+        problems: Calls whose outputs were wrong.
+        n_checked: Calls whose outputs were checked.
+    """
+
+    case: ReferenceCase
+    batch: int
+    precision: Precision
+    seed: int = 0
+    problems: list[Check] = field(default_factory=list)
+    n_checked: int = 0
+
+    def __post_init__(self) -> None:
+        self._rng = np.random.default_rng(self.seed)
+        self._buffer = np.empty((self.batch, *self.case.images.shape[1:]), dtype=np.float32)
+        self._rows: IntArray = np.zeros(self.batch, dtype=np.int64)
+
+    def fill(self) -> FloatArray:
+        """The next batch, in the buffer of the last one."""
+        n = len(self.case.images)
+        order = np.concatenate([self._rng.permutation(n) for _ in range(-(-self.batch // n))])
+        self._rows = order[: self.batch]
+        np.take(self.case.images, self._rows, axis=0, out=self._buffer)
+        _, channels, height, width = self._buffer.shape
+        for image in self._buffer:
+            c, y, x = (int(self._rng.integers(size)) for size in (channels, height, width))
+            image[c, y, x] += _NUDGE
+        return self._buffer
+
+    def check(self, outputs: RawOutputs) -> None:
+        """Hold the outputs of the last batch against the exact ones."""
+        expected = self.case.take(self._rows)
+        self.n_checked += 1
+        if not worst_ratio(outputs, expected, self.precision) <= 1:
+            errors = output_errors(outputs, expected, self.precision)
+            self.problems.append(check_fidelity(f"timed call {self.n_checked}", errors))
+
+    def verdict(self, name: str) -> Check:
+        """Whether every timed call gave the right outputs."""
+        if self.problems:
+            text = f"{len(self.problems)} of {self.n_checked} timed calls gave wrong outputs: "
+            return Check(name, Verdict.FAIL, text + self.problems[0].message)
+        return Check(name, Verdict.PASS, f"{self.n_checked} calls checked", {"n": self.n_checked})
+
+
+def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any]:
+    """Figures of a list of samples.
+
+    Args:
+        samples_s: Seconds of each call.
+        n_images: In each call; None where images are not what is counted.
+
+    Returns:
+        `samples_s`, `median_s`, `p90_s`, `p99_s`, and `images_per_s` at the median.
+    """
+    samples = np.asarray(samples_s, dtype=np.float64)
+    figures: dict[str, Any] = {
+        "samples_s": samples.tolist(),
+        "median_s": float(np.median(samples)),
+        "p90_s": float(np.quantile(samples, 0.9)),
+        "p99_s": float(np.quantile(samples, 0.99)),
+    }
+    if n_images is not None:
+        figures["images_per_s"] = n_images / figures["median_s"]
+    return figures
+
+
+def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> Check:
+    """Hold a timing against a baseline: a threshold, or a ratio with its interval.
+
+    Args:
+        entry: Of the same device, batch and what is timed.
+        figures: What `summarise` gave.
+        n_images: In each call.
+    """
+    name = f"speed against {entry}"
+    band = float(entry.data["tolerance"]["relative"])
+    runs = entry.data.get("samples_s")
+    if not runs:
+        return _check_threshold(name, entry, figures, band, n_images)
+    reference = np.concatenate([np.asarray(run) for run in runs])
+    ratio = ratio_interval(reference, np.asarray(figures["samples_s"]))
+    if ratio.low > 1 + band:
+        verdict = Verdict.FAIL
+    elif ratio.high > 1 + band:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        verdict = Verdict.PASS
+    text = (
+        f"{ratio.estimate:.3f} times as long as the baseline ({figures['median_s'] * 1e3:.3f} ms, "
+        f"baseline {np.median(reference) * 1e3:.3f} ms over {len(runs)} runs), {CONFIDENCE:.0%} "
+        f"interval [{ratio.low:.3f}, {ratio.high:.3f}], noise of this device +-{band:.0%}"
+    )
+    if ratio.high < 1 - band:
+        text += "; faster than the noise explains: accept it, if you know why"
+    numbers = {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high, "band": band}
+    return Check(name, verdict, text, numbers)
+
+
+def _check_threshold(
+    name: str, entry: Entry, figures: dict[str, Any], band: float, n_images: int | None
+) -> Check:
+    value, unit = float(entry.data["value"]), entry.data["unit"]
+    if unit == "images/s" and n_images is not None:
+        found, least = n_images / figures["median_s"], value * (1 - band)
+        is_fine = found >= least
+        text = f"{found:.1f} images/s, published {value:.1f}, at least {least:.1f}"
+    else:
+        found, most = figures["median_s"], value * (1 + band)
+        is_fine = found <= most
+        text = f"{found:.4g} s, published {value:.4g}, at most {most:.4g}"
+    verdict = Verdict.PASS if is_fine else Verdict.FAIL
+    return Check(name, verdict, f"{text} ({entry.data['reason']})", {"value": found})
+
+
+def speed_entry(
+    *,
+    pipeline: str,
+    precision: Precision,
+    device: str,
+    batch: int,
+    timed: str,
+    engine: str,
+    figures: dict[str, Any],
+    earlier_runs: Sequence[Sequence[float]] = (),
+) -> dict[str, Any]:
+    """A baseline entry for a timing, without its source; earlier runs widen the noise band.
+
+    Args:
+        pipeline: Whose input size was timed.
+        precision: Of the engine.
+        device: Slug of its name.
+        batch: Images in one call.
+        timed: What the clock included.
+        engine: Name of the engine.
+        figures: What `summarise` gave.
+        earlier_runs: Samples that were accepted before, of the same build on the same device.
+    """
+    runs = [*earlier_runs, figures["samples_s"]][-10:]
+    medians = np.array([np.median(run) for run in runs])
+    band = UNKNOWN_NOISE
+    reason = "one run: how much runs of this build differ here is not known; accept more of them"
+    if len(runs) > 1:
+        band = float(max(LEAST_NOISE, 1.5 * (medians.max() / medians.min() - 1)))
+        reason = f"1.5 times what {len(runs)} runs of this build differed by on this device"
+    is_rate = "images_per_s" in figures
+    return {
+        "metric": "speed",
+        "pipeline": pipeline,
+        "precision": precision,
+        "device": device,
+        "batch": batch,
+        "timed": timed,
+        "engine": engine,
+        "value": figures["images_per_s"] if is_rate else figures["median_s"],
+        "unit": "images/s" if is_rate else "s",
+        "tolerance": {"relative": round(min(band, 0.9), 4)},
+        "reason": reason,
+        "samples_s": [list(run) for run in runs],
+    }
+
+
+def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]:
+    """Share of one core's matrix-product rate that an engine reaches, turn by turn.
+
+    Both in one thread, one after the other, so that the machine's noise meets both.
+
+    Args:
+        engine: Opened with one thread.
+        images: (N, 3, H, W) float32.
+        turns: How many pairs.
+
+    Returns:
+        One share for each turn.
+    """
+    from threadpoolctl import threadpool_limits
+
+    side = 768
+    a = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
+    shares = []
+    with threadpool_limits(1):
+        for turn in range(turns + 1):
+            started = time.perf_counter_ns()
+            for _ in range(4):
+                a @ a
+            product_s = (time.perf_counter_ns() - started) * 1e-9
+            started = time.perf_counter_ns()
+            engine.infer(images)
+            network_s = (time.perf_counter_ns() - started) * 1e-9
+            if turn:  # the first warms up
+                peak = 4 * 2 * side**3 / product_s
+                shares.append(FLOPS_PER_IMAGE * len(images) / network_s / peak)
+    return shares
