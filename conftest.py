@@ -1,4 +1,4 @@
-"""What a test may need, how its absence is found out, and the only place that skips tests."""
+"""Options of a run, what a test may need and how its absence is found out, and the one skip."""
 
 from __future__ import annotations
 
@@ -10,39 +10,69 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from retinaface import pytest_plugin
+from retinaface.engine_pool import EnginePool
+from retinaface.engines import find_engine
+from retinaface.pytest_plugin import TARGET, option
+from retinaface.target import Target
+
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
+# Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size.
+_ENGINE, _SIZE = "engine:", "size:"
 
-def _import(name: str) -> str | None:
-    try:
-        importlib.import_module(name)
-    except ImportError as error:
-        return f"importing {name} failed ({error})"
+
+def _import(name: str) -> Callable[[Target], str | None]:
+    def probe(_target: Target) -> str | None:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            return f"importing {name} failed ({error})"
+        return None
+
+    return probe
+
+
+def _checkpoint(target: Target) -> str | None:
+    if target.weights.is_synthetic and not target.models:
+        return f"weights are {target.weights.description}"
     return None
 
 
-def _checkpoint() -> str | None:
-    from retinaface.assets import CHECKPOINT, find_asset, get_asset
-
-    if find_asset(get_asset(CHECKPOINT)) is None:
-        return f"{CHECKPOINT} is neither in RETINAFACE_ASSETS nor in the cache"
-    return None
-
-
-def _widerface() -> str | None:
+def _widerface(target: Target) -> str | None:
     from retinaface.errors import RetinaFaceError
     from retinaface.widerface import default_root, open_widerface
 
     try:
-        open_widerface(default_root()).select("every-8")
+        open_widerface(target.widerface or default_root()).select(target.subset)
     except RetinaFaceError as error:
         return str(error)
     return None
 
 
-def _golden() -> str | None:
+def _full_set(target: Target) -> str | None:
+    from retinaface.ground_truth import OFFICIAL_N_IMAGES
+    from retinaface.widerface import default_root, open_widerface
+
+    if (reason := _widerface(target)) is not None:
+        return reason
+    dataset = open_widerface(target.widerface or default_root())
+    n = len(dataset.select(target.subset).images)
+    if n != OFFICIAL_N_IMAGES:
+        return f"published figures are over {OFFICIAL_N_IMAGES} images, the run has {n}"
+    return None
+
+
+def _reference(target: Target) -> str | None:
+    from retinaface.cases import missing_reference
+
+    return missing_reference(target, "scene")
+
+
+def _golden(_target: Target) -> str | None:
     value = os.environ.get("RETINAFACE_GOLDEN")
     if not value:
         return "RETINAFACE_GOLDEN, a folder of prediction zips made by other code, is not set"
@@ -51,7 +81,7 @@ def _golden() -> str | None:
     return None
 
 
-def _cuda() -> str | None:
+def _cuda(_target: Target) -> str | None:
     from retinaface.engines import open_engine
     from retinaface.errors import EngineUnavailable
     from tests.support.onnx_models import tiny_model
@@ -63,47 +93,187 @@ def _cuda() -> str | None:
         return str(error)
 
 
-PROBES: dict[str, Callable[[], str | None]] = {
-    "torch": lambda: _import("torch"),
-    "onnx": lambda: _import("onnx"),
-    "onnxconverter_common": lambda: _import("onnxconverter_common"),
-    "onnxsim": lambda: _import("onnxsim"),
-    "onnxruntime": lambda: _import("onnxruntime"),
+PROBES: dict[str, Callable[[Target], str | None]] = {
+    "torch": _import("torch"),
+    "onnx": _import("onnx"),
+    "onnxconverter_common": _import("onnxconverter_common"),
+    "onnxsim": _import("onnxsim"),
+    "onnxruntime": _import("onnxruntime"),
     "checkpoint": _checkpoint,
     "widerface": _widerface,
+    "full-set": _full_set,
+    "reference": _reference,
     "golden": _golden,
     "cuda": _cuda,
 }
 _found: dict[str, str | None] = {}
 
 
-def missing(name: str) -> str | None:
-    """What `name` lacks on this machine, or None; each probe runs once."""
+def missing(name: str, config: pytest.Config) -> str | None:
+    """What `name` lacks on this machine, or None; each probe does the real thing, once."""
     if name not in _found:
-        _found[name] = PROBES[name]()
+        target = config.stash[TARGET]
+        if name.startswith(_ENGINE):
+            _found[name] = _engine(name.removeprefix(_ENGINE), config.stash[POOL])
+        elif name.startswith(_SIZE):
+            _found[name] = _input_size(*name.removeprefix(_SIZE).split("|"), config.stash[POOL])
+        else:
+            _found[name] = PROBES[name](target)
     return _found[name]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--require`."""
-    parser.addoption(
+def _engine(name: str, pool: EnginePool) -> str | None:
+    from retinaface.errors import RetinaFaceError
+
+    try:
+        pool.get(name)
+    except RetinaFaceError as error:
+        return str(error)
+    return None
+
+
+def _input_size(engine: str, pipeline: str, pool: EnginePool) -> str | None:
+    """Whether an engine takes the inputs of a pipeline: some were built for one size."""
+    from retinaface.errors import RetinaFaceError
+    from retinaface.pipelines import PIPELINES
+
+    try:
+        pool.get(engine, size_px=PIPELINES[pipeline].input_size_px)
+    except RetinaFaceError as error:
+        return str(error)
+    return None
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the options of a validation run, and the hooks that read them."""
+    pluginmanager.register(pytest_plugin)
+    group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
+    group.addoption(
+        "--engine",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="engine to test (repeatable): built-in, entry point, or package.module:factory; one "
+        "that is named must run. Default: all that load an export",
+    )
+    group.addoption(
+        "--pipeline",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="published recipe to test (repeatable). Default: all",
+    )
+    group.addoption("--batch", metavar="N", help="most images in one call, for accuracy")
+    group.addoption(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="exported file to judge (repeatable: FP32 and FP16), in place of fresh exports",
+    )
+    group.addoption("--weights", metavar="FILE", help="checkpoint, or 'synthetic'")
+    group.addoption("--widerface", metavar="DIR", help="WIDER FACE validation set")
+    group.addoption("--subset", metavar="NAME", help="named part of it: every-8")
+    group.addoption(
+        "--baseline", metavar="FILE|auto", help="baselines to hold against. Default: baselines/"
+    )
+    group.addoption(
         "--require",
         action="append",
         default=[],
-        choices=sorted(PROBES),
-        help="fail instead of skipping where this is missing (repeatable)",
+        metavar="NAME",
+        help=f"fail instead of skipping where this is missing: {', '.join(sorted(PROBES))}",
     )
+    group.addoption("--record", metavar="DIR", help="write the run record into a new folder")
+    group.addoption(
+        "--accept-baseline",
+        action="store_true",
+        help="make this run's figures the baseline; wants --reason, a clean tree, and no CI",
+    )
+    group.addoption("--reason", metavar="TEXT", help="why the new baseline is right")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check `--require`, and open the pool of engines."""
+    if unknown := [name for name in option(config, "require") if name not in PROBES]:
+        raise pytest.UsageError(
+            f"--require {unknown[0]}: expected one of: {', '.join(sorted(PROBES))}"
+        )
+    config.stash[POOL] = EnginePool(config.stash[TARGET])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the engines."""
+    if POOL in config.stash:
+        config.stash[POOL].close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the exhaustive matrix, and engines that a test is not for."""
+    wants_all = "exhaustive" in config.option.markexpr
+    kept, left = [], []
+    for item in items:
+        is_extra = item.get_closest_marker("exhaustive") and not item.get_closest_marker("core")
+        (left if (is_extra and not wants_all) or not _is_for_engine(item) else kept).append(item)
+    items[:] = kept
+    if left:
+        config.hook.pytest_deselected(items=left)
+
+
+def _is_for_engine(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    name = parameters.params.get("engine_name") if parameters else None
+    if name is None:
+        return True
+    entry = find_engine(name)
+    precision = item.get_closest_marker("precision")
+    if precision and entry.precision not in precision.args:
+        return False
+    return not item.get_closest_marker("exported") or entry.loads_onnx
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose needs are not met, in words; fail it where `--require` names the need."""
+    """Skip a test whose needs are not met, in words; fail it where the user named the need."""
+    config = item.config
     names = dict.fromkeys(name for mark in item.iter_markers("needs") for name in mark.args)
-    lacking = {name: reason for name in names if (reason := missing(name)) is not None}
-    for name in item.config.getoption("--require"):
-        if name in lacking:
-            pytest.fail(f"--require {name}: {lacking[name]}", pytrace=False)
+    lacking = {name: reason for name in names if (reason := missing(name, config)) is not None}
+    for name, reason in lacking.items():
+        if (demand := _demand(name, config)) is not None:
+            pytest.fail(f"{demand}: {reason}", pytrace=False)
     if lacking:
-        pytest.skip("; ".join(f"needs {name}: {reason}" for name, reason in lacking.items()))
+        words = [f"needs {name.partition('|')[0]}: {why}" for name, why in lacking.items()]
+        pytest.skip("; ".join(words))
+
+
+def _demand(name: str, config: pytest.Config) -> str | None:
+    """What the user said that makes a missing need a failure."""
+    target = config.stash[TARGET]
+    if name in option(config, "require"):
+        return f"--require {name}"
+    if name == "widerface" and target.widerface is not None:
+        return f"--widerface {target.widerface}"
+    if name.startswith(_ENGINE):
+        engine = name.removeprefix(_ENGINE)
+        if target.engines_named:
+            return f"--engine {engine}"
+        if _should_run(engine, config):
+            return f"{engine}: its runtime is installed and needs no accelerator, yet it fails"
+    if name.startswith(_SIZE) and target.engines_named and target.pipelines_named:
+        return f"--engine and --pipeline {name.removeprefix(_SIZE)}"
+    return None
+
+
+def _should_run(engine: str, config: pytest.Config) -> bool:
+    """Whether nothing is missing that would excuse an engine of the default matrix."""
+    from retinaface.errors import RetinaFaceError
+
+    entry = find_engine(engine)
+    try:
+        importlib.import_module(entry.factory.partition(":")[0])
+    except (ImportError, RetinaFaceError):
+        return False
+    can_export = config.stash[TARGET].models or missing("torch", config) is None
+    return entry.device == "cpu" and bool(can_export)
 
 
 @pytest.fixture(autouse=True)

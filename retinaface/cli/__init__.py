@@ -15,6 +15,7 @@ from retinaface.cli.detect import detect
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
 from retinaface.cli.score import score
+from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
 
 EXIT_USAGE = 2
@@ -28,16 +29,17 @@ def cli() -> None:
     """Does RetinaFace still work after the ground under it has changed?
 
     \b
-    Start here:         retinaface demo
+    Start here:         retinaface validate
+    See it at work:     retinaface demo
     Get the data:       retinaface assets fetch
     Measure an engine:  retinaface evaluate --pipeline igie --engine ort-cpu-fp32
     Score predictions:  retinaface score predictions.zip
 
-    Exit codes: 0 done, 1 a check failed, 2 bad input or usage.
+    Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
     """
 
 
-for command in (demo, assets, export, detect, evaluate, score):
+for command in (validate, demo, assets, export, detect, evaluate, score):
     cli.add_command(command)
 
 

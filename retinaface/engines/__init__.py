@@ -88,6 +88,7 @@ def open_engine(
     max_batch: int = 32,
     input_size_px: tuple[int, int] | None = (320, 320),
     threads: int | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Engine:
     """Build an engine.
 
@@ -99,6 +100,7 @@ def open_engine(
         max_batch: Most images in one call.
         input_size_px: Height and width of every input; None where they follow the image.
         threads: Of the runtime, inside one call.
+        options: Further settings, each runtime's own.
 
     Returns:
         The engine, to be used in a `with` statement.
@@ -126,6 +128,7 @@ def open_engine(
         height_px=height,
         width_px=width,
         threads=threads,
+        options=dict(options or {}),
     )
     try:
         engine = factory(spec)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +64,8 @@ class Engine(ABC):
     """One runtime with one model on one device; a context manager.
 
     A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`
-    and `describe`. It sets `fixed_batch` where the model takes batches of one size only.
+    and `describe`; `_run_intermediates` too where the runtime shows what it computes on the way.
+    It sets `fixed_batch` where the model takes batches of one size only.
     """
 
     fixed_batch: int | None = None
@@ -88,12 +89,8 @@ class Engine(ABC):
             ValueError: `images` has another shape, or the engine is closed.
             EngineFault: The runtime failed, or gave other shapes than the priors of H x W demand.
         """
-        self._check_input(images)
+        batch = self._checked_batch(images)
         n, _, height, width = images.shape
-        batch = np.ascontiguousarray(images)
-        if self.fixed_batch is not None and n < self.fixed_batch:
-            # As the vendor's script fills its last batch: by repetition.
-            batch = np.resize(batch, (self.fixed_batch, *batch.shape[1:]))
         try:
             outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
         except RetinaFaceError:
@@ -104,9 +101,51 @@ class Engine(ABC):
             ) from error
         return self._check_outputs(outputs, n, len(prior_boxes(height, width)))
 
+    def infer_intermediates(
+        self, images: FloatArray, names: Sequence[str]
+    ) -> dict[str, FloatArray]:
+        """Run the network and show tensors inside it; optional, slower, and without fusions there.
+
+        Args:
+            images: As for `infer`.
+            names: Of tensors whose first axis is the batch, as the engine's model calls them.
+
+        Returns:
+            Float32 arrays by name; beside those asked for `loc`, `conf` and `landmarks`.
+
+        Raises:
+            NotImplementedError: The engine shows nothing but the outputs.
+            TypeError: `images` is not float32.
+            ValueError: `images` has another shape, the engine is closed, or it knows no such name.
+            EngineUnavailable: What this needs is not installed, or the runtime refuses the model
+                with these tensors as outputs.
+            EngineFault: The runtime failed.
+        """
+        batch = self._checked_batch(images)
+        n = len(images)
+        try:
+            found = self._run_intermediates(batch, tuple(names))
+        except (RetinaFaceError, NotImplementedError, ValueError):
+            raise
+        except Exception as error:
+            raise EngineFault(
+                f"{self.spec.name}: intermediates of {n} images failed: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
+
     @abstractmethod
     def _run(self, images: FloatArray) -> RawOutputs:
         """Run a checked, contiguous batch."""
+
+    def _run_intermediates(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        """Run a checked, contiguous batch; tensors by name, the three outputs among them."""
+        raise NotImplementedError(
+            f"{self.spec.name} shows no intermediate tensors: {type(self).__name__} does not "
+            "implement _run_intermediates"
+        )
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -128,6 +167,15 @@ class Engine(ABC):
     ) -> None:
         """Close the engine."""
         self.close()
+
+    def _checked_batch(self, images: FloatArray) -> FloatArray:
+        """The images as the runtime gets them: contiguous, and filled up to a fixed batch."""
+        self._check_input(images)
+        batch = np.ascontiguousarray(images)
+        if self.fixed_batch is not None and len(batch) < self.fixed_batch:
+            # As the vendor's script fills its last batch: by repetition.
+            batch = np.resize(batch, (self.fixed_batch, *batch.shape[1:]))
+        return batch
 
     def _check_input(self, images: FloatArray) -> None:
         name, spec = self.spec.name, self.spec

@@ -27,25 +27,55 @@ except ImportError as error:
     ) from error
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+# Options of the session; all others are the provider's.
+_SWITCHES = ("fusions", "spinning")
 _INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class OnnxRuntimeEngine(Engine):
-    """A session with exactly one provider asked for."""
+    """A session with exactly one provider asked for.
+
+    Options: `fusions` and `spinning` (of idle threads), each `on` or `off`; all others go to the
+    provider.
+    """
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         if spec.model is None:
             raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
         self._provider = PROVIDERS[spec.device]
+        self._model = spec.model
+        self._marked_sessions: dict[tuple[str, ...], Any] = {}
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
-            self._session = self._open_session(spec.model, Path(folder))
+            options = self._session_options()
+            options.enable_profiling = True  # for one run: the proof of placement
+            options.profile_file_prefix = str(Path(folder) / "placement")
+            self._session = self._open_session(str(spec.model), options)
             self._check_model(spec.model)
             self._placement = self._prove_placement(Path(folder))
         self._build_s = time.perf_counter() - started
 
-    def _open_session(self, model: Path, folder: Path) -> Any:
+    def _session_options(self) -> Any:
+        spec = self.spec
+        for name in _SWITCHES:
+            if spec.options.get(name, "on") not in ("on", "off"):
+                raise EngineUnavailable(
+                    f"{spec.name}: option {name} must be on or off, got {spec.options[name]!r}"
+                )
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised
+        if spec.threads is not None:
+            options.intra_op_num_threads = spec.threads
+        if spec.options.get("fusions") == "off":
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if spec.options.get("spinning") == "off":
+            for pool in ("intra_op", "inter_op"):
+                options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
+        return options
+
+    def _open_session(self, model: str | bytes, options: Any) -> Any:
+        """Open a session on a file or on a model's bytes."""
         spec = self.spec
         available = ort.get_available_providers()
         if self._provider not in available:
@@ -54,22 +84,16 @@ class OnnxRuntimeEngine(Engine):
                 f"without {self._provider} (it has {', '.join(available)}); install the extra "
                 "'gpu' in an environment without 'cpu'"
             )
-        options = ort.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised below
-        options.enable_profiling = True  # for one run: the proof of placement
-        options.profile_file_prefix = str(folder / "placement")
-        if spec.threads is not None:
-            options.intra_op_num_threads = spec.threads
         try:
             with _quiet():
                 if spec.device == "cuda" and hasattr(ort, "preload_dlls"):
                     ort.preload_dlls()
                 session = ort.InferenceSession(
-                    str(model), options, providers=[(self._provider, self._provider_options())]
+                    model, options, providers=[(self._provider, self._provider_options())]
                 )
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise EngineUnavailable(
-                f"{spec.name} cannot load {model}: {_first_line(error)}; "
+                f"{spec.name} cannot load {self._model}: {_first_line(error)}; "
                 "check the file, or export for this runtime's opset and IR version"
             ) from error
         if (first := session.get_providers()[0]) != self._provider:
@@ -81,7 +105,7 @@ class OnnxRuntimeEngine(Engine):
         return session
 
     def _provider_options(self) -> dict[str, str]:
-        options = dict(self.spec.options)
+        options = {k: v for k, v in self.spec.options.items() if k not in _SWITCHES}
         version = tuple(int(part) for part in ort.__version__.split(".")[:2])
         if self.spec.device == "cuda" and self.spec.precision == "fp32" and version >= (1, 18):
             options.setdefault("use_tf32", "0")  # TF32 keeps 10 bits of 23: not FP32
@@ -169,6 +193,45 @@ class OnnxRuntimeEngine(Engine):
         outputs = self._session.run(OUTPUT_NAMES, feed)
         return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 
+    def _run_intermediates(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        """Tensors of the file by name, from a second session in which they are outputs."""
+        if names not in self._marked_sessions:
+            self._marked_sessions[names] = self._open_session(
+                self._marked_model(names), self._session_options()
+            )
+        wanted = list(dict.fromkeys([*names, *OUTPUT_NAMES]))
+        feed = {INPUT_NAME: images.astype(self._input_type, copy=False)}
+        found = self._marked_sessions[names].run(wanted, feed)
+        return dict(zip(wanted, found, strict=True))
+
+    def _marked_model(self, names: tuple[str, ...]) -> bytes:
+        """The file with tensors marked as outputs."""
+        try:
+            import onnx
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"{self.spec.name}: intermediate tensors need onnx, which is not installed; "
+                "pip install onnx"
+            ) from error
+        model = onnx.load(self._model)
+        graph = model.graph
+        known = {output for node in graph.node for output in node.output}
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(
+                f"{self.spec.name}: {len(unknown)} of {len(names)} names are no tensors of "
+                f"{self._model}, first {unknown[0]}"
+            )
+        del graph.value_info[:]  # what tools left may be of other sizes
+        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+        values = {value.name: value for value in inferred}
+        for name in dict.fromkeys(n for n in names if n not in OUTPUT_NAMES):
+            # A tensor of no known type is declared by its name alone; the runtime infers the rest.
+            graph.output.append(values.get(name, onnx.ValueInfoProto(name=name)))
+        serialized: bytes = model.SerializeToString()
+        return serialized
+
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         return {
@@ -177,6 +240,7 @@ class OnnxRuntimeEngine(Engine):
             "precision": self.spec.precision,
             "runtime": f"onnxruntime {ort.__version__}",
             "threads": self.spec.threads,
+            "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "build_s": self._build_s,
             "placement": self._placement,
@@ -185,6 +249,7 @@ class OnnxRuntimeEngine(Engine):
     def close(self) -> None:
         """See `Engine.close`."""
         self._session = None
+        self._marked_sessions = {}
         super().close()
 
 

@@ -6,9 +6,11 @@ folded first: see `fold_batch_norms`.
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
+from retinaface.config import OUTPUT_NAMES
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.errors import EngineUnavailable
 from retinaface.typing import FloatArray
@@ -34,6 +36,10 @@ class TorchEngine(Engine):
                 f"{spec.name} builds the network itself and cannot run {spec.model}; "
                 "leave --model out, or give a checkpoint with --weights"
             )
+        if spec.options:
+            raise EngineUnavailable(
+                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
+            )
         started = time.perf_counter()
         loaded = load_model(spec.weights)
         self._dtype = torch.float16 if spec.precision == "fp16" else torch.float32
@@ -49,6 +55,30 @@ class TorchEngine(Engine):
         with torch.inference_mode():
             outputs = self._model(torch.from_numpy(images).to(self._dtype))
         return RawOutputs(*(output.float().numpy() for output in outputs))
+
+    def _run_intermediates(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        """Outputs of modules, by their names in the network; the three outputs beside them."""
+        modules = dict(self._model.named_modules())
+        wanted = [name for name in names if name not in OUTPUT_NAMES]
+        if unknown := [name for name in wanted if name not in modules]:
+            raise ValueError(
+                f"{self.spec.name}: {len(unknown)} of {len(names)} names are no modules, first "
+                f"{unknown[0]}; they read as in named_modules(), such as body.stage1.0.0"
+            )
+        found: dict[str, FloatArray] = {}
+
+        def keep(name: str, _module: Any, _inputs: Any, output: Any) -> None:
+            found[name] = output.float().numpy()
+
+        hooks = [modules[n].register_forward_hook(functools.partial(keep, n)) for n in wanted]
+        try:
+            outputs = self._run(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found | dict(zip(OUTPUT_NAMES, outputs, strict=True))
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

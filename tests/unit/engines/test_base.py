@@ -101,3 +101,44 @@ def test_a_runtime_that_fails_is_a_fault(run, message):
     engine._run = run
     with pytest.raises(EngineFault, match=message):
         engine.infer(images(1))
+
+
+class Showing(Counting):
+    """Shows the mean of each image, and an output."""
+
+    def _run_intermediates(self, images, names):
+        outputs = self._run(images)
+        return {name: images.mean(axis=(1, 2, 3)).astype(np.float64) for name in names} | {
+            "loc": outputs.loc
+        }
+
+
+def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
+    engine = Showing(spec(max_batch=4), fixed_batch=4)
+    found = engine.infer_intermediates(np.concatenate([images(1, 1.0), images(1, 2.0)]), ["mean"])
+    assert found["mean"].tolist() == [1, 2]
+    assert found["mean"].dtype == np.float32
+    assert found["loc"].shape == (2, 4200, 4)
+    assert len(engine.batches[0]) == 4
+
+
+def test_an_engine_need_not_show_intermediates():
+    with pytest.raises(NotImplementedError, match="test shows no intermediate tensors: Counting"):
+        Counting(spec()).infer_intermediates(images(1), ["mean"])
+
+
+def test_intermediates_of_bad_input_are_refused_before_the_call():
+    engine = Showing(spec())
+    with pytest.raises(ValueError, match=r"got \(33,"):
+        engine.infer_intermediates(images(33), ["mean"])
+    engine.close()
+    with pytest.raises(ValueError, match="after close"):
+        engine.infer_intermediates(images(1), ["mean"])
+    assert engine.batches == []
+
+
+def test_a_runtime_that_fails_to_show_intermediates_is_a_fault():
+    engine = Showing(spec())
+    engine._run_intermediates = lambda *_: 1 // 0
+    with pytest.raises(EngineFault, match="intermediates of 1 images failed: ZeroDivisionError"):
+        engine.infer_intermediates(images(1), ["mean"])

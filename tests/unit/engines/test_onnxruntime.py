@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,105 @@ def test_a_file_that_is_not_onnx_is_refused(path, content):
 def test_a_missing_file_is_named(path):
     with pytest.raises(EngineUnavailable, match=r"x\.onnx does not exist; check --model"):
         open_cpu(path)
+
+
+def test_fusions_and_spinning_are_switched_off(path):
+    from onnxruntime import GraphOptimizationLevel
+
+    write_model(path)
+    with open_cpu(path, options={"fusions": "off", "spinning": "off"}) as engine:
+        options = engine._session.get_session_options()
+        assert engine.describe()["options"] == {"fusions": "off", "spinning": "off"}
+    assert options.graph_optimization_level == GraphOptimizationLevel.ORT_DISABLE_ALL
+    for pool in ("intra_op", "inter_op"):
+        assert options.get_session_config_entry(f"session.{pool}.allow_spinning") == "0"
+
+
+@pytest.mark.parametrize("options", [None, {"fusions": "on", "spinning": "on"}])
+def test_fusions_and_spinning_are_the_runtimes_own_by_default(path, options):
+    from onnxruntime import SessionOptions
+
+    write_model(path)
+    with open_cpu(path, options=options) as engine:
+        found = engine._session.get_session_options()
+    assert found.graph_optimization_level == SessionOptions().graph_optimization_level
+    with pytest.raises(RuntimeError, match="allow_spinning"):  # nothing was set
+        found.get_session_config_entry("session.intra_op.allow_spinning")
+
+
+@pytest.mark.parametrize("name", ["fusions", "spinning"])
+def test_a_switch_is_on_or_off(path, name):
+    write_model(path)
+    with pytest.raises(EngineUnavailable, match=f"option {name} must be on or off, got 'no'$"):
+        open_cpu(path, options={name: "no"})
+
+
+def test_other_options_go_to_the_provider(path, monkeypatch):
+    from retinaface.engines import onnxruntime as module
+
+    write_model(path)
+    honest, providers = module.ort.InferenceSession, []
+
+    def spy(*arguments, **named):
+        providers.extend(named["providers"])
+        return honest(*arguments, **named)
+
+    monkeypatch.setattr(module.ort, "InferenceSession", spy)
+    with open_cpu(path, options={"fusions": "off", "use_arena": "1"}):
+        pass
+    assert providers == [("CPUExecutionProvider", {"use_arena": "1"})]
+
+
+def test_intermediates_are_tensors_of_the_file(path):
+    write_model(path, batch=4)
+    images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
+    with open_cpu(path, max_batch=4, options={"fusions": "off"}) as engine:
+        found = engine.infer_intermediates(images, ["mean", "conf", "mean"])
+        session = engine._marked_sessions["mean", "conf", "mean"]
+        engine.infer_intermediates(images, ["mean", "conf", "mean"])
+        assert list(engine._marked_sessions.values()) == [session]
+        outputs = engine.infer(images)
+    level = session.get_session_options().graph_optimization_level
+    assert level.name == "ORT_DISABLE_ALL"
+    assert sorted(found) == ["conf", "landmarks", "loc", "mean"]
+    np.testing.assert_allclose(found["mean"].ravel(), [1, 2], rtol=1e-6)
+    np.testing.assert_array_equal(found["conf"], outputs.scores)
+
+
+def test_intermediates_in_fp16_are_given_in_float32(path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    write_model(path)
+    model = onnx.load(path)
+    graph = model.graph
+    half = helper.make_node("Cast", ["mean"], ["half"], to=TensorProto.FLOAT16)
+    graph.node.insert(1, half)
+    graph.node.insert(2, helper.make_node("Cast", ["half"], ["back"], to=TensorProto.FLOAT))
+    graph.node[3].input[0] = "back"
+    onnx.save(model, path)
+    with open_cpu(path) as engine:
+        found = engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["half"])
+        types = [o.type for o in engine._marked_sessions["half",].get_outputs()]
+    assert types[3] == "tensor(float16)"
+    assert found["half"].dtype == np.float32
+    assert found["half"].ravel().tolist() == [1]
+
+
+def test_an_unknown_tensor_is_refused(path):
+    write_model(path)
+    with open_cpu(path) as engine:
+        message = r"1 of 2 names are no tensors of .*x\.onnx, first Conv_1"
+        with pytest.raises(ValueError, match=message):
+            engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["mean", "Conv_1"])
+
+
+def test_intermediates_say_that_they_need_onnx(path, monkeypatch):
+    write_model(path)
+    with open_cpu(path) as engine:
+        monkeypatch.setitem(sys.modules, "onnx", None)
+        with pytest.raises(EngineUnavailable, match="need onnx, which is not installed"):
+            engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["mean"])
 
 
 def event(name, provider, kind, op="Conv"):

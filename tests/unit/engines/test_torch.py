@@ -33,6 +33,32 @@ def test_a_model_file_is_refused(tmp_path):
         open_engine("torch-cpu-fp32", model=tmp_path / "x.onnx")
 
 
+def test_options_are_refused():
+    with pytest.raises(EngineUnavailable, match="takes no options, got fusions; leave them out"):
+        open_engine("torch-cpu-fp32", weights="synthetic", options={"fusions": "off"})
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_intermediates_are_the_outputs_of_modules(precision):
+    images = synthetic_inputs(2, 1)
+    with open_engine(f"torch-cpu-{precision}", weights="synthetic") as engine:
+        outputs = engine.infer(images)
+        found = engine.infer_intermediates(images, ["body.stage1.0.1", "body.stage1.0.2", "loc"])
+        assert not any(module._forward_hooks for module in engine._model.modules())
+    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
+    norm, relu = found["body.stage1.0.1"], found["body.stage1.0.2"]
+    assert norm.shape == (2, 8, 160, 160)
+    np.testing.assert_array_equal(np.maximum(norm, 0), relu)
+    np.testing.assert_array_equal(found["conf"], outputs.scores)
+
+
+def test_an_unknown_module_is_refused():
+    with open_engine("torch-cpu-fp32", weights="synthetic") as engine:
+        message = "1 of 2 names are no modules, first /body/Conv"
+        with pytest.raises(ValueError, match=message):
+            engine.infer_intermediates(synthetic_inputs(1, 1), ["body.stage1.0", "/body/Conv"])
+
+
 @pytest.mark.needs("onnx", "onnxsim", "onnxruntime")
 @pytest.mark.parametrize("size", [(320, 320), None], ids=["fixed", "dynamic"])
 def test_onnxruntime_on_a_cached_export_agrees_with_torch(size):

@@ -1,0 +1,143 @@
+"""What a validation run is pointed at: engines, pipelines, model, data, baseline; checked first."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from retinaface.engines import BUILTIN, find_engine
+from retinaface.errors import DatasetError, RetinaFaceError
+from retinaface.ground_truth import SUBSETS
+from retinaface.pipelines import PIPELINES
+from retinaface.weights_choice import SYNTHETIC, WeightsChoice, choose_weights
+
+# Engines that are tested when none is named: those that load what was exported. torch is what they
+# are held against.
+DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.loads_onnx)
+# Each option of the run may come from the environment, for tox and CI.
+ENV_PREFIX = "RETINAFACE_"
+OPTION_VARIABLES = (
+    "ENGINE",
+    "PIPELINE",
+    "BATCH",
+    "MODEL",
+    "WEIGHTS",
+    "WIDERFACE",
+    "SUBSET",
+    "BASELINE",
+    "REQUIRE",
+    "RECORD",
+)
+OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
+_SYNTHETIC_WEIGHTS = WeightsChoice(SYNTHETIC, SYNTHETIC, None)
+
+
+class TargetError(RetinaFaceError, ValueError):
+    """The options of a run contradict each other, or name what is not there."""
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Refuse a variable of ours that does not exist: a misspelled one would change nothing.
+
+    Raises:
+        TargetError: Names the variable and the nearest known one.
+    """
+    known = [ENV_PREFIX + name for name in (*OPTION_VARIABLES, *OTHER_VARIABLES)]
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(known)}"
+            raise TargetError(f"unknown environment variable {name}; {hint}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to validate.
+
+    Attributes:
+        engines: Names.
+        engines_named: Whether the user named them: then each must run.
+        pipelines: Names.
+        pipelines_named: Whether the user named them.
+        batch: Most images in one call for accuracy; None for each pipeline's own.
+        models: Exported files to judge; each engine takes the first that it can run. Empty: exports
+            are made.
+        weights: What exports and references are made of.
+        widerface: Folder of the data set; None for the mirror or the cache.
+        subset: Named part of it.
+        baseline: File or folder; None for `baselines/` of the checkout.
+    """
+
+    engines: tuple[str, ...] = DEFAULT_ENGINES
+    engines_named: bool = False
+    pipelines: tuple[str, ...] = tuple(PIPELINES)
+    pipelines_named: bool = False
+    batch: int | None = None
+    models: tuple[Path, ...] = ()
+    weights: WeightsChoice = _SYNTHETIC_WEIGHTS
+    widerface: Path | None = None
+    subset: str | None = None
+    baseline: Path | None = None
+
+
+def make_target(
+    *,
+    engines: tuple[str, ...] = (),
+    pipelines: tuple[str, ...] = (),
+    batch: int | None = None,
+    models: tuple[Path, ...] = (),
+    weights: str | None = None,
+    widerface: Path | None = None,
+    subset: str | None = None,
+    baseline: str = "auto",
+) -> Target:
+    """Check options before anything runs.
+
+    Raises:
+        TargetError: An unknown pipeline or subset, a file or folder that is not there.
+        EngineUnavailable: An unknown engine.
+        AssetError: The published checkpoint is there and damaged.
+    """
+    for name in engines:
+        find_engine(name)
+    for name in pipelines:
+        _check_choice("--pipeline", name, tuple(PIPELINES))
+    if subset is not None:
+        _check_choice("--subset", subset, SUBSETS)
+    for model in models:
+        if not model.exists():
+            raise TargetError(f"--model {model} does not exist; give an exported file")
+    if widerface is not None and not widerface.is_dir():
+        raise DatasetError(f"--widerface {widerface} is not a folder; give the data set's folder")
+    if baseline != "auto" and not Path(baseline).parent.is_dir():
+        raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
+    return Target(
+        engines=tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES,
+        engines_named=bool(engines),
+        pipelines=tuple(dict.fromkeys(pipelines)) or tuple(PIPELINES),
+        pipelines_named=bool(pipelines),
+        batch=batch,
+        models=models,
+        weights=choose_weights(weights),
+        widerface=widerface,
+        subset=subset,
+        baseline=None if baseline == "auto" else Path(baseline),
+    )
+
+
+def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise TargetError(f"{option} {value!r} is unknown; expected one of: {', '.join(allowed)}")
+
+
+def from_environment(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Values of an option's variable; several are separated by commas or spaces."""
+    value = environ.get(ENV_PREFIX + name, "")
+    if name in ("ENGINE", "PIPELINE", "REQUIRE"):
+        return value.replace(",", " ").split()
+    if name == "MODEL":
+        return [part for part in value.split(os.pathsep) if part]
+    return [value] if value else []

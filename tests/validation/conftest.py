@@ -1,0 +1,206 @@
+"""What the validation suites share: the matrix, and costly things that are made once."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retinaface.cases import Cases
+from retinaface.engine_pool import EnginePool
+from retinaface.engines import find_engine
+from retinaface.engines.witness import Witness
+from retinaface.evaluation import Evaluation, evaluate
+from retinaface.images import decode_image
+from retinaface.pipelines import PIPELINES, preprocess
+from retinaface.pytest_plugin import TARGET
+from retinaface.target import Target
+from retinaface.widerface import WiderFace, default_root, open_widerface
+
+# Exports that are judged: exporter, opset; those of the default run first.
+CORE_EXPORTS = (("torchscript", 13), ("dynamo", 18), ("dynamo", 20))
+ALL_EXPORTS = (
+    *CORE_EXPORTS,
+    *(("torchscript", opset) for opset in range(11, 21) if opset != 13),
+    *(("dynamo", opset) for opset in (16, 17, 19)),
+)
+GIVEN = "given"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One export: which exporter, opset, and whether it is simplified; or a file that was given."""
+
+    exporter: str
+    opset: int
+    simplify: bool
+
+    def __str__(self) -> str:
+        return f"{self.exporter}-{self.opset}-{'simplified' if self.simplify else 'raw'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Exporters and new SDKs warn by nature: here warnings are shown, not raised."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Spread the tests over the matrix; what a machine lacks is skipped later, in words."""
+    target = metafunc.config.stash[TARGET]
+    if "variant" in metafunc.fixturenames:
+        metafunc.parametrize("variant", _variants(target))
+    if "pipeline_name" in metafunc.fixturenames and "engine_name" in metafunc.fixturenames:
+        metafunc.parametrize(
+            ("engine_name", "pipeline_name"),
+            [
+                pytest.param(
+                    engine,
+                    pipeline,
+                    id=f"{engine}-{pipeline}",
+                    marks=pytest.mark.needs(f"engine:{engine}", f"size:{engine}|{pipeline}"),
+                )
+                for engine in target.engines
+                for pipeline in target.pipelines
+            ],
+        )
+    elif "engine_name" in metafunc.fixturenames:
+        metafunc.parametrize("engine_name", [_engine_param(name) for name in target.engines])
+
+
+def _engine_param(name: str) -> Any:
+    marks = [pytest.mark.needs(f"engine:{name}")]
+    if find_engine(name).device != "cpu":
+        marks.append(pytest.mark.gpu)
+    return pytest.param(name, id=name, marks=marks)
+
+
+def _variants(target: Target) -> list[Any]:
+    if target.models:
+        return [pytest.param(GIVEN, id=GIVEN, marks=pytest.mark.core)]
+    needs = pytest.mark.needs("torch", "onnx", "onnxsim")
+    return [
+        pytest.param(
+            Variant(exporter, opset, simplify),
+            id=str(Variant(exporter, opset, simplify)),
+            marks=[needs, pytest.mark.exhaustive]
+            + ([pytest.mark.core] if (exporter, opset) in CORE_EXPORTS else []),
+        )
+        for exporter, opset in ALL_EXPORTS
+        for simplify in (False, True)
+    ]
+
+
+@pytest.fixture(scope="session")
+def pool(pytestconfig: pytest.Config) -> EnginePool:
+    """The engines of the run."""
+    from conftest import POOL
+
+    return pytestconfig.stash[POOL]
+
+
+@pytest.fixture(scope="session")
+def dataset(target: Target) -> WiderFace:
+    """The data set of the run."""
+    return open_widerface(target.widerface or default_root())
+
+
+@pytest.fixture(scope="session")
+def photographs(target: Target):
+    """The first n photographs of the run, spread over the events: bytes by name."""
+
+    @functools.cache
+    def get(n: int) -> dict[str, bytes]:
+        data = open_widerface(target.widerface or default_root())
+        names = data.select(target.subset).images
+        chosen = names[:: max(1, len(names) // n)][:n]
+        return {name: data.read_bytes(name) for name in chosen}
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def cases(target: Target, photographs) -> Cases:
+    """Inputs of every kind with their exact outputs."""
+
+    def real_images(n: int) -> np.ndarray:
+        images = [decode_image(data, name) for name, data in photographs(n).items()]
+        return np.stack([preprocess(image, PIPELINES["igie"])[0] for image in images])
+
+    return Cases(target, real_images)
+
+
+@pytest.fixture(scope="session")
+def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
+    """Make each export once: `exported(variant)` gives its path."""
+    folder = tmp_path_factory.mktemp("exports")
+    made: dict[Variant, Path] = {}
+
+    def get(variant: Variant | str) -> Path:
+        if variant == GIVEN:
+            return target.models[0]
+        assert isinstance(variant, Variant)
+        if variant not in made:
+            from retinaface.export import ExportOptions, export
+            from retinaface.weights import load_model
+
+            path = folder / f"{variant}.onnx"
+            options = ExportOptions(
+                exporter=variant.exporter, opset=variant.opset, simplify=variant.simplify
+            )
+            export(load_model(target.weights.source), options, path)
+            made[variant] = path
+        return made[variant]
+
+    return get
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation, and how many images went through the engine for it."""
+
+    evaluation: Evaluation
+    n_inferred: int
+    batch: int
+    engine: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def evaluated(target: Target, pool: EnginePool, dataset: WiderFace):
+    """Evaluate each engine and pipeline once: `evaluated(engine, pipeline)`."""
+    made: dict[tuple[str, str], Measured | Exception] = {}
+
+    def get(engine_name: str, pipeline_name: str) -> Measured:
+        key = engine_name, pipeline_name
+        if key not in made:
+            try:
+                made[key] = run(engine_name, pipeline_name)
+            except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why
+                made[key] = error
+        found = made[key]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def run(engine_name: str, pipeline_name: str) -> Measured:
+        pipeline = PIPELINES[pipeline_name]
+        engine = Witness(pool.get(engine_name, size_px=pipeline.input_size_px))
+        batch = target.batch or pipeline.batch_size
+        evaluation = evaluate(
+            engine,
+            pipeline,
+            dataset,
+            dataset.select(target.subset),
+            batch_size=batch,
+            skip_bad_images=True,
+            progress=True,
+        )
+        return Measured(evaluation, engine.n_images, batch, engine.describe())
+
+    return get

@@ -1,0 +1,139 @@
+"""FP16 engines against FP32 and float64: raw outputs, detections, landmarks, ranges of layers."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from retinaface.agreement import TOLERANCES, check_differences
+from retinaface.cases import REAL
+from retinaface.detector import postprocess
+from retinaface.differences import differences
+from retinaface.engines import RawOutputs, find_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.fidelity import check_fidelity, output_errors
+from retinaface.pipelines import Geometry
+from retinaface.verdicts import Check, Verdict
+from tests.validation.test_export_fidelity import KIND_PARAMS, why
+
+# Distinct images of each kind that detections are compared on.
+N_IMAGES = {REAL: 32, "scene": 16}
+FP16_MAX = 65_504.0
+ARBITER = "torch-cpu-fp16"
+# The input as a whole, so that boxes stay in pixels of the network input.
+GEOMETRY = Geometry(320, 320, 320, 320, (0.0, 0.0), 1.0, clip=False)
+DETECTION_KINDS = [param for param in KIND_PARAMS if param.id in N_IMAGES]
+
+
+def detections_of(outputs, name):
+    """Detections of a batch of raw outputs, by image."""
+    return {
+        f"{name} {i}": postprocess(loc, scores, landmarks, GEOMETRY)
+        for i, (loc, scores, landmarks) in enumerate(zip(*outputs, strict=True))
+    }
+
+
+def infer(engine, images, chunk=32):
+    """Outputs of many images, in calls that every engine takes."""
+    parts = [engine.infer(images[i : i + chunk]) for i in range(0, len(images), chunk)]
+    return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+@pytest.mark.precision("fp16")
+@pytest.mark.parametrize("kind", KIND_PARAMS)
+@pytest.mark.parametrize("batch", [1, 3, 32], ids=lambda batch: f"b{batch}")
+def test_outputs_lie_within_what_fp16_rounding_predicts(
+    engine_name, batch, kind, pool, cases, gate
+):
+    engine = pool.get(engine_name)
+    case = cases.get(kind, batch)
+    errors = output_errors(engine.infer(case.images), case, "fp16")
+    check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
+    path = engine.spec.model
+    if check.verdict is not Verdict.PASS and path is not None:
+        text = f"{check.message}\n{why(engine, path, case, cases, 'fp16')}"
+        check = Check(check.name, check.verdict, text)
+    gate(check)
+
+
+@pytest.mark.precision("fp16")
+@pytest.mark.parametrize("kind", DETECTION_KINDS)
+def test_detections_agree_with_fp32_of_the_same_engine(engine_name, kind, pool, cases, gate):
+    case = cases.get(kind, N_IMAGES[kind])
+    half = infer(pool.get(engine_name), case.images)
+    reference, whose = fp32_outputs(engine_name, pool, case)
+    found = differences(detections_of(reference, kind), detections_of(half, kind))
+    gate(*check_differences(f"{engine_name} against {whose}", found, TOLERANCES["fp16"]))
+
+
+def fp32_outputs(engine_name, pool, case):
+    """FP32 of the same runtime and device; float64 torch where there is no such engine."""
+    sibling = re.sub(r"([-_])fp16$", r"\1fp32", engine_name)
+    if sibling != engine_name:
+        try:
+            find_engine(sibling)
+            return infer(pool.get(sibling), case.images), sibling
+        except EngineUnavailable:
+            pass  # a vendor may have no FP32 engine: float64 is the stricter judge
+    exact = (case.exact[name].astype("float32") for name in case.exact)
+    return RawOutputs(*exact), "float64 torch"
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("kind", KIND_PARAMS)
+def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, pool, cases, gate):
+    """The arbiter on a CPU: torch in FP16, every intermediate rounded, batch norms folded."""
+    case = cases.get(kind, N_IMAGES.get(kind, 4))
+    outputs = infer(pool.get(ARBITER), case.images, chunk=8)
+    checks = [check_fidelity(ARBITER, output_errors(outputs, case, "fp16"))]
+    if kind in N_IMAGES:
+        exact = RawOutputs(*(case.exact[name].astype("float32") for name in case.exact))
+        found = differences(detections_of(exact, kind), detections_of(outputs, kind))
+        checks += check_differences(f"{ARBITER} against float64", found, TOLERANCES["fp16"])
+    gate(*checks)
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("kind", KIND_PARAMS)
+def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
+    from retinaface.drift import activation_ranges
+
+    ranges = activation_ranges(cases.model, cases.get(kind, 8).images)
+    largest = max(ranges, key=lambda name: ranges[name])
+    beyond = [f"{name} reaches {v:.6g}" for name, v in ranges.items() if not v <= FP16_MAX]
+    text = (
+        f"largest {ranges[largest]:.6g} in {largest}, {FP16_MAX / ranges[largest]:.3g} times below"
+    )
+    gate(
+        Check(
+            f"range of {len(ranges)} layers against {FP16_MAX:g}",
+            Verdict.FAIL if beyond else Verdict.PASS,
+            "; ".join(beyond) if beyond else text,
+            {"largest": ranges[largest], "layer": largest},
+        )
+    )
+
+
+@pytest.mark.needs("torch", "reference")
+def test_a_cast_of_unfolded_batch_norms_is_caught(cases, gate):
+    """The trap: `model.half()` with batch norms as they are; one variance is beyond FP16."""
+    import copy
+
+    import torch
+
+    case = cases.get("scene", 4)
+    broken = copy.deepcopy(cases.model).half()
+    with torch.inference_mode():
+        outputs = broken(torch.from_numpy(case.images).half())
+    raw = RawOutputs(*(output.float().numpy() for output in outputs))
+    check = check_fidelity("model.half()", output_errors(raw, case, "fp16"))
+    caught = check.verdict is Verdict.FAIL
+    gate(
+        Check(
+            "the unfolded cast is told from FP16 rounding",
+            Verdict.PASS if caught else Verdict.FAIL,
+            "it was " + ("caught" if caught else f"not caught: {check.message}"),
+        )
+    )

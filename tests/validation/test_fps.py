@@ -1,0 +1,238 @@
+"""How fast an engine is: engine x batch x what is timed; outputs are checked while it is timed.
+
+What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `end-to-end`, from
+the bytes of image files to detections; `session`, from a file on disk to an engine that has proved
+where it runs; `first-run`, the first `infer` of a batch size in a fresh session.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import missing
+from retinaface.agreement import TOLERANCES, check_differences
+from retinaface.baseline import find_entries, load_baselines, slug
+from retinaface.cases import REAL
+from retinaface.detector import Detections, detect, postprocess
+from retinaface.differences import differences
+from retinaface.environment import device_name
+from retinaface.pipelines import PIPELINES, preprocess
+from retinaface.speed import (
+    CheckedInputs,
+    check_speed,
+    share_of_peak,
+    speed_entry,
+    summarise,
+)
+from retinaface.verdicts import Check, Verdict
+
+pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
+PIPELINE = PIPELINES["igie"]
+BATCHES = pytest.mark.parametrize("batch", [1, 8, 32], ids=lambda batch: f"b{batch}")
+# Calls that are timed, and those before them that are not.
+ROUNDS = {1: (50, 10), 8: (20, 3), 32: (10, 2)}
+SLOW_ROUNDS = 5
+PEAK_TURNS = 9
+
+
+@pytest.fixture
+def judged(engine_name, batch, benchmark, pool, target, acceptance, validation_run, gate):
+    """Keep the samples, report them, and hold them against a baseline of this device."""
+
+    def judge(timed, n_images, *checks):
+        if benchmark.disabled:
+            text = "timing is switched off by --benchmark-disable"
+            gate(*checks, Check("timing", Verdict.INCONCLUSIVE, text))
+        figures = summarise(benchmark.stats.stats.data, n_images)
+        benchmark.extra_info.update({k: v for k, v in figures.items() if k != "samples_s"})
+        engine = pool.get(engine_name).describe()
+        name = f"{engine_name}--{PIPELINE.name}--b{batch}"
+        earlier = validation_run.results.get(name, {}).get("speed", {})
+        validation_run.add_result(
+            name, engine=engine, batch=batch, speed={**earlier, timed: figures}
+        )
+        gate(*checks, against_baseline(timed, figures, engine, n_images))
+
+    def against_baseline(timed, figures, engine, n_images):
+        key = {
+            "pipeline": PIPELINE.name,
+            "precision": engine["precision"],
+            "device": slug(device_name(engine)),
+            "batch": batch,
+            "timed": timed,
+            "engine": engine_name,
+        }
+        entries = load_baselines(acceptance.place) if acceptance.place.exists() else []
+        strict = target.baseline is not None and target.baseline.suffix == ".json"
+        found = find_entries(entries, "speed", key, strict=strict)
+        if acceptance.wanted:
+            earlier = [e.data["samples_s"] for e in found.comparable if e.data.get("samples_s")]
+            acceptance.offer(
+                speed_entry(**key, figures=figures, earlier_runs=earlier[0] if earlier else ()),
+                engine,
+            )
+            return Check("speed", Verdict.PASS, "to be accepted")
+        if found.comparable:
+            return check_speed(found.comparable[0], figures, n_images)
+        if strict and found.nearest:
+            entry, differing = found.nearest
+            text = f"not comparable with {entry}: {differing}"
+            return Check("speed baseline", Verdict.INCONCLUSIVE, text)
+        if engine["device"] == "cpu":
+            text = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
+            return Check("speed baseline", Verdict.PASS, text)
+        path = acceptance.offer(speed_entry(**key, figures=figures), engine)
+        text = (
+            f"no speed baseline for {key['device']} in {acceptance.place}; a candidate for {path} "
+            'is written; accept it with: --accept-baseline --reason "why this is right"'
+        )
+        return Check("speed baseline", Verdict.FAIL, text)
+
+    return judge
+
+
+def time_calls(benchmark, target, setup, teardown, rounds, warmup):
+    """Time a call; setting up and checking stand outside the clock, between the calls."""
+    kept = {}
+
+    def timed(*args):
+        kept["result"] = target(*args)
+
+    def after(*args):
+        teardown(kept.pop("result"), *args)
+
+    benchmark.pedantic(
+        timed,
+        setup=lambda: (setup(), {}),
+        teardown=after,
+        rounds=rounds,
+        warmup_rounds=warmup,
+        iterations=1,
+    )
+
+
+@BATCHES
+def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
+    engine = pool.get(engine_name)
+    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    time_calls(
+        benchmark,
+        engine.infer,
+        lambda: (inputs.fill(),),
+        lambda outputs, _images: inputs.check(outputs),
+        *ROUNDS[batch],
+    )
+    judged("network", batch, inputs.verdict("outputs while timed"))
+
+
+@pytest.fixture(scope="session")
+def pictures(cases, photographs, pytestconfig):
+    """Encoded images with the detections that their exact outputs give; scenes without data."""
+    if all(missing(need, pytestconfig) is None for need in ("widerface", "torch")):
+        encoded = photographs(32)
+        case = cases.get(REAL, len(encoded))
+    else:
+        case = cases.get("scene", 16)
+        encoded = {f"scene-{i}": _encode(image) for i, image in enumerate(case.images)}
+    expected = {}
+    for i, (name, data) in enumerate(encoded.items()):
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        geometry = preprocess(image, PIPELINE)[1]
+        raw = (case.exact[output][i].astype(np.float32) for output in case.exact)
+        expected[name] = postprocess(*raw, geometry)
+    return encoded, expected
+
+
+def _encode(image):
+    from retinaface.config import MOBILENET_025
+
+    pixels = image.transpose(1, 2, 0) + np.asarray(MOBILENET_025.mean_bgr, np.float32)
+    return cv2.imencode(".png", pixels.round().astype(np.uint8))[1].tobytes()
+
+
+@BATCHES
+def test_end_to_end(engine_name, batch, benchmark, pool, pictures, judged):
+    encoded, expected = pictures
+    engine = pool.get(engine_name)
+    rng = np.random.default_rng(batch)
+    n = 16 if batch == 1 else 32
+    wrong = []
+
+    def shuffled():
+        return ([str(name) for name in rng.permutation(list(encoded))[:n]],)
+
+    def run(names):
+        return dict(detect(engine, PIPELINE, names, encoded.__getitem__, batch_size=batch))
+
+    def check(found, names):
+        assert list(found) == names
+        assert all(isinstance(d, Detections) for d in found.values())
+        changes = differences({name: expected[name] for name in names}, found)
+        # A flip at a limit weighs too much among so few; whatever no limit explains counts.
+        _flips, *checks = check_differences("timed", changes, TOLERANCES[engine.spec.precision])
+        wrong.extend(c for c in checks if c.verdict != Verdict.PASS)
+
+    time_calls(benchmark, run, shuffled, check, SLOW_ROUNDS, 1)
+    verdict = Verdict.FAIL if wrong else Verdict.PASS
+    n_pictures = min(n, len(encoded))
+    text = str(wrong[0]) if wrong else "all calls checked"
+    judged("end-to-end", n_pictures, Check("detections while timed", verdict, text))
+
+
+@BATCHES
+def test_session_creation(engine_name, batch, benchmark, pool, cases, judged):
+    model = pool.get(engine_name).spec.model
+    inputs = CheckedInputs(cases.get("scene", 32), 1, pool.get(engine_name).spec.precision)
+
+    def check(engine):
+        inputs.check(engine.infer(inputs.fill()))
+        engine.close()
+
+    time_calls(
+        benchmark, lambda: pool.open(engine_name, model=model), lambda: (), check, SLOW_ROUNDS, 1
+    )
+    judged("session", None, inputs.verdict("outputs of the new sessions"))
+
+
+@BATCHES
+def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
+    model = pool.get(engine_name).spec.model
+    inputs = CheckedInputs(cases.get("scene", 32), batch, pool.get(engine_name).spec.precision)
+
+    def check(outputs, engine, _images):
+        inputs.check(outputs)
+        engine.close()
+
+    time_calls(
+        benchmark,
+        lambda engine, images: engine.infer(images),
+        lambda: (pool.open(engine_name, model=model), inputs.fill()),
+        check,
+        SLOW_ROUNDS,
+        1,
+    )
+    judged("first-run", None, inputs.verdict("outputs of the first runs"))
+
+
+@pytest.mark.precision("fp32")
+def test_share_of_the_machines_peak(engine_name, pool, cases, validation_run, gate):
+    """Reported, not gated: on one build it is 0.58 to 1.36, depending on thread settings."""
+    shared = pool.get(engine_name)
+    if shared.spec.device != "cpu":
+        gate(Check("share of peak", Verdict.PASS, "an accelerator's peak is not measured"))
+        return
+    with pool.open(engine_name, model=shared.spec.model, threads=1) as engine:
+        shares = share_of_peak(engine, cases.get("scene", 8).images, PEAK_TURNS)
+    median = float(np.median(shares))
+    name = f"{engine_name}--{PIPELINE.name}--b8"
+    validation_run.add_result(name, share_of_peak=shares)
+    low, high = np.quantile(shares, [0.1, 0.9])
+    text = (
+        f"{median:.2f} of one core's matrix product rate ({low:.2f} to {high:.2f} over "
+        f"{PEAK_TURNS} turns, one thread each)"
+    )
+    is_number = np.isfinite(median) and median > 0
+    verdict = Verdict.PASS if is_number else Verdict.FAIL
+    gate(Check("share of peak", verdict, text, {"shares": shares}))

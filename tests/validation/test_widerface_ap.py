@@ -1,0 +1,201 @@
+"""WIDER FACE AP and detections of an engine, held against the baseline of its pipeline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retinaface.baseline import find_entries, load_baselines, slug
+from retinaface.environment import device_name
+from retinaface.evaluation import coverage_note
+from retinaface.record import images_sha256
+from retinaface.regression import (
+    accuracy_entry,
+    check_ap,
+    check_detections,
+    check_published,
+    compare_with_entry,
+    not_comparable,
+)
+from retinaface.verdicts import Check, Verdict
+
+pytestmark = [pytest.mark.accuracy, pytest.mark.needs("widerface", "checkpoint")]
+
+
+def result_id(engine_name, pipeline_name, batch):
+    return f"{engine_name}--{pipeline_name}--b{batch}"
+
+
+def run_key(target, measured, pipeline_name, images):
+    """What a baseline must have in common with this result."""
+    engine = measured.engine
+    return {
+        "pipeline": pipeline_name,
+        "precision": engine["precision"],
+        "device": slug(device_name(engine)),
+        "images_sha256": images_sha256(images),
+        "weights_sha256": None if target.models else target.weights.sha256,
+    }
+
+
+@pytest.fixture
+def baseline_entries(target, acceptance):
+    """Entries to hold against; a damaged or edited file fails the tests that need it."""
+    if not acceptance.place.exists():
+        return []
+    return load_baselines(acceptance.place)
+
+
+def test_every_image_is_run_by_this_engine(
+    engine_name, pipeline_name, evaluated, dataset, target, validation_run, gate
+):
+    measured = evaluated(engine_name, pipeline_name)
+    evaluation = measured.evaluation
+    wanted = dataset.select(target.subset).images
+    name = result_id(engine_name, pipeline_name, measured.batch)
+    validation_run.add_result(
+        name,
+        engine=measured.engine,
+        pipeline=pipeline_name,
+        precision=measured.engine["precision"],
+        batch=measured.batch,
+        ap=evaluation.ap,
+        n_images=len(evaluation.images),
+        n_detections=sum(len(d.scores) for d in evaluation.detections.values()),
+        images_sha256=images_sha256(evaluation.images),
+        detect_s=evaluation.detect_s,
+        coverage=coverage_note(dataset.select(target.subset), target.subset),
+    )
+    validation_run.detections[name] = evaluation.detections
+    lost = [image for image in wanted if image not in evaluation.detections]
+    listed = dataset.listed if target.subset is None else wanted
+    bad = "".join(f"\n  {m}" for m in list(evaluation.bad_images.values())[:20])
+    gate(
+        _same("images of the run", len(lost), 0, f"not run: {', '.join(lost[:20])}{bad}"),
+        _same("images of the selection", len(wanted), len(listed), "the selection lost images"),
+        _same(
+            "images that are scored",
+            len(set(wanted) ^ set(evaluation.images)),
+            0,
+            "the scored images are not those of the run",
+        ),
+        _same(
+            "images through the engine",
+            measured.n_inferred,
+            len(wanted) - len(evaluation.bad_images),
+            "the detections did not all come from this engine in this run",
+        ),
+        _finite(evaluation),
+    )
+
+
+def _same(name, found, expected, otherwise):
+    verdict = Verdict.PASS if found == expected else Verdict.FAIL
+    text = f"{found}, expected {expected}" + ("" if found == expected else f"; {otherwise}")
+    return Check(name, verdict, text, {"found": found, "expected": expected})
+
+
+def _finite(evaluation):
+    bad = [
+        image
+        for image, d in evaluation.detections.items()
+        if not all(np.isfinite(a).all() for a in (d.boxes_xyxy, d.scores, d.landmarks_xy))
+    ]
+    return _same("images with detections that are not finite", len(bad), 0, ", ".join(bad[:20]))
+
+
+def comparisons(measured, pipeline_name, target, entries, dataset, *, strict):
+    """Baselines with detections that apply: to all images of the run, else to a subset of them."""
+    truth = dataset.select(target.subset)
+    selections = [truth]
+    if target.subset is None:
+        part = dataset.truth.subset("every-8")
+        if set(part.images) < set(truth.images):
+            selections.append(truth.select(part.images))
+    nearest = None
+    for selection in selections:
+        key = run_key(target, measured, pipeline_name, selection.images)
+        found = find_entries(entries, "accuracy", key, strict=strict)
+        nearest = nearest or found.nearest
+        for entry in found.comparable:
+            if not entry.is_published:
+                detections = measured.evaluation.detections
+                return entry, compare_with_entry(entry, detections, selection), None
+    return None, None, nearest
+
+
+@pytest.fixture
+def against(engine_name, pipeline_name, evaluated, target, acceptance, baseline_entries, dataset):
+    """The baseline of this engine and pipeline, compared; or a check that says why not."""
+    measured = evaluated(engine_name, pipeline_name)
+    strict = target.baseline is not None and target.baseline.suffix == ".json"
+    entry, comparison, nearest = comparisons(
+        measured, pipeline_name, target, baseline_entries, dataset, strict=strict
+    )
+    if acceptance.wanted:
+        path = _offer(acceptance, measured, pipeline_name, target)
+        return None, None, Check("baseline", Verdict.PASS, f"to be accepted as {path}")
+    if entry is not None:
+        return entry, comparison, None
+    if nearest is not None:
+        return None, None, not_comparable(nearest)
+    path = _offer(acceptance, measured, pipeline_name, target)
+    what = f"{pipeline_name} in {measured.engine['precision']}"
+    return (
+        None,
+        None,
+        Check(
+            "baseline",
+            Verdict.FAIL,
+            f"there is no accuracy baseline of {what} in {acceptance.place}; a candidate for "
+            f"{path} is written; look at it, and accept it on a clean checkout with: "
+            '--accept-baseline --reason "why this is right"',
+        ),
+    )
+
+
+def _offer(acceptance, measured, pipeline_name, target):
+    evaluation = measured.evaluation
+    entry = accuracy_entry(
+        pipeline=pipeline_name,
+        precision=measured.engine["precision"],
+        batch=measured.batch,
+        ap=evaluation.ap,
+        images_sha256=images_sha256(evaluation.images),
+        n_images=len(evaluation.images),
+        weights_sha256=target.weights.sha256,
+    )
+    return acceptance.offer(entry, measured.engine, evaluation.detections)
+
+
+def test_ap_is_that_of_the_baseline(against, gate):
+    entry, comparison, instead = against
+    gate(*([instead] if instead else check_ap(entry, comparison)))
+
+
+def test_detections_and_landmarks_have_counterparts_in_the_baseline(
+    against, engine_name, pipeline_name, evaluated, validation_run, gate
+):
+    entry, comparison, instead = against
+    if instead:
+        gate(instead)
+        return
+    measured = evaluated(engine_name, pipeline_name)
+    checks = check_detections(entry, comparison, measured.engine["precision"])
+    name = result_id(engine_name, pipeline_name, measured.batch)
+    validation_run.add_result(name, against=str(entry), differences=dict(checks[0].numbers))
+    gate(*checks)
+
+
+@pytest.mark.needs("full-set")
+def test_ap_is_the_published_one(
+    engine_name, pipeline_name, evaluated, target, baseline_entries, gate, dataset
+):
+    measured = evaluated(engine_name, pipeline_name)
+    key = run_key(target, measured, pipeline_name, dataset.select(target.subset).images)
+    found = find_entries(baseline_entries, "accuracy", key, strict=False)
+    published = [entry for entry in found.comparable if entry.is_published]
+    if not published:
+        text = f"no published AP of {pipeline_name} over these images is in the baselines"
+        gate(Check("published AP", Verdict.INCONCLUSIVE, text))
+    gate(*(c for entry in published for c in check_published(entry, measured.evaluation.ap)))
