@@ -97,14 +97,17 @@ def explain_drift(
 def _explain(case: _Case, engine: Engine, reopen: Reopen | None) -> list[str]:
     outputs = case.drifting_outputs(engine)
     lines = [] if outputs else [f"no output exceeds {case.factor:g} x its noise floor here"]
-    vanished = False
+    is_explained = vanished = False
     try:
         inside = case.drifts_inside(engine)
     except NotImplementedError:
         found, is_explained = _ask_stand_in(case, engine)
+    except _REASONS as error:
+        found = [f"where the drift begins cannot be said: {error}"]
     else:
         found = _describe(case, *inside)
-        is_explained = any(case.has_other_weights(drift) for drift in case.drifting(inside[0])[:1])
+        suspects = case.drifting(inside[0])[:1] or inside[0]
+        is_explained = any(case.has_other_weights(drift) for drift in suspects)
         vanished = not any(case.drifting(drifts) for drifts in inside)
     lines += found
     if outputs and not is_explained:
@@ -126,6 +129,14 @@ def _describe(case: _Case, layers: list[LayerDrift], outputs: list[LayerDrift]) 
             f"(limit {case.factor:g} x)"
         )
         lines.append(_describe_weights(case, first, layers))
+    elif others := [drift for drift in layers if case.has_other_weights(drift)]:
+        first = others[0]
+        lines.append(
+            f"no convolution drifts beyond rounding, but the first whose weights are others is "
+            f"{first.layer}, convolution {layers.index(first) + 1} of {len(layers)} (tensor "
+            f"{first.tensor})"
+        )
+        lines.append(_describe_weights(case, first, layers))
     elif late := case.drifting(outputs):
         lines.append(
             f"no convolution drifts, but {late[0].layer} does ({late[0]}): the drift begins after "
@@ -143,9 +154,9 @@ def _describe_weights(case: _Case, first: LayerDrift, layers: list[LayerDrift]) 
     if case.has_other_weights(first):
         percent = 100 * first.weight_error
         size = f"{percent:.1f}" if percent >= 0.1 else f"{percent:.1g}"
-        also = f", and so do those of {len(others)} other layers" if others else ""
+        also = f", and so do those of other layers ({len(others)})" if others else ""
         return f"its weights in the file differ by {size} %{also}"
-    also = f"; those of {len(others)} others differ, first {others[0]}" if others else ""
+    also = f"; those of other layers differ ({len(others)}, first {others[0]})" if others else ""
     return (
         "its weights agree, so the runtime computes it differently, or the file does what stands "
         f"before it (activation, padding, resize){also}"

@@ -10,7 +10,7 @@ from retinaface.scenes import synthetic_inputs
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 
 NOISE_FACTOR = 8
-IMAGES = synthetic_inputs(1, 7)
+IMAGES = synthetic_inputs(1, 7, 96, 128)  # small: float64 takes its time
 LAYER = "body.stage2.1.3"
 
 
@@ -23,11 +23,11 @@ def loaded():
 
 @pytest.fixture(scope="module")
 def file(loaded, tmp_path_factory):
-    """An intact export."""
+    """An intact export of free size."""
     from retinaface.export import ExportOptions, export
 
     path = tmp_path_factory.mktemp("intact") / "intact.onnx"
-    export(loaded, ExportOptions(), path)
+    export(loaded, ExportOptions(dynamic_size=True), path)
     return path
 
 
@@ -64,7 +64,7 @@ def perturbed(loaded, file, tmp_path_factory):
 
 
 def open_ort(path, **options):
-    return open_engine("ort-cpu-fp32", model=path, max_batch=1, **options)
+    return open_engine("ort-cpu-fp32", model=path, max_batch=1, input_size_px=None, **options)
 
 
 def wrong_scores(tensors):
@@ -134,7 +134,7 @@ def test_other_layers_of_other_weights_are_counted(loaded, perturbed, tmp_path):
         perturbed, tmp_path / "x.onnx", scale_kernel("/fpn/merge1/merge1.0/Conv_output_0", 1.5)
     )
     text = explain(loaded, open_ort(path), path)
-    assert text.endswith("differ by 1.0 %, and so do those of 1 other layers")
+    assert text.endswith("differ by 1.0 %, and so do those of other layers (1)")
 
 
 def test_a_layer_of_equal_weights_is_computed_differently(loaded, file, tmp_path):
@@ -214,34 +214,57 @@ def test_a_stand_in_tells_a_drifting_file_from_a_drifting_engine(loaded, file, p
         assert lines[2:] == ["its weights in the file differ by 1.0 %"]
 
 
-def test_a_missing_stand_in_is_said(loaded, file, tmp_path, monkeypatch):
-    engine = Mute(open_ort(file), wrong_scores)
-    text = explain(loaded, engine, tmp_path / "plan.engine")
-    assert "shows no intermediate tensors, and ort-cpu-fp32 cannot run the file in its" in text
-    assert "plan.engine does not exist" in text
+def test_a_missing_stand_in_is_said(loaded, file, monkeypatch):
+    from retinaface import layers
+
     text = explain(loaded, Mute(open_ort(file), wrong_scores), None)
     assert "runs no file that ort-cpu-fp32 could run in its place" in text
-    monkeypatch.setitem(sys.modules, "onnx", None)
+
+    def fail(*_, **__):
+        raise EngineUnavailable("onnxruntime cannot be imported")
+
+    monkeypatch.setattr(layers, "open_engine", fail)
     text = explain(loaded, Mute(open_ort(file), wrong_scores), file)
-    assert text.splitlines()[0].endswith("onnx is not installed; pip install onnx")
+    assert text.splitlines()[0] == (
+        "ort-cpu-fp32 shows no intermediate tensors, and ort-cpu-fp32 cannot run the file in its "
+        "place: onnxruntime cannot be imported"
+    )
 
 
-def test_what_is_missing_or_fails_is_said(loaded, file, monkeypatch):
+CANNOT = "where the drift begins cannot be said: "
+
+
+def test_a_file_that_is_not_onnx_is_said_and_fusions_are_tried(loaded, file, tmp_path):
+    (tmp_path / "plan.engine").write_bytes(b"plan")
+    engine = Mute(open_ort(file), wrong_scores)
+    lines = explain(loaded, engine, tmp_path / "plan.engine", reopen=lambda _: open_ort(file))
+    lines = lines.splitlines()
+    assert lines[0].startswith(f"{CANNOT}cannot match the layers of {tmp_path}/plan.engine: it ")
+    assert lines[1:] == ["with fusions off the outputs agree: a fusion causes the drift"]
+
+
+def test_an_engine_that_fails_is_said(loaded, file):
     def fail(_):
         raise EngineFault("out of memory")
 
-    text = explain(loaded, Altered(open_ort(file), shown=fail), file)
-    assert text == "where the drift begins cannot be said: out of memory"
+    text = explain(loaded, Altered(open_ort(file), fail), file)
+    assert text == f"{CANNOT}out of memory"
+    text = explain(loaded, Altered(open_ort(file), wrong_scores, fail), file)
+    assert text.splitlines()[0] == f"{CANNOT}out of memory"
+
+
+def test_a_missing_onnx_is_said(loaded, file, monkeypatch):
+    engine = Altered(open_ort(file), wrong_scores)
     monkeypatch.setitem(sys.modules, "onnx", None)
-    text = explain(loaded, open_ort(file), file)
-    assert text.startswith("where the drift begins cannot be said: cannot match the layers of ")
-    assert text.endswith("onnx is not installed; pip install onnx")
+    first = explain(loaded, engine, file).splitlines()[0]
+    assert first.startswith(f"{CANNOT}cannot match the layers of ")
+    assert first.endswith("onnx is not installed; pip install onnx")
 
 
 def test_an_engine_without_a_file_is_explained_by_its_modules(loaded):
     import copy
 
-    with open_engine("torch-cpu-fp32", weights="synthetic") as engine:
+    with open_engine("torch-cpu-fp32", weights="synthetic", input_size_px=None) as engine:
         model = copy.deepcopy(loaded.model)
         model.get_submodule(LAYER).weight.data *= 1.01
         from retinaface.layers import explain_drift
@@ -255,12 +278,13 @@ def test_fp16_overflow_is_said(loaded):
     import copy
 
     from retinaface.layers import explain_drift
+    from retinaface.model import fold_batch_norms
 
     large = copy.deepcopy(loaded.model)
     norm = large.fpn.output3[1]
     norm.weight.data *= 1e5
     norm.bias.data *= 1e5
-    with open_engine("torch-cpu-fp16", weights="synthetic") as engine:
-        engine._model = large
+    with open_engine("torch-cpu-fp16", weights="synthetic", input_size_px=None) as engine:
+        engine._model = fold_batch_norms(large).half()
         text = explain_drift(large, engine, None, IMAGES, factor=NOISE_FACTOR)
     assert "FP16 itself overflows from fpn.output3.0 on" in text
