@@ -1,0 +1,105 @@
+"""Engines with one fault each: the suites must turn red for each, and stay green without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.runs import SUITES, pytest_run, validate
+
+pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
+MODULE = "tests.support.faulty_engines"
+# What a run without data sees of an engine: raw outputs, placement, timed calls.
+TESTS = (
+    f"{SUITES}/test_export_fidelity.py::test_the_model_under_test_agrees_with_float64_torch",
+    f"{SUITES}/test_fp16_parity.py::test_outputs_lie_within_what_fp16_rounding_predicts",
+    f"{SUITES}/test_placement.py",
+    f"{SUITES}/test_fps.py::test_network_alone",
+)
+SELECTION = "(noise and not b1) or placement or (network and b8)"
+WRONG_VALUES = "error against float64 torch"
+FAULTS = {
+    "nan_in_one_output_cpu_fp32": "nan",
+    "constant_scores_cpu_fp32": WRONG_VALUES,
+    "swapped_landmarks_cpu_fp32": "landmarks: error against",
+    "neighbours_landmarks_cpu_fp32": "landmarks: error against",
+    "reversed_batch_cpu_fp32": WRONG_VALUES,
+    "rgb_for_bgr_cpu_fp32": WRONG_VALUES,
+    "scaled_input_cpu_fp32": WRONG_VALUES,
+    "cached_by_shape_cpu_fp32": WRONG_VALUES,
+    "cached_by_address_cpu_fp32": "timed calls gave wrong outputs",
+    "skips_work_cpu_fp32": WRONG_VALUES,
+    "alternates_calls_cpu_fp32": "timed calls gave wrong outputs",
+    "drops_tail_cpu_fp32": WRONG_VALUES,
+    "lower_scores_cpu_fp32": "conf: error against",
+    "lower_scores_cpu_fp16": "conf: error against",
+    "swapped_landmarks_cpu_fp16": "landmarks: error against",
+    "raises_cpu_fp32": "RuntimeError: out of memory",
+    "fallen_back_cuda_fp32": "device is cpu, the name says cuda",
+    "lying_placement_cuda_fp32": "no proof of placement",
+}
+HONEST = ("wrapped_cpu_fp32", "wrapped_cpu_fp16")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run over all of them: engines do not touch each other."""
+    engines = [f"--engine={MODULE}:{name}" for name in (*HONEST, *FAULTS)]
+    folder = tmp_path_factory.mktemp("engines") / "record"
+    return pytest_run(folder, *TESTS, "-k", SELECTION, *engines)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_engine_fails_for_the_right_reason(fault, run):
+    assert run.code == 1, run.output[-2000:]
+    outcomes = run.outcomes(f"{MODULE}:{fault}")
+    assert "FAIL" in outcomes.values(), outcomes
+    assert FAULTS[fault].lower() in run.reasons(f"{MODULE}:{fault}").lower()
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_a_third_partys_honest_engine_passes(name, run):
+    outcomes = run.outcomes(f"{MODULE}:{name}")
+    assert len(outcomes) >= 4
+    assert set(outcomes.values()) == {"PASS"}, run.reasons(f"{MODULE}:{name}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds", "reason"),
+    [
+        ("crashes", 120, "ended by SIGSEGV"),
+        ("exits", 120, "exit code 0 inside a test"),
+        ("hangs", 12, "longer than --timeout 12 s"),
+    ],
+)
+def test_an_engine_that_ends_or_stops_the_process_fails_and_is_named(
+    fault, seconds, reason, tmp_path
+):
+    found = validate(
+        tmp_path / "record",
+        f"--engine={MODULE}:{fault}_cpu_fp32",
+        "--weights=synthetic",
+        f"--timeout={seconds}",
+        "-k",
+        "network and b1",
+    )
+    assert found.code == 1, found.output[-2000:]
+    assert found.verdict == "FAIL"
+    assert found.record["state"] == "crashed"
+    assert f"test_network_alone[{MODULE}:{fault}_cpu_fp32-b1]" in found.record["running"]
+    assert reason in found.record["crash"]
+    assert reason in found.output
+    assert "VERDICT: FAIL" in found.output
+
+
+def test_a_run_without_a_test_fails(tmp_path):
+    found = validate(tmp_path / "record", "--weights=synthetic", "-k", "no_such_test")
+    assert found.code == 1
+    assert "no tests ran" in found.output or "deselected" in found.output
+
+
+def test_an_engine_that_is_named_and_cannot_run_fails(tmp_path):
+    found = pytest_run(
+        tmp_path / "record", f"{SUITES}/test_placement.py", f"--engine={MODULE}:no_such_engine"
+    )
+    assert found.code == 1
+    assert "cannot import" in found.reasons()

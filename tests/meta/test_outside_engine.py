@@ -1,0 +1,30 @@
+"""A third party's engine goes through all the suites without touching the repository."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.runs import SUITES, pytest_run
+
+ENGINES = [f"tests.support.outside_engine:acme_cpu_{p}" for p in ("fp32", "fp16")]
+
+
+@pytest.mark.accuracy
+@pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
+def test_an_outside_engine_passes_every_suite(tmp_path):
+    run = pytest_run(
+        tmp_path / "record",
+        SUITES,
+        "-k",
+        "not dynamo and not emulation and not properties",
+        "--pipeline=igie",
+        *(f"--engine={name}" for name in ENGINES),
+    )
+    assert run.code == 0, run.reasons() or run.output[-3000:]
+    for suite in ("test_export_fidelity", "test_fp16_parity", "test_placement", "test_widerface_ap",
+                  "test_fps"):  # fmt: skip
+        for engine in ENGINES:
+            if (suite, engine[-4:]) not in (("test_export_fidelity", "fp16"),
+                                            ("test_fp16_parity", "fp32")):  # fmt: skip
+                found = [v for i, v in run.outcomes(suite).items() if engine in i]
+                assert "PASS" in found, (suite, engine)

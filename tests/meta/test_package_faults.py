@@ -1,0 +1,202 @@
+"""Faults between image and AP, and in the export: each must turn the run red, for its reason."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from retinaface.baseline import content_sha256
+from tests.support.runs import ROOT, SUITES, pytest_run
+
+ACCURACY = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
+PROPERTIES = tuple(
+    f"{SUITES}/test_{name}_properties.py"
+    for name in ("decode_nms", "pipeline", "postprocess", "accuracy")
+)
+EXPORT = f"{SUITES}/test_export_fidelity.py::test_a_file_holds_what_was_asked_for"
+needs_data = pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
+# Faults that the data show, and what the run must say.
+ON_DATA = {
+    "rgb_for_bgr": "detections without a counterpart",
+    "mean_not_subtracted": "detections without a counterpart",
+    "padding_off_by_one": "detections without a counterpart",
+    "priors_one_stride_off": "AP easy",
+    "plus_one_dropped": "detections without a counterpart",
+    "plus_one_dropped_in_the_evaluation": "the evaluation or the ground truth moved",
+    "ignored_faces_counted": "the evaluation or the ground truth moved",
+    "landmark_points_swapped": "landmarks without a counterpart",
+    "landmarks_of_the_neighbour": "landmarks without a counterpart",
+    "suppression_limit_moved": "detections without a counterpart",
+    "dropped_images": "not run: ",
+    "dropped_crowded_images": "not run: ",
+    "emptied_crowded_images": "images whose detections are others",
+    "exchanged_images": "confident detections whose change nothing explains",
+    "stale_predictions": "did not all come from this engine in this run",
+}
+# Faults that need no data to be seen.
+WITHOUT_DATA = (
+    "rgb_for_bgr",
+    "mean_not_subtracted",
+    "padding_off_by_one",
+    "priors_one_stride_off",
+    "plus_one_dropped",
+    "plus_one_dropped_in_the_evaluation",
+    "ignored_faces_counted",
+    "landmark_points_swapped",
+    "landmarks_of_the_neighbour",
+)
+
+
+@needs_data
+@pytest.mark.accuracy
+@pytest.mark.parametrize("fault", ON_DATA)
+def test_a_fault_is_seen_on_the_data(fault, tmp_path):
+    run = pytest_run(tmp_path / "record", *ACCURACY, fault=fault)
+    assert run.code == 1, run.output[-3000:]
+    assert run.verdict == "FAIL"
+    assert ON_DATA[fault] in run.reasons()
+
+
+@needs_data
+@pytest.mark.accuracy
+@pytest.mark.parametrize("fault", ["none", "shuffled_lines"])
+def test_what_changes_nothing_stays_green(fault, tmp_path):
+    run = pytest_run(tmp_path / "record", *ACCURACY, fault=fault)
+    assert run.code == 0, run.reasons()
+    assert run.verdict == "PASS"
+
+
+@pytest.mark.parametrize("fault", WITHOUT_DATA)
+def test_a_fault_is_seen_without_data(fault, tmp_path):
+    """`-x`: the first property that turns red is enough."""
+    run = pytest_run(tmp_path / "record", *PROPERTIES, "-x", fault=fault)
+    assert run.code == 1, run.output[-3000:]
+    assert run.verdict == "FAIL"
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim")
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("opset_changed_by_the_exporter", "changed the opset: asked for 13, got 18"),
+        ("external_data_file", "more than one file"),
+    ],
+)
+def test_a_fault_in_an_export_is_seen(fault, reason, tmp_path):
+    run = pytest_run(
+        tmp_path / "record",
+        EXPORT,
+        "-k",
+        "torchscript-13-raw",
+        "--weights=synthetic",
+        fault=fault,
+    )
+    assert run.code == 1, run.output[-3000:]
+    assert reason in run.reasons()
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
+@pytest.mark.parametrize("engine", ["ort-cpu-fp32", "ort-cpu-fp16"])
+def test_one_perturbed_layer_is_seen_and_named(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+    run = pytest_run(
+        tmp_path / "record",
+        SUITES,
+        "-k",
+        "(test_the_model_under_test or test_outputs_lie) and b3-noise",
+        f"--engine={engine}",
+        "--weights=synthetic",
+        fault="one_layer_perturbed",
+    )
+    assert run.code == 1, run.output[-3000:]
+    assert "in the file differ by 1" in run.reasons()
+    assert "first" in run.reasons()
+
+
+@pytest.mark.needs("torch")
+def test_an_overflow_inside_the_network_is_seen(tmp_path):
+    """The network is the same in FP32: one layer's outputs are scaled up, the next one's down."""
+    import torch
+
+    from retinaface.model import fold_batch_norms
+    from retinaface.weights import synthetic_model
+
+    model = synthetic_model()
+    convolution, norm = model.body.stage1[0][0], model.body.stage1[0][1]
+    factor = 4.0e6
+    with torch.no_grad():
+        norm.weight *= factor
+        norm.bias *= factor
+        model.body.stage1[1][0].weight /= factor
+    assert convolution is not None
+    assert fold_batch_norms(model) is not None
+    path = tmp_path / "scaled.pth"
+    torch.save(model.state_dict(), path)
+    run = pytest_run(
+        tmp_path / "record",
+        f"{SUITES}/test_fp16_parity.py",
+        "-k",
+        "scene and (range or emulation)",
+        f"--weights={path}",
+    )
+    assert run.code == 1, run.output[-3000:]
+    assert "body.stage1.0" in run.reasons()
+    assert "range of" in run.reasons()
+
+
+def entries_of(name):
+    return json.loads((ROOT / "baselines" / name).read_text())
+
+
+def an_fp32_file():
+    files = sorted((ROOT / "baselines" / "any").glob("onnxruntime-*.json"))
+    return files[0]
+
+
+@needs_data
+@pytest.mark.accuracy
+def test_a_baseline_of_another_pipeline_is_not_comparable(tmp_path):
+    content = json.loads(an_fp32_file().read_text())
+    content["entries"] = [e for e in content["entries"] if e["pipeline"] == "ixrt"]
+    content["content_sha256"] = content_sha256(content)
+    path = copy_with_detections(content, tmp_path / "any" / "other.json")
+    run = pytest_run(tmp_path / "record", *ACCURACY, f"--baseline={path}")
+    assert run.code == 10, run.output[-3000:]
+    assert run.verdict == "INCONCLUSIVE"
+    assert "pipeline: baseline ixrt, run igie" in run.reasons()
+
+
+@needs_data
+@pytest.mark.accuracy
+def test_an_edited_baseline_fails(tmp_path):
+    content = json.loads(an_fp32_file().read_text())
+    content["entries"][0]["tolerance"]["ap_points"] = 50
+    path = copy_with_detections(content, tmp_path / "any" / "edited.json")
+    run = pytest_run(tmp_path / "record", *ACCURACY, f"--baseline={path}")
+    assert run.code == 1, run.output[-3000:]
+    assert "was edited by hand" in run.reasons()
+
+
+@needs_data
+@pytest.mark.accuracy
+def test_a_missing_baseline_fails_and_leaves_a_candidate(tmp_path):
+    place = tmp_path / "baselines"
+    place.mkdir()
+    run = pytest_run(tmp_path / "record", *ACCURACY, f"--baseline={place}")
+    assert run.code == 1, run.output[-3000:]
+    assert "there is no accuracy baseline of igie in fp32" in run.reasons()
+    candidate = next(place.glob("any/*.candidate.json"))
+    values = json.loads(candidate.read_text())["entries"][0]["value"]
+    assert all(np.isfinite(v) and v > 0 for v in values.values())
+    assert "--accept-baseline --reason" in run.output
+
+
+def copy_with_detections(content, path):
+    path.parent.mkdir(parents=True)
+    for entry in content["entries"]:
+        name = entry["detections"]["file"]
+        (path.parent / name).write_bytes((an_fp32_file().parent / name).read_bytes())
+    path.write_text(json.dumps(content))
+    return path

@@ -1,0 +1,310 @@
+"""Faults inside the package, one at a time, for runs whose gates are under test.
+
+A pytest plugin: `INJECTED_FAULT=rgb_for_bgr pytest -p tests.support.faults tests/validation`. Each
+fault replaces one function by a slightly wrong one, before any test is collected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+FAULTS: dict[str, Callable[[], None]] = {}
+
+
+def fault(function: Callable[[], None]) -> Callable[[], None]:
+    FAULTS[function.__name__] = function
+    return function
+
+
+def pytest_configure() -> None:
+    """Break what is to be broken."""
+    FAULTS[os.environ["INJECTED_FAULT"]]()
+
+
+def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
+    """Replace a function in its module and wherever it was imported by name."""
+    import importlib
+    import sys
+
+    for user in (
+        "detector", "evaluation", "accuracy", "differences", "regression", "export", "cases",
+        "predictions", "boxes", "pipelines", "priors", "widerface", "engine_pool",
+    ):  # fmt: skip
+        importlib.import_module(f"retinaface.{user}")
+    right = getattr(sys.modules[module_name], name)
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("retinaface") and (
+            getattr(module, name, None) is right
+        ):
+            setattr(module, name, wrong)
+
+
+@fault
+def none() -> None:
+    """Nothing is broken: the run must be green."""
+
+
+@fault
+def rgb_for_bgr() -> None:
+    from retinaface import pipelines
+
+    right = pipelines.preprocess
+
+    def wrong(image, pipeline):
+        return right(np.ascontiguousarray(image[..., ::-1]), pipeline)
+
+    _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
+
+
+@fault
+def mean_not_subtracted() -> None:
+    from retinaface import pipelines
+
+    pipelines._MEAN_BGR = np.zeros(3, dtype=np.float32)
+
+
+@fault
+def padding_off_by_one() -> None:
+    from retinaface import pipelines
+
+    right = pipelines.preprocess
+
+    def wrong(image, pipeline):
+        tensor, geometry = right(image, pipeline)
+        return np.roll(tensor, 1, axis=2), geometry
+
+    _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
+
+
+@fault
+def priors_one_stride_off() -> None:
+    from retinaface import priors
+
+    right = priors.prior_boxes
+
+    def wrong(height, width, *rest):
+        boxes = right(height, width, *rest).copy()
+        boxes[:, 0] += 8 / width
+        return boxes
+
+    _replace_everywhere("retinaface.priors", "prior_boxes", wrong)
+
+
+@fault
+def plus_one_dropped() -> None:
+    """In the suppression alone."""
+    from retinaface import boxes
+
+    right = boxes.overlap_matrix
+
+    def wrong(a, b, *, extra_px):
+        return right(a, b, extra_px=0.0)
+
+    boxes.overlap_matrix = wrong
+
+
+@fault
+def plus_one_dropped_in_the_evaluation() -> None:
+    from retinaface import accuracy, boxes
+
+    right = boxes.overlap_matrix
+    accuracy.overlap_matrix = lambda a, b, *, extra_px: right(a, b, extra_px=0.0)
+
+
+@fault
+def ignored_faces_counted() -> None:
+    from retinaface import accuracy
+
+    right = accuracy.count_image
+
+    def wrong(boxes, scores, faces, counted, whole):
+        return right(boxes, scores, faces, np.ones_like(counted), whole)
+
+    accuracy.count_image = wrong
+
+
+@fault
+def landmark_points_swapped() -> None:
+    from retinaface import boxes
+
+    right = boxes.decode_landmarks
+
+    def wrong(offsets, priors, variances):
+        points = right(offsets, priors, variances)
+        return points[..., [0, 1, 2, 3, 4, 5, 8, 9, 6, 7]]
+
+    _replace_everywhere("retinaface.boxes", "decode_landmarks", wrong)
+
+
+@fault
+def landmarks_of_the_neighbour() -> None:
+    from retinaface import detector
+
+    right = detector.postprocess
+
+    def wrong(loc, scores, landmarks, geometry, **options):
+        found = right(loc, scores, landmarks, geometry, **options)
+        return dataclasses.replace(found, landmarks_xy=np.roll(found.landmarks_xy, 1, axis=0))
+
+    _replace_everywhere("retinaface.detector", "postprocess", wrong)
+
+
+@fault
+def suppression_limit_moved() -> None:
+    from retinaface import boxes
+
+    right = boxes.nms
+    _replace_everywhere(
+        "retinaface.boxes", "nms", lambda found, scores, _limit: right(found, scores, 0.45)
+    )
+
+
+def _change_stream(change: Callable[[list], list]) -> None:
+    """Change what the detector gives for a whole set of images."""
+    from retinaface import evaluation
+
+    right = evaluation.detect
+
+    def wrong(*arguments, **options):
+        yield from change(list(right(*arguments, **options)))
+
+    evaluation.detect = wrong
+
+
+@fault
+def dropped_images() -> None:
+    """The last incomplete batch never arrives."""
+    _change_stream(lambda found: found[: len(found) // 32 * 32])
+
+
+@fault
+def dropped_crowded_images() -> None:
+    def change(found):
+        crowded = sorted(found, key=lambda pair: -len(pair[1].scores))[: len(found) // 10]
+        names = {name for name, _ in crowded}
+        return [pair for pair in found if pair[0] not in names]
+
+    _change_stream(change)
+
+
+@fault
+def emptied_crowded_images() -> None:
+    """They are there, and nothing is in them."""
+
+    def change(found):
+        crowded = sorted(found, key=lambda pair: -len(pair[1].scores))[:4]
+        names = {name for name, _ in crowded}
+        return [(n, d.above(2.0) if n in names else d) for n, d in found]
+
+    _change_stream(change)
+
+
+@fault
+def exchanged_images() -> None:
+    """Two images, each with one clear face, have each other's predictions."""
+
+    def change(found):
+        single = [i for i, (_, d) in enumerate(found) if (d.scores > 0.9).sum() == 1][:2]
+        a, b = single
+        found[a], found[b] = (found[a][0], found[b][1]), (found[b][0], found[a][1])
+        return found
+
+    _change_stream(change)
+
+
+@fault
+def stale_predictions() -> None:
+    """Predictions of an earlier run: the right ones, and not this engine's."""
+    from retinaface import evaluation
+    from retinaface.baseline import load_baselines
+    from retinaface.stored_detections import read_detections
+
+    def wrong(_engine, pipeline, names, _load, **_options):
+        from pathlib import Path
+
+        entries = load_baselines(Path("baselines"))
+        entry = next(
+            e
+            for e in entries
+            if e.data["pipeline"] == pipeline.name
+            and e.data["precision"] == "fp32"
+            and e.detections_path
+        )
+        stored = read_detections(entry.detections_path)
+        yield from ((name, stored[name]) for name in names)
+
+    evaluation.detect = wrong
+
+
+@fault
+def shuffled_lines() -> None:
+    """Detections within an image in another order: nothing may change."""
+    rng = np.random.default_rng(0)
+
+    def shuffle(found):
+        order = rng.permutation(len(found.scores))
+        return dataclasses.replace(
+            found,
+            boxes_xyxy=found.boxes_xyxy[order],
+            scores=found.scores[order],
+            landmarks_xy=found.landmarks_xy[order],
+        )
+
+    _change_stream(lambda stream: [(name, shuffle(found)) for name, found in stream])
+
+
+@fault
+def opset_changed_by_the_exporter() -> None:
+    from retinaface import export
+
+    right = export._export_torchscript
+
+    def wrong(model, options, file):
+        right(model, dataclasses.replace(options, opset=18), file)
+
+    export._export_torchscript = wrong
+
+
+@fault
+def external_data_file() -> None:
+    import onnx
+
+    from retinaface import export
+
+    right = export.onnx.save
+
+    def wrong(model, file):
+        right(
+            model,
+            file,
+            save_as_external_data=True,
+            location=f"{file.name}.data",
+            size_threshold=0,
+        )
+
+    export.onnx = type("onnx", (), {**vars(onnx), "save": staticmethod(wrong)})
+
+
+@fault
+def one_layer_perturbed() -> None:
+    """The file of one layer's weights is 1 % off, after the exporter and before the engine."""
+    import onnx
+    from onnx import numpy_helper
+
+    from retinaface import export
+
+    right = export._exporter_output
+
+    def wrong(model, options, folder):
+        proto, notes = right(model, options, folder)
+        kernels = [t for t in proto.graph.initializer if len(t.dims) == 4 and t.dims[1] > 1]
+        tensor = kernels[len(kernels) // 3]
+        array = numpy_helper.to_array(tensor) * np.float32(1.01)
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+        return onnx.ModelProto.FromString(proto.SerializeToString()), notes
+
+    export._exporter_output = wrong

@@ -1,0 +1,238 @@
+"""Engines with one fault each, named as a third party's: `tests.support.faulty_engines:<fault>`.
+
+Each wraps an honest engine and breaks one thing, so that whatever turns red is due to that thing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.engines.onnxruntime import OnnxRuntimeEngine
+
+
+class Wrapped(Engine):
+    """An honest engine under another name."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._inner = OnnxRuntimeEngine(replace(spec, device="cpu"))
+        self.fixed_batch = self._inner.fixed_batch
+        self.n_calls = 0
+
+    def _run(self, images: np.ndarray) -> RawOutputs:
+        self.n_calls += 1
+        return self.changed(self._inner._run(images), images)
+
+    def changed(self, outputs: RawOutputs, images: np.ndarray) -> RawOutputs:
+        return outputs
+
+    def describe(self) -> dict[str, Any]:
+        return self._inner.describe() | {"name": self.spec.name}
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+class NanInOneOutput(Wrapped):
+    """One landmark of one prior is NaN."""
+
+    def changed(self, outputs, images):
+        outputs.landmarks[0, 77, 3] = np.nan
+        return outputs
+
+
+class ConstantScores(Wrapped):
+    """Every prior says 0.5."""
+
+    def changed(self, outputs, images):
+        return outputs._replace(scores=np.full_like(outputs.scores, 0.5))
+
+
+class SwappedLandmarks(Wrapped):
+    """Left and right eye are exchanged."""
+
+    def changed(self, outputs, images):
+        order = [2, 3, 0, 1, 4, 5, 6, 7, 8, 9]
+        return outputs._replace(landmarks=outputs.landmarks[..., order])
+
+
+class NeighboursLandmarks(Wrapped):
+    """Each prior has the landmarks of the one before it."""
+
+    def changed(self, outputs, images):
+        return outputs._replace(landmarks=np.roll(outputs.landmarks, 1, axis=1))
+
+
+class ReversedBatch(Wrapped):
+    """The images of a batch come back in the wrong order."""
+
+    def changed(self, outputs, images):
+        return RawOutputs(*(array[::-1].copy() for array in outputs))
+
+
+class RgbForBgr(Wrapped):
+    """Colours are exchanged on the way in."""
+
+    def _run(self, images):
+        return super()._run(np.ascontiguousarray(images[:, ::-1]))
+
+
+class ScaledInput(Wrapped):
+    """Pixels are divided by 255, as other models want them."""
+
+    def _run(self, images):
+        return super()._run(images / np.float32(255))
+
+
+class CachedByShape(Wrapped):
+    """The first outputs of each shape are given for ever."""
+
+    def _run(self, images):
+        if not hasattr(self, "cache"):
+            self.cache = {}
+        if images.shape not in self.cache:
+            self.cache[images.shape] = super()._run(images)
+        return RawOutputs(*(array.copy() for array in self.cache[images.shape]))
+
+
+class CachedByAddress(CachedByShape):
+    """The outputs of a buffer are given again when the buffer comes back, whatever is in it."""
+
+    def _run(self, images):
+        if not hasattr(self, "cache"):
+            self.cache = {}
+        key = images.ctypes.data, images.shape
+        if key not in self.cache:
+            self.cache[key] = Wrapped._run(self, images)
+        return RawOutputs(*(array.copy() for array in self.cache[key]))
+
+
+class SkipsWork(Wrapped):
+    """After a few calls it computes the first image of a batch only, and is fast."""
+
+    def _run(self, images):
+        if self.n_calls < 4 or len(images) == 1:
+            return super()._run(images)
+        one = super()._run(images[:1])
+        return RawOutputs(*(np.repeat(array, len(images), axis=0) for array in one))
+
+
+class AlternatesCalls(Wrapped):
+    """Every other call gives the outputs of the call before."""
+
+    def _run(self, images):
+        last = getattr(self, "last", None)
+        if last is not None and len(last.loc) == len(images) and self.n_calls % 2:
+            self.n_calls += 1
+            return RawOutputs(*(array.copy() for array in last))
+        self.last = super()._run(images)
+        return self.last
+
+
+class DropsTail(Wrapped):
+    """The last image of a batch of more than 16 is not computed."""
+
+    def changed(self, outputs, images):
+        if len(images) > 16:
+            for array in outputs:
+                array[-1] = array[0]
+        return outputs
+
+
+class LowerScores(Wrapped):
+    """Scores are a little lower than they should be."""
+
+    def changed(self, outputs, images):
+        outputs.scores[..., 1] *= np.float32(0.97)
+        outputs.scores[..., 0] = 1 - outputs.scores[..., 1]
+        return outputs
+
+
+class FallenBack(Wrapped):
+    """Says CUDA by its name and runs on the CPU."""
+
+
+class LyingPlacement(Wrapped):
+    """Runs on the CPU and calls its device CUDA, without any proof."""
+
+    def describe(self):
+        return super().describe() | {"device": "cuda", "placement": {"provider": "CUDA"}}
+
+
+class Crashes(Wrapped):
+    """Takes the whole process with it, in the third call."""
+
+    def _run(self, images):
+        if self.n_calls == 2:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super()._run(images)
+
+
+class Exits(Wrapped):
+    """Ends the process with exit code 0, as if all were well."""
+
+    def _run(self, images):
+        if self.n_calls == 2:
+            os._exit(0)
+        return super()._run(images)
+
+
+class Hangs(Wrapped):
+    """Never comes back from the third call."""
+
+    def _run(self, images):
+        if self.n_calls == 2:
+            time.sleep(3600)
+        return super()._run(images)
+
+
+class Raises(Wrapped):
+    """The runtime fails in the third call."""
+
+    def _run(self, images):
+        if self.n_calls == 2:
+            raise RuntimeError("out of memory")
+        return super()._run(images)
+
+
+class Steady(Wrapped):
+    """Takes 12 ms for a call, whatever the machine does: an accelerator that is not shared."""
+
+    seconds = 0.06
+
+    def _run(self, images):
+        started = time.perf_counter()
+        outputs = super()._run(images)
+        time.sleep(max(0.0, self.seconds - (time.perf_counter() - started)))
+        return outputs
+
+
+class Slower(Steady):
+    """The same, 20 % slower."""
+
+    seconds = 1.2 * Steady.seconds
+
+
+_CLASSES = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
+    for cls in list(globals().values())
+    if isinstance(cls, type) and issubclass(cls, Wrapped)
+}
+
+
+def __getattr__(name: str) -> type[Wrapped]:
+    """A factory by `<fault>_<device>_<precision>`: `swapped_landmarks_cpu_fp32`."""
+    fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
+    try:
+        return _CLASSES[fault]
+    except KeyError:
+        raise AttributeError(f"no engine of that name: {name}") from None

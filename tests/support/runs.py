@@ -1,0 +1,75 @@
+"""Validation runs in a process of their own, and what their records say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = "tests/validation"
+_LIMIT_S = 600
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: how it ended, what it said, and its record."""
+
+    code: int
+    output: str
+    record: dict[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        return self.record["verdict"]
+
+    def outcomes(self, containing: str = "") -> dict[str, str]:
+        """Verdict of each test whose id contains the text."""
+        return {t["id"]: t["verdict"] for t in self.record["tests"] if containing in t["id"]}
+
+    def reasons(self, containing: str = "") -> str:
+        """What the tests that are not green say, their checks included."""
+        tests = [
+            t
+            for t in self.record["tests"]
+            if containing in t["id"] and t["verdict"] in ("FAIL", "INCONCLUSIVE")
+        ]
+        checks = [c for t in tests for c in t["checks"] if c["verdict"] != "PASS"]
+        said = [t["reason"] for t in tests] + [f"{c['name']}: {c['message']}" for c in checks]
+        return "\n".join(said)
+
+
+def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
+    """Run the suites with pytest, with a fault inside the package if one is named."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    if fault is not None:
+        command += ["-p", "tests.support.faults"]
+    return _run([*command, *arguments, f"--record={folder}"], folder, fault)
+
+
+def validate(folder: Path, *arguments: str) -> Run:
+    """Run `retinaface validate`."""
+    command = [sys.executable, "-m", "retinaface", "validate", *arguments, f"--record={folder}"]
+    return _run(command, folder, None)
+
+
+def _run(command: list[str], folder: Path, fault: str | None) -> Run:
+    environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
+    if fault is not None:
+        environment["INJECTED_FAULT"] = fault
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+    )
+    path = folder / "record.json"
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    return Run(result.returncode, result.stdout + result.stderr, record)
