@@ -25,11 +25,19 @@ ANY = "any"
 CANDIDATE_SUFFIX = ".candidate.json"
 # What two results must have in common, by kind of figure.
 KEYS = {
-    "accuracy": ("pipeline", "precision", "device", "images_sha256", "weights_sha256"),
+    "accuracy": (
+        "pipeline",
+        "precision",
+        "device",
+        "n_images",
+        "images_sha256",
+        "weights_sha256",
+    ),
     "speed": ("pipeline", "precision", "device", "batch", "timed", "engine"),
 }
-# An entry that leaves one of these open applies whatever the run's is.
-_OPEN = ("precision", "device", "weights_sha256", "engine")
+# An entry that leaves one of these open applies whatever the run's is. A published figure may not
+# say which images it is over, only how many.
+_OPEN = ("precision", "device", "images_sha256", "weights_sha256", "engine")
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Entry:
     """One figure of a baseline file.
 
     Attributes:
-        data: As in the file; see `baselines/schema.json`.
+        data: As in the file; see `schemas/baseline.json` of the package.
         path: The file.
     """
 
@@ -123,7 +131,7 @@ def _check_detections(entry: Entry) -> None:
 
 
 def schema() -> Any:
-    """The JSON schema of a baseline file; it lies in the package and, for readers, beside them."""
+    """The JSON schema of a baseline file; baselines/README.md tells it in words."""
     return json.loads((Path(__file__).parent / "schemas" / "baseline.json").read_text())
 
 

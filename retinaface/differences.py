@@ -219,7 +219,7 @@ def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) ->
     own_overlap = overlap_matrix(own.boxes_xyxy[row][None], own.boxes_xyxy, extra_px=PLUS_ONE)[0]
     here = own_overlap[own.scores > score].max(initial=0.0)
     there = overlap[other.scores >= score - FLIP_SCORE].max(initial=0.0)
-    if here >= NMS_OVERLAP_LIMIT - FLIP_OVERLAP and there <= NMS_OVERLAP_LIMIT + FLIP_OVERLAP:
+    if here >= NMS_OVERLAP_LIMIT - FLIP_OVERLAP and abs(there - NMS_OVERLAP_LIMIT) <= FLIP_OVERLAP:
         return "overlap limit"
     return ""
 

@@ -25,7 +25,7 @@ RUN: pytest.StashKey[ValidationRun] = pytest.StashKey()
 ACCEPTANCE: pytest.StashKey[Acceptance] = pytest.StashKey()
 DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
 _SUITE_DIR = "validation"
-_MAX_LINES = 60
+_MAX_LINES = 150
 _INCONCLUSIVE = "inconclusive"
 
 

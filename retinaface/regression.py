@@ -77,17 +77,17 @@ def compare_with_entry(
         part,
         reference,
         {image: candidate[image] for image in part.images if image in candidate},
-        _counts(reference, part),
-        _counts(candidate, part),
+        count_detections(reference, part),
+        count_detections(candidate, part),
     )
 
 
-def _counts(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:
+def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:
+    """Counts over the images of `truth`, in their order, from detections in the official form."""
     return count_set(
         {
             image: official_form(found.boxes_xyxy, found.scores)
             for image, found in detections.items()
-            if image in set(truth.images)
         },
         truth,
     )

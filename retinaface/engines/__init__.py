@@ -60,16 +60,17 @@ def find_engine(name: str) -> EngineEntry:
     """Look an engine up: built-in, entry point, or `package.module:factory`.
 
     Device and precision of a third party's engine are read from its name, where it has the form
-    `<runtime>-<device>-<precision>`.
+    `<runtime>-<device>-<precision>`, or `package.module:<runtime>_<device>_<precision>`; else it
+    is taken for FP32 on the CPU.
 
     Raises:
         EngineUnavailable: No such engine.
     """
     if name in BUILTIN:
         return BUILTIN[name]
-    parts = name.split("-")
+    parts = name.rpartition(":")[2].replace("_", "-").split("-")
     precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
-    device = parts[-2] if len(parts) >= 3 else "cpu"
+    device = parts[-2] if len(parts) >= 3 and parts[-1] in ("fp32", "fp16") else "cpu"
     for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
         return EngineEntry(point.value, device, precision)
     if ":" in name:

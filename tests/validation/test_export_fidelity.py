@@ -61,7 +61,7 @@ def test_outputs_agree_with_float64_torch(
         f"{engine_name} on {path.name}, batch {batch}",
         output_errors(engine.infer(case.images), case, "fp32"),
     )
-    gate(_explained(check, engine, path, case, cases))
+    gate(explained(check, engine, path, case, cases))
 
 
 @pytest.mark.precision("fp32")
@@ -75,18 +75,26 @@ def test_the_model_under_test_agrees_with_float64_torch(
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp32")
     check = check_fidelity(f"{engine_name}, batch {batch}", errors)
-    gate(_explained(check, engine, engine.spec.model, case, cases))
+    gate(explained(check, engine, engine.spec.model, case, cases))
 
 
-def _explained(check, engine, path, case, cases):
-    """A failure with the first layer that drifts; that takes a while, so only then."""
+def explained(check, engine, path, case, cases, precision="fp32"):
+    """A failure with the first layer that drifts: it takes seconds, so once for each file."""
     if check.verdict is Verdict.PASS or path is None:
         return check
-    return Check(check.name, check.verdict, f"{check.message}\n{why(engine, path, case, cases)}")
+    text = _why(engine.spec.name, engine, path, case, cases, precision)
+    return Check(check.name, check.verdict, f"{check.message}\n{text}", check.numbers)
 
 
-def why(engine, path, case, cases, precision="fp32"):
+_already: dict[tuple[str, str], str] = {}
+
+
+def _why(name, engine, path, case, cases, precision):
     """Which layer starts it, in words; or what is missing to tell."""
+    key = name, str(path)
+    if key in _already:
+        return f"which layer starts it: see the failure on {_already[key]}"
+    _already[key] = f"{case.name}, {len(case.images)} images"
     try:
         from retinaface.layers import explain_drift
     except ImportError as error:

@@ -16,7 +16,7 @@ from retinaface.errors import EngineUnavailable
 from retinaface.fidelity import check_fidelity, output_errors
 from retinaface.pipelines import Geometry
 from retinaface.verdicts import Check, Verdict
-from tests.validation.test_export_fidelity import KIND_PARAMS, why
+from tests.validation.test_export_fidelity import KIND_PARAMS, explained
 
 # Distinct images of each kind that detections are compared on.
 N_IMAGES = {REAL: 32, "scene": 16}
@@ -51,11 +51,7 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp16")
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    path = engine.spec.model
-    if check.verdict is not Verdict.PASS and path is not None:
-        text = f"{check.message}\n{why(engine, path, case, cases, 'fp16')}"
-        check = Check(check.name, check.verdict, text)
-    gate(check)
+    gate(explained(check, engine, engine.spec.model, case, cases, "fp16"))
 
 
 @pytest.mark.precision("fp16")

@@ -18,7 +18,7 @@ from retinaface.cases import REAL
 from retinaface.detector import Detections, detect, postprocess
 from retinaface.differences import differences
 from retinaface.environment import device_name
-from retinaface.pipelines import PIPELINES, preprocess
+from retinaface.pipelines import preprocess
 from retinaface.speed import (
     CheckedInputs,
     check_speed,
@@ -29,7 +29,6 @@ from retinaface.speed import (
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
-PIPELINE = PIPELINES["igie"]
 BATCHES = pytest.mark.parametrize("batch", [1, 8, 32], ids=lambda batch: f"b{batch}")
 # Calls that are timed, and those before them that are not.
 ROUNDS = {1: (50, 10), 8: (20, 3), 32: (10, 2)}
@@ -38,7 +37,7 @@ PEAK_TURNS = 9
 
 
 @pytest.fixture
-def judged(engine_name, batch, benchmark, pool, target, acceptance, validation_run, gate):
+def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, validation_run, gate):
     """Keep the samples, report them, and hold them against a baseline of this device."""
 
     def judge(timed, n_images, *checks):
@@ -48,7 +47,7 @@ def judged(engine_name, batch, benchmark, pool, target, acceptance, validation_r
         figures = summarise(benchmark.stats.stats.data, n_images)
         benchmark.extra_info.update({k: v for k, v in figures.items() if k != "samples_s"})
         engine = pool.get(engine_name).describe()
-        name = f"{engine_name}--{PIPELINE.name}--b{batch}"
+        name = f"{engine_name}--{pipeline.name}--b{batch}"
         earlier = validation_run.results.get(name, {}).get("speed", {})
         validation_run.add_result(
             name, engine=engine, batch=batch, speed={**earlier, timed: figures}
@@ -57,7 +56,7 @@ def judged(engine_name, batch, benchmark, pool, target, acceptance, validation_r
 
     def against_baseline(timed, figures, engine, n_images):
         key = {
-            "pipeline": PIPELINE.name,
+            "pipeline": pipeline.name,
             "precision": engine["precision"],
             "device": slug(device_name(engine)),
             "batch": batch,
@@ -128,7 +127,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
 
 
 @pytest.fixture(scope="session")
-def pictures(cases, photographs, pytestconfig):
+def pictures(cases, photographs, pipeline, pytestconfig):
     """Encoded images with the detections that their exact outputs give; scenes without data."""
     if all(missing(need, pytestconfig) is None for need in ("widerface", "torch")):
         encoded = photographs(32)
@@ -139,7 +138,7 @@ def pictures(cases, photographs, pytestconfig):
     expected = {}
     for i, (name, data) in enumerate(encoded.items()):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        geometry = preprocess(image, PIPELINE)[1]
+        geometry = preprocess(image, pipeline)[1]
         raw = (case.exact[output][i].astype(np.float32) for output in case.exact)
         expected[name] = postprocess(*raw, geometry)
     return encoded, expected
@@ -153,7 +152,7 @@ def _encode(image):
 
 
 @BATCHES
-def test_end_to_end(engine_name, batch, benchmark, pool, pictures, judged):
+def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, judged):
     encoded, expected = pictures
     engine = pool.get(engine_name)
     rng = np.random.default_rng(batch)
@@ -164,7 +163,7 @@ def test_end_to_end(engine_name, batch, benchmark, pool, pictures, judged):
         return ([str(name) for name in rng.permutation(list(encoded))[:n]],)
 
     def run(names):
-        return dict(detect(engine, PIPELINE, names, encoded.__getitem__, batch_size=batch))
+        return dict(detect(engine, pipeline, names, encoded.__getitem__, batch_size=batch))
 
     def check(found, names):
         assert list(found) == names
@@ -217,7 +216,7 @@ def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
 
 
 @pytest.mark.precision("fp32")
-def test_share_of_the_machines_peak(engine_name, pool, cases, validation_run, gate):
+def test_share_of_the_machines_peak(engine_name, pipeline, pool, cases, validation_run, gate):
     """Reported, not gated: on one build it is 0.58 to 1.36, depending on thread settings."""
     shared = pool.get(engine_name)
     if shared.spec.device != "cpu":
@@ -226,7 +225,7 @@ def test_share_of_the_machines_peak(engine_name, pool, cases, validation_run, ga
     with pool.open(engine_name, model=shared.spec.model, threads=1) as engine:
         shares = share_of_peak(engine, cases.get("scene", 8).images, PEAK_TURNS)
     median = float(np.median(shares))
-    name = f"{engine_name}--{PIPELINE.name}--b8"
+    name = f"{engine_name}--{pipeline.name}--b8"
     validation_run.add_result(name, share_of_peak=shares)
     low, high = np.quantile(shares, [0.1, 0.9])
     text = (

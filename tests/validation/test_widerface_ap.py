@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from retinaface.accuracy import average_precision
 from retinaface.baseline import find_entries, load_baselines, slug
 from retinaface.environment import device_name
-from retinaface.evaluation import coverage_note
+from retinaface.evaluation import coverage_note, scored_selection
+from retinaface.pipelines import PIPELINES
 from retinaface.record import images_sha256
 from retinaface.regression import (
     accuracy_entry,
@@ -15,6 +17,7 @@ from retinaface.regression import (
     check_detections,
     check_published,
     compare_with_entry,
+    count_detections,
     not_comparable,
 )
 from retinaface.verdicts import Check, Verdict
@@ -33,6 +36,7 @@ def run_key(target, measured, pipeline_name, images):
         "pipeline": pipeline_name,
         "precision": engine["precision"],
         "device": slug(device_name(engine)),
+        "n_images": len(images),
         "images_sha256": images_sha256(images),
         "weights_sha256": None if target.models else target.weights.sha256,
     }
@@ -192,10 +196,15 @@ def test_ap_is_the_published_one(
     engine_name, pipeline_name, evaluated, target, baseline_entries, gate, dataset
 ):
     measured = evaluated(engine_name, pipeline_name)
-    key = run_key(target, measured, pipeline_name, dataset.select(target.subset).images)
+    # The published ixRT figures leave out the last incomplete batch; so must what is held to them.
+    scoring = "ixrt" if pipeline_name == "ixrt" else "official"
+    batch = PIPELINES[pipeline_name].batch_size
+    truth, _ = scored_selection(dataset.select(target.subset), scoring, batch_size=batch)
+    key = run_key(target, measured, pipeline_name, truth.images)
     found = find_entries(baseline_entries, "accuracy", key, strict=False)
     published = [entry for entry in found.comparable if entry.is_published]
     if not published:
         text = f"no published AP of {pipeline_name} over these images is in the baselines"
         gate(Check("published AP", Verdict.INCONCLUSIVE, text))
-    gate(*(c for entry in published for c in check_published(entry, measured.evaluation.ap)))
+    ap = average_precision(count_detections(measured.evaluation.detections, truth))
+    gate(*(check for entry in published for check in check_published(entry, ap)))
