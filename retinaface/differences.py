@@ -7,7 +7,7 @@ suppression, two scores in a tie): a harmless flip. One that none of these expla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,7 +103,8 @@ class Change:
         to_overlap_limit: Its largest overlap with a better box of the other side, minus the limit
             of the suppression; NaN where there is no better box.
         cause: Why nothing need be broken: `score limit`, `overlap limit`, `tie` (of two boxes of
-            nearly one score the other was kept), `drift` (moved a little); else empty.
+            nearly one score the other was kept), `drift` (moved a little), `chain` (suppressed, or
+            no longer, by a box that came or went for one of these causes); else empty.
     """
 
     image: str
@@ -166,10 +167,14 @@ def image_difference(image: str, reference: Detections, candidate: Detections) -
         (reference, candidate, match.reference_matched, "lost"),
         (candidate, reference, match.candidate_matched, "gained"),
     )
-    changes: list[Change] = []
-    for own, other, matched, kind in sides:
-        for row in np.flatnonzero(~matched & (own.scores > COMPARE_ABOVE)):
-            changes.append(_change(image, own, other, int(row), kind))
+    lost, gained = (
+        [
+            _change(image, own, other, int(row), kind)
+            for row in np.flatnonzero(~matched & (own.scores > COMPARE_ABOVE))
+        ]
+        for own, other, matched, kind in sides
+    )
+    changes = _follow_chains(lost, gained)
     rows, columns = match.pairs[:, 0], match.pairs[:, 1]
     clear = reference.scores[rows] > COMPARE_ABOVE
     rows, columns = rows[clear], columns[clear]
@@ -222,6 +227,32 @@ def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) ->
     if here >= NMS_OVERLAP_LIMIT - FLIP_OVERLAP and abs(there - NMS_OVERLAP_LIMIT) <= FLIP_OVERLAP:
         return "overlap limit"
     return ""
+
+
+def _follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
+    """A flip has consequences: the box that came suppresses a third one, the one that went did so.
+
+    A change that nothing explains is a consequence where a better box on the other side that comes
+    or goes itself, for a known cause, overlaps it enough to suppress it.
+    """
+    sides = [list(lost), list(gained)]
+    is_changing = True
+    while is_changing:
+        is_changing = False
+        for own, other in (sides, sides[::-1]):
+            for i, change in enumerate(own):
+                if change.is_unexplained and any(_suppresses(c, change) for c in other):
+                    own[i] = replace(change, cause="chain")
+                    is_changing = True
+    return sides[0] + sides[1]
+
+
+def _suppresses(better: Change, change: Change) -> bool:
+    if better.is_unexplained or better.score < change.score - FLIP_SCORE:
+        return False
+    boxes = (np.asarray([c.box_xyxy]) for c in (better, change))
+    overlap = overlap_matrix(*boxes, extra_px=PLUS_ONE)[0, 0]
+    return bool(overlap > NMS_OVERLAP_LIMIT - FLIP_OVERLAP)
 
 
 def differences(

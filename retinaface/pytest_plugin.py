@@ -282,6 +282,7 @@ def _exit_status(session: pytest.Session, verdict: Verdict) -> int:
     return 1 if others else verdict.exit_code
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say the verdict, what it rests on, and what would make it rest on more."""
     from retinaface.summary import summary_lines

@@ -66,14 +66,14 @@ def _coverage_lines(run: ValidationRun) -> list[str]:
 
 
 def _missing_lines(run: ValidationRun, target: Target) -> list[str]:
-    reasons = {e.reason for e in run.tests.values() if e.outcome == SKIPPED}
+    reasons = [need for e in run.tests.values() if e.outcome == SKIPPED for need in e.needs()]
     needs = [
         name
         for name in _GET
-        if any(f"needs {name}:" in reason for reason in reasons)
+        if any(reason.startswith(f"needs {name}:") for reason in reasons)
         or (name == "checkpoint" and target.weights.is_synthetic and not target.models)
     ]
-    return [f"Missing: {name}; get it: {_GET[name]}" for name in needs]
+    return [f"Missing: {name}. Get it: {_GET[name]}" for name in needs]
 
 
 def _undecided_lines(run: ValidationRun) -> list[str]:

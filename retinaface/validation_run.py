@@ -39,6 +39,11 @@ class TestEntry:
     checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
 
+    def needs(self) -> list[str]:
+        """What a skipped test lacked: `needs NAME: how that was found out`, one for each."""
+        first, *others = self.reason.split("; needs ")
+        return [first, *(f"needs {other}" for other in others)]
+
     @property
     def suite(self) -> str:
         """The file that it stands in, without folder and ending."""
@@ -100,7 +105,8 @@ class ValidationRun:
         for entry in self.tests.values():
             suites.setdefault(entry.suite, Counter())[entry.outcome or "not finished"] += 1
             if entry.outcome == SKIPPED:
-                skips.setdefault(entry.reason, []).append(entry.id)
+                for need in entry.needs():
+                    skips.setdefault(need, []).append(entry.id)
         images = {
             result_id: result["n_images"]
             for result_id, result in self.results.items()
