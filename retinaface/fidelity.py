@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retinaface.config import OUTPUT_NAMES
-from retinaface.engines.base import RawOutputs
 from retinaface.reference import ReferenceCase
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
+
+if TYPE_CHECKING:
+    from retinaface.engines.base import RawOutputs
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from retinaface.baseline import load_baselines
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
+COMMANDS += ["validate"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -40,7 +43,8 @@ def imported(path):
 
 
 @pytest.mark.parametrize(
-    "name", ["accuracy", "boxes", "fidelity", "ground_truth", "pipelines", "predictions", "priors"]
+    "name",
+    ["accuracy", "boxes", "ground_truth", "pipelines", "predictions", "priors", "statistics"],
 )
 def test_geometry_and_accuracy_import_neither_torch_nor_a_runtime(name):
     names = set(imported(ROOT / "retinaface" / f"{name}.py"))
@@ -68,3 +72,16 @@ def test_every_module_has_a_test_module():
 
 def unit_test(module):
     return ROOT / "tests" / "unit" / f"test_{module}.py"
+
+
+def test_the_figures_of_the_readme_are_those_of_the_baselines():
+    readme = (ROOT / "README.md").read_text()
+    entries = load_baselines(ROOT / "baselines")
+    measured = [e.data for e in entries if e.data["metric"] == "accuracy" and not e.is_published]
+    assert len(measured) >= 8
+    for data in measured:
+        ap = " | ".join(f"{data['value'][split]:.2f}" for split in ("easy", "medium", "hard"))
+        assert f"| `{data['pipeline']}` | {data['precision']} | {ap} |" in readme
+    for data in (e.data for e in entries if e.is_published and e.data["metric"] == "accuracy"):
+        ap = " / ".join(f"{value:g}" for value in data["value"].values())
+        assert ap in readme, f"{data['pipeline']}: {ap}"

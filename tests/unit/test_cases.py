@@ -1,0 +1,165 @@
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from retinaface.cases import (
+    KINDS,
+    REAL,
+    Cases,
+    missing_reference,
+    network_inputs,
+    reference_file,
+)
+from retinaface.config import MOBILENET_025, OUTPUT_NAMES
+from retinaface.errors import DatasetError
+from retinaface.reference import ReferenceCase, save_reference
+from retinaface.target import Target
+
+MEAN = np.reshape(MOBILENET_025.mean_bgr, (3, 1, 1))
+
+
+def outputs(images):
+    """What tells images apart: the mean of each in every output."""
+    means = images.mean(axis=(1, 2, 3), dtype=np.float64).reshape(-1, 1, 1)
+    widths = dict(zip(OUTPUT_NAMES, (4, 2, 10), strict=True))
+    return {name: np.tile(means, (1, 1, width)) for name, width in widths.items()}
+
+
+def reference(name, images):
+    exact = outputs(images)
+    rounded = {name: array.astype(np.float32) for name, array in exact.items()}
+    return ReferenceCase(name, images, exact, rounded, rounded)
+
+
+def photographs(n):
+    return np.arange(n, dtype=np.float32)[:, None, None, None] + np.zeros((3, 320, 320), np.float32)
+
+
+@pytest.fixture
+def with_torch(monkeypatch):
+    """Stands for torch: what was run through it is returned."""
+    ran = []
+
+    def torch_reference(_model, inputs):
+        ran.extend(inputs)
+        return [reference(name, images) for name, images in inputs.items()]
+
+    module = SimpleNamespace(torch_reference=torch_reference)
+    monkeypatch.setitem(sys.modules, "retinaface.torch_reference", module)
+    monkeypatch.setattr(Cases, "model", None)
+    return ran
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "retinaface.torch_reference", raising=False)
+
+
+def test_a_kind_is_run_once_and_repeated_in_turn(with_torch):
+    cases = Cases(Target(), photographs)
+    three = cases.get("constant", 3)
+    n = 8
+    many = cases.get("constant", 2 * n + 1)
+    assert with_torch == ["constant"]
+    assert (three.name, len(three.images), len(many.images)) == ("constant", 3, 2 * n + 1)
+    np.testing.assert_array_equal(many.images[:3], three.images)
+    np.testing.assert_array_equal(many.images[n : 2 * n], many.images[:n])
+    assert len({image.tobytes() for image in many.images}) == n
+    for name, array in outputs(many.images).items():
+        np.testing.assert_array_equal(many.exact[name], array)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != REAL])
+def test_images_of_a_kind_differ_and_are_what_a_network_gets(with_torch, kind):
+    images = Cases(Target(), photographs).get(kind, 8).images
+    assert (images.shape, images.dtype) == ((8, 3, 320, 320), np.float32)
+    assert len({image.tobytes() for image in images}) == 8
+    pixels = images + MEAN
+    assert pixels.min() > -1e-3
+    assert pixels.max() < 255 + 1e-3
+
+
+def test_kinds_are_what_they_are_called(with_torch):
+    cases = Cases(Target(), photographs)
+    flat = cases.get("constant", 8).images
+    assert (flat == flat[:, :, :1, :1]).all()
+    extremes = cases.get("extremes", 8).images + MEAN
+    assert set(np.unique(extremes.round(3))) == {0, 255}
+    assert np.abs(extremes.mean(axis=(1, 2, 3)) - 127.5).max() < 10  # as much light as dark
+    noise = cases.get("noise", 1).images
+    assert np.abs(np.corrcoef(noise[0, 0, :, 1:].ravel(), noise[0, 0, :, :-1].ravel())[0, 1]) < 0.05
+
+
+def test_photographs_are_asked_for_once_and_not_all_for_few(with_torch):
+    asked = []
+
+    def real_images(n):
+        asked.append(n)
+        return photographs(n)
+
+    cases = Cases(Target(), real_images)
+    assert cases.get(REAL, 3).images[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert len(cases.get(REAL, 40).images) == 40
+    assert asked == [32]
+
+
+def test_network_inputs_subtract_the_mean_of_each_channel():
+    inputs = network_inputs(np.full((2, 3, 4, 5), 200.0))
+    assert inputs.dtype == np.float32
+    assert inputs[1, :, 3, 4].tolist() == [200 - mean for mean in MOBILENET_025.mean_bgr]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """A file with its reference: three kinds, and one of another size."""
+    kinds = {"scene": 1.0, "noise": 2.0, "constant": 3.0}
+    stored = [
+        reference(kind, np.full((1, 3, 320, 320), value, np.float32))
+        for kind, value in kinds.items()
+    ]
+    other = reference("scene-213x320", np.full((1, 3, 213, 320), 4, np.float32))
+    save_reference(tmp_path / "a.reference.npz", [other, *stored])
+    return tmp_path / "a.onnx"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("scene", [1, 2, 3]), ("noise", [2, 3, 1]), ("constant", [3, 1, 2])]
+)
+def test_without_torch_a_reference_file_serves(without_torch, exported, kind, values):
+    """The other kinds follow: in a batch of one image repeated, exchanged rows would not show."""
+    case = Cases(Target(models=(exported,)), photographs).get(kind, 4)
+    assert case.images[:, 0, 0, 0].tolist() == [*values, values[0]]
+    np.testing.assert_array_equal(case.exact["loc"], outputs(case.images)["loc"])
+    assert case.name == kind
+
+
+def test_without_torch_photographs_have_no_reference(without_torch, exported):
+    target = Target(models=(exported,))
+    with pytest.raises(
+        DatasetError, match="exact outputs on photographs need torch .*extra 'export'"
+    ):
+        Cases(target, photographs).get(REAL, 1)
+    assert "on photographs need torch" in missing_reference(target, REAL)
+    assert missing_reference(target, "scene") is None
+
+
+def test_without_torch_and_file_the_way_out_is_said(without_torch, tmp_path):
+    target = Target(models=(tmp_path / "b.onnx",))
+    with pytest.raises(DatasetError, match="no reference file stands beside --model; install .*"):
+        Cases(target, photographs).get("scene", 1)
+    assert "give --model FILE.onnx with FILE.reference.npz" in missing_reference(target, "scene")
+
+
+def test_with_torch_nothing_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+    assert [missing_reference(Target(), kind) for kind in KINDS] == [None] * len(KINDS)
+
+
+def test_the_first_reference_that_stands_beside_a_model_is_taken(exported, tmp_path):
+    assert reference_file(Target()) is None
+    assert reference_file(Target(models=(tmp_path / "b.onnx",))) is None
+    found = reference_file(Target(models=(tmp_path / "b.onnx", exported)))
+    assert found == tmp_path / "a.reference.npz"

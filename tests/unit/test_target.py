@@ -1,0 +1,152 @@
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
+from retinaface.pipelines import PIPELINES
+from retinaface.target import (
+    DEFAULT_ENGINES,
+    ENV_PREFIX,
+    OPTION_VARIABLES,
+    Target,
+    TargetError,
+    check_environment,
+    from_environment,
+    make_target,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_options_all_that_loads_an_export_is_tested():
+    target = make_target()
+    assert target == Target(weights=target.weights)
+    assert target.engines == DEFAULT_ENGINES
+    assert not [name for name in DEFAULT_ENGINES if name.startswith("torch")]
+    assert target.pipelines == tuple(PIPELINES)
+    assert not target.engines_named
+    assert not target.pipelines_named
+    assert target.weights.is_synthetic
+
+
+def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
+    (tmp_path / "a.onnx").touch()
+    target = make_target(
+        engines=("torch-cpu-fp32", "a.b:c", "torch-cpu-fp32"),
+        pipelines=("ixrt", "igie", "ixrt"),
+        batch=3,
+        models=(tmp_path / "a.onnx",),
+        weights="synthetic",
+        widerface=tmp_path,
+        subset="every-8",
+        baseline=str(tmp_path / "new.json"),
+    )
+    assert target.engines == ("torch-cpu-fp32", "a.b:c")
+    assert target.pipelines == ("ixrt", "igie")
+    assert target.engines_named
+    assert target.pipelines_named
+    assert (target.batch, target.models, target.widerface, target.subset) == (
+        3,
+        (tmp_path / "a.onnx",),
+        tmp_path,
+        "every-8",
+    )
+    assert "as asked for" in target.weights.description
+    assert target.baseline == tmp_path / "new.json"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"engines": ("ort-cpu-fp8",)}, EngineUnavailable, "unknown engine 'ort-cpu-fp8'"),
+        (
+            {"engines": ("torch-cpu-fp32", "none")},
+            EngineUnavailable,
+            "unknown engine 'none'; expected one of: torch-cpu-fp32",
+        ),
+        (
+            {"pipelines": ("igie", "igi")},
+            TargetError,
+            "--pipeline 'igi' is unknown; expected one of: igie, ixrt",
+        ),
+        (
+            {"subset": "every-9"},
+            TargetError,
+            "--subset 'every-9' is unknown; expected one of: every-8",
+        ),
+        (
+            {"models": (Path("conftest.py"), Path("no.onnx"))},
+            TargetError,
+            "--model no.onnx does not exist; give an exported file",
+        ),
+        ({"weights": "no.pth"}, WeightsError, "--weights no.pth is not a file"),
+        (
+            {"widerface": Path("no")},
+            DatasetError,
+            "--widerface no is not a folder; give the data set's folder",
+        ),
+        (
+            {"baseline": "no/b.json"},
+            TargetError,
+            "--baseline no/b.json: there is no folder no",
+        ),
+    ],
+    ids=["engine", "second-engine", "pipeline", "subset", "model", "weights", "data", "baseline"],
+)
+def test_what_is_not_there_is_refused_before_anything_runs(options, error, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(error, match=re.escape(message)):
+        make_target(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("RETINAFACE_ENGINES", "did you mean RETINAFACE_ENGINE?"),
+        ("RETINAFACE_WIDERFASE", "did you mean RETINAFACE_WIDERFACE?"),
+        (
+            "RETINAFACE_NUMBER_OF_THREADS_OF_IT",
+            "expected one of: RETINAFACE_ENGINE, RETINAFACE_PIPELINE",
+        ),
+    ],
+)
+def test_a_variable_that_changes_nothing_is_refused_with_a_hint(name, hint):
+    message = re.escape(f"unknown environment variable {name}; {hint}")
+    with pytest.raises(TargetError, match=message):
+        check_environment({"PATH": "x", "RETINAFACE_BATCH": "3", name: "1"})
+
+
+def test_every_variable_that_is_read_is_known():
+    """Also those that other modules read."""
+    sources = [*(ROOT / "retinaface").rglob("*.py"), ROOT / "conftest.py"]
+    found = {
+        name
+        for source in sources
+        for name in re.findall(r"\bRETINAFACE_[A-Z]+\b", source.read_text())
+    }
+    assert {"RETINAFACE_ASSETS", "RETINAFACE_CACHE", "RETINAFACE_GOLDEN"} <= found
+    check_environment(dict.fromkeys(found, "") | {"UNRELATED": ""})
+    check_environment({ENV_PREFIX + name: "" for name in OPTION_VARIABLES})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ENGINE", "a, b  c,,d", ["a", "b", "c", "d"]),
+        ("PIPELINE", "igie", ["igie"]),
+        ("REQUIRE", " torch ", ["torch"]),
+        ("MODEL", os.pathsep.join(["/a b,c.onnx", "", "d.onnx"]), ["/a b,c.onnx", "d.onnx"]),
+        ("WIDERFACE", "/my data, all", ["/my data, all"]),
+        ("RECORD", "", []),
+        ("ENGINE", "", []),
+        ("MODEL", "", []),
+    ],
+)
+def test_variables_hold_lists_where_the_option_repeats(name, value, expected):
+    assert from_environment(name, {"RETINAFACE_" + name: value}) == expected
+
+
+def test_a_variable_that_is_not_set_gives_nothing():
+    assert [from_environment(name, {}) for name in OPTION_VARIABLES] == [[]] * len(OPTION_VARIABLES)

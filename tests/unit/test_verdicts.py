@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retinaface.verdicts import Check, Verdict, check_limit, judge_interval, worst
+
+PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+NAN = float("nan")
+
+
+def test_exit_codes_are_those_that_the_command_line_promises():
+    assert {str(v): v.exit_code for v in Verdict} == {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 10}
+
+
+@given(st.lists(st.sampled_from(list(Verdict)), min_size=1))
+def test_the_worst_does_not_depend_on_order_or_number(verdicts):
+    order = [PASS, INCONCLUSIVE, FAIL]
+    assert worst(verdicts) is max(verdicts, key=order.index)
+    assert worst(iter(reversed(verdicts * 2))) is worst(verdicts)
+
+
+def test_nothing_measured_is_no_pass():
+    assert worst([]) is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 0, PASS),
+        (-0.1, 0.1, PASS),
+        (-0.1, 0.11, INCONCLUSIVE),
+        (-0.11, 0.1, INCONCLUSIVE),
+        (-5, 5, INCONCLUSIVE),
+        (0.1, 0.2, INCONCLUSIVE),
+        (-0.2, -0.1, INCONCLUSIVE),
+        (0.11, 0.2, FAIL),
+        (-0.2, -0.11, FAIL),
+        (NAN, NAN, FAIL),
+        (NAN, 0, FAIL),
+        (0, NAN, FAIL),
+        (-np.inf, np.inf, INCONCLUSIVE),
+        (np.inf, np.inf, FAIL),
+    ],
+)
+def test_an_interval_passes_inside_delta_and_fails_outside(low, high, expected):
+    assert judge_interval(low, high, 0.1) is expected
+
+
+@given(st.floats(-9, 9), st.floats(0, 9), st.floats(0.01, 9))
+def test_judging_an_interval_is_symmetrical(low, width, delta):
+    """An unexplained gain is a change as much as a loss is."""
+    high = low + width
+    assert judge_interval(low, high, delta) is judge_interval(-high, -low, delta)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, PASS), (1.001, FAIL), (NAN, FAIL)])
+def test_a_limit_includes_itself_and_no_nan(value, expected):
+    check = check_limit("error", value, 1.0, "at (0, 3)")
+    assert check.verdict is expected
+    assert "allowed 1; at (0, 3)" in check.message
+    assert check.numbers["limit"] == 1
+    np.testing.assert_equal(check.numbers["value"], value)
+
+
+def test_a_check_reads_as_one_sentence():
+    assert str(Check("AP easy", FAIL, "80.1, baseline 80.9")) == "FAIL AP easy: 80.1, baseline 80.9"

@@ -1,0 +1,70 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from retinaface.assets import CHECKPOINT, get_asset
+from retinaface.errors import AssetError, WeightsError
+from retinaface.weights_choice import SYNTHETIC, choose_weights
+
+CONTENT = b"any bytes: a choice does not load them"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def published(mirror, monkeypatch):
+    """A published checkpoint that is at hand: the hash that is pinned is made to be that of it."""
+    asset = replace(get_asset(CHECKPOINT), known_hash=f"sha256:{SHA256}")
+    monkeypatch.setattr("retinaface.weights_choice.get_asset", lambda _name: asset)
+    path = mirror / asset.relative_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_without_a_checkpoint_weights_are_synthetic_and_say_how_to_get_one():
+    choice = choose_weights(None)
+    assert (choice.source, choice.sha256, choice.is_synthetic) == (SYNTHETIC, None, True)
+    assert "find no faces" in choice.description
+    assert choice.description.endswith(f"retinaface assets fetch {CHECKPOINT}")
+
+
+def test_the_published_checkpoint_is_taken_where_it_is_at_hand(published):
+    choice = choose_weights(None)
+    assert (choice.source, choice.sha256) == (str(published), SHA256)
+    assert choice.description == f"{CHECKPOINT} (published)"
+    assert not choice.is_synthetic
+
+
+def test_synthetic_is_taken_when_asked_for(published):
+    choice = choose_weights("synthetic")
+    assert choice.is_synthetic
+    assert "as asked for" in choice.description
+
+
+def test_a_damaged_published_checkpoint_is_no_reason_for_synthetic_weights(mirror):
+    path = mirror / get_asset(CHECKPOINT).relative_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CONTENT)
+    with pytest.raises(AssetError, match=f"is not the pinned {CHECKPOINT}"):
+        choose_weights(None)
+
+
+def test_a_file_asked_for_goes_before_the_published_one(published, tmp_path):
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(b"other")
+    choice = choose_weights(str(mine))
+    assert (choice.source, choice.description) == (str(mine), str(mine))
+    assert choice.sha256 == hashlib.sha256(b"other").hexdigest()
+
+
+@pytest.mark.parametrize("asked", ["no.pth", "", "."], ids=["missing", "empty", "folder"])
+def test_what_is_no_file_is_refused(asked, published):
+    with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint or"):
+        choose_weights(asked)
