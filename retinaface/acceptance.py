@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retinaface.validation_run import ValidationRun
 
 BASELINES_DIR = "baselines"
+_LEAST_REASON = 3  # characters, as the schema has it
 
 
 @dataclass
@@ -139,7 +140,7 @@ def start_acceptance(*, wanted: bool, reason: str | None, root: Path, target: Ta
         if reason is not None:
             raise BaselineError("--reason is for --accept-baseline; add it, or leave both out")
         return Acceptance(False, "", place)
-    if not (reason or "").strip():
+    if len((reason or "").strip()) < _LEAST_REASON:
         raise BaselineError("--accept-baseline needs --reason TEXT: why is the new figure right?")
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         raise BaselineError(

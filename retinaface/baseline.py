@@ -194,8 +194,8 @@ def write_baseline(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
     """
     content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "device": path.parent.name,
-        "sdk": path.name.removesuffix(CANDIDATE_SUFFIX).removesuffix(".json"),
+        "device": slug(path.resolve().parent.name),
+        "sdk": slug(path.name.removesuffix(CANDIDATE_SUFFIX).removesuffix(".json")),
         "entries": sorted(entries, key=_order),
     }
     content["content_sha256"] = content_sha256(content)

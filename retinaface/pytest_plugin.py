@@ -24,6 +24,7 @@ TARGET: pytest.StashKey[Target] = pytest.StashKey()
 RUN: pytest.StashKey[ValidationRun] = pytest.StashKey()
 ACCEPTANCE: pytest.StashKey[Acceptance] = pytest.StashKey()
 DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
+UNCOLLECTED: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
 _SUITE_DIR = "validation"
 _MAX_LINES = 150
 _INCONCLUSIVE = "inconclusive"
@@ -104,9 +105,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     run = ValidationRun(new_record() | {"target": describe_target(config.stash[TARGET])}, folder)
+    run.expected = [item.nodeid for item in session.items if is_validation(item)]
+    for node, text in config.stash.setdefault(UNCOLLECTED, []):
+        run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
     left_out = config.stash.setdefault(DESELECTED, Counter())
     run.n_deselected.update(left_out)
     config.stash[RUN] = run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A suite that cannot be imported is a failure, whatever else passes."""
+    report = yield
+    if report.failed and collector.path.parent.name == _SUITE_DIR:
+        found = collector.config.stash.setdefault(UNCOLLECTED, [])
+        found.append((collector.nodeid, str(report.longrepr)))
+    return report
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -263,7 +279,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     """Write the record, and turn the verdict into the exit code."""
     run = session.config.stash.get(RUN, None)
     if run is not None:
-        session.config.stash[ACCEPTANCE].finish(run)
+        is_whole = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if not is_whole or (run.unfinished() and not session.shouldfail):
+            run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
+        try:
+            session.config.stash[ACCEPTANCE].finish(run)
+        except (RetinaFaceError, OSError) as error:
+            run.problem = f"baselines could not be written: {error}"
         run.finish()
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             session.exitstatus = _exit_status(session, run.verdict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -16,7 +15,8 @@ import numpy as np
 
 import retinaface
 from retinaface.detector import Detections
-from retinaface.environment import describe_environment
+from retinaface.environment import command_output, describe_environment
+from retinaface.files import new_file
 from retinaface.typing import FloatArray, IntArray
 
 SCHEMA_VERSION = 1
@@ -55,8 +55,11 @@ def write_record(
     for result_id, by_image in detections.items():
         for name, array in pack_detections(by_image).items():
             arrays[f"{result_id}/{name}"] = array
-    np.savez_compressed(folder / DETECTIONS_FILE, **arrays)
-    (folder / RECORD_FILE).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    with new_file(folder / DETECTIONS_FILE) as file, file.open("wb") as sink:
+        np.savez_compressed(sink, **arrays)
+    with new_file(folder / RECORD_FILE) as file:
+        file.write_text(text, encoding="utf-8")
 
 
 def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:
@@ -86,21 +89,8 @@ def checkout_commit() -> str | None:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = command_output("git", "-C", str(root), "rev-parse", "HEAD")
     if commit is None:
         return None
-    return f"{commit}+dirty" if _git(root, "status", "--porcelain") else commit
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        result = subprocess.run(  # noqa: S603 - fixed command, no shell
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - git from PATH, as everywhere
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()
+    changes = command_output("git", "-C", str(root), "status", "--porcelain")
+    return f"{commit}+dirty" if changes else commit

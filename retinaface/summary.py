@@ -82,4 +82,5 @@ def _undecided_lines(run: ValidationRun) -> list[str]:
         for entry in run.tests.values()
         if entry.outcome in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
     ]
-    return [f"{e.outcome} {e.id}: {(e.reason.splitlines() or [''])[0]}" for e in bad]
+    problem = [f"FAIL the run itself: {run.problem}"] if run.problem else []
+    return problem + [f"{e.outcome} {e.id}: {(e.reason.splitlines() or [''])[0]}" for e in bad]

@@ -17,6 +17,8 @@ from retinaface.record import RECORD_FILE, write_record
 from retinaface.verdicts import Check, Verdict, worst
 
 SKIPPED = "SKIPPED"
+# Of two phases of one test the worse counts.
+_RANK = {None: 0, SKIPPED: 1, "PASS": 1, "INCONCLUSIVE": 2, "FAIL": 3}
 
 
 @dataclass
@@ -67,6 +69,8 @@ class ValidationRun:
         self.results: dict[str, dict[str, Any]] = {}
         self.detections: dict[str, dict[str, Detections]] = {}
         self.n_deselected: Counter[str] = Counter()
+        self.expected: list[str] = []
+        self.problem: str | None = None  # with the run itself: then it is no pass
         self._write("running", None)
 
     def begin(self, test_id: str) -> None:
@@ -78,7 +82,7 @@ class ValidationRun:
         """A test ended; a later phase of it can only make things worse."""
         entry = self.tests.setdefault(test_id, TestEntry(test_id))
         entry.seconds += seconds
-        if entry.outcome not in (Verdict.FAIL.value, SKIPPED):
+        if _RANK[outcome] > _RANK[entry.outcome]:
             entry.outcome, entry.reason = outcome, reason or entry.reason
 
     def add_check(self, test_id: str, check: Check) -> None:
@@ -92,11 +96,18 @@ class ValidationRun:
     @property
     def verdict(self) -> Verdict:
         """Of all tests that were not skipped; INCONCLUSIVE where there is none."""
+        if self.problem is not None:
+            return Verdict.FAIL
         return worst(
             Verdict(entry.outcome)
             for entry in self.tests.values()
             if entry.outcome not in (None, SKIPPED)
         )
+
+    def unfinished(self) -> list[str]:
+        """Tests that should have run and did not end."""
+        ended = {entry.id for entry in self.tests.values() if entry.outcome is not None}
+        return [test_id for test_id in self.expected if test_id not in ended]
 
     def coverage(self) -> dict[str, Any]:
         """What the verdict rests on: outcomes by suite, skips by reason."""
@@ -132,6 +143,7 @@ class ValidationRun:
             "running": running,
             # Until the end nothing is proven: what a killed run leaves behind is no pass.
             "verdict": str(self.verdict if is_finished else Verdict.FAIL),
+            "problem": self.problem,
             "seconds": round(time.monotonic() - self._started, 3),
             "coverage": self.coverage(),
             "tests": [_test_json(entry) for entry in self.tests.values()],

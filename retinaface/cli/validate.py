@@ -23,6 +23,8 @@ from retinaface.cli.options import ENGINE_NAMES, MAX_BATCH, PATH, PIPELINE_NAMES
 _EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 1, 10: 10}
 _POLL_S = 0.2
 _GRACE_S = 5.0
+# What pytest answers without running a test.
+_NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 _MANY = {"engine", "pipeline", "model", "require"}
 
 
@@ -169,6 +171,7 @@ class _Watch:
     folder: Path
     running: str | None = None
     since: float = 0.0
+    state: str | None = None
 
     def look(self) -> None:
         """Read the record; it is replaced whole, so it can be read at any time."""
@@ -176,6 +179,7 @@ class _Watch:
             record = json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
+        self.state = record.get("state")
         if record.get("running") != self.running:
             self.running, self.since = record.get("running"), time.monotonic()
 
@@ -207,12 +211,14 @@ def _supervise(
         _end(child)
     watch.look()
     if problem is None and child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        problem = f"the process ended by {name}"
+        problem = f"the process ended by {_signal_name(-child.returncode)}"
     if problem is None and child.returncode not in _EXIT_CODES:
         problem = f"the process ended itself with exit code {child.returncode}"
     if problem is None and watch.running is not None:
         problem = f"the process ended with exit code {child.returncode} inside a test"
+    runs_tests = not _NO_RUN.intersection(command)
+    if problem is None and child.returncode in (0, 10) and runs_tests and watch.state != "finished":
+        problem = f"the process ended with exit code {child.returncode} and left no whole record"
     if problem is None:
         return _EXIT_CODES[child.returncode]
     _report(problem, watch.running, folder, kept)
@@ -221,13 +227,20 @@ def _supervise(
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and all that it started: politely, then for good."""
-    for number, patience in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, None)):
-        if child.poll() is not None:
-            return
+    if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
+            os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(patience)
+            child.wait(_GRACE_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)  # whatever it started and did not end itself
+    child.wait()
+
+
+def _signal_name(number: int) -> str:
+    with contextlib.suppress(ValueError):  # real-time signals have no name
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def _report(problem: str, running: str | None, folder: Path, kept: Path | None) -> None:
@@ -236,8 +249,10 @@ def _report(problem: str, running: str | None, folder: Path, kept: Path | None) 
 
     where = running or "before the first test, or after the last"
     path = folder / "record.json"
-    if path.is_file():
+    record = None
+    with contextlib.suppress(OSError, ValueError):
         record = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(record, dict):
         record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
         for test in record.get("tests", []):
             if test["id"] == running:

@@ -207,3 +207,18 @@ def test_an_entry_that_fits_no_schema_is_refused_and_nothing_replaced(tmp_path):
     with pytest.raises(BaselineError, match=message):
         acceptance.finish(PASSED)
     assert list((tmp_path / "any").iterdir()) == []
+
+
+def test_a_reason_too_short_for_the_schema_is_refused_before_the_run():
+    with pytest.raises(BaselineError):
+        start(reason="ok")
+
+
+@pytest.mark.parametrize("name", ["new.json", "My_Baselines/New.json"])
+def test_a_file_named_by_the_user_can_be_written(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    a = Acceptance(True, "a new runtime", Path(name))
+    a.offer(offered(), ENGINE)
+    a.finish(PASSED)
+    assert len(load_baselines(Path(name))) == 1

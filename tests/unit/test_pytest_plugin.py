@@ -245,3 +245,56 @@ def test_j(gate, acceptance, target, validation_run):
     assert record["results"] == [{"id": "x", "n_images": 3}]
     assert (pytester.path / "baselines/amd/mine.candidate.json").is_file()
     result.stdout.fnmatch_lines(["Candidate, not accepted: *mine.candidate.json (1 entries)"])
+
+
+def test_a_session_fixture_that_breaks_after_a_skip_fails(session):
+    fixture = (
+        "@pytest.fixture(scope='session')\ndef around():\n    yield\n    assert 0, 'left open'\n"
+    )
+    result, record = session(fixture, "def test_a(around):\n    pass\n", SKIPS)
+    assert result.ret == 1
+    assert record["verdict"] == "FAIL"
+
+
+def test_an_interrupted_run_is_no_pass(session, pytester, monkeypatch):
+    monkeypatch.setattr(pytester, "runpytest_inprocess", pytester.runpytest_subprocess)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    result, record = session(
+        PASSES, "def test_k():\n    raise KeyboardInterrupt\n", "def test_l():\n    pass\n"
+    )
+    assert result.ret == 2
+    assert record["verdict"] != "PASS"
+    result.stdout.no_fnmatch_line("VERDICT: PASS")
+
+
+def test_a_run_that_stops_early_is_no_pass(session):
+    _result, record = session(
+        PASSES,
+        "def test_k():\n    pytest.exit('enough', returncode=0)\n",
+        "def test_l():\n    pass\n",
+    )
+    assert record["verdict"] != "PASS"
+
+
+def test_a_baseline_that_cannot_be_written_does_not_cost_the_record(session, pytester):
+    (pytester.path / "baselines").write_text("a file")
+    test = """
+def test_j(gate, acceptance):
+    from tests.unit.test_baseline import timing
+    entry = timing()
+    del entry["source"]
+    acceptance.offer(entry, {"name": "mine"})
+    gate(check("PASS"))
+"""
+    _result, record = session(test)
+    assert record["state"] == "finished"
+
+
+def test_a_collection_error_is_no_pass(session):
+    result, record = session(
+        PASSES,
+        files={"tests/validation/test_broken.py": "import nothing_of_that_name\n"},
+        arguments=["--continue-on-collection-errors"],
+    )
+    assert result.ret == 1
+    assert record["verdict"] == "FAIL"

@@ -19,9 +19,9 @@ TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
 # What a child begins with: a record that says which test is running.
 BEGIN = f"""
 import json, os, signal, subprocess, sys, time
-def record(running):
+def record(running, state="running"):
     tests = [{{"id": "before", "verdict": "PASS"}}, {{"id": {TEST!r}, "verdict": None}}]
-    content = {{"running": running, "state": "running", "verdict": "FAIL", "tests": tests}}
+    content = {{"running": running, "state": state, "verdict": "FAIL", "tests": tests}}
     with open("new.json", "w") as file:
         json.dump(content, file)
     os.replace("new.json", "record.json")
@@ -52,9 +52,9 @@ def supervise(tmp_path, capfd):
     ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (10, 10)]
 )
 def test_exit_codes_of_pytest_are_mapped(supervise, code, expected):
-    result, out, record = supervise(f"record(None); sys.exit({code})")
+    result, out, record = supervise(f"record(None, 'finished'); sys.exit({code})")
     assert (result, out) == (expected, "")
-    assert record["state"] == "running"  # not touched
+    assert record["state"] == "finished"  # not touched
 
 
 @pytest.mark.parametrize("sent", ["SIGKILL", "SIGTERM", "SIGUSR1"])
@@ -330,3 +330,51 @@ def test_an_installed_package_finds_its_checkout_from_anywhere(run, tmp_path, mo
     code, _, ((_, root, *_),) = run()
     assert code == 10
     assert root == Path(__file__).resolve().parents[3]
+
+
+SLEEPER = WORKER.replace("60", "6")
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
+
+
+def start(code):
+    return (
+        f"worker = subprocess.Popen([sys.executable, '-c', {code!r}], stdout=subprocess.PIPE)\n"
+        "worker.stdout.readline()\n"
+    )
+
+
+def free_soon(path):
+    with path.open("w") as file:
+        time.sleep(0.5)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def test_what_a_crashed_child_started_is_ended(supervise, tmp_path):
+    supervise(start(SLEEPER) + f"record({TEST!r}); os.kill(os.getpid(), 9)")
+    assert free_soon(tmp_path / "lock")
+
+
+def test_a_grandchild_that_does_not_listen_is_killed(supervise, tmp_path):
+    supervise(start(DEAF) + f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert free_soon(tmp_path / "lock")
+
+
+def test_exit_0_without_a_record_is_no_pass(supervise):
+    assert supervise("os._exit(0)")[0] == 1
+
+
+def test_a_damaged_record_does_not_hide_the_verdict(tmp_path, capfd):
+    code = "open('record.json', 'w').write('{'); os.kill(os.getpid(), 9)"
+    assert (
+        validate._supervise([sys.executable, "-c", BEGIN + code], tmp_path, tmp_path, 9, kept=None)
+        == 1
+    )
+    assert "VERDICT: FAIL" in capfd.readouterr().out
+
+
+def test_a_signal_without_a_name(supervise):
+    assert supervise("os.kill(os.getpid(), signal.SIGRTMIN + 1)")[0] == 1
