@@ -11,8 +11,9 @@ import pytest
 from hypothesis import settings
 
 from retinaface import pytest_plugin
-from retinaface.engine_pool import EnginePool
+from retinaface.engine_pool import FIXED_SIZE, EnginePool
 from retinaface.engines import find_engine
+from retinaface.pipelines import PIPELINES
 from retinaface.pytest_plugin import TARGET, option
 from retinaface.target import Target
 
@@ -115,31 +116,24 @@ def missing(name: str, config: pytest.Config) -> str | None:
     if name not in _found:
         target = config.stash[TARGET]
         if name.startswith(_ENGINE):
-            _found[name] = _engine(name.removeprefix(_ENGINE), config.stash[POOL])
+            engine = name.removeprefix(_ENGINE)
+            _found[name] = _unopened(config.stash[POOL], engine, FIXED_SIZE)
         elif name.startswith(_SIZE):
-            _found[name] = _input_size(*name.removeprefix(_SIZE).split("|"), config.stash[POOL])
+            # Some engines were built for one size, and a pipeline may need another.
+            engine, _, pipeline = name.removeprefix(_SIZE).partition("|")
+            size_px = PIPELINES[pipeline].input_size_px
+            _found[name] = _unopened(config.stash[POOL], engine, size_px)
         else:
             _found[name] = PROBES[name](target)
     return _found[name]
 
 
-def _engine(name: str, pool: EnginePool) -> str | None:
+def _unopened(pool: EnginePool, engine: str, size_px: tuple[int, int] | None) -> str | None:
+    """Why an engine cannot be opened for an input size; None if it can, and then it stays open."""
     from retinaface.errors import RetinaFaceError
 
     try:
-        pool.get(name)
-    except RetinaFaceError as error:
-        return str(error)
-    return None
-
-
-def _input_size(engine: str, pipeline: str, pool: EnginePool) -> str | None:
-    """Whether an engine takes the inputs of a pipeline: some were built for one size."""
-    from retinaface.errors import RetinaFaceError
-    from retinaface.pipelines import PIPELINES
-
-    try:
-        pool.get(engine, size_px=PIPELINES[pipeline].input_size_px)
+        pool.get(engine, size_px=size_px)
     except RetinaFaceError as error:
         return str(error)
     return None

@@ -58,7 +58,7 @@ def check_differences(
         0.5 if change.kind == "moved" else 1.0 for change in unexplained if change.score > CONFIDENT
     )
     numbers = summarise(found)
-    n_off = int((shifts > MATCH_LANDMARK).sum())
+    n_off = int((~(shifts <= MATCH_LANDMARK)).sum())  # a NaN agrees with nothing
     return [
         _share_check(
             f"{name}: detections without a counterpart",
@@ -144,7 +144,11 @@ def _worst_lines(changes: Sequence[Change]) -> str:
 
 def _landmark_lines(found: Sequence[ImageDifference]) -> str:
     worst = sorted(
-        ((float(d.landmark_shifts.max(initial=0.0)), d.image) for d in found), reverse=True
+        (
+            (float(np.nan_to_num(d.landmark_shifts, nan=np.inf).max(initial=0.0)), d.image)
+            for d in found
+        ),
+        reverse=True,
     )
     return "".join(
         f"\n  {image}: a landmark is {shift:.2f} box sides off, allowed {MATCH_LANDMARK}"

@@ -85,6 +85,11 @@ class Cases:
             raise DatasetError(missing_reference(self._target, kind) or f"no reference for {kind}")
         cases = [c for c in load_reference(path) if c.images.shape[2:] == (_SIDE, _SIDE)]
         names = [case.name for case in cases]
+        if kind not in names:
+            raise DatasetError(
+                f"{path} holds no {kind} of {_SIDE}x{_SIDE} px (it has {', '.join(names) or 'none'}"
+                "); export again with: retinaface export"
+            )
         start = names.index(kind)
         return join_cases(kind, [*cases[start:], *cases[:start]])
 

@@ -214,7 +214,7 @@ def _change(image: str, own: Detections, other: Detections, row: int, kind: str)
 def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) -> str:
     """Why a detection may have come or gone without anything being broken."""
     score = own.scores[row]
-    if score - SCORE_LIMIT <= FLIP_SCORE:
+    if score <= COMPARE_ABOVE + FLIP_SCORE:  # what is compared stands clear of the limit itself
         return "score limit"
     # Two boxes of nearly one score that suppress each other: which is kept is a matter of order.
     tied = np.abs(other.scores - score) <= DRIFT_SCORE

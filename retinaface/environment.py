@@ -84,14 +84,16 @@ def device_name(engine: Mapping[str, Any]) -> str:
 
 
 def _nvidia_name() -> str | None:
+    names = command_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return names.splitlines()[0] if names else None
+
+
+def command_output(*command: str) -> str | None:
+    """What a program from PATH prints, stripped; None where it is missing, fails, or hangs."""
     try:
-        result = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - from PATH
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
+        result = subprocess.run(  # noqa: S603 - fixed commands, no shell
+            command, capture_output=True, text=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip().splitlines()[0] if result.stdout.strip() else None
+    return result.stdout.strip()

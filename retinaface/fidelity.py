@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from retinaface.engines.base import RawOutputs
 
 
+_TYPES = {"fp32": "float32", "fp16": "float16"}
+
+
 @dataclass(frozen=True)
 class Factors:
     """How many times the noise floor an error may be.
@@ -132,15 +135,24 @@ def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) 
         expected = case.exact[name]
         floor = np.abs(case.rounded(precision)[name] - expected)
         error = np.abs(actual - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected)
+        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
         shares += [error.max() / (factors.largest * floor_max)]
         shares += [_rms(error) / (factors.rms * floor_rms)]
     return float(np.max(shares))
 
 
-def _at_least_a_step(floor: FloatArray, expected: FloatArray) -> tuple[float, float]:
-    """A value cannot be nearer than its own type allows, however lucky the reference was."""
-    step = float(np.spacing(np.float32(np.abs(expected).max(initial=0.0)))) / 2
+def _at_least_a_step(
+    floor: FloatArray, expected: FloatArray, precision: Precision
+) -> tuple[float, float]:
+    """Largest value and root mean square of a noise floor.
+
+    A value cannot be nearer than its own type allows, however lucky the reference was. Where the
+    precision itself overflows there is no floor, and NaN lets nothing pass.
+    """
+    if not np.isfinite(floor).all():
+        return float("nan"), float("nan")
+    largest = np.asarray(np.abs(expected).max(initial=0.0), dtype=_TYPES[precision])
+    step = float(np.spacing(largest)) / 2
     return max(float(floor.max()), step), max(_rms(floor), step / 4)
 
 
@@ -153,9 +165,9 @@ def _output_error(
         relative = (error / np.maximum(np.abs(expected), 1e-3)).ravel()
         index = np.unravel_index(int(np.argmax(error)), error.shape)
         norms = float(np.linalg.norm(actual) * np.linalg.norm(expected))
-        cosine = float((actual * expected).sum()) / norms if norms else float(norms == 0)
+        cosine = float((actual * expected).sum()) / norms if norms else float("nan")
         floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected)
+        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
         return OutputError(
             case=case.name,
             output=name,

@@ -15,6 +15,7 @@ import numpy as np
 
 from retinaface.detector import Detections
 from retinaface.errors import BaselineError
+from retinaface.predictions import ZIP_ERRORS
 from retinaface.record import pack_detections
 from retinaface.typing import FloatArray, IntArray
 
@@ -57,7 +58,7 @@ def read_detections(path: Path) -> dict[str, Detections]:
         BaselineError: The file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             corners = arrays["boxes"].T.astype(np.int64)
             corners[:, 2:] += corners[:, :2]
             boxes = corners / _PER_PX
@@ -65,7 +66,7 @@ def read_detections(path: Path) -> dict[str, Detections]:
             landmarks = relative * _sides(boxes) + boxes[:, None, :2]
             offsets = np.concatenate([[0], np.cumsum(arrays["counts"])])
             scores, images = arrays["scores"], arrays["images"].tolist()
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS) as error:
         raise BaselineError(
             f"cannot read the detections of a baseline, {path}: {type(error).__name__}: {error}; "
             "restore it: git checkout -- baselines"

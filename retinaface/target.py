@@ -48,8 +48,13 @@ def check_environment(environ: Mapping[str, str]) -> None:
     known = [ENV_PREFIX + name for name in (*OPTION_VARIABLES, *OTHER_VARIABLES)]
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(known)}"
+            ours = [*OPTION_VARIABLES, *OTHER_VARIABLES]
+            near = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), ours, n=1)
+            hint = (
+                f"did you mean {ENV_PREFIX}{near[0]}?"
+                if near
+                else f"expected one of: {', '.join(known)}"
+            )
             raise TargetError(f"unknown environment variable {name}; {hint}")
 
 

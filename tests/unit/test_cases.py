@@ -163,3 +163,12 @@ def test_the_first_reference_that_stands_beside_a_model_is_taken(exported, tmp_p
     assert reference_file(Target(models=(tmp_path / "b.onnx",))) is None
     found = reference_file(Target(models=(tmp_path / "b.onnx", exported)))
     assert found == tmp_path / "a.reference.npz"
+
+
+def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path):
+    save_reference(
+        tmp_path / "a.reference.npz", [reference("scene", np.zeros((1, 3, 640, 640), np.float32))]
+    )
+    target = Target(models=(tmp_path / "a.onnx",))
+    with pytest.raises(DatasetError):
+        Cases(target, photographs).get("scene", 1)

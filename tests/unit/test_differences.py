@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retinaface.agreement import TOLERANCES, check_differences
 from retinaface.detector import Detections
 from retinaface.differences import (
     COMPARE_ABOVE,
@@ -11,6 +12,7 @@ from retinaface.differences import (
     image_difference,
     match_detections,
 )
+from retinaface.verdicts import Verdict
 
 BOX = np.array([[0.0, 0, 99, 99]])
 POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -112,6 +114,7 @@ def test_a_moved_detection_is_explained_as_far_as_fp16_drifts():
         changes = image_difference("e/a", before, found(after)).changes
         assert [c.kind for c in changes] == ["moved", "moved"]
         assert {c.cause for c in changes} == causes, after
+        assert all(np.isnan(c.to_overlap_limit) for c in changes)  # it does not suppress itself
 
 
 @pytest.mark.parametrize("score", [0.0201, 0.0249, COMPARE_ABOVE])
@@ -216,3 +219,20 @@ def test_an_image_that_one_side_lacks_has_no_detections_there():
     result = differences({"e/a": a, "e/b": b}, {"e/c": a, "e/a": a})
     assert [d.image for d in result] == ["e/a", "e/b", "e/c"]
     assert [[c.kind for c in d.changes] for d in result] == [[], ["lost"], ["gained"]]
+
+
+def test_a_box_lost_with_all_its_neighbours_is_not_at_the_overlap_limit():
+    both = found(row(0, 0.9), row(44, 0.6))
+    assert [c.cause for c in image_difference("e/a", both, found()).changes] == ["", ""]
+
+
+def test_a_flip_at_the_score_limit_has_its_cause():
+    (c,) = image_difference("e/a", found(row(0, 0.0305)), found()).changes
+    assert c.cause == "score limit"
+
+
+def test_nan_landmarks_fail():
+    a = found(*(row(200 * i, 0.9) for i in range(9)))
+    b = Detections(a.boxes_xyxy, a.scores, a.landmarks_xy * np.nan)
+    checks = check_differences("x", differences({"i": a}, {"i": b}), TOLERANCES["fp16"])
+    assert [c.verdict for c in checks][-1] is Verdict.FAIL

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -221,3 +222,16 @@ def test_the_worst_of_several_cases_is_named():
         assert result.verdict is Verdict.FAIL
         assert result.numbers["worst"]["max_abs"] == pytest.approx(0.5, rel=1e-5)
         assert len(result.message.splitlines()) == 1
+
+
+def test_an_infinite_noise_floor_lets_nothing_pass():
+    bad = {k: v.copy() for k, v in CASE.float16.items()}
+    bad["loc"][0, 0, 0] = np.inf
+    case = replace(CASE, float16=bad)
+    found = outputs(loc=100.0)
+    assert check_fidelity("x", output_errors(found, case, "fp16")).verdict is Verdict.FAIL
+
+
+def test_zeros_have_no_direction():
+    e = output_errors(RawOutputs(*(0 * a for a in outputs())), CASE, "fp32")[0]
+    assert e.cosine != 1

@@ -194,13 +194,18 @@ def test_a_ratio_says_how_many_times_as_long_the_candidate_takes():
     assert vars(scaled) == pytest.approx(vars(slow))
 
 
-def test_nineteen_of_twenty_ratio_intervals_hold_the_truth():
-    """Sides that were drawn as one, or a wrong tail, would show here."""
-    inside = 0
-    for seed in range(100):
-        found = ratio_interval(samples(40, seed), 1.1 * samples(40, seed + 500), n_resamples=300)
-        inside += found.low <= 1.1 <= found.high
-    assert 88 <= inside < 100
+@pytest.mark.parametrize("confidence", [0.95, 0.5])
+def test_a_ratio_interval_is_that_of_a_slow_bootstrap(confidence):
+    old, new, rng = samples(41, 0), 1.1 * samples(31, 1), np.random.default_rng(7)
+    ratios = [np.median(rng.choice(new, 31)) / np.median(rng.choice(old, 41)) for _ in range(2000)]
+    found = ratio_interval(old, new, confidence=confidence)
+    tail = (1 - confidence) / 2
+    # Two bootstraps of some thousand draws; a one-sided tail would be off by 0.3 deviations.
+    tolerance = 0.15 * np.std(ratios)
+    assert [found.low, found.high] == pytest.approx(
+        np.quantile(ratios, [tail, 1 - tail]), abs=tolerance
+    )
+    assert found.low < 1.1 < found.high
 
 
 def test_more_samples_and_less_confidence_narrow_the_interval():

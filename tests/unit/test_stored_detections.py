@@ -1,3 +1,4 @@
+import contextlib
 import zipfile
 
 import numpy as np
@@ -130,3 +131,20 @@ def test_a_damaged_file_is_refused_with_the_way_to_restore_it(tmp_path, damage):
     damage(path)
     with pytest.raises(BaselineError, match=r"cannot read .*a\.npz: .*git checkout -- baselines"):
         read_detections(path)
+
+
+def test_a_changed_byte_is_a_baseline_error(tmp_path):
+    path = tmp_path / "a.npz"
+    write_detections(path, {"e/a": one((1, 1))})
+    data = path.read_bytes()
+    for i in range(0, len(data), 5):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 255]) + data[i + 1 :])
+        with contextlib.suppress(BaselineError):
+            read_detections(path)
+
+
+def test_an_npy_file_is_a_baseline_error(tmp_path):
+    with (tmp_path / "a.npz").open("wb") as f:
+        np.save(f, np.zeros(3))
+    with pytest.raises(BaselineError):
+        read_detections(tmp_path / "a.npz")
