@@ -19,7 +19,7 @@ N_RUNS = 3
 
 def timed(folder, engine, *more):
     tests = f"{SUITES}/test_fps.py::test_network_alone"
-    return pytest_run(folder, tests, "-k", "b8", f"--engine={engine}", "--weights=synthetic", *more)
+    return pytest_run(folder, tests, "-k", "b1", f"--engine={engine}", "--weights=synthetic", *more)
 
 
 def figures(run):
@@ -37,7 +37,7 @@ def baseline(tmp_path_factory):
         pipeline="igie",
         precision="fp32",
         device=slug(cpu_model()),
-        batch=8,
+        batch=1,
         timed="network",
         engine=STEADY,
         figures=figures(runs[-1]),

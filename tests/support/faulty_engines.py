@@ -205,7 +205,7 @@ class Raises(Wrapped):
 
 
 class Steady(Wrapped):
-    """Takes 12 ms for a call, whatever the machine does: an accelerator that is not shared."""
+    """Takes 60 ms for a call, whatever the machine does: an accelerator that is not shared."""
 
     seconds = 0.06
 
