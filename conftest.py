@@ -46,10 +46,9 @@ def _checkpoint(target: Target) -> str | None:
 
 def _widerface(target: Target) -> str | None:
     from retinaface.errors import RetinaFaceError
-    from retinaface.widerface import default_root, open_widerface
 
     try:
-        open_widerface(target.widerface or default_root()).select(target.subset)
+        _n_images(target)
     except RetinaFaceError as error:
         return str(error)
     return None
@@ -57,15 +56,19 @@ def _widerface(target: Target) -> str | None:
 
 def _full_set(target: Target) -> str | None:
     from retinaface.ground_truth import OFFICIAL_N_IMAGES
-    from retinaface.widerface import default_root, open_widerface
 
     if (reason := _widerface(target)) is not None:
         return reason
-    dataset = open_widerface(target.widerface or default_root())
-    n = len(dataset.select(target.subset).images)
-    if n != OFFICIAL_N_IMAGES:
+    if (n := _n_images(target)) != OFFICIAL_N_IMAGES:
         return f"published figures are over {OFFICIAL_N_IMAGES} images, the run has {n}"
     return None
+
+
+def _n_images(target: Target) -> int:
+    from retinaface.widerface import default_root, open_widerface
+
+    dataset = open_widerface(target.widerface or default_root())
+    return len(dataset.select(target.subset).images)
 
 
 def _reference(target: Target) -> str | None:

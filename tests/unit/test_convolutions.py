@@ -5,7 +5,7 @@ import pytest
 
 from retinaface.errors import ExportError
 from retinaface.scenes import synthetic_inputs
-from tests.support.onnx_models import write_model
+from tests.support.onnx_models import edited, write_model
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common", "onnxruntime")
 
@@ -54,16 +54,6 @@ def variant(raw, kind, precision, path):
     if precision == "fp16":
         model = to_fp16(model, keep_io_types=kind == "simplified")
     onnx.helper.set_model_props(model, {"retinaface.precision": precision})
-    onnx.save(model, path)
-    return path
-
-
-def edited(raw, path, edit):
-    """A changed copy of a file."""
-    import onnx
-
-    model = onnx.load(raw)
-    edit(model.graph)
     onnx.save(model, path)
     return path
 

@@ -6,6 +6,7 @@ import pytest
 from retinaface.engines import Engine, RawOutputs, open_engine
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.scenes import synthetic_inputs
+from tests.support.onnx_models import edited
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 
@@ -28,15 +29,6 @@ def file(loaded, tmp_path_factory):
 
     path = tmp_path_factory.mktemp("intact") / "intact.onnx"
     export(loaded, ExportOptions(dynamic_size=True), path)
-    return path
-
-
-def edited(file, path, edit):
-    import onnx
-
-    model = onnx.load(file)
-    edit(model.graph)
-    onnx.save(model, path)
     return path
 
 
