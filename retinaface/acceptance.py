@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retinaface.baseline import CANDIDATE_SUFFIX, merge_entries, slug, write_baseline
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
 from retinaface.record import checkout_commit, new_record

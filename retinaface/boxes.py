@@ -1,10 +1,10 @@
-"""Box arithmetic on arrays: decoding of the network's offsets, overlap, suppression."""
+"""Box arithmetic on arrays: decoding of the network's offsets, overlap, areas."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from retinaface.typing import FloatArray, IntArray
+from retinaface.typing import FloatArray
 
 # A constant of the Pascal VOC convention: a box from pixel 3 to pixel 3 is one pixel wide.
 PLUS_ONE = 1.0
@@ -80,35 +80,3 @@ def box_areas(boxes_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
     width = boxes_xyxy[..., 2] - boxes_xyxy[..., 0] + extra_px
     height = boxes_xyxy[..., 3] - boxes_xyxy[..., 1] + extra_px
     return np.asarray(width * height)
-
-
-def nms(boxes_xyxy: FloatArray, scores: FloatArray, overlap_limit: float) -> IntArray:
-    """Keep the best box of each overlapping group (greedy, widths and heights + 1, Fast R-CNN).
-
-    Args:
-        boxes_xyxy: (N, 4) float32, pixels of the original image, x1 <= x2 and y1 <= y2.
-        scores: (N,) float32. Of equal scores the lower index wins.
-        overlap_limit: A box is dropped when its overlap with a kept one is greater than this;
-            in [0, 1].
-
-    Returns:
-        (K,) int64 indices into `boxes_xyxy`, best first. Empty for N = 0.
-
-    Raises:
-        ValueError: Shapes disagree, or the limit lies outside [0, 1].
-    """
-    n = len(boxes_xyxy)
-    if boxes_xyxy.shape != (n, 4) or scores.shape != (n,):
-        raise ValueError(
-            f"nms: expected boxes (N, 4) and scores (N,), got {boxes_xyxy.shape} and {scores.shape}"
-        )
-    if not 0 <= overlap_limit <= 1:
-        raise ValueError(f"nms: overlap limit must lie in [0, 1], got {overlap_limit}")
-    order = np.argsort(-scores, kind="stable")
-    kept = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        overlap = overlap_matrix(boxes_xyxy[best][None], boxes_xyxy[rest], extra_px=PLUS_ONE)[0]
-        order = rest[overlap <= overlap_limit]
-    return np.asarray(kept, dtype=np.int64)

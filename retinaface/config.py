@@ -48,6 +48,8 @@ MOBILENET_025 = RetinaFaceConfig()
 # Names in every exported file, and in what the suite says of outputs.
 INPUT_NAME = "input"
 OUTPUT_NAMES = ("loc", "conf", "landmarks")
+# Values that each output holds for one prior.
+OUTPUT_WIDTHS = {"loc": 4, "conf": 2, "landmarks": 2 * MOBILENET_025.n_landmarks}
 # Stated in the file, so that an environment without onnx can tell.
 PRECISION_KEY = "retinaface.precision"
 

@@ -1,54 +1,36 @@
-"""Images to detections: decoding, preprocessing, inference, post-processing, in order."""
+"""Images to detections: decoding, inference and post-processing of many images, overlapped.
+
+Threads read, decode and prepare the next batch, straight into its buffer, and finish the last one,
+while the engine runs in the thread of the caller. Two buffers take turns, so memory does not grow
+with the number of images.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
-from retinaface.boxes import decode_boxes, decode_landmarks, nms
-from retinaface.config import MOBILENET_025, NMS_OVERLAP_LIMIT, SCORE_LIMIT
-from retinaface.engines.base import Engine, RawOutputs
+from retinaface.detections import Detections, check_outputs, postprocess
+from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineFault, ImageError
 from retinaface.images import decode_image
-from retinaface.pipelines import Geometry, Pipeline, preprocess, to_original
-from retinaface.priors import prior_boxes
+from retinaface.pipelines import Geometry, Pipeline, preprocess
 from retinaface.typing import FloatArray
 
-# In input sizes. Boxes of trained and of generated weights stay within a few; a broken scale or an
-# overflow in the exponent goes beyond.
-SANE_EXTENT = 1000.0
-# FP16 softmax gives sums of 1 to within a few of its steps of 2**-11.
-_SCORE_SLACK = 0.01
+N_BUFFERS = 2  # one is filled while the engine reads the other
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Detections:
-    """Faces found in one image, best first.
-
-    Attributes:
-        boxes_xyxy: (K, 4) float32, pixels of the original image.
-        scores: (K,) float32 in (0, 1].
-        landmarks_xy: (K, 5, 2) float32, pixels: eyes, nose, mouth corners.
-    """
-
-    boxes_xyxy: FloatArray
-    scores: FloatArray
-    landmarks_xy: FloatArray
-
-    def above(self, score: float) -> Detections:
-        """Those with a score above the given one."""
-        keep = self.scores > score
-        return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks_xy[keep])
 
 
 @dataclass(frozen=True)
@@ -58,41 +40,17 @@ class _Prepared:
     geometry: Geometry
 
 
-def postprocess(
-    loc: FloatArray,
-    scores: FloatArray,
-    landmarks: FloatArray,
-    geometry: Geometry,
-    *,
-    score_limit: float = SCORE_LIMIT,
-    overlap_limit: float = NMS_OVERLAP_LIMIT,
-) -> Detections:
-    """Turn one image's raw outputs into detections: score, decode, way back, suppression.
+_Item = _Prepared | tuple[str, ImageError]
+_Prepare = Callable[[str, FloatArray | None], _Item]
+_Result = tuple[str, Detections | ImageError]
 
-    Args:
-        loc: (P, 4) float32.
-        scores: (P, 2) float32.
-        landmarks: (P, 10) float32.
-        geometry: Of the image, from `preprocess`.
-        score_limit: Only priors with a face score above it count.
-        overlap_limit: See `nms`. Suppression acts on pixels of the original image, as published.
 
-    Raises:
-        EngineFault: A box or landmark lies so far out that the outputs cannot be right.
-    """
-    candidates = np.flatnonzero(scores[:, 1] > score_limit)
-    candidates = candidates[np.argsort(-scores[candidates, 1], kind="stable")]
-    priors = prior_boxes(geometry.input_height_px, geometry.input_width_px)[candidates]
-    variances = MOBILENET_025.variances
-    with np.errstate(over="ignore", invalid="ignore"):  # check_extent tells
-        boxes_norm = decode_boxes(loc[candidates], priors, variances)
-    landmarks_norm = decode_landmarks(landmarks[candidates], priors, variances)
-    check_extent(boxes_norm, landmarks_norm)
-    boxes = to_original(boxes_norm, geometry)
-    face_scores = scores[candidates, 1]
-    kept = nms(boxes, face_scores, overlap_limit)
-    points = to_original(landmarks_norm[kept], geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
-    return Detections(boxes[kept], face_scores[kept], points)
+@dataclass(frozen=True)
+class _Batch:
+    """Neighbours in the order of the run; images that cannot be used stand in their places."""
+
+    items: list[_Item]
+    images: FloatArray  # (N, 3, H, W) of the N usable ones
 
 
 def detect(
@@ -104,17 +62,17 @@ def detect(
     batch_size: int | None = None,
     workers: int | None = None,
     skip_bad_images: bool = False,
-) -> Iterator[tuple[str, Detections | ImageError]]:
-    """Detect faces in many images; files are read and prepared in threads while the engine runs.
+) -> Iterator[_Result]:
+    """Detect faces in many images; threads prepare and finish images while the engine runs.
 
     Args:
         engine: Open, for the pipeline's input size.
         pipeline: The recipe.
         names: What `load` takes and error messages say.
-        load: Gives the bytes of an image file.
+        load: Gives the bytes of an image file; called in threads.
         batch_size: Most images in one call of the engine; None for the pipeline's own. Images of
             different input size are never batched together.
-        workers: Threads that prepare images; None for one for each processor.
+        workers: Threads beside the engine; None for one for each processor.
         skip_bad_images: Give the error in place of detections, instead of stopping.
 
     Yields:
@@ -122,29 +80,92 @@ def detect(
 
     Raises:
         ImageError: An image cannot be used; names it.
-        EngineFault: The outputs hold a NaN or an infinity; names the image.
+        EngineFault: The outputs cannot be right: a NaN, an infinity, a score that is no
+            probability, an absurd box; names the image.
     """
     size = batch_size or pipeline.batch_size
-    with ThreadPoolExecutor(workers or n_usable_cpus(), "retinaface-prepare") as pool:
+    n_workers = workers or n_usable_cpus()
 
-        def prepare(name: str) -> _Prepared | tuple[str, ImageError]:
-            try:
-                tensor, geometry = _prepare(name, load(name), pipeline)
-                return _Prepared(name, tensor, geometry)
-            except ImageError as error:
-                if not skip_bad_images:
-                    raise
-                return name, error
-
-        prepared = map_in_order(pool, prepare, names, ahead=2 * size)
+    def prepare(name: str, out: FloatArray | None = None) -> _Item:
         try:
-            for batch in _batches(prepared, size):
-                if isinstance(batch, tuple):
-                    yield batch
-                else:
-                    yield from _run_batch(engine, batch)
+            return _prepare(name, load(name), pipeline, out)
+        except ImageError as error:
+            if not skip_bad_images:
+                raise
+            return name, error
+
+    with _opencv_on_one_thread(), ThreadPoolExecutor(n_workers, "retinaface-detect") as pool:
+        try:
+            if pipeline.input_size_px is None:
+                batches = _batches_of_equal_size(pool, prepare, names, size, n_workers)
+            else:
+                batches = _batches_in_buffers(pool, prepare, names, size, pipeline.input_size_px)
+            last: list[_Result | Future[_Result]] = []
+            for batch in batches:
+                yield from map(_result, last)
+                last = _run_batch(engine, batch, pool)
+            yield from map(_result, last)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare(
+    name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None
+) -> _Prepared:
+    image = decode_image(data, name)
+    try:
+        return _Prepared(name, *preprocess(image, pipeline, out))
+    except ImageError as error:
+        raise ImageError(f"cannot use image {name}: {error}") from error
+
+
+def _batches_in_buffers(
+    pool: ThreadPoolExecutor,
+    prepare: _Prepare,
+    names: Iterable[str],
+    size: int,
+    input_size_px: tuple[int, int],
+) -> Iterator[_Batch]:
+    """Batches of inputs of one size; workers write into the buffer that the engine reads.
+
+    A buffer is filled again when the next batch is asked for.
+    """
+    remaining = iter(names)
+    filling: deque[tuple[FloatArray, list[Future[_Item]]]] = deque()
+
+    def fill(buffer: FloatArray) -> None:
+        chunk = list(islice(remaining, size))
+        if chunk:
+            slots = zip(chunk, buffer, strict=False)
+            filling.append((buffer, [pool.submit(prepare, name, out) for name, out in slots]))
+
+    for _ in range(N_BUFFERS):
+        fill(np.empty((size, 3, *input_size_px), dtype=np.float32))
+    while filling:
+        buffer, futures = filling.popleft()
+        items = [future.result() for future in futures]
+        usable = [i for i, item in enumerate(items) if isinstance(item, _Prepared)]
+        images = buffer[: len(items)]
+        yield _Batch(items, images if len(usable) == len(items) else images[usable])
+        fill(buffer)
+
+
+def _batches_of_equal_size(
+    pool: ThreadPoolExecutor, prepare: _Prepare, names: Iterable[str], size: int, n_workers: int
+) -> Iterator[_Batch]:
+    """Batches of neighbours whose inputs have one size; the size is known once they are decoded."""
+    items: list[_Item] = []
+    tensors: list[FloatArray] = []
+    ahead = N_BUFFERS * max(size, n_workers)
+    for item in map_in_order(pool, lambda name: prepare(name, None), names, ahead):
+        if isinstance(item, _Prepared):
+            if len(tensors) == size or (tensors and item.tensor.shape != tensors[0].shape):
+                yield _Batch(items, np.stack(tensors))
+                items, tensors = [], []
+            tensors.append(item.tensor)
+        items.append(item)
+    if items:
+        yield _Batch(items, np.stack(tensors) if tensors else np.empty((0, 3, 0, 0), np.float32))
 
 
 def map_in_order(
@@ -159,80 +180,51 @@ def map_in_order(
         yield result
 
 
-def _prepare(name: str, data: bytes, pipeline: Pipeline) -> tuple[FloatArray, Geometry]:
-    image = decode_image(data, name)
+def _run_batch(
+    engine: Engine, batch: _Batch, pool: ThreadPoolExecutor
+) -> list[_Result | Future[_Result]]:
+    """Run the engine, and leave the rest to the workers."""
+    outputs = iter(zip(*engine.infer(batch.images), strict=True) if len(batch.images) else ())
+    return [
+        pool.submit(_finish, engine, item, *next(outputs)) if isinstance(item, _Prepared) else item
+        for item in batch.items
+    ]
+
+
+def _finish(
+    engine: Engine, item: _Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
+) -> _Result:
     try:
-        return preprocess(image, pipeline)
-    except ImageError as error:
-        raise ImageError(f"cannot use image {name}: {error}") from error
+        check_outputs(loc, scores, landmarks)
+        return item.name, postprocess(loc, scores, landmarks, item.geometry)
+    except EngineFault as error:
+        raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
 
 
-def _batches(
-    prepared: Iterable[_Prepared | tuple[str, ImageError]], size: int
-) -> Iterator[list[_Prepared] | tuple[str, ImageError]]:
-    """Group neighbours of equal input size; a bad image stands alone, in its place."""
-    batch: list[_Prepared] = []
-    for item in prepared:
-        if isinstance(item, _Prepared):
-            if len(batch) == size or (batch and item.tensor.shape != batch[0].tensor.shape):
-                yield batch
-                batch = []
-            batch.append(item)
-        else:
-            if batch:
-                yield batch
-                batch = []
-            yield item
-    if batch:
-        yield batch
+def _result(entry: _Result | Future[_Result]) -> _Result:
+    return entry.result() if isinstance(entry, Future) else entry
 
 
-def _run_batch(engine: Engine, batch: list[_Prepared]) -> Iterator[tuple[str, Detections]]:
-    outputs = engine.infer(np.stack([item.tensor for item in batch]))
-    check_finite(engine, outputs, [item.name for item in batch])
-    for i, item in enumerate(batch):
-        loc, scores, landmarks = (array[i] for array in outputs)
-        try:
-            found = postprocess(loc, scores, landmarks, item.geometry)
-        except EngineFault as error:
-            raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
-        yield item.name, found
+class _Users:
+    """How many runs want OpenCV on one thread, and what it had before the first of them."""
+
+    lock = threading.Lock()
+    n = 0
+    n_threads = 0
 
 
-def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
-    """Finite outputs can still be absurd: offsets that overflow put boxes beyond any image.
-
-    Raises:
-        EngineFault: A coordinate is not finite, or further out than `SANE_EXTENT` inputs.
-    """
-    for kind, coordinates in (("box", boxes_norm), ("landmark", landmarks_norm)):
-        if not (np.abs(coordinates) <= SANE_EXTENT).all():
-            raise EngineFault(
-                f"a {kind} decodes to more than {SANE_EXTENT:g} times the input size; its offsets "
-                "cannot be right"
-            )
-
-
-def check_finite(engine: Engine, outputs: RawOutputs, names: list[str]) -> None:
-    """A NaN score is no detection and would vanish without a trace.
-
-    Raises:
-        EngineFault: An output holds a NaN or an infinity, or a score is no probability; names the
-            output and the image.
-    """
-    for kind, array in outputs._asdict().items():
-        if np.isfinite(array).all():
-            continue
-        bad = ~np.isfinite(array).all(axis=(1, 2))
-        i = int(np.argmax(bad))
-        n = int((~np.isfinite(array[i])).sum())
-        raise EngineFault(
-            f"{engine.spec.name}: {n} of {array[i].size} values of {kind} are not finite for image "
-            f"{names[i]} ({int(bad.sum())} images of this batch)"
-        )
-    beyond = np.abs(outputs.scores - 0.5).max(axis=(1, 2)) > 0.5 + _SCORE_SLACK
-    if beyond.any():
-        raise EngineFault(
-            f"{engine.spec.name}: scores of image {names[int(np.argmax(beyond))]} lie outside "
-            "[0, 1]; is softmax in the graph?"
-        )
+@contextmanager
+def _opencv_on_one_thread() -> Iterator[None]:
+    """Keep OpenCV's own threads out of the way: the workers already use every processor."""
+    with _Users.lock:
+        if _Users.n == 0:
+            _Users.n_threads = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _Users.n += 1
+    try:
+        yield
+    finally:
+        with _Users.lock:
+            _Users.n -= 1
+            if _Users.n == 0:
+                cv2.setNumThreads(_Users.n_threads)

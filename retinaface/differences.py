@@ -13,7 +13,7 @@ import numpy as np
 
 from retinaface.boxes import PLUS_ONE, overlap_matrix
 from retinaface.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.typing import BoolArray, FloatArray, IntArray
 
 MATCH_OVERLAP = 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.errors import OutputError
 from retinaface.typing import ByteArray
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from retinaface.accuracy import Counts, ScoredBoxes, average_precision, count_set
-from retinaface.detector import Detections, detect
+from retinaface.detections import Detections
+from retinaface.detector import detect
 from retinaface.engines.base import Engine
 from retinaface.errors import DatasetError, ImageError
 from retinaface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth

@@ -16,7 +16,7 @@ import onnx
 import torch
 
 from retinaface import onnx_file
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
 from retinaface.files import file_sha256, new_file
@@ -103,7 +103,7 @@ class ExportOptions:
         if self.dynamic_size:
             size, n_priors = ("height", "width"), "priors"
         axes: dict[str, tuple[Axis, ...]] = {
-            name: (batch, n_priors, n_values) for name, n_values in onnx_file.OUTPUT_WIDTHS.items()
+            name: (batch, n_priors, n_values) for name, n_values in OUTPUT_WIDTHS.items()
         }
         axes[INPUT_NAME] = (batch, 3, *size)
         ir_version = _DYNAMO_IR if self.exporter == "dynamo" else minimal_ir

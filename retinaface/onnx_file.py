@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from retinaface.errors import ExportError
 from retinaface.priors import prior_boxes
 from retinaface.typing import Precision
 
-OUTPUT_WIDTHS = {"loc": 4, "conf": 2, "landmarks": 10}
 FP16_MAX = 65_504.0
 FP16_SMALLEST = 2.0**-24  # subnormal
 
@@ -268,3 +268,33 @@ def _restore_resize_scales(model: onnx.ModelProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     for value in [v for v in model.graph.value_info if v.name in scales]:
         model.graph.value_info.remove(value)  # it still declares FP16
+
+
+def with_outputs(path: Path, names: Sequence[str]) -> bytes:
+    """A model file in which tensors inside it are outputs too.
+
+    Args:
+        path: ONNX file.
+        names: Of tensors that nodes give.
+
+    Returns:
+        The serialised model.
+
+    Raises:
+        ValueError: A name is no tensor of the file.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    known = {output for node in graph.node for output in node.output}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"{len(unknown)} of {len(names)} names are no tensors of {path}, first {unknown[0]}"
+        )
+    del graph.value_info[:]  # what tools left may be of other sizes
+    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+    values = {value.name: value for value in inferred}
+    for name in dict.fromkeys(n for n in names if n not in OUTPUT_NAMES):
+        # A tensor of no known type is declared by its name alone; the runtime infers the rest.
+        graph.output.append(values.get(name, onnx.ValueInfoProto(name=name)))
+    serialized: bytes = model.SerializeToString()
+    return serialized

@@ -70,12 +70,15 @@ PIPELINES = {
 }
 
 
-def preprocess(image_bgr: ByteArray, pipeline: Pipeline) -> tuple[FloatArray, Geometry]:
+def preprocess(
+    image_bgr: ByteArray, pipeline: Pipeline, out: FloatArray | None = None
+) -> tuple[FloatArray, Geometry]:
     """Turn an image into a network input.
 
     Args:
         image_bgr: (H, W, 3) uint8.
         pipeline: The recipe.
+        out: (3, h, w) float32 that takes the result; None for a new array.
 
     Returns:
         (3, h, w) float32, BGR minus the mean, padding included; and the geometry of the way back.
@@ -83,11 +86,14 @@ def preprocess(image_bgr: ByteArray, pipeline: Pipeline) -> tuple[FloatArray, Ge
     Raises:
         ImageError: The image is so narrow that nothing is left of it after resizing.
     """
+    pixels: ByteArray | FloatArray
     if pipeline.placement == "centre":
-        return _centred(image_bgr, pipeline.long_side_px)
-    if pipeline.placement == "top-left":
-        return _top_left(image_bgr, pipeline.long_side_px)
-    return _tight(image_bgr, pipeline.long_side_px)
+        pixels, geometry = _centred(image_bgr, pipeline.long_side_px)
+    elif pipeline.placement == "top-left":
+        pixels, geometry = _top_left(image_bgr, pipeline.long_side_px)
+    else:
+        pixels, geometry = _tight(image_bgr, pipeline.long_side_px)
+    return _network_input(pixels, out), geometry
 
 
 def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
@@ -118,7 +124,7 @@ def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
     return np.asarray(coordinates, dtype=np.float32)
 
 
-def _centred(image: ByteArray, side: int) -> tuple[FloatArray, Geometry]:
+def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     """IGIE: truncated size, resize on uint8, padding on both sides."""
     height, width = image.shape[:2]
     ratio = side / max(height, width)
@@ -132,10 +138,10 @@ def _centred(image: ByteArray, side: int) -> tuple[FloatArray, Geometry]:
     canvas[top : top + new_height, left : left + new_width] = image
     gain = new_height / height  # not `ratio`, and for x too: the recipe's own way back
     geometry = Geometry(height, width, side, side, (pad_x, pad_y), gain, clip=True)
-    return _network_input(canvas), geometry
+    return canvas, geometry
 
 
-def _top_left(image: ByteArray, side: int) -> tuple[FloatArray, Geometry]:
+def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     """ixRT: truncated size, resize on uint8, image at the top left, no clipping."""
     height, width = image.shape[:2]
     ratio = min(side / height, side / width)
@@ -143,9 +149,7 @@ def _top_left(image: ByteArray, side: int) -> tuple[FloatArray, Geometry]:
     _check_size(new_width, new_height, image)
     canvas = np.full((side, side, 3), PAD_VALUE, dtype=np.uint8)
     canvas[:new_height, :new_width] = _resize(image, new_width, new_height)
-    return _network_input(canvas), Geometry(
-        height, width, side, side, (0.0, 0.0), ratio, clip=False
-    )
+    return canvas, Geometry(height, width, side, side, (0.0, 0.0), ratio, clip=False)
 
 
 def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
@@ -163,7 +167,7 @@ def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
         pixels = np.asarray(resized, dtype=np.float32)
     new_height, new_width = pixels.shape[:2]
     geometry = Geometry(height, width, new_height, new_width, (0.0, 0.0), ratio, clip=False)
-    return _network_input(pixels), geometry
+    return pixels, geometry
 
 
 def _check_size(new_width: int, new_height: int, image: ByteArray) -> None:
@@ -180,8 +184,11 @@ def _resize(image: ByteArray, width: int, height: int) -> ByteArray:
     return np.asarray(resized, dtype=np.uint8)
 
 
-def _network_input(pixels_hwc: ByteArray | FloatArray) -> FloatArray:
-    chw = pixels_hwc.transpose(2, 0, 1)
-    result = np.empty(chw.shape, dtype=np.float32)
-    np.subtract(chw, _MEAN_BGR[:, None, None], out=result)
-    return result
+def _network_input(pixels_hwc: ByteArray | FloatArray, out: FloatArray | None) -> FloatArray:
+    """Channels first, minus the mean; plane by plane, as that reads memory in its order."""
+    if out is None:
+        height, width = pixels_hwc.shape[:2]
+        out = np.empty((3, height, width), dtype=np.float32)
+    for plane, mean, target in zip(cv2.split(pixels_hwc), _MEAN_BGR, out, strict=True):
+        np.subtract(plane, mean, out=target)
+    return out

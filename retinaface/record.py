@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import retinaface
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import new_file
 from retinaface.typing import FloatArray, IntArray

@@ -14,7 +14,7 @@ from retinaface.accuracy import Counts, average_precision, count_set
 from retinaface.agreement import TOLERANCES, Tolerance, check_differences
 from retinaface.baseline import Entry
 from retinaface.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.differences import differences
 from retinaface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
 from retinaface.predictions import official_form

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.predictions import ZIP_ERRORS
 from retinaface.record import pack_detections

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.files import new_file
 from retinaface.record import RECORD_FILE, write_record
 from retinaface.verdicts import Check, Verdict, worst

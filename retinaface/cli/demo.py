@@ -171,7 +171,7 @@ def _detect(
 ) -> None:
     import cv2
 
-    from retinaface.detector import Detections
+    from retinaface.detections import Detections
     from retinaface.detector import detect as run
     from retinaface.drawing import draw_detections, encode_picture
     from retinaface.engines import open_engine

@@ -12,7 +12,7 @@ import click
 from retinaface.cli.options import PATH, engine_option, finite, model_options, pipeline_option
 
 if TYPE_CHECKING:
-    from retinaface.detector import Detections
+    from retinaface.detections import Detections
 
 
 @click.command(no_args_is_help=True)
@@ -70,6 +70,7 @@ def detect(
         max_batch=1,
         input_size_px=recipe.input_size_px,
         threads=threads,
+        shares_cpus=True,
     ) as runner:
         names = [str(path) for path in images]
         for name, result in run(runner, recipe, names, _read, batch_size=1):

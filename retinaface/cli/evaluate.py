@@ -102,6 +102,7 @@ def evaluate(
                 max_batch=batch_size,
                 input_size_px=recipe.input_size_px,
                 threads=threads,
+                shares_cpus=True,
             )
         )
         record_dir = stack.enter_context(new_dir(output)) if output else None

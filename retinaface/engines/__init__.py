@@ -89,6 +89,7 @@ def open_engine(
     max_batch: int = 32,
     input_size_px: tuple[int, int] | None = (320, 320),
     threads: int | None = None,
+    shares_cpus: bool = False,
     options: Mapping[str, str] | None = None,
 ) -> Engine:
     """Build an engine.
@@ -101,6 +102,7 @@ def open_engine(
         max_batch: Most images in one call.
         input_size_px: Height and width of every input; None where they follow the image.
         threads: Of the runtime, inside one call.
+        shares_cpus: Other threads work while it runs, as in `detect`; see `EngineSpec`.
         options: Further settings, each runtime's own.
 
     Returns:
@@ -129,6 +131,7 @@ def open_engine(
         height_px=height,
         width_px=width,
         threads=threads,
+        shares_cpus=shares_cpus,
         options=dict(options or {}),
     )
     try:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from retinaface.config import MOBILENET_025
+from retinaface.config import OUTPUT_WIDTHS
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray, Precision
@@ -31,6 +31,8 @@ class EngineSpec:
         height_px: Height of every input; None where it follows the image.
         width_px: Width, likewise.
         threads: Of the runtime, inside one call; None for the runtime's default.
+        shares_cpus: Other threads prepare and finish images while it runs; threads of the runtime
+            that wait for work should then sleep, not spin.
         options: Further settings, each runtime's own.
     """
 
@@ -43,6 +45,7 @@ class EngineSpec:
     height_px: int | None = 320
     width_px: int | None = 320
     threads: int | None = None
+    shares_cpus: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -196,9 +199,10 @@ class Engine(ABC):
             raise ValueError(f"{name}: images must be {wanted}, got {images.shape}")
 
     def _check_outputs(self, outputs: RawOutputs, n: int, n_priors: int) -> RawOutputs:
-        values = {"loc": 4, "scores": 2, "landmarks": 2 * MOBILENET_025.n_landmarks}
         checked = []
-        for (field_name, n_values), array in zip(values.items(), outputs, strict=True):
+        for field_name, n_values, array in zip(
+            RawOutputs._fields, OUTPUT_WIDTHS.values(), outputs, strict=True
+        ):
             expected = (self.fixed_batch or n, n_priors, n_values)
             if array.shape != expected:
                 raise EngineFault(

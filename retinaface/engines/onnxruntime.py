@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.errors import EngineUnavailable
+from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray, Precision
 
 try:
@@ -29,14 +30,14 @@ except ImportError as error:
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Options of the session; all others are the provider's.
 _SWITCHES = ("fusions", "spinning")
-_INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class OnnxRuntimeEngine(Engine):
     """A session with exactly one provider asked for.
 
-    Options: `fusions` and `spinning` (of idle threads), each `on` or `off`; all others go to the
-    provider.
+    Options: `fusions` and `spinning` (of idle threads; off by itself where the engine shares the
+    processors), each `on` or `off`; all others go to the provider.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -69,7 +70,7 @@ class OnnxRuntimeEngine(Engine):
             options.intra_op_num_threads = spec.threads
         if spec.options.get("fusions") == "off":
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if spec.options.get("spinning") == "off":
+        if spec.options.get("spinning", "off" if spec.shares_cpus else "on") == "off":
             for pool in ("intra_op", "inter_op"):
                 options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
         return options
@@ -116,12 +117,14 @@ class OnnxRuntimeEngine(Engine):
         spec = self.spec
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         names = ([i.name for i in inputs], [o.name for o in outputs])
-        if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or inputs[0].type not in _INPUT_TYPES:
+        if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or any(
+            value.type not in _TYPES for value in (*inputs, *outputs)
+        ):
             raise EngineUnavailable(
                 f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
                 f"or FP16, got {', '.join(names[0])} ({inputs[0].type}) -> {', '.join(names[1])}"
             )
-        self._input_type = _INPUT_TYPES[inputs[0].type]
+        self._input_type = _TYPES[inputs[0].type]
         if len(inputs[0].shape) != 4:
             raise EngineUnavailable(
                 f"{spec.name} cannot run {model}: expected an input of 4 axes (N, 3, H, W), got "
@@ -189,8 +192,20 @@ class OnnxRuntimeEngine(Engine):
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:
-        feed = {INPUT_NAME: images.astype(self._input_type, copy=False)}
-        outputs = self._session.run(OUTPUT_NAMES, feed)
+        n, _, height, width = images.shape
+        n_priors = len(prior_boxes(height, width))
+        feed = images.astype(self._input_type, copy=False)
+        # Bound, so that the runtime reads and writes our memory in place.
+        binding = self._session.io_binding()
+        binding.bind_input(INPUT_NAME, "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
+        outputs = []
+        for output, n_values in zip(
+            self._session.get_outputs(), OUTPUT_WIDTHS.values(), strict=True
+        ):
+            array = np.empty((n, n_priors, n_values), dtype=_TYPES[output.type])
+            binding.bind_output(output.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            outputs.append(array)
+        self._session.run_with_iobinding(binding)
         return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 
     def _run_intermediates(
@@ -209,28 +224,16 @@ class OnnxRuntimeEngine(Engine):
     def _marked_model(self, names: tuple[str, ...]) -> bytes:
         """The file with tensors marked as outputs."""
         try:
-            import onnx
+            from retinaface.onnx_file import with_outputs
         except ImportError as error:
             raise EngineUnavailable(
                 f"{self.spec.name}: intermediate tensors need onnx, which is not installed; "
                 "pip install onnx"
             ) from error
-        model = onnx.load(self._model)
-        graph = model.graph
-        known = {output for node in graph.node for output in node.output}
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(
-                f"{self.spec.name}: {len(unknown)} of {len(names)} names are no tensors of "
-                f"{self._model}, first {unknown[0]}"
-            )
-        del graph.value_info[:]  # what tools left may be of other sizes
-        inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
-        values = {value.name: value for value in inferred}
-        for name in dict.fromkeys(n for n in names if n not in OUTPUT_NAMES):
-            # A tensor of no known type is declared by its name alone; the runtime infers the rest.
-            graph.output.append(values.get(name, onnx.ValueInfoProto(name=name)))
-        serialized: bytes = model.SerializeToString()
-        return serialized
+        try:
+            return with_outputs(self._model, names)
+        except ValueError as error:
+            raise ValueError(f"{self.spec.name}: {error}") from error
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from retinaface.accuracy import average_precision, count_set
-from retinaface.detector import Detections, detect
+from retinaface.detections import Detections
+from retinaface.detector import detect
 from retinaface.engines import open_engine
 from retinaface.evaluation import score_predictions
 from retinaface.ground_truth import load_ground_truth

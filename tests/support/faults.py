@@ -31,8 +31,9 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
     import sys
 
     for user in (
-        "detector", "evaluation", "accuracy", "differences", "regression", "export", "cases",
-        "predictions", "boxes", "pipelines", "priors", "widerface", "engine_pool",
+        "detections", "detector", "evaluation", "accuracy", "differences", "regression", "export",
+        "cases", "predictions", "boxes", "suppression", "pipelines", "priors", "widerface",
+        "engine_pool",
     ):  # fmt: skip
         importlib.import_module(f"retinaface.{user}")
     right = getattr(sys.modules[module_name], name)
@@ -54,8 +55,8 @@ def rgb_for_bgr() -> None:
 
     right = pipelines.preprocess
 
-    def wrong(image, pipeline):
-        return right(np.ascontiguousarray(image[..., ::-1]), pipeline)
+    def wrong(image, pipeline, out=None):
+        return right(np.ascontiguousarray(image[..., ::-1]), pipeline, out)
 
     _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
 
@@ -73,9 +74,10 @@ def padding_off_by_one() -> None:
 
     right = pipelines.preprocess
 
-    def wrong(image, pipeline):
-        tensor, geometry = right(image, pipeline)
-        return np.roll(tensor, 1, axis=2), geometry
+    def wrong(image, pipeline, out=None):
+        tensor, geometry = right(image, pipeline, out)
+        tensor[...] = np.roll(tensor, 1, axis=2)
+        return tensor, geometry
 
     _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
 
@@ -97,14 +99,9 @@ def priors_one_stride_off() -> None:
 @fault
 def plus_one_dropped() -> None:
     """In the suppression alone."""
-    from retinaface import boxes
+    from retinaface import suppression
 
-    right = boxes.overlap_matrix
-
-    def wrong(a, b, *, extra_px):
-        return right(a, b, extra_px=0.0)
-
-    boxes.overlap_matrix = wrong
+    suppression.PLUS_ONE = 0.0
 
 
 @fault
@@ -142,24 +139,24 @@ def landmark_points_swapped() -> None:
 
 @fault
 def landmarks_of_the_neighbour() -> None:
-    from retinaface import detector
+    from retinaface import detections
 
-    right = detector.postprocess
+    right = detections.postprocess
 
     def wrong(loc, scores, landmarks, geometry, **options):
         found = right(loc, scores, landmarks, geometry, **options)
         return dataclasses.replace(found, landmarks_xy=np.roll(found.landmarks_xy, 1, axis=0))
 
-    _replace_everywhere("retinaface.detector", "postprocess", wrong)
+    _replace_everywhere("retinaface.detections", "postprocess", wrong)
 
 
 @fault
 def suppression_limit_moved() -> None:
-    from retinaface import boxes
+    from retinaface import suppression
 
-    right = boxes.nms
+    right = suppression.nms
     _replace_everywhere(
-        "retinaface.boxes", "nms", lambda found, scores, _limit: right(found, scores, 0.45)
+        "retinaface.suppression", "nms", lambda found, scores, _limit: right(found, scores, 0.45)
     )
 
 

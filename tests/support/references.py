@@ -13,6 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from retinaface.boxes import overlap_matrix
+
 STRIDES = (8, 16, 32)
 PRIOR_SIZES = ((10, 20), (32, 64), (128, 256))
 VARIANCES = (0.1, 0.2)
@@ -101,6 +103,18 @@ def nms_slow(boxes: np.ndarray, scores: np.ndarray, limit: float) -> list[int]:
         if all(overlap_slow(boxes[k], boxes[i], 1.0) <= limit for k in kept):
             kept.append(i)
     return kept
+
+
+def nms_numpy(boxes_xyxy: np.ndarray, scores: np.ndarray, overlap_limit: float) -> np.ndarray:
+    """Keep the best box and drop what overlaps it, again and again; in the boxes' own type."""
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        overlap = overlap_matrix(boxes_xyxy[best][None], boxes_xyxy[rest], extra_px=1.0)[0]
+        order = rest[overlap <= overlap_limit]
+    return np.asarray(kept, dtype=np.int64)
 
 
 class Placement(NamedTuple):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from retinaface.agreement import TOLERANCES, Tolerance, check_differences, summarise
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.differences import differences
 from retinaface.validation_run import json_safe
 from retinaface.verdicts import Verdict

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.boxes import PLUS_ONE, decode_boxes, decode_landmarks, nms, overlap_matrix
+from retinaface.boxes import PLUS_ONE, decode_boxes, decode_landmarks, overlap_matrix
 from retinaface.config import MOBILENET_025
 from retinaface.priors import prior_boxes
-from tests.support.references import encode_box, nms_slow, overlap_slow
+from tests.support.references import encode_box, overlap_slow
 
 VARIANCES = MOBILENET_025.variances
 # Quarter pixels: exact in float32, so that the fast and the slow form round alike.
@@ -71,44 +71,3 @@ def test_overlap_of_a_pixel_with_itself_needs_the_plus_one():
     pixel = np.array([[3.0, 3.0, 3.0, 3.0]])
     assert overlap_matrix(pixel, pixel, extra_px=PLUS_ONE) == 1
     assert overlap_matrix(pixel, pixel, extra_px=0.0) == 0
-
-
-@given(boxes_xyxy(), st.data(), st.sampled_from([0.0, 0.3, 0.4, 0.5, 1.0]))
-def test_nms_agrees_with_the_slow_reference(boxes, data, limit):
-    scores = data.draw(
-        arrays(np.float32, len(boxes), elements=st.sampled_from([0.03125, 0.25, 0.5, 0.75, 1.0]))
-    )
-    assert nms(boxes, scores, limit).tolist() == nms_slow(boxes, scores, limit)
-
-
-def test_nms_keeps_a_pair_at_exactly_the_limit():
-    # 9x9 and 9x9 px with the + 1, shifted by 3: 60 / (100 + 100 - 60) = 3 / 7 with sides of 10.
-    boxes = np.array([[0, 0, 9, 9], [4, 0, 13, 9]], dtype=np.float32)
-    exact = 60 / 140
-    scores = np.array([0.9, 0.8], dtype=np.float32)
-    assert nms(boxes, scores, exact + 1e-6).tolist() == [0, 1]
-    assert nms(boxes, scores, exact - 1e-6).tolist() == [0]
-
-
-def test_nms_of_equal_scores_keeps_the_lower_index():
-    boxes = np.array([[0, 0, 9, 9]] * 3, dtype=np.float32)
-    assert nms(boxes, np.full(3, 0.5, np.float32), 0.4).tolist() == [0]
-
-
-def test_nms_of_nothing_is_nothing():
-    assert nms(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.4).shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "scores", "limit", "message"),
-    [
-        (np.zeros((2, 4)), np.zeros(3), 0.4, "expected boxes"),
-        (np.zeros((2, 5)), np.zeros(2), 0.4, "expected boxes"),
-        (np.zeros((2, 4)), np.zeros(2), 1.5, r"must lie in \[0, 1\], got 1.5"),
-        (np.zeros((2, 4)), np.zeros(2), float("nan"), "must lie in"),
-    ],
-    ids=["lengths", "columns", "limit", "nan"],
-)
-def test_nms_refuses_bad_arguments(boxes, scores, limit, message):
-    with pytest.raises(ValueError, match=message):
-        nms(boxes, scores, limit)

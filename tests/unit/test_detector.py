@@ -3,63 +3,14 @@ import threading
 import numpy as np
 import pytest
 
-from retinaface.detector import Detections, detect, map_in_order, postprocess
+from retinaface.detections import Detections
+from retinaface.detector import detect, map_in_order
 from retinaface.engines import EngineSpec, RawOutputs
 from retinaface.errors import EngineFault, ImageError
-from retinaface.pipelines import PIPELINES, Geometry, preprocess
+from retinaface.pipelines import PIPELINES, preprocess
 from retinaface.priors import prior_boxes
 from tests.support.widerface_copy import jpeg
 from tests.unit.engines.test_base import Counting
-
-IDENTITY = Geometry(320, 320, 320, 320, (0.0, 0.0), 1.0, clip=False)
-
-
-def raw(n_priors=4200):
-    scores = np.zeros((n_priors, 2), np.float32)
-    scores[:, 0] = 1
-    return np.zeros((n_priors, 4), np.float32), scores, np.zeros((n_priors, 10), np.float32)
-
-
-def put(raw_outputs, prior, score):
-    raw_outputs[1][prior] = [1 - score, score]
-
-
-def test_postprocess_takes_scores_strictly_above_the_limit():
-    outputs = raw()
-    put(outputs, 100, np.float32(0.02))
-    put(outputs, 3000, np.nextafter(np.float32(0.02), np.float32(1)))
-    found = postprocess(*outputs, IDENTITY)
-    assert len(found.scores) == 1
-    prior = prior_boxes(320, 320)[3000] * 320
-    centre = (found.boxes_xyxy[0, :2] + found.boxes_xyxy[0, 2:]) / 2
-    np.testing.assert_allclose(centre, prior[:2], atol=1e-3)
-
-
-def test_postprocess_gives_the_best_first_and_drops_what_overlaps():
-    outputs = raw()
-    put(outputs, 4198, 0.6)  # 128 px at the last cell
-    put(outputs, 4199, 0.5)  # 256 px there: overlap 0.25, kept
-    put(outputs, 4196, 0.9)  # 128 px one cell to the left: overlap 0.6 with the first, wins
-    found = postprocess(*outputs, IDENTITY)
-    assert found.scores.tolist() == pytest.approx([0.9, 0.5])
-
-
-def test_landmarks_stay_with_their_box():
-    outputs = raw()
-    for prior, score in ((0, 0.3), (100, 0.9), (3300, 0.5)):
-        put(outputs, prior, score)
-        outputs[2][prior] = prior / 1000
-    found = postprocess(*outputs, IDENTITY)
-    priors = prior_boxes(320, 320)
-    for k, prior in enumerate((100, 3300, 0)):
-        expected = (priors[prior, :2] + prior / 1000 * 0.1 * priors[prior, 2:]) * 320
-        np.testing.assert_allclose(found.landmarks_xy[k], np.tile(expected, (5, 1)), atol=1e-3)
-
-
-def test_nothing_found_is_empty_arrays():
-    found = postprocess(*raw(), IDENTITY)
-    assert found.boxes_xyxy.shape == (0, 4)
-    assert found.landmarks_xy.shape == (0, 5, 2)
 
 
 class Recorder(Counting):
@@ -130,7 +81,7 @@ def test_an_output_that_is_not_finite_is_a_fault_that_names_the_image():
             return outputs
 
     images = files(3)
-    with pytest.raises(EngineFault, match="1 of 42000 values of landmarks .* image image-1"):
+    with pytest.raises(EngineFault, match="image image-1: 1 of 42000 values of landmarks"):
         list(detect(Broken(), PIPELINES["igie"], images, images.__getitem__))
 
 
@@ -139,7 +90,7 @@ def test_an_output_that_is_not_finite_is_a_fault_that_names_the_image():
     [
         ("loc", 1000.0, "image image-0: a box decodes to more than 1000 times the input size"),
         ("landmarks", 1e6, "image image-0: a landmark decodes to more than 1000 times"),
-        ("scores", 7.0, r"scores of image image-0 lie outside \[0, 1\]"),
+        ("scores", 7.0, r"image image-0: scores lie outside \[0, 1\]"),
     ],
 )
 def test_finite_but_absurd_outputs_are_a_fault(output, value, message):
@@ -153,6 +104,107 @@ def test_finite_but_absurd_outputs_are_a_fault(output, value, message):
     images = files(2)
     with pytest.raises(EngineFault, match=message):
         list(detect(Absurd(), PIPELINES["igie"], images, images.__getitem__))
+
+
+class Eye(Recorder):
+    """An engine whose outputs depend on every pixel of the image, and on that image alone."""
+
+    def _run(self, images):
+        outputs = super()._run(images)
+        mean = images.mean(axis=(1, 2, 3))
+        for i in range(len(images)):
+            prior = int(abs(mean[i]) * 1000) % 4000
+            outputs.scores[i, prior, 1] = 0.1 + abs(mean[i]) % 0.8
+        return outputs
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8, 64])
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_detections_depend_on_neither_batch_nor_workers(batch, workers):
+    images = files(21) | {"image-4": b"", "image-9": jpeg(9, 1, 5000), "image-20": b"no"}
+    options = {"skip_bad_images": True}
+    one_by_one = [
+        next(iter(detect(Eye(), PIPELINES["igie"], [n], images.__getitem__, **options)))
+        for n in images
+    ]
+    found = list(
+        detect(
+            Eye(max_batch=64),
+            PIPELINES["igie"],
+            images,
+            images.__getitem__,
+            batch_size=batch,
+            workers=workers,
+            **options,
+        )
+    )
+    assert [name for name, _ in found] == list(images)
+    for (name, expected), (_, actual) in zip(one_by_one, found, strict=True):
+        if isinstance(expected, ImageError):
+            assert str(actual) == str(expected), name
+        else:
+            np.testing.assert_array_equal(actual.boxes_xyxy, expected.boxes_xyxy)
+            np.testing.assert_array_equal(actual.scores, expected.scores)
+            assert len(actual.scores) == 1
+
+
+@pytest.mark.parametrize(("pipeline", "batch"), [("igie", 4), ("upstream-320", 1)])
+def test_few_images_are_ahead_of_the_reader(pipeline, batch):
+    images, loaded = files(60), []
+
+    def load(name):
+        loaded.append(name)
+        return images[name]
+
+    engine = Recorder(height_px=None, width_px=None)
+    stream = detect(engine, PIPELINES[pipeline], images, load, batch_size=batch, workers=2)
+    most = 0
+    for i, _ in enumerate(stream):
+        most = max(most, len(loaded) - i)
+    assert len(loaded) == 60
+    assert most <= 4 * max(batch, 2)
+
+
+def test_all_images_of_a_run_can_be_bad():
+    images = dict.fromkeys(["a", "b", "c"], b"")
+    for pipeline in ("igie", "upstream-320"):
+        engine = Recorder(height_px=None, width_px=None)
+        stream = detect(
+            engine, PIPELINES[pipeline], images, images.__getitem__, skip_bad_images=True
+        )
+        assert [type(found) for _, found in stream] == [ImageError] * 3
+        assert engine.batches == []
+
+
+def test_no_images_are_no_detections():
+    assert list(detect(Recorder(), PIPELINES["igie"], [], {}.__getitem__)) == []
+
+
+def test_the_first_error_of_many_workers_is_that_of_the_first_image():
+    images = files(40) | dict.fromkeys(["image-5", "image-6", "image-30"], b"")
+    before = threading.active_count()
+    with pytest.raises(ImageError, match="image-5: "):
+        list(detect(Recorder(), PIPELINES["igie"], images, images.__getitem__, workers=7))
+    assert threading.active_count() == before
+
+
+def test_opencv_has_one_thread_during_a_run_and_its_own_afterwards():
+    import cv2
+
+    images, before = files(4), cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        one = detect(Recorder(), PIPELINES["igie"], images, images.__getitem__)
+        other = detect(Recorder(), PIPELINES["igie"], images, images.__getitem__)
+        next(one)
+        next(other)
+        assert cv2.getNumThreads() == 1
+        one.close()
+        assert cv2.getNumThreads() == 1
+        list(other)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_leaving_early_stops_the_workers():

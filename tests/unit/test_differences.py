@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinaface.agreement import TOLERANCES, check_differences
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.differences import (
     COMPARE_ABOVE,
     MATCH_LANDMARK,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.drawing import draw_detections
 
 

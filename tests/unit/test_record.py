@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.record import images_sha256, new_record, pack_detections, write_record
 
 

@@ -9,7 +9,7 @@ from retinaface.accuracy import average_precision
 from retinaface.agreement import TOLERANCES
 from retinaface.baseline import Entry
 from retinaface.boxes import xyxy_from_xywh
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.errors import BaselineError, DatasetError
 from retinaface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
 from retinaface.record import images_sha256

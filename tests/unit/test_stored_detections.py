@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.detector import Detections
+from retinaface.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.predictions import official_form
 from retinaface.stored_detections import read_detections, write_detections

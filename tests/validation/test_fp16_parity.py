@@ -9,7 +9,7 @@ import pytest
 
 from retinaface.agreement import TOLERANCES, check_differences
 from retinaface.cases import REAL
-from retinaface.detector import postprocess
+from retinaface.detections import postprocess
 from retinaface.differences import differences
 from retinaface.engines import RawOutputs, find_engine
 from retinaface.errors import EngineUnavailable

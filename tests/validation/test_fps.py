@@ -15,7 +15,8 @@ from conftest import missing
 from retinaface.agreement import TOLERANCES, check_differences
 from retinaface.baseline import find_entries, load_baselines, slug
 from retinaface.cases import REAL
-from retinaface.detector import Detections, detect, postprocess
+from retinaface.detections import Detections, postprocess
+from retinaface.detector import detect
 from retinaface.differences import differences
 from retinaface.environment import device_name
 from retinaface.pipelines import preprocess

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retinaface.detector import postprocess
+from retinaface.detections import postprocess
 from retinaface.pipelines import PIPELINES
 from retinaface.priors import prior_boxes
 from tests.support.references import (

@@ -97,6 +97,17 @@ def test_fusions_and_spinning_are_switched_off(path):
         assert options.get_session_config_entry(f"session.{pool}.allow_spinning") == "0"
 
 
+def test_idle_threads_sleep_where_others_need_the_processors(path):
+    write_model(path)
+    with open_cpu(path, shares_cpus=True) as engine:
+        options = engine._session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    with open_cpu(path, shares_cpus=True, options={"spinning": "on"}) as engine:
+        options = engine._session.get_session_options()
+    with pytest.raises(RuntimeError, match="allow_spinning"):
+        options.get_session_config_entry("session.intra_op.allow_spinning")
+
+
 @pytest.mark.parametrize("options", [None, {"fusions": "on", "spinning": "on"}])
 def test_fusions_and_spinning_are_the_runtimes_own_by_default(path, options):
     from onnxruntime import SessionOptions
@@ -180,6 +191,7 @@ def test_intermediates_say_that_they_need_onnx(path, monkeypatch):
     write_model(path)
     with open_cpu(path) as engine:
         monkeypatch.setitem(sys.modules, "onnx", None)
+        monkeypatch.delitem(sys.modules, "retinaface.onnx_file", raising=False)
         with pytest.raises(EngineUnavailable, match="need onnx, which is not installed"):
             engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["mean"])
 
