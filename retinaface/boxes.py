@@ -66,13 +66,23 @@ def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -
         (N, M) of the inputs' common float type, in [0, 1]; 0 where the union is empty.
     """
     a, b = a_xyxy[:, None, :], b_xyxy[None, :, :]
-    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0]) + extra_px
-    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1]) + extra_px
-    intersection = np.maximum(width, 0) * np.maximum(height, 0)  # (N, M)
-    union = box_areas(a, extra_px=extra_px) + box_areas(b, extra_px=extra_px) - intersection
+    # In place where it can be: the matrices are what this costs.
+    intersection = _shared_length(a[..., 0], a[..., 2], b[..., 0], b[..., 2], extra_px)  # (N, M)
+    intersection *= _shared_length(a[..., 1], a[..., 3], b[..., 1], b[..., 3], extra_px)
+    union = box_areas(a, extra_px=extra_px) + box_areas(b, extra_px=extra_px)
+    union -= intersection
     overlap = np.zeros_like(intersection)
     np.divide(intersection, union, out=overlap, where=np.abs(union) > 0)
     return overlap
+
+
+def _shared_length(
+    a_low: FloatArray, a_high: FloatArray, b_low: FloatArray, b_high: FloatArray, extra: float
+) -> FloatArray:
+    length = np.minimum(a_high, b_high)
+    length -= np.maximum(a_low, b_low)
+    length += extra
+    return np.maximum(length, 0, out=length)
 
 
 def box_areas(boxes_xyxy: FloatArray, *, extra_px: float) -> FloatArray:

@@ -55,12 +55,20 @@ def exported(tmp_path_factory):
     return get
 
 
-def check(engine, pipeline, dataset, *, max_unmatched, ap_tolerance):
+def check(engine, pipeline, dataset, *, max_unmatched, ap_tolerance, batch=None, workers=None):
     golden = read_predictions(golden_file(f"{pipeline.name}-fp32-subset.zip"))
     truth = dataset.select("every-8")
     ours = {}
     with engine:
-        for image, found in detect(engine, pipeline, truth.images, dataset.read_bytes):
+        stream = detect(
+            engine,
+            pipeline,
+            truth.images,
+            dataset.read_bytes,
+            batch_size=batch,
+            workers=workers,
+        )
+        for image, found in stream:
             assert isinstance(found, Detections)
             ours[image] = official_form(found.boxes_xyxy, found.scores)
     n_unmatched, n_compared = unmatched_share(golden, ours)
@@ -99,6 +107,21 @@ def test_onnxruntime_fp32_agrees_with_the_goldens(exporter, simplify, pipeline, 
         dataset,
         max_unmatched=FP32_UNMATCHED,
         ap_tolerance=AP_TOLERANCE["fp32"],
+    )
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
+@pytest.mark.parametrize(("batch", "workers"), [(1, 1), (5, 3), (64, 2)])
+def test_batch_and_workers_change_nothing(batch, workers, dataset, exported):
+    model = exported(exporter="torchscript", simplify=True, dynamic_size=False)
+    check(
+        open_engine("ort-cpu-fp32", model=model, max_batch=batch, shares_cpus=True),
+        PIPELINES["igie"],
+        dataset,
+        max_unmatched=FP32_UNMATCHED,
+        ap_tolerance=AP_TOLERANCE["fp32"],
+        batch=batch,
+        workers=workers,
     )
 
 
