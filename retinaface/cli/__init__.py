@@ -44,29 +44,40 @@ for command in (validate, demo, assets, export, detect, evaluate, score):
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit; every error that a user can act on is one line on stderr."""
+    """Run the command line and exit."""
+    run_command(cli, "retinaface", arguments)
+
+
+def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit; every error that a user can act on is one line on stderr.
+
+    Args:
+        command: A command or a group of them.
+        name: What its messages call it.
+        arguments: None for those of the process.
+    """
     # A supervisor's polite end runs the same clean-up as Ctrl-C: no temporary folder stays.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
-        code = cli.main(arguments, prog_name="retinaface", standalone_mode=False)
+        code = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         sys.exit(EXIT_USAGE)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        command_path = context.command_path if context else "retinaface"
+        command_path = context.command_path if context else name
         message = " ".join(error.format_message().split())
-        _fail(f"{message} (see: {command_path} --help)", EXIT_USAGE)
+        _fail(name, f"{message} (see: {command_path} --help)", EXIT_USAGE)
     except RetinaFaceError as error:
-        _fail(" ".join(str(error).split()), error.exit_code)
+        _fail(name, " ".join(str(error).split()), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", EXIT_INTERRUPTED)
+        _fail(name, "interrupted", EXIT_INTERRUPTED)
     except OSError as error:  # a full disk, say
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
+        _fail(name, f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(click.format_filename(f"retinaface: error: {message}"), err=True)
+def _fail(name: str, message: str, code: int) -> NoReturn:
+    click.echo(click.format_filename(f"{name}: error: {message}"), err=True)
     sys.exit(code)

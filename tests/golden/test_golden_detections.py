@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import plain
 from retinaface.accuracy import average_precision, count_set
 from retinaface.detections import Detections
 from retinaface.detector import detect
@@ -140,6 +141,19 @@ def test_fp16_agrees_with_the_goldens_up_to_rounding(name, dataset):
         max_unmatched=FP16_UNMATCHED,
         ap_tolerance=AP_TOLERANCE["fp16"],
     )
+
+
+@pytest.mark.needs("torch", "onnx", "onnxruntime")
+def test_the_plain_way_of_the_benchmarks_agrees_with_the_goldens(dataset, tmp_path):
+    truth = dataset.select("every-8")
+    with open_engine("ort-cpu-fp32") as engine:
+        plain.detect(engine, truth.images, dataset.read_bytes, tmp_path, plain.Stopwatch())
+    found = plain.read(tmp_path, truth.images)
+    golden = read_predictions(golden_file("igie-fp32-subset.zip"))
+    n_unmatched, n_compared = unmatched_share(golden, found)
+    assert n_unmatched <= FP32_UNMATCHED * n_compared
+    expected = average_precision(count_set(golden, truth))
+    assert plain.evaluate(found, truth) == pytest.approx(expected, abs=AP_TOLERANCE["fp32"])
 
 
 def test_scoring_gives_the_published_ap():

@@ -1,0 +1,147 @@
+"""`python -m benchmarks`: what the product costs, measured on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retinaface.cli import run_command
+
+PATH = click.Path(path_type=Path)
+
+
+def data_options(command: Any) -> Any:
+    """Options that name the images and the engine."""
+    for option in (
+        click.option("--model", type=PATH, metavar="FILE", help="What the engine loads."),
+        click.option("--subset", help="A named part of it: every-8."),
+        click.option(
+            "--engine", default="ort-cpu-fp32", show_default=True, help="What runs the network."
+        ),
+        click.option(
+            "--widerface",
+            type=PATH,
+            envvar="RETINAFACE_WIDERFACE",
+            help="WIDER FACE validation set.  [default: in the mirror or the cache]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+write_option = click.option(
+    "--write", is_flag=True, help="Put the result into benchmarks/README.md."
+)
+
+
+@click.group()
+def main() -> None:
+    """Measure how fast the product is.
+
+    Nothing else should run on the machine. Compare ratios within one run, not milliseconds between
+    runs.
+    """
+
+
+@main.command("end-to-end")
+@data_options
+@click.option("--images", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
+@click.option("--batch", type=click.IntRange(1, 1024), default=32, show_default=True)
+@click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True)
+@write_option
+def end_to_end(
+    widerface: Path | None,
+    engine: str,
+    subset: str | None,
+    model: Path | None,
+    images: int | None,
+    batch: int,
+    turns: int,
+    write: bool,
+) -> None:
+    """Ours against the floor (decoding alone, inference alone) and against the usual scripts' way.
+
+    \b
+    python -m benchmarks end-to-end --widerface DIR
+    """
+    from benchmarks import measure, report
+    from retinaface.widerface import default_root, open_widerface
+
+    dataset = open_widerface(widerface or default_root())
+    truth = dataset.select(subset, images)
+    result = measure.end_to_end(dataset, truth, engine, batch=batch, turns=turns, model=model)
+    text = report.end_to_end_section(result)
+    click.echo(text)
+    if write:
+        report.plot(result, report.README.with_name("end-to-end.svg"))
+        picture = "![Milliseconds an image: plain way, ours, floor](end-to-end.svg)"
+        report.write_section("end-to-end", f"{text}\n{picture}\n")
+
+
+@main.command()
+@data_options
+@click.option("--turns", type=click.IntRange(min=1), default=3, show_default=True)
+@write_option
+def scaling(
+    widerface: Path | None,
+    engine: str,
+    subset: str | None,
+    model: Path | None,
+    turns: int,
+    write: bool,
+) -> None:
+    """Milliseconds and memory by number of images, cores, batch, and threads.
+
+    More images than there are come about by repetition.
+    """
+    from benchmarks import measure, report
+    from retinaface.environment import n_usable_cpus
+    from retinaface.widerface import default_root, open_widerface
+
+    root = widerface or default_root()
+    n_images = len(open_widerface(root).select(subset).images)
+    cells = measure.scaling_cells(n_usable_cpus(), n_images)
+    cells = measure.scale(
+        cells,
+        root.resolve(),
+        engine,
+        turns=turns,
+        subset=subset,
+        model=model.resolve() if model else None,
+    )
+    text = report.scaling_section(cells, engine)
+    click.echo(text)
+    if write:
+        report.write_section("scaling", text)
+
+
+@main.command(hidden=True)
+@data_options
+@click.option("--images", type=int, required=True)
+@click.option("--cores", type=int, required=True)
+@click.option("--batch", type=int, required=True)
+@click.option("--workers", type=int, required=True)
+@click.option("--threads", type=int, required=True)
+def one(
+    widerface: Path, engine: str, subset: str | None, model: Path | None, **setting: int
+) -> None:
+    """One row of the scaling table, as JSON."""
+    # Before anything counts the processors.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting["cores"]])
+    from benchmarks import measure
+    from retinaface.widerface import open_widerface
+
+    dataset = open_widerface(widerface)
+    cell = measure.Cell(**setting)
+    ms = measure.run_one(dataset, dataset.select(subset), engine, cell, model)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    click.echo(json.dumps({"ms": ms, "peak_mib": peak_mib}))
+
+
+if __name__ == "__main__":
+    run_command(main, "benchmarks")
