@@ -81,8 +81,9 @@ def decode_image(data: bytes, name: str) -> ByteArray:
 def _is_whole(data: bytes) -> bool:
     """Whether a JPEG or PNG reaches its end; OpenCV tells for the other formats."""
     if data.startswith(_JPEG_SIGNATURE):
-        # End of image after the last start of scan: neither can occur inside compressed data.
-        return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
+        # End of image, and no start of scan after it: neither can occur inside compressed data.
+        end = data.rfind(b"\xff\xd9")
+        return end >= 0 and data.find(b"\xff\xda", end) < 0
     if data.startswith(_PNG_SIGNATURE):
         return _png_is_whole(data)
     return True

@@ -93,7 +93,11 @@ def preprocess(
         pixels, geometry = _top_left(image_bgr, pipeline.long_side_px)
     else:
         pixels, geometry = _tight(image_bgr, pipeline.long_side_px)
-    return _network_input(pixels, out), geometry
+    if out is None:
+        shape = (3, geometry.input_height_px, geometry.input_width_px)
+        out = np.empty(shape, dtype=np.float32)
+    left, top = (round(offset - 0.1) for offset in geometry.offset_xy_px)
+    return _network_input(pixels, left, top, out), geometry
 
 
 def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
@@ -133,12 +137,9 @@ def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     if ratio != 1:
         image = _resize(image, new_width, new_height)
     pad_x, pad_y = (side - new_width) / 2, (side - new_height) / 2
-    left, top = round(pad_x - 0.1), round(pad_y - 0.1)
-    canvas = np.full((side, side, 3), PAD_VALUE, dtype=np.uint8)
-    canvas[top : top + new_height, left : left + new_width] = image
     gain = new_height / height  # not `ratio`, and for x too: the recipe's own way back
     geometry = Geometry(height, width, side, side, (pad_x, pad_y), gain, clip=True)
-    return canvas, geometry
+    return image, geometry
 
 
 def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
@@ -147,9 +148,8 @@ def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     ratio = min(side / height, side / width)
     new_width, new_height = int(width * ratio), int(height * ratio)
     _check_size(new_width, new_height, image)
-    canvas = np.full((side, side, 3), PAD_VALUE, dtype=np.uint8)
-    canvas[:new_height, :new_width] = _resize(image, new_width, new_height)
-    return canvas, Geometry(height, width, side, side, (0.0, 0.0), ratio, clip=False)
+    geometry = Geometry(height, width, side, side, (0.0, 0.0), ratio, clip=False)
+    return _resize(image, new_width, new_height), geometry
 
 
 def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
@@ -184,11 +184,14 @@ def _resize(image: ByteArray, width: int, height: int) -> ByteArray:
     return np.asarray(resized, dtype=np.uint8)
 
 
-def _network_input(pixels_hwc: ByteArray | FloatArray, out: FloatArray | None) -> FloatArray:
-    """Channels first, minus the mean; plane by plane, as that reads memory in its order."""
-    if out is None:
-        height, width = pixels_hwc.shape[:2]
-        out = np.empty((3, height, width), dtype=np.float32)
+def _network_input(
+    pixels_hwc: ByteArray | FloatArray, left: int, top: int, out: FloatArray
+) -> FloatArray:
+    """Channels first, minus the mean, grey around it; plane by plane, as memory lies."""
+    bottom, right = top + pixels_hwc.shape[0], left + pixels_hwc.shape[1]
     for plane, mean, target in zip(cv2.split(pixels_hwc), _MEAN_BGR, out, strict=True):
-        np.subtract(plane, mean, out=target)
+        grey = PAD_VALUE - mean
+        target[:top] = target[bottom:] = grey
+        target[top:bottom, :left] = target[top:bottom, right:] = grey
+        np.subtract(plane, mean, out=target[top:bottom, left:right])
     return out
