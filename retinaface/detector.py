@@ -1,8 +1,8 @@
 """Images to detections: decoding, inference and post-processing of many images, overlapped.
 
 Threads read, decode and prepare the next batch, straight into its buffer, and finish the last one,
-while the engine runs in the thread of the caller. Two buffers take turns, so memory does not grow
-with the number of images.
+while the engine runs in the thread of the caller. A few buffers take turns, so memory does not
+grow with the number of images.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 from typing import TypeVar
 
 import cv2
@@ -27,7 +28,7 @@ from retinaface.images import decode_image
 from retinaface.pipelines import Geometry, Pipeline, preprocess
 from retinaface.typing import FloatArray
 
-N_BUFFERS = 2  # one is filled while the engine reads the other
+_MIN_BUFFERS = 2  # one is filled while the engine reads the other
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,6 +86,8 @@ def detect(
     """
     size = batch_size or pipeline.batch_size
     n_workers = workers or n_usable_cpus()
+    # Beside the batch that the engine reads, two images for each worker.
+    n_buffers = max(_MIN_BUFFERS, 1 + ceil(2 * n_workers / size))
 
     def prepare(name: str, out: FloatArray | None = None) -> _Item:
         try:
@@ -97,9 +100,10 @@ def detect(
     with _opencv_on_one_thread(), ThreadPoolExecutor(n_workers, "retinaface-detect") as pool:
         try:
             if pipeline.input_size_px is None:
-                batches = _batches_of_equal_size(pool, prepare, names, size, n_workers)
+                batches = _batches_of_equal_size(pool, prepare, names, size, n_buffers)
             else:
-                batches = _batches_in_buffers(pool, prepare, names, size, pipeline.input_size_px)
+                shape = (n_buffers, size, 3, *pipeline.input_size_px)
+                batches = _batches_in_buffers(pool, prepare, names, shape)
             last: list[_Result | Future[_Result]] = []
             for batch in batches:
                 yield from map(_result, last)
@@ -123,24 +127,29 @@ def _batches_in_buffers(
     pool: ThreadPoolExecutor,
     prepare: _Prepare,
     names: Iterable[str],
-    size: int,
-    input_size_px: tuple[int, int],
+    shape: tuple[int, ...],
 ) -> Iterator[_Batch]:
     """Batches of inputs of one size; workers write into the buffer that the engine reads.
 
     A buffer is filled again when the next batch is asked for.
+
+    Args:
+        pool: The workers.
+        prepare: Prepares one image.
+        names: Of the images.
+        shape: Of all buffers: their number, images in a batch, 3, H, W.
     """
     remaining = iter(names)
     filling: deque[tuple[FloatArray, list[Future[_Item]]]] = deque()
 
     def fill(buffer: FloatArray) -> None:
-        chunk = list(islice(remaining, size))
+        chunk = list(islice(remaining, len(buffer)))
         if chunk:
             slots = zip(chunk, buffer, strict=False)
             filling.append((buffer, [pool.submit(prepare, name, out) for name, out in slots]))
 
-    for _ in range(N_BUFFERS):
-        fill(np.empty((size, 3, *input_size_px), dtype=np.float32))
+    for buffer in np.empty(shape, dtype=np.float32):
+        fill(buffer)
     while filling:
         buffer, futures = filling.popleft()
         items = [future.result() for future in futures]
@@ -151,13 +160,13 @@ def _batches_in_buffers(
 
 
 def _batches_of_equal_size(
-    pool: ThreadPoolExecutor, prepare: _Prepare, names: Iterable[str], size: int, n_workers: int
+    pool: ThreadPoolExecutor, prepare: _Prepare, names: Iterable[str], size: int, n_buffers: int
 ) -> Iterator[_Batch]:
     """Batches of neighbours whose inputs have one size; the size is known once they are decoded."""
     items: list[_Item] = []
     tensors: list[FloatArray] = []
-    ahead = N_BUFFERS * max(size, n_workers)
-    for item in map_in_order(pool, lambda name: prepare(name, None), names, ahead):
+    stream = map_in_order(pool, lambda name: prepare(name, None), names, ahead=n_buffers * size)
+    for item in stream:
         if isinstance(item, _Prepared):
             if len(tensors) == size or (tensors and item.tensor.shape != tensors[0].shape):
                 yield _Batch(items, np.stack(tensors))

@@ -27,17 +27,23 @@ except ImportError as error:
         f"onnxruntime cannot be imported ({error}); install the extra 'cpu' or 'gpu'"
     ) from error
 
+from retinaface.engines.device_io import DeviceIO, run_options
+
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Options of the session; all others are the provider's.
-_SWITCHES = ("fusions", "spinning")
-_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_SWITCHES = ("fusions", "spinning", "cuda_graphs")
+_TYPES: dict[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
 
 
 class OnnxRuntimeEngine(Engine):
     """A session with exactly one provider asked for.
 
-    Options: `fusions` and `spinning` (of idle threads; off by itself where the engine shares the
-    processors), each `on` or `off`; all others go to the provider.
+    Options, each `on` or `off`: `fusions`; `spinning` (of idle threads; off by itself where the
+    engine shares the processors); `cuda_graphs` (off by itself: every node must run on CUDA). All
+    others go to the provider.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -55,7 +61,20 @@ class OnnxRuntimeEngine(Engine):
             self._session = self._open_session(str(spec.model), options)
             self._check_model(spec.model)
             self._placement = self._prove_placement(Path(folder))
+        self._device_io = self._open_device_io() if spec.device != "cpu" else None
         self._build_s = time.perf_counter() - started
+
+    def _open_device_io(self) -> DeviceIO:
+        return DeviceIO(
+            self._session,
+            self.spec.device,
+            self._input_type,
+            [_TYPES[output.type] for output in self._session.get_outputs()],
+            use_graphs=self._uses_graphs(),
+        )
+
+    def _uses_graphs(self) -> bool:
+        return self.spec.options.get("cuda_graphs") == "on"
 
     def _session_options(self) -> Any:
         spec = self.spec
@@ -110,6 +129,8 @@ class OnnxRuntimeEngine(Engine):
         version = tuple(int(part) for part in ort.__version__.split(".")[:2])
         if self.spec.device == "cuda" and self.spec.precision == "fp32" and version >= (1, 18):
             options.setdefault("use_tf32", "0")  # TF32 keeps 10 bits of 23: not FP32
+        if self._uses_graphs():
+            options["enable_cuda_graph"] = "1"
         return options
 
     def _check_model(self, model: Path) -> None:
@@ -181,7 +202,7 @@ class OnnxRuntimeEngine(Engine):
         spec = self.spec
         size = (spec.height_px or 320, spec.width_px or 320)
         probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=self._input_type)
-        self._session.run(OUTPUT_NAMES, {INPUT_NAME: probe})
+        self._session.run(OUTPUT_NAMES, {INPUT_NAME: probe}, run_options(None))
         profile = json.loads(Path(self._session.end_profiling()).read_text())
         placement = placement_from_profile(profile, self._provider)
         if placement["fallback"]:
@@ -192,10 +213,14 @@ class OnnxRuntimeEngine(Engine):
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:
+        run = self._run_bound if self._device_io is None else self._device_io.run
+        return RawOutputs(*(output.astype(np.float32, copy=False) for output in run(images)))
+
+    def _run_bound(self, images: FloatArray) -> list[FloatArray]:
+        """Run on the CPU, which reads and writes our memory in place."""
         n, _, height, width = images.shape
         n_priors = len(prior_boxes(height, width))
         feed = images.astype(self._input_type, copy=False)
-        # Bound, so that the runtime reads and writes our memory in place.
         binding = self._session.io_binding()
         binding.bind_input(INPUT_NAME, "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
         outputs = []
@@ -206,7 +231,7 @@ class OnnxRuntimeEngine(Engine):
             binding.bind_output(output.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
             outputs.append(array)
         self._session.run_with_iobinding(binding)
-        return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
+        return outputs
 
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
@@ -218,7 +243,7 @@ class OnnxRuntimeEngine(Engine):
             )
         wanted = list(dict.fromkeys([*names, *OUTPUT_NAMES]))
         feed = {INPUT_NAME: images.astype(self._input_type, copy=False)}
-        found = self._marked_sessions[names].run(wanted, feed)
+        found = self._marked_sessions[names].run(wanted, feed, run_options(None))
         return dict(zip(wanted, found, strict=True))
 
     def _marked_model(self, names: tuple[str, ...]) -> bytes:
@@ -247,10 +272,13 @@ class OnnxRuntimeEngine(Engine):
             "model": self.spec.model.name if self.spec.model else None,
             "build_s": self._build_s,
             "placement": self._placement,
+            "io": self._device_io.describe() if self._device_io else {"host_memory": "in place"},
         }
 
     def close(self) -> None:
         """See `Engine.close`."""
+        if self._device_io is not None:
+            self._device_io.close()
         self._session = None
         self._marked_sessions = {}
         super().close()
