@@ -40,6 +40,7 @@ def detect(
     model: Path | None,
     weights: str | None,
     threads: int | None,
+    options: dict[str, str],
 ) -> None:
     """Find faces in images: boxes, scores, landmarks.
 
@@ -71,6 +72,7 @@ def detect(
         input_size_px=recipe.input_size_px,
         threads=threads,
         shares_cpus=True,
+        options=options,
     ) as runner:
         names = [str(path) for path in images]
         for name, result in run(runner, recipe, names, _read, batch_size=1):

@@ -72,6 +72,7 @@ def evaluate(
     model: Path | None,
     weights: str | None,
     threads: int | None,
+    options: dict[str, str],
 ) -> None:
     """Measure WIDER FACE AP of an engine.
 
@@ -103,6 +104,7 @@ def evaluate(
                 input_size_px=recipe.input_size_px,
                 threads=threads,
                 shares_cpus=True,
+                options=options,
             )
         )
         record_dir = stack.enter_context(new_dir(output)) if output else None

@@ -32,8 +32,17 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(function: F) -> F:
-    """`--model`, `--weights`, `--threads`: what an engine is built from."""
+    """`--model`, `--weights`, `--threads`, `--engine-option`: what an engine is built from."""
     for option in (
+        click.option(
+            "--engine-option",
+            "options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=_pairs,
+            help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
+            "cuda_graphs=on; others go to its provider.",
+        ),
         click.option(
             "--threads",
             type=click.IntRange(1, MAX_THREADS),
@@ -55,6 +64,20 @@ def model_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def _pairs(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """`NAME=VALUE`, each name once."""
+    pairs: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in pairs:
+            problem = "is given twice" if name in pairs else "is not of the form NAME=VALUE"
+            raise click.BadParameter(f"{text!r} {problem}", context, parameter)
+        pairs[name] = value
+    return pairs
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:

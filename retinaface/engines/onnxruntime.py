@@ -268,6 +268,7 @@ class OnnxRuntimeEngine(Engine):
             "precision": self.spec.precision,
             "runtime": f"onnxruntime {ort.__version__}",
             "threads": self.spec.threads,
+            "shares_cpus": self.spec.shares_cpus,
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "build_s": self._build_s,

@@ -12,6 +12,7 @@ from retinaface.cli import main
 from retinaface.scenes import scene
 from tests.support.onnx_models import write_model
 from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
+from tests.unit.test_evaluation import Finder
 
 FINDER = "tests.unit.test_evaluation:Finder"
 
@@ -159,6 +160,14 @@ def evaluate(*more, engine=FINDER):
     return ["evaluate", "--pipeline", "igie", "--engine", engine, "--model", "any.model", *more]
 
 
+class Configured(Finder):
+    """Remembers how it was asked for."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        Configured.options, Configured.shares_cpus = dict(spec.options), spec.shares_cpus
+
+
 def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
     options = ["--widerface", widerface, "--batch", 4]
     code, out, _ = run(*evaluate(*options, "--predictions", "p", "--output", "r"))
@@ -172,6 +181,18 @@ def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
     code, _, _ = run("score", "p", "--widerface", widerface, "--json", "s.json")
     assert code == 0
     assert json.loads((tmp_path / "s.json").read_text())["ap"] == record["ap"]
+
+
+def test_settings_of_an_engine_reach_it(run, refuse, widerface):
+    options = ["--widerface", widerface, "--limit", 1]
+    named = [*options, "--engine-option", "a=1", "--engine-option", "b=x=y", "--output", "r"]
+    code, _, _ = run(*evaluate(*named, engine=f"{__name__}:Configured"))
+    assert code == 0
+    assert Configured.options == {"a": "1", "b": "x=y"}
+    assert Configured.shares_cpus
+    for bad, problem in ((["a"], "not of the form NAME=VALUE"), (["a=1", "a=2"], "given twice")):
+        more = [word for value in bad for word in ("--engine-option", value)]
+        refuse(*evaluate(*options, *more), match=problem)
 
 
 def test_evaluate_of_a_part_is_labelled(run, widerface):
