@@ -185,7 +185,10 @@ def _corners(predictions: Predictions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the scaling table: what is run, and what it took by turn."""
+    """One row of the scaling table: what is run, and what it took by turn.
+
+    `threads` is that of one call of the runtime; 0 leaves it to the engine.
+    """
 
     images: int
     cores: int
@@ -209,13 +212,13 @@ def scaling_cells(n_cores: int, n_images: int) -> list[Cell]:
         "cores": n_cores,
         "batch": 32,
         "workers": n_cores,
-        "threads": n_cores,
+        "threads": 0,
     }
     cells = [base | {"images": n} for n in (100, n_images, 1000, 3226)]
-    cells += [base | {"cores": 1, "workers": 1, "threads": 1}]
+    cells += [base | {"cores": 1, "workers": 1}]
     cells += [base | {"batch": n} for n in (1, 2, 4, 8, 16, 64)]
     cells += [base | {"workers": n} for n in (1, 2 * n_cores)]
-    cells += [base | {"threads": 1}]
+    cells += [base | {"threads": n} for n in (1, n_cores)]
     unique = {tuple(cell.values()): cell for cell in cells}
     return [Cell(**cell) for cell in unique.values()]
 
@@ -278,7 +281,7 @@ def run_one(
         model=model,
         max_batch=cell.batch,
         input_size_px=PIPELINE.input_size_px,
-        threads=cell.threads,
+        threads=cell.threads or None,
         shares_cpus=True,
     ) as engine:
         start = time.perf_counter()

@@ -107,15 +107,19 @@ def scaling_section(cells: Sequence[Cell], engine: str) -> str:
         f"`{engine}`, each row in a process of its own, {len(cells[0].ms)} turns; {environment()}. "
         "Peak memory is that of the whole process, results included.",
         "",
-        "| images | cores | batch | workers | runtime's threads | ms an image | peak MiB |",
+        "| images | cores | batch | workers | threads of a call | ms an image | peak MiB |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
-            f"| {' | '.join(map(str, cell.setting.values()))} | {spread(cell.ms)} | "
-            f"{median(cell.peak_mib):.0f} |"
+            f"| {' | '.join(_shown(cell))} | {spread(cell.ms)} | {median(cell.peak_mib):.0f} |"
             for cell in cells
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(cell: Cell) -> list[str]:
+    shown = {name: str(value) for name, value in cell.setting.items()}
+    return list((shown | {"threads": shown["threads"] if cell.threads else "own choice"}).values())
 
 
 def environment() -> str:

@@ -1,8 +1,7 @@
 """Images to detections: decoding, inference and post-processing of many images, overlapped.
 
 Threads read, decode and prepare the next batch, straight into its buffer, and finish the last one,
-while the engine runs in the thread of the caller. A few buffers take turns, so memory does not
-grow with the number of images.
+while the engine runs. A few buffers take turns, so memory does not grow with the number of images.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
@@ -21,14 +20,12 @@ import cv2
 import numpy as np
 
 from retinaface.detections import Detections, check_outputs, postprocess
-from retinaface.engines.base import Engine
+from retinaface.engines.base import Engine, RawOutputs
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineFault, ImageError
 from retinaface.images import decode_image
 from retinaface.pipelines import Geometry, Pipeline, preprocess
 from retinaface.typing import FloatArray
-
-_MIN_BUFFERS = 2  # one is filled while the engine reads the other
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,6 +49,7 @@ class _Batch:
 
     items: list[_Item]
     images: FloatArray  # (N, 3, H, W) of the N usable ones
+    buffer: FloatArray | None = None  # that holds them
 
 
 def detect(
@@ -86,8 +84,8 @@ def detect(
     """
     size = batch_size or pipeline.batch_size
     n_workers = workers or n_usable_cpus()
-    # Beside the batch that the engine reads, two images for each worker.
-    n_buffers = max(_MIN_BUFFERS, 1 + ceil(2 * n_workers / size))
+    # Beside the batches that the engine reads, two images for each worker.
+    n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
 
     def prepare(name: str, out: FloatArray | None = None) -> _Item:
         try:
@@ -97,18 +95,37 @@ def detect(
                 raise
             return name, error
 
-    with _opencv_on_one_thread(), ThreadPoolExecutor(n_workers, "retinaface-detect") as pool:
-        try:
-            if pipeline.input_size_px is None:
-                batches = _batches_of_equal_size(pool, prepare, names, size, n_buffers)
-            else:
-                shape = (n_buffers, size, 3, *pipeline.input_size_px)
-                batches = _batches_in_buffers(pool, prepare, names, shape)
-            last: list[_Result | Future[_Result]] = []
-            for batch in batches:
+    with ExitStack() as stack:
+        stack.enter_context(_opencv_on_one_thread())
+        pool = stack.enter_context(_threads(n_workers, "retinaface-image"))
+        callers = stack.enter_context(_threads(engine.parallel_calls, "retinaface-infer"))
+        batches: _BatchesInBuffers | _BatchesOfEqualSize
+        if pipeline.input_size_px is None:
+            batches = _BatchesOfEqualSize(pool, prepare, names, size, ahead=n_buffers * size)
+        else:
+            shape = (n_buffers, size, 3, *pipeline.input_size_px)
+            batches = _BatchesInBuffers(pool, prepare, names, shape)
+        running: deque[tuple[_Batch, Future[RawOutputs | None]]] = deque()
+        last: list[_Result | Future[_Result]] = []
+        for batch in batches:
+            running.append((batch, _infer(engine, batch, callers)))
+            if len(running) == engine.parallel_calls:
+                finished, outputs = running.popleft()
+                entries = _finish_batch(engine, finished, outputs.result(), pool)
+                batches.release(finished)
                 yield from map(_result, last)
-                last = _run_batch(engine, batch, pool)
-            yield from map(_result, last)
+                last = entries
+        yield from map(_result, last)
+        for finished, outputs in running:
+            yield from map(_result, _finish_batch(engine, finished, outputs.result(), pool))
+
+
+@contextmanager
+def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """A pool that, when it ends early, drops what has not begun."""
+    with ThreadPoolExecutor(n, name) as pool:
+        try:
+            yield pool
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -123,15 +140,8 @@ def _prepare(
         raise ImageError(f"cannot use image {name}: {error}") from error
 
 
-def _batches_in_buffers(
-    pool: ThreadPoolExecutor,
-    prepare: _Prepare,
-    names: Iterable[str],
-    shape: tuple[int, ...],
-) -> Iterator[_Batch]:
+class _BatchesInBuffers:
     """Batches of inputs of one size; workers write into the buffer that the engine reads.
-
-    A buffer is filled again when the next batch is asked for.
 
     Args:
         pool: The workers.
@@ -139,42 +149,81 @@ def _batches_in_buffers(
         names: Of the images.
         shape: Of all buffers: their number, images in a batch, 3, H, W.
     """
-    remaining = iter(names)
-    filling: deque[tuple[FloatArray, list[Future[_Item]]]] = deque()
 
-    def fill(buffer: FloatArray) -> None:
-        chunk = list(islice(remaining, len(buffer)))
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        prepare: _Prepare,
+        names: Iterable[str],
+        shape: tuple[int, ...],
+    ) -> None:
+        self._pool, self._prepare, self._remaining = pool, prepare, iter(names)
+        self._filling: deque[tuple[FloatArray, list[Future[_Item]]]] = deque()
+        for buffer in np.empty(shape, dtype=np.float32):
+            self._fill(buffer)
+
+    def __iter__(self) -> Iterator[_Batch]:
+        while self._filling:
+            buffer, futures = self._filling.popleft()
+            items = [future.result() for future in futures]
+            usable = [i for i, item in enumerate(items) if isinstance(item, _Prepared)]
+            images = buffer[: len(items)]
+            if len(usable) < len(items):
+                images = images[usable]
+            yield _Batch(items, images, buffer)
+
+    def release(self, batch: _Batch) -> None:
+        """Let the workers fill the buffer of a batch that the engine has read."""
+        if batch.buffer is not None:
+            self._fill(batch.buffer)
+
+    def _fill(self, buffer: FloatArray) -> None:
+        chunk = list(islice(self._remaining, len(buffer)))
         if chunk:
             slots = zip(chunk, buffer, strict=False)
-            filling.append((buffer, [pool.submit(prepare, name, out) for name, out in slots]))
-
-    for buffer in np.empty(shape, dtype=np.float32):
-        fill(buffer)
-    while filling:
-        buffer, futures = filling.popleft()
-        items = [future.result() for future in futures]
-        usable = [i for i, item in enumerate(items) if isinstance(item, _Prepared)]
-        images = buffer[: len(items)]
-        yield _Batch(items, images if len(usable) == len(items) else images[usable])
-        fill(buffer)
+            futures = [self._pool.submit(self._prepare, name, out) for name, out in slots]
+            self._filling.append((buffer, futures))
 
 
-def _batches_of_equal_size(
-    pool: ThreadPoolExecutor, prepare: _Prepare, names: Iterable[str], size: int, n_buffers: int
-) -> Iterator[_Batch]:
-    """Batches of neighbours whose inputs have one size; the size is known once they are decoded."""
-    items: list[_Item] = []
-    tensors: list[FloatArray] = []
-    stream = map_in_order(pool, lambda name: prepare(name, None), names, ahead=n_buffers * size)
-    for item in stream:
-        if isinstance(item, _Prepared):
-            if len(tensors) == size or (tensors and item.tensor.shape != tensors[0].shape):
-                yield _Batch(items, np.stack(tensors))
-                items, tensors = [], []
-            tensors.append(item.tensor)
-        items.append(item)
-    if items:
-        yield _Batch(items, np.stack(tensors) if tensors else np.empty((0, 3, 0, 0), np.float32))
+class _BatchesOfEqualSize:
+    """Batches of neighbours whose inputs have one size; known once they are decoded.
+
+    Args:
+        pool: The workers.
+        prepare: Prepares one image.
+        names: Of the images.
+        size: Most images in a batch.
+        ahead: Most images that are prepared before they are taken.
+    """
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        prepare: _Prepare,
+        names: Iterable[str],
+        size: int,
+        ahead: int,
+    ) -> None:
+        self._size = size
+        self._items = map_in_order(pool, lambda name: prepare(name, None), names, ahead)
+
+    def __iter__(self) -> Iterator[_Batch]:
+        items: list[_Item] = []
+        tensors: list[FloatArray] = []
+        for item in self._items:
+            if isinstance(item, _Prepared):
+                is_full = len(tensors) == self._size
+                if is_full or (tensors and item.tensor.shape != tensors[0].shape):
+                    yield _Batch(items, np.stack(tensors))
+                    items, tensors = [], []
+                tensors.append(item.tensor)
+            items.append(item)
+        if items:
+            nothing = np.empty((0, 3, 0, 0), np.float32)
+            yield _Batch(items, np.stack(tensors) if tensors else nothing)
+
+    def release(self, batch: _Batch) -> None:
+        """Nothing is kept."""
 
 
 def map_in_order(
@@ -189,13 +238,22 @@ def map_in_order(
         yield result
 
 
-def _run_batch(
-    engine: Engine, batch: _Batch, pool: ThreadPoolExecutor
+def _infer(engine: Engine, batch: _Batch, callers: ThreadPoolExecutor) -> Future[RawOutputs | None]:
+    """Call the engine: in this thread, as most runtimes expect, unless calls may overlap."""
+    if len(batch.images) and engine.parallel_calls > 1:
+        return callers.submit(engine.infer, batch.images)
+    done: Future[RawOutputs | None] = Future()
+    done.set_result(engine.infer(batch.images) if len(batch.images) else None)
+    return done
+
+
+def _finish_batch(
+    engine: Engine, batch: _Batch, outputs: RawOutputs | None, pool: ThreadPoolExecutor
 ) -> list[_Result | Future[_Result]]:
-    """Run the engine, and leave the rest to the workers."""
-    outputs = iter(zip(*engine.infer(batch.images), strict=True) if len(batch.images) else ())
+    """Leave the rest to the workers."""
+    rows = iter(zip(*outputs, strict=True) if outputs else ())
     return [
-        pool.submit(_finish, engine, item, *next(outputs)) if isinstance(item, _Prepared) else item
+        pool.submit(_finish, engine, item, *next(rows)) if isinstance(item, _Prepared) else item
         for item in batch.items
     ]
 

@@ -31,8 +31,8 @@ class EngineSpec:
         height_px: Height of every input; None where it follows the image.
         width_px: Width, likewise.
         threads: Of the runtime, inside one call; None for the runtime's default.
-        shares_cpus: Other threads prepare and finish images while it runs; threads of the runtime
-            that wait for work should then sleep, not spin.
+        shares_cpus: Other threads prepare and finish images while it runs, as in `detect`: threads
+            of the runtime that wait for work should sleep, not spin, and few should wait at all.
         options: Further settings, each runtime's own.
     """
 
@@ -68,10 +68,12 @@ class Engine(ABC):
 
     A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`
     and `describe`; `_run_intermediates` too where the runtime shows what it computes on the way.
-    It sets `fixed_batch` where the model takes batches of one size only.
+    It sets `fixed_batch` where the model takes batches of one size only, and `parallel_calls` where
+    so many calls of `infer` may run at a time, each in a thread of its own.
     """
 
     fixed_batch: int | None = None
+    parallel_calls: int = 1
 
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec

@@ -16,6 +16,7 @@ import numpy as np
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineUnavailable
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray, Precision
@@ -29,6 +30,7 @@ except ImportError as error:
 
 from retinaface.engines.device_io import DeviceIO, run_options
 
+MAX_PARALLEL_CALLS = 4
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Options of the session; all others are the provider's.
 _SWITCHES = ("fusions", "spinning", "cuda_graphs")
@@ -51,6 +53,7 @@ class OnnxRuntimeEngine(Engine):
         if spec.model is None:
             raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
         self._provider = PROVIDERS[spec.device]
+        self._threads, self.parallel_calls = _threads_and_calls(spec)
         self._model = spec.model
         self._marked_sessions: dict[tuple[str, ...], Any] = {}
         started = time.perf_counter()
@@ -85,8 +88,8 @@ class OnnxRuntimeEngine(Engine):
                 )
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
-        if spec.threads is not None:
-            options.intra_op_num_threads = spec.threads
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
         if spec.options.get("fusions") == "off":
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if spec.options.get("spinning", "off" if spec.shares_cpus else "on") == "off":
@@ -267,8 +270,8 @@ class OnnxRuntimeEngine(Engine):
             "device": self.spec.device,
             "precision": self.spec.precision,
             "runtime": f"onnxruntime {ort.__version__}",
-            "threads": self.spec.threads,
-            "shares_cpus": self.spec.shares_cpus,
+            "threads": self._threads,
+            "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "build_s": self._build_s,
@@ -283,6 +286,22 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
         self._marked_sessions = {}
         super().close()
+
+
+def _threads_and_calls(spec: EngineSpec) -> tuple[int | None, int]:
+    """Threads inside one call (None for the runtime's own), and how many calls run at a time.
+
+    Threads of one call wait for each other at every layer, and longest where other work takes their
+    processors. Calls side by side do not, so few threads in several calls use shared processors
+    better. Each call has intermediates of its own, which is why there are not more of them.
+    """
+    if spec.device != "cpu" or not spec.shares_cpus:
+        return spec.threads, 1
+    n_cpus = n_usable_cpus()
+    if spec.threads is not None:
+        return spec.threads, max(1, min(MAX_PARALLEL_CALLS, n_cpus // spec.threads))
+    n_calls = min(MAX_PARALLEL_CALLS, n_cpus)
+    return n_cpus // n_calls, n_calls
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ class Eye(Recorder):
         outputs = super()._run(images)
         mean = images.mean(axis=(1, 2, 3))
         for i in range(len(images)):
-            prior = int(abs(mean[i]) * 1000) % 4000
+            prior = int(abs(mean[i]) * 1000) % (outputs.scores.shape[1] - 200)
             outputs.scores[i, prior, 1] = 0.1 + abs(mean[i]) % 0.8
         return outputs
 
@@ -146,6 +147,63 @@ def test_detections_depend_on_neither_batch_nor_workers(batch, workers):
             np.testing.assert_array_equal(actual.boxes_xyxy, expected.boxes_xyxy)
             np.testing.assert_array_equal(actual.scores, expected.scores)
             assert len(actual.scores) == 1
+
+
+class Parallel(Eye):
+    """Takes several calls at a time; the later ones are done first."""
+
+    parallel_calls = 3
+
+    def __init__(self, spec=None, **changes):
+        super().__init__(spec, **changes)
+        self.lock, self.n_running, self.most = threading.Lock(), 0, 0
+
+    def _run(self, images):
+        with self.lock:
+            self.n_running += 1
+            self.most = max(self.most, self.n_running)
+            delay = 0.03 / self.n_running
+        time.sleep(delay)
+        outputs = super()._run(images)
+        with self.lock:
+            self.n_running -= 1
+        return outputs
+
+
+@pytest.mark.parametrize("pipeline", ["igie", "upstream-320"])
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_calls_side_by_side_keep_the_order(pipeline, batch):
+    images = files(23) | {"image-8": b""}
+    free = {"height_px": None, "width_px": None}
+
+    def found(engine):
+        recipe, load = PIPELINES[pipeline], images.__getitem__
+        options = {"batch_size": batch, "workers": 2, "skip_bad_images": True}
+        return list(detect(engine, recipe, images, load, **options))
+
+    engine = Parallel(**free)
+    actual, expected = found(engine), found(Eye(**free))
+    assert [name for name, _ in actual] == list(images)
+    for (name, ours), (_, theirs) in zip(actual, expected, strict=True):
+        assert type(ours) is type(theirs), name
+        if isinstance(ours, Detections):
+            np.testing.assert_array_equal(ours.boxes_xyxy, theirs.boxes_xyxy)
+    assert 1 < engine.most <= Parallel.parallel_calls
+
+
+def test_an_error_of_one_of_many_calls_ends_the_run():
+    class Breaking(Parallel):
+        def _run(self, images):
+            if len(self.batches) >= 4:
+                raise RuntimeError("out of memory")
+            return super()._run(images)
+
+    images, before = files(40), threading.active_count()
+    engine = Breaking()
+    with pytest.raises(EngineFault, match="out of memory"):
+        list(detect(engine, PIPELINES["igie"], images, images.__getitem__, batch_size=2))
+    assert threading.active_count() == before
+    assert engine.n_running == 0
 
 
 @pytest.mark.parametrize(("pipeline", "batch"), [("igie", 4), ("upstream-320", 1)])

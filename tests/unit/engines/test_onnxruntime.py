@@ -108,6 +108,43 @@ def test_idle_threads_sleep_where_others_need_the_processors(path):
         options.get_session_config_entry("session.intra_op.allow_spinning")
 
 
+@pytest.mark.parametrize(
+    ("n_cpus", "threads", "expected"),
+    [
+        (1, None, (1, 1)),
+        (2, None, (1, 2)),
+        (4, None, (1, 4)),
+        (16, None, (4, 4)),
+        (2, 2, (2, 1)),
+        (2, 4, (4, 1)),
+        (8, 2, (2, 4)),
+    ],
+)
+def test_shared_processors_are_divided_into_calls(path, monkeypatch, n_cpus, threads, expected):
+    from retinaface.engines import onnxruntime as module
+
+    write_model(path)
+    monkeypatch.setattr(module, "n_usable_cpus", lambda: n_cpus)
+    with open_cpu(path, shares_cpus=True, threads=threads) as engine:
+        assert (engine.describe()["threads"], engine.parallel_calls) == expected
+    with open_cpu(path, threads=threads) as engine:
+        assert (engine.describe()["threads"], engine.parallel_calls) == (threads, 1)
+
+
+def test_calls_side_by_side_give_what_single_calls_give(path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    write_model(path)
+    batches = [np.full((1 + i % 3, 3, 320, 320), i, np.float32) for i in range(24)]
+    with open_cpu(path, max_batch=3, shares_cpus=True) as engine:
+        one_by_one = [engine.infer(batch) for batch in batches]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(engine.infer, batches))
+    for expected, actual in zip(one_by_one, together, strict=True):
+        for theirs, ours in zip(expected, actual, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("options", [None, {"fusions": "on", "spinning": "on"}])
 def test_fusions_and_spinning_are_the_runtimes_own_by_default(path, options):
     from onnxruntime import SessionOptions
