@@ -159,10 +159,10 @@ def plot(result: EndToEnd, path: Path) -> None:
             left += width
         axes.text(left, way, f" {left:.1f} ms", va="center")
     handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in names]
-    axes.legend(handles, names, loc="center right", fontsize=8)
+    figure.legend(handles, names, loc="outside right center", fontsize=8)
     axes.set_xlabel("ms an image (median of the turns)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.35)
+    axes.margins(x=0.12)
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
 
