@@ -11,45 +11,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from itertools import islice
 from math import ceil
-from typing import TypeVar
 
 import cv2
-import numpy as np
 
+from retinaface.batching import Batch, BatchesInBuffers, BatchesOfEqualSize, Item, Prepared
 from retinaface.detections import Detections, check_outputs, postprocess
 from retinaface.engines.base import Engine, RawOutputs
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineFault, ImageError
 from retinaface.images import decode_image
-from retinaface.pipelines import Geometry, Pipeline, preprocess
+from retinaface.pipelines import Pipeline, preprocess
 from retinaface.typing import FloatArray
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    name: str
-    tensor: FloatArray  # (3, H, W)
-    geometry: Geometry
-
-
-_Item = _Prepared | tuple[str, ImageError]
-_Prepare = Callable[[str, FloatArray | None], _Item]
 _Result = tuple[str, Detections | ImageError]
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Neighbours in the order of the run; images that cannot be used stand in their places."""
-
-    items: list[_Item]
-    images: FloatArray  # (N, 3, H, W) of the N usable ones
-    buffer: FloatArray | None = None  # that holds them
 
 
 def detect(
@@ -87,7 +62,7 @@ def detect(
     # Beside the batches that the engine reads, two images for each worker.
     n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
 
-    def prepare(name: str, out: FloatArray | None = None) -> _Item:
+    def prepare(name: str, out: FloatArray | None = None) -> Item:
         try:
             return _prepare(name, load(name), pipeline, out)
         except ImageError as error:
@@ -99,13 +74,13 @@ def detect(
         stack.enter_context(_opencv_on_one_thread())
         pool = stack.enter_context(_threads(n_workers, "retinaface-image"))
         callers = stack.enter_context(_threads(engine.parallel_calls, "retinaface-infer"))
-        batches: _BatchesInBuffers | _BatchesOfEqualSize
+        batches: BatchesInBuffers | BatchesOfEqualSize
         if pipeline.input_size_px is None:
-            batches = _BatchesOfEqualSize(pool, prepare, names, size, ahead=n_buffers * size)
+            batches = BatchesOfEqualSize(pool, prepare, names, size, ahead=n_buffers * size)
         else:
             shape = (n_buffers, size, 3, *pipeline.input_size_px)
-            batches = _BatchesInBuffers(pool, prepare, names, shape)
-        running: deque[tuple[_Batch, Future[RawOutputs | None]]] = deque()
+            batches = BatchesInBuffers(pool, prepare, names, shape)
+        running: deque[tuple[Batch, Future[RawOutputs | None]]] = deque()
         last: list[_Result | Future[_Result]] = []
         for batch in batches:
             running.append((batch, _infer(engine, batch, callers)))
@@ -130,115 +105,15 @@ def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare(
-    name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None
-) -> _Prepared:
+def _prepare(name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None) -> Prepared:
     image = decode_image(data, name)
     try:
-        return _Prepared(name, *preprocess(image, pipeline, out))
+        return Prepared(name, *preprocess(image, pipeline, out))
     except ImageError as error:
         raise ImageError(f"cannot use image {name}: {error}") from error
 
 
-class _BatchesInBuffers:
-    """Batches of inputs of one size; workers write into the buffer that the engine reads.
-
-    Args:
-        pool: The workers.
-        prepare: Prepares one image.
-        names: Of the images.
-        shape: Of all buffers: their number, images in a batch, 3, H, W.
-    """
-
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        prepare: _Prepare,
-        names: Iterable[str],
-        shape: tuple[int, ...],
-    ) -> None:
-        self._pool, self._prepare, self._remaining = pool, prepare, iter(names)
-        self._filling: deque[tuple[FloatArray, list[Future[_Item]]]] = deque()
-        for buffer in np.empty(shape, dtype=np.float32):
-            self._fill(buffer)
-
-    def __iter__(self) -> Iterator[_Batch]:
-        while self._filling:
-            buffer, futures = self._filling.popleft()
-            items = [future.result() for future in futures]
-            usable = [i for i, item in enumerate(items) if isinstance(item, _Prepared)]
-            images = buffer[: len(items)]
-            if len(usable) < len(items):
-                images = images[usable]
-            yield _Batch(items, images, buffer)
-
-    def release(self, batch: _Batch) -> None:
-        """Let the workers fill the buffer of a batch that the engine has read."""
-        if batch.buffer is not None:
-            self._fill(batch.buffer)
-
-    def _fill(self, buffer: FloatArray) -> None:
-        chunk = list(islice(self._remaining, len(buffer)))
-        if chunk:
-            slots = zip(chunk, buffer, strict=False)
-            futures = [self._pool.submit(self._prepare, name, out) for name, out in slots]
-            self._filling.append((buffer, futures))
-
-
-class _BatchesOfEqualSize:
-    """Batches of neighbours whose inputs have one size; known once they are decoded.
-
-    Args:
-        pool: The workers.
-        prepare: Prepares one image.
-        names: Of the images.
-        size: Most images in a batch.
-        ahead: Most images that are prepared before they are taken.
-    """
-
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        prepare: _Prepare,
-        names: Iterable[str],
-        size: int,
-        ahead: int,
-    ) -> None:
-        self._size = size
-        self._items = map_in_order(pool, lambda name: prepare(name, None), names, ahead)
-
-    def __iter__(self) -> Iterator[_Batch]:
-        items: list[_Item] = []
-        tensors: list[FloatArray] = []
-        for item in self._items:
-            if isinstance(item, _Prepared):
-                is_full = len(tensors) == self._size
-                if is_full or (tensors and item.tensor.shape != tensors[0].shape):
-                    yield _Batch(items, np.stack(tensors))
-                    items, tensors = [], []
-                tensors.append(item.tensor)
-            items.append(item)
-        if items:
-            nothing = np.empty((0, 3, 0, 0), np.float32)
-            yield _Batch(items, np.stack(tensors) if tensors else nothing)
-
-    def release(self, batch: _Batch) -> None:
-        """Nothing is kept."""
-
-
-def map_in_order(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], ahead: int
-) -> Iterator[R]:
-    """Like `pool.map`, but holds no more than `ahead` results at a time."""
-    iterator = iter(items)
-    pending: deque[Future[R]] = deque(pool.submit(function, i) for i in islice(iterator, ahead))
-    while pending:
-        result = pending.popleft().result()
-        pending.extend(pool.submit(function, i) for i in islice(iterator, 1))
-        yield result
-
-
-def _infer(engine: Engine, batch: _Batch, callers: ThreadPoolExecutor) -> Future[RawOutputs | None]:
+def _infer(engine: Engine, batch: Batch, callers: ThreadPoolExecutor) -> Future[RawOutputs | None]:
     """Call the engine: in this thread, as most runtimes expect, unless calls may overlap."""
     if len(batch.images) and engine.parallel_calls > 1:
         return callers.submit(engine.infer, batch.images)
@@ -248,18 +123,18 @@ def _infer(engine: Engine, batch: _Batch, callers: ThreadPoolExecutor) -> Future
 
 
 def _finish_batch(
-    engine: Engine, batch: _Batch, outputs: RawOutputs | None, pool: ThreadPoolExecutor
+    engine: Engine, batch: Batch, outputs: RawOutputs | None, pool: ThreadPoolExecutor
 ) -> list[_Result | Future[_Result]]:
     """Leave the rest to the workers."""
     rows = iter(zip(*outputs, strict=True) if outputs else ())
     return [
-        pool.submit(_finish, engine, item, *next(rows)) if isinstance(item, _Prepared) else item
+        pool.submit(_finish, engine, item, *next(rows)) if isinstance(item, Prepared) else item
         for item in batch.items
     ]
 
 
 def _finish(
-    engine: Engine, item: _Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
+    engine: Engine, item: Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
 ) -> _Result:
     try:
         check_outputs(loc, scores, landmarks)

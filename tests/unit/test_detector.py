@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from retinaface.detections import Detections
-from retinaface.detector import detect, map_in_order
+from retinaface.detector import detect
 from retinaface.engines import EngineSpec, RawOutputs
 from retinaface.errors import EngineFault, ImageError
 from retinaface.pipelines import PIPELINES, preprocess
@@ -272,25 +272,3 @@ def test_leaving_early_stops_the_workers():
     next(stream)
     stream.close()
     assert threading.active_count() == before
-
-
-def test_map_in_order_holds_a_bounded_number_of_results():
-    from concurrent.futures import ThreadPoolExecutor
-
-    started, taken, most = 0, 0, 0
-    lock = threading.Lock()
-
-    def work(i):
-        nonlocal started, most
-        with lock:
-            started += 1
-            most = max(most, started - taken)
-        return i
-
-    with ThreadPoolExecutor(4) as pool:
-        for i, result in enumerate(map_in_order(pool, work, range(200), ahead=8)):
-            assert result == i
-            with lock:
-                taken += 1
-    assert started == 200
-    assert most <= 9
