@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +138,7 @@ def one(
     dataset = open_widerface(widerface)
     cell = measure.Cell(**setting)
     ms = measure.run_one(dataset, dataset.select(subset), engine, cell, model)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(json.dumps({"ms": ms, "peak_mib": peak_mib}))
+    click.echo(json.dumps({"ms": ms, "peak_mib": measure.peak_resident_mib()}))
 
 
 if __name__ == "__main__":

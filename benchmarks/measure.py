@@ -262,6 +262,16 @@ def scale(
     ]
 
 
+def peak_resident_mib() -> float:
+    """MiB of memory this process has held at most, from Linux's `VmHWM`.
+
+    Not `getrusage`: its `ru_maxrss` starts from what the process that forked this one held.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields["VmHWM"].removesuffix("kB")) / 1024
+
+
 def run_one(
     dataset: WiderFace, truth: GroundTruth, engine_name: str, cell: Cell, model: Path | None = None
 ) -> float:
