@@ -63,6 +63,21 @@ def postprocess(
     Raises:
         EngineFault: A box or landmark lies so far out that the outputs cannot be right.
     """
+    return suppress(decode(loc, scores, landmarks, geometry, score_limit), overlap_limit)
+
+
+def decode(
+    loc: FloatArray,
+    scores: FloatArray,
+    landmarks: FloatArray,
+    geometry: Geometry,
+    score_limit: float = SCORE_LIMIT,
+) -> Detections:
+    """Candidates of one image: all priors above the score limit, in their order; see `postprocess`.
+
+    Raises:
+        EngineFault: As `postprocess`.
+    """
     candidates = np.flatnonzero(scores[:, 1] > score_limit)
     priors = prior_boxes(geometry.input_height_px, geometry.input_width_px)[candidates]
     variances = MOBILENET_025.variances
@@ -71,10 +86,16 @@ def postprocess(
     landmarks_norm = decode_landmarks(landmarks[candidates], priors, variances)
     check_extent(boxes_norm, landmarks_norm)
     boxes = to_original(boxes_norm, geometry)
-    face_scores = scores[candidates, 1]
-    kept = nms(boxes, face_scores, overlap_limit)
-    points = to_original(landmarks_norm[kept], geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
-    return Detections(boxes[kept], face_scores[kept], points)
+    points = to_original(landmarks_norm, geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
+    return Detections(boxes, scores[candidates, 1], points)
+
+
+def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -> Detections:
+    """The best candidate of each overlapping group, best first; see `suppression.nms`."""
+    kept = nms(candidates.boxes_xyxy, candidates.scores, overlap_limit)
+    return Detections(
+        candidates.boxes_xyxy[kept], candidates.scores[kept], candidates.landmarks_xy[kept]
+    )
 
 
 def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:

@@ -38,27 +38,92 @@ def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     return versions
 
 
+# What decides how many threads a library starts, and how they wait.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OMP_WAIT_POLICY",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "KMP_AFFINITY",
+    "KMP_BLOCKTIME",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+)
+_CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+_NVIDIA_FIELDS = {
+    "name": "name",
+    "driver": "driver_version",
+    "clock_mhz": "clocks.applications.graphics",
+    "max_clock_mhz": "clocks.max.graphics",
+    "power_limit_w": "power.limit",
+}
+
+
 def describe_environment() -> dict[str, Any]:
-    """Collect the facts for a run record; JSON types only."""
+    """Collect the facts for a run record; JSON types only, None where something cannot be read."""
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
         "platform": platform.platform(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
         "machine": platform.machine(),
         "cpu": cpu_model(),
+        "cpu_flags": cpu_flags(),
         "n_cpus": n_usable_cpus(),
+        "memory_mib": _memory_mib(),
+        "clocks": {
+            name: _line(_CPUFREQ / name)
+            for name in ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        },
+        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        "accelerators": _accelerators(),
         "packages": package_versions(),
     }
 
 
 def cpu_model() -> str:
     """Name of the processor, as the system gives it."""
+    return _cpu_field("model name") or platform.processor() or "unknown"
+
+
+def cpu_flags() -> list[str]:
+    """Instruction sets of the processor, as Linux lists them; empty elsewhere."""
+    return sorted((_cpu_field("flags") or _cpu_field("Features") or "").split())
+
+
+def _cpu_field(name: str) -> str | None:
+    """The first line of that name in /proc/cpuinfo, of the first processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+            key, _, value = line.partition(":")
+            if key.strip() == name:
+                return value.strip()
+    return None
+
+
+def _memory_mib() -> int | None:
+    """Memory of the machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    except (AttributeError, OSError, ValueError):  # not every system has these
+        return None
+
+
+def _line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:  # virtual machines show no clocks
+        return None
+
+
+def _accelerators() -> list[dict[str, str]]:
+    """Name, driver, clocks of each NVIDIA device; other vendors' engines describe their own."""
+    query = ",".join(_NVIDIA_FIELDS.values())
+    text = command_output("nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits")
+    rows = [[cell.strip() for cell in line.split(",")] for line in (text or "").splitlines()]
+    return [dict(zip(_NVIDIA_FIELDS, row, strict=True)) for row in rows if row]
 
 
 def n_usable_cpus() -> int:

@@ -1,12 +1,15 @@
-"""Run records: `record.json` and `detections.npz` in one folder."""
+"""Run records are written: `record.json`, and what was kept, in one folder."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shlex
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,14 +17,22 @@ from typing import Any
 import numpy as np
 
 import retinaface
+from retinaface.accuracy import Counts
 from retinaface.detections import Detections
 from retinaface.environment import command_output, describe_environment
-from retinaface.files import new_file
+from retinaface.files import file_sha256, new_file
+from retinaface.stages import ImageStages, pack_stages
 from retinaface.typing import FloatArray, IntArray
 
-SCHEMA_VERSION = 1
+# 2: counts, stages, models, threads, clocks and CPU flags are kept. `runs` reads 1 as well.
+SCHEMA_VERSION = 2
 RECORD_FILE = "record.json"
 DETECTIONS_FILE = "detections.npz"
+COUNTS_FILE = "counts.npz"
+STAGES_FILE = "stages.npz"
+MODELS_DIR = "models"
+# RetinaFace takes 2 MB; an engine's cache that takes far more is named, not copied.
+MAX_MODEL_BYTES = 64 * 2**20
 
 
 def new_record() -> dict[str, Any]:
@@ -36,30 +47,85 @@ def new_record() -> dict[str, Any]:
     }
 
 
-def write_record(
-    folder: Path,
-    record: Mapping[str, Any],
-    detections: Mapping[str, Mapping[str, Detections]],
-) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """What a record keeps of one result beside its figures.
+
+    Attributes:
+        detections: By image id.
+        counts: Of the scored images, in their order; None where nothing was scored.
+        images: The scored images.
+        stages: A few images at every stage.
+        model: The file that the engine ran; None for one that builds the network itself.
+    """
+
+    detections: Mapping[str, Detections]
+    counts: Counts | None = None
+    images: tuple[str, ...] = ()
+    stages: Sequence[ImageStages] = ()
+    model: Path | None = None
+
+
+def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept]) -> None:
     """Write a record.
+
+    The results of `record` are completed by what is kept of them: which images are traced, and
+    which model was run.
 
     Args:
         folder: Existing; see `files.new_dir`.
         record: JSON types.
-        detections: By result id, then by image id.
+        kept: By result id.
 
     Raises:
         ValueError: The record holds a NaN.
     """
-    arrays: dict[str, Any] = {}
-    for result_id, by_image in detections.items():
-        for name, array in pack_detections(by_image).items():
-            arrays[f"{result_id}/{name}"] = array
-    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-    with new_file(folder / DETECTIONS_FILE) as file, file.open("wb") as sink:
-        np.savez_compressed(sink, **arrays)
+    detections: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    stages: dict[str, Any] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for result_id, one in kept.items():
+        detections |= _under(result_id, pack_detections(one.detections))
+        if one.counts is not None:
+            counts |= _under(result_id, {**asdict(one.counts), "images": np.array(one.images)})
+        traced, arrays = pack_stages(list(one.stages))
+        stages |= _under(result_id, arrays)
+        facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
+    results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
+    whole = {**record, "results": results}
+    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    for name, content in ((DETECTIONS_FILE, detections), (COUNTS_FILE, counts)):
+        with new_file(folder / name) as file, file.open("wb") as sink:
+            np.savez_compressed(sink, **content)
+    with new_file(folder / STAGES_FILE) as file, file.open("wb") as sink:
+        np.savez_compressed(sink, **stages)
     with new_file(folder / RECORD_FILE) as file:
         file.write_text(text, encoding="utf-8")
+
+
+def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{result_id}/{name}": array for name, array in arrays.items()}
+
+
+def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
+    """Copy a model, once for each content, and the manifest beside it."""
+    if model is None or not model.is_file():
+        return None
+    sha256 = file_sha256(model)
+    manifest = None
+    with contextlib.suppress(OSError, ValueError):  # a vendor's file has none
+        manifest = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or manifest.get("sha256") != sha256:
+        manifest = None
+    kept = None
+    if model.stat().st_size <= MAX_MODEL_BYTES:
+        kept = f"{MODELS_DIR}/{sha256[:16]}{model.suffix}"
+        target = folder / kept
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists():
+            with new_file(target) as file:
+                shutil.copyfile(model, file)
+    return {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
 
 
 def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retinaface.detections import Detections
 from retinaface.files import new_file
-from retinaface.record import RECORD_FILE, write_record
+from retinaface.record import RECORD_FILE, Kept, write_record
 from retinaface.verdicts import Check, Verdict, worst
 
 SKIPPED = "SKIPPED"
@@ -67,7 +66,7 @@ class ValidationRun:
         self._started = time.monotonic()
         self.tests: dict[str, TestEntry] = {}
         self.results: dict[str, dict[str, Any]] = {}
-        self.detections: dict[str, dict[str, Detections]] = {}
+        self.kept: dict[str, Kept] = {}
         self.n_deselected: Counter[str] = Counter()
         self.expected: list[str] = []
         self.problem: str | None = None  # with the run itself: then it is no pass
@@ -150,7 +149,7 @@ class ValidationRun:
         }
         if is_finished:
             record["results"] = list(self.results.values())
-            write_record(self._record_dir, json_safe(record), self.detections)
+            write_record(self._record_dir, json_safe(record), self.kept)
         else:
             with new_file(self._record_dir / RECORD_FILE) as file:
                 file.write_text(json.dumps(json_safe(record)) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retinaface.engines import Engine
     from retinaface.evaluation import Evaluation
     from retinaface.ground_truth import GroundTruth
+    from retinaface.stages import ImageStages
 
 
 @click.command(no_args_is_help=True)
@@ -85,6 +86,7 @@ def evaluate(
     from retinaface.evaluation import evaluate as run
     from retinaface.files import new_dir
     from retinaface.pipelines import PIPELINES
+    from retinaface.stages import spread, trace
     from retinaface.widerface import default_root, open_widerface
 
     _check_outputs(predictions, output)
@@ -130,7 +132,9 @@ def evaluate(
                 "limit": limit,
                 "scoring": scoring,
             }
-            _write(record_dir, runner, truth, result, settings, notes)
+            names = spread(tuple(result.detections))
+            traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
+            _write(record_dir, runner, truth, result, traced, settings, notes)
     _print(runner, result, settings=f"{pipeline}, batch {batch_size}", notes=notes)
     for kind, folder in (("predictions", predictions), ("record", output)):
         if folder is not None:
@@ -171,13 +175,12 @@ def _write(
     engine: Engine,
     truth: GroundTruth,
     result: Evaluation,
+    traced: list[ImageStages],
     settings: dict[str, Any],
     notes: list[str],
 ) -> None:
-    from retinaface.files import file_sha256
-    from retinaface.record import images_sha256, new_record, write_record
+    from retinaface.record import Kept, images_sha256, new_record, write_record
 
-    model = engine.spec.model
     result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"
     record = new_record() | {
         "ap": result.ap,
@@ -191,9 +194,6 @@ def _write(
             "bad_images": result.bad_images,
             "notes": notes,
         },
-        "model": {"file": model.name, "sha256": file_sha256(model)}
-        if model and model.is_file()
-        else None,
         "results": [
             {
                 "id": result_id,
@@ -203,9 +203,12 @@ def _write(
                 "batch": settings["batch"],
                 "scoring": settings["scoring"],
                 "ap": result.ap,
+                "n_images": len(truth.images),
+                "images_sha256": images_sha256(truth.images),
                 "n_detections": sum(len(d.scores) for d in result.detections.values()),
                 "detect_s": result.detect_s,
             }
         ],
     }
-    write_record(folder, record, {result_id: result.detections})
+    kept = Kept(result.detections, result.counts, result.images, traced, engine.spec.model)
+    write_record(folder, record, {result_id: kept})

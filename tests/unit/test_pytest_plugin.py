@@ -87,7 +87,7 @@ def test_the_record_says_what_was_checked(session):
     }
     assert record["coverage"]["not_selected"] == {"test_small": 1}
     assert record["target"]["weights"]["synthetic"] is True
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == 2
     result.stdout.fnmatch_lines(
         [
             "*INCONCLUSIVE tests/validation/test_small.py::test_c*",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retinaface.detections import Detections
-from retinaface.record import images_sha256, new_record, pack_detections, write_record
+from retinaface.record import Kept, images_sha256, new_record, pack_detections, write_record
 
 
 def detections(n, first):
@@ -14,9 +14,9 @@ def detections(n, first):
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):
     by_image = {"e/a": detections(2, 0), "e/b": detections(0, 0), "e/c": detections(1, 7)}
-    write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": by_image})
+    write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": Kept(by_image)})
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == 2
     assert record["ap"] == {"easy": 0.5}
     assert record["environment"]["packages"]["numpy"] == np.__version__
     with np.load(tmp_path / "detections.npz") as arrays:
@@ -29,7 +29,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
 
 def test_a_record_with_a_nan_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_record(tmp_path, {"ap": float("nan")}, {"id": {"e/a": detections(1, 0)}})
+        write_record(tmp_path, {"ap": float("nan")}, {"id": Kept({"e/a": detections(1, 0)})})
     assert not (tmp_path / "record.json").exists()
 
 

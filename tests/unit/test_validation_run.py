@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from retinaface.record import Kept
 from retinaface.validation_run import SKIPPED, ValidationRun, json_safe
 from retinaface.verdicts import Check, Verdict
 from tests.unit.test_record import detections
@@ -45,7 +46,7 @@ def test_the_whole_record_has_results_and_detections(tmp_path):
     run.add_check(A, Check("error", Verdict.PASS, "0.1, allowed 1", {"value": np.nan, "n": 2}))
     run.add_result("engine--igie--b1", ap={"easy": 0.5}, n_images=2)
     run.add_result("engine--igie--b1", speed={"network": {"median_s": float("inf")}})
-    run.detections["engine--igie--b1"] = {"e/a": detections(2, 0)}
+    run.kept["engine--igie--b1"] = Kept({"e/a": detections(2, 0)})
     run.end(A, "PASS", "", 0.25)
     run.finish()
     record = read(tmp_path)
@@ -56,6 +57,8 @@ def test_the_whole_record_has_results_and_detections(tmp_path):
             "ap": {"easy": 0.5},
             "n_images": 2,
             "speed": {"network": {"median_s": "inf"}},
+            "traced": [],
+            "model": None,
         }
     ]
     assert record["coverage"]["images"] == {"engine--igie--b1": 2}

@@ -18,6 +18,7 @@ from retinaface.evaluation import Evaluation, evaluate
 from retinaface.images import decode_image
 from retinaface.pipelines import PIPELINES, Pipeline, preprocess
 from retinaface.pytest_plugin import TARGET
+from retinaface.stages import ImageStages, spread, trace
 from retinaface.target import Target
 from retinaface.widerface import WiderFace, default_root, open_widerface
 
@@ -170,12 +171,14 @@ def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation, and how many images went through the engine for it."""
+    """An evaluation, how many images went through the engine for it, and what to keep of it."""
 
     evaluation: Evaluation
     n_inferred: int
     batch: int
     engine: dict[str, Any]
+    stages: list[ImageStages]
+    model: Path | None
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +211,9 @@ def evaluated(target: Target, pool: EnginePool, dataset: WiderFace):
             skip_bad_images=True,
             progress=True,
         )
-        return Measured(evaluation, engine.n_images, batch, engine.describe())
+        n_inferred = engine.n_images
+        traced = {name: dataset.read_bytes(name) for name in spread(tuple(evaluation.detections))}
+        stages = trace(engine, pipeline, traced)
+        return Measured(evaluation, n_inferred, batch, engine.describe(), stages, engine.spec.model)
 
     return get

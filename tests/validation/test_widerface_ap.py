@@ -10,7 +10,7 @@ from retinaface.baseline import find_entries, load_baselines, slug
 from retinaface.environment import device_name
 from retinaface.evaluation import coverage_note, scored_selection
 from retinaface.pipelines import PIPELINES
-from retinaface.record import images_sha256
+from retinaface.record import Kept, images_sha256
 from retinaface.regression import (
     accuracy_entry,
     check_ap,
@@ -70,7 +70,13 @@ def test_every_image_is_run_by_this_engine(
         detect_s=evaluation.detect_s,
         coverage=coverage_note(dataset.select(target.subset), target.subset),
     )
-    validation_run.detections[name] = evaluation.detections
+    validation_run.kept[name] = Kept(
+        evaluation.detections,
+        evaluation.counts,
+        evaluation.images,
+        measured.stages,
+        measured.model,
+    )
     lost = [image for image in wanted if image not in evaluation.detections]
     listed = dataset.listed if target.subset is None else wanted
     bad = "".join(f"\n  {m}" for m in list(evaluation.bad_images.values())[:20])
