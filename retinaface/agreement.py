@@ -81,6 +81,7 @@ def check_differences(
             Verdict.PASS if confident <= tolerance.n_confident else Verdict.FAIL,
             f"{confident:g} with a score above {CONFIDENT}, allowed {tolerance.n_confident}"
             + _worst_lines([c for c in unexplained if c.score > CONFIDENT]),
+            {"n": confident, "allowed": tolerance.n_confident},
         ),
         Check(
             f"{name}: images whose detections are others",
@@ -90,6 +91,7 @@ def check_differences(
             + "".join(
                 f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]
             ),
+            {"n": len(broken), "n_all": len(found)},
         ),
         _share_check(
             f"{name}: landmarks without a counterpart",

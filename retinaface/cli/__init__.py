@@ -10,6 +10,7 @@ import click
 
 import retinaface
 from retinaface.cli.assets import assets
+from retinaface.cli.compare import compare, runs
 from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
 from retinaface.cli.evaluate import evaluate
@@ -34,12 +35,13 @@ def cli() -> None:
     Get the data:       retinaface assets fetch
     Measure an engine:  retinaface evaluate --pipeline igie --engine ort-cpu-fp32
     Score predictions:  retinaface score predictions.zip
+    Compare two runs:   retinaface compare RUN-OLD RUN-NEW
 
     Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
     """
 
 
-for command in (validate, demo, assets, export, detect, evaluate, score):
+for command in (validate, demo, assets, export, detect, evaluate, score, compare, runs):
     cli.add_command(command)
 
 

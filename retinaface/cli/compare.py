@@ -1,0 +1,165 @@
+"""`retinaface compare` and `retinaface runs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from retinaface.cli.options import PATH
+from retinaface.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from retinaface.comparison import RunComparison
+    from retinaface.runs import Run, Unavailable
+
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="A B [C...]")
+@click.option("--markdown", type=PATH, metavar="FILE", help="Also write Markdown.")
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
+@click.option(
+    "--attribute",
+    is_flag=True,
+    help="Say at which stage the difference begins: checkpoint, export, simplification, inputs, "
+    "raw outputs, decoding, suppression, evaluation.",
+)
+def compare(
+    folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool
+) -> None:
+    """Hold run records against the first of them.
+
+    \b
+    retinaface compare RUN-OLD RUN-NEW
+    retinaface compare runs/                   all records in a folder, by name
+    retinaface compare A B --attribute         where does it begin?
+    retinaface compare A B --markdown "$GITHUB_STEP_SUMMARY"
+
+    A record is the folder that `validate --record` or `evaluate --output` wrote. Differences of the
+    environment come first, then each metric with its interval and verdict, then tests that ended
+    otherwise and what only one run has. Speed on a CPU is reported, not judged: `retinaface ab`
+    measures two environments turn by turn.
+
+    Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
+    """
+    from retinaface.comparison import compare_runs
+    from retinaface.comparison_text import as_json
+    from retinaface.comparison_text import markdown as as_markdown
+    from retinaface.files import check_output_file, new_file
+    from retinaface.runs import find_runs
+    from retinaface.verdicts import worst
+
+    for path in (markdown, json_file):
+        if path is not None:
+            check_output_file(path)
+    runs, unavailable = find_runs(folders)
+    if len(runs) < 2:
+        raise click.UsageError(
+            f"compare needs two records or more, and got {len(runs)}; give the folders that "
+            "--record named"
+        )
+    comparisons = [compare_runs(runs[0], run) for run in runs[1:]]
+    texts = [_print(comparison, attribute=attribute) for comparison in comparisons]
+    _print_unavailable(unavailable)
+    if markdown is not None:
+        with new_file(markdown) as file:
+            text = as_markdown(comparisons, unavailable)
+            file.write_text(text + "".join(texts), encoding="utf-8")
+        click.echo(f"Markdown: {markdown}")
+    if json_file is not None:
+        content = as_json(comparisons, unavailable)
+        with new_file(json_file) as file:
+            file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        click.echo(f"JSON: {json_file}")
+    verdict = worst(comparison.verdict for comparison in comparisons)
+    click.secho(f"VERDICT: {verdict}", fg=_COLOURS[str(verdict)], bold=True)
+    click.get_current_context().exit(verdict.exit_code)
+
+
+def _print(comparison: RunComparison, *, attribute: bool) -> str:
+    """One comparison on the terminal; returns the attribution as Markdown, if it was asked for."""
+    from retinaface.comparison_text import METRIC_COLUMNS, metric_rows, summary
+
+    click.secho(
+        f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
+        fg=_COLOURS[str(comparison.verdict)],
+        bold=True,
+    )
+    click.echo(f"{summary(comparison)}\n")
+    if comparison.environment:
+        rows = [[d.key, _cut(d.reference), _cut(d.candidate)] for d in comparison.environment]
+        print_table(("environment", "reference", "candidate"), rows)
+    else:
+        click.echo("The environments are the same.")
+    click.echo()
+    if comparison.metrics:
+        print_table(METRIC_COLUMNS, metric_rows(comparison), right=(2, 3))
+        click.echo()
+    for change in comparison.outcomes:
+        click.echo(f"{change.test}: {change.reference} -> {change.candidate}: {change.reason}")
+    _print_lone(comparison)
+    return ""
+
+
+def _cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _print_lone(comparison: RunComparison) -> None:
+    """What one run alone has; of many tests with one reason the first."""
+    by_reason: dict[tuple[str, str, str], list[str]] = {}
+    for lone in comparison.one_sided:
+        by_reason.setdefault((lone.kind, lone.side, lone.reason), []).append(lone.id)
+    for (kind, side, reason), ids in by_reason.items():
+        more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
+        click.echo(f"only in the {side}: {kind} {ids[0]}{more} ({reason})")
+
+
+def _print_unavailable(rows: Sequence[Unavailable]) -> None:
+    for row in rows:
+        click.echo(
+            f"{row.name} could not run: {row.package} {row.version}, Python {row.python}: "
+            f"{row.reason}"
+        )
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
+def runs(folders: tuple[Path, ...]) -> None:
+    """List run records.
+
+    \b
+    retinaface runs runs/
+
+    One line for each: when, verdict, versions, what it measured.
+    """
+    from retinaface.runs import find_runs
+
+    found, unavailable = find_runs(folders)
+    rows = [_listed(run) for run in sorted(found, key=lambda run: str(run.data["created"]))]
+    print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
+    _print_unavailable(unavailable)
+
+
+def _listed(run: Run) -> list[str]:
+    packages = run.environment["packages"]
+    names = ("onnxruntime", "onnxruntime-gpu", "torch")
+    versions = ", ".join(f"{name} {packages[name]}" for name in names if name in packages)
+    scored = [result for result in run.results.values() if result.get("ap")]
+    first = scored[0] if scored else None
+    ap = "-"
+    if first is not None:
+        values = " / ".join(f"{100 * value:.2f}" for value in first["ap"].values())
+        more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
+        ap = f"{values} ({first['id']}{more})"
+    outcomes = [test["verdict"] for test in run.tests.values()]
+    skipped = outcomes.count("SKIPPED")
+    tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
+    state = run.data["state"]
+    verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")
+    return [run.name, run.data["created"], verdict, versions, run.environment["cpu"], ap, tests]
