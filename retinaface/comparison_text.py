@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from retinaface.attribution import Attribution
 from retinaface.comparison import RunComparison
-from retinaface.metrics import Metric
+from retinaface.metrics import Metric, subject
 from retinaface.runs import Unavailable
 from retinaface.statistics import CONFIDENCE, Interval
 
@@ -107,6 +108,14 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
         columns = ("row", "package", "Python", "why it did not run")
         parts += ["## Could not run", _table(columns, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def attribution_markdown(found: Attribution) -> str:
+    """Where the difference of two results begins."""
+    rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
+    title = f"### Where it begins: {subject(found.reference_id, found.candidate_id)}"
+    table = _table(("stage", "state", "what was found"), rows)
+    return f"\n{title}\n\n{found.sentence}\n\n{table}\n"
 
 
 def _environment_markdown(comparison: RunComparison) -> list[str]:

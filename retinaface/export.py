@@ -136,7 +136,7 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
         new_file(manifest_path) as manifest_file,
         new_file(output) as file,
     ):
-        notes = _write_onnx(loaded.model, options, file)
+        notes, steps = _write_onnx(loaded.model, options, file)
         model = onnx_file.verify(file, options.interface(), options.precision)
         inputs = reference_inputs(
             options.height_px, options.width_px, dynamic_size=options.dynamic_size
@@ -153,6 +153,7 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
             "ir_version": model.ir_version,
             "axes": {name: list(axes) for name, axes in options.interface().axes.items()},
             "operators": onnx_file.operator_counts(model),
+            "steps": steps,
             "versions": package_versions(VERSIONED_PACKAGES),
             "notes": notes,
         }
@@ -177,8 +178,10 @@ def read_manifest(model: Path) -> dict[str, Any] | None:
     return None
 
 
-def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> list[str]:
-    """Run the exporter and the steps after it; returns notes for the manifest."""
+def _write_onnx(
+    model: RetinaFace, options: ExportOptions, file: Path
+) -> tuple[list[str], dict[str, Any]]:
+    """Run the exporter and the steps after it; returns notes and steps for the manifest."""
     proto, notes = _exporter_output(model, options, file.parent)
     interface = options.interface()
     if _opset(proto) != interface.opset:
@@ -192,15 +195,18 @@ def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> list[s
     onnx_file.check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
     onnx_file.set_axes(proto, interface.axes)
+    # What each step gave, so that a difference of two files can be placed.
+    steps = {"exported": onnx_file.graph_facts(proto)}
     if options.simplify:
         proto = _simplify(proto)
+        steps["simplified"] = onnx_file.graph_facts(proto)
     if options.precision == "fp16":
         proto = onnx_file.to_fp16(proto, keep_io_types=options.io == "fp32")
     proto.ir_version = ir_version  # tools raise it to what their own release writes
     onnx_file.set_axes(proto, interface.axes)
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
-    return notes
+    return notes, steps
 
 
 # Raw and simplified, FP32 and FP16 files come of the same run of the exporter: 10 s for dynamo.

@@ -5,11 +5,13 @@ Imports onnx, but neither torch nor a runtime.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -178,6 +180,23 @@ def axes_of(value: onnx.ValueInfoProto) -> tuple[Axis, ...]:
 def operator_counts(model: onnx.ModelProto) -> dict[str, int]:
     """Number of nodes of each operator, sorted by name."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
+
+
+def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
+    """What tells two graphs apart: operators, and a hash of nodes and weights, names left out."""
+    digest = hashlib.sha256()
+    for node in model.graph.node:
+        attributes = sorted(attribute.SerializeToString() for attribute in node.attribute)
+        digest.update(node.op_type.encode())
+        digest.update(b"".join(attributes))
+    for content in sorted(_content(tensor) for tensor in model.graph.initializer):
+        digest.update(content)
+    return {"operators": operator_counts(model), "sha256": digest.hexdigest()}
+
+
+def _content(tensor: onnx.TensorProto) -> bytes:
+    array = numpy_helper.to_array(tensor)
+    return f"{array.dtype}{array.shape}".encode() + array.tobytes()
 
 
 def lower_opset(model: onnx.ModelProto, opset: int) -> None:

@@ -103,7 +103,24 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
     for change in comparison.outcomes:
         click.echo(f"{change.test}: {change.reference} -> {change.candidate}: {change.reason}")
     _print_lone(comparison)
-    return ""
+    return _print_attribution(comparison) if attribute else ""
+
+
+def _print_attribution(comparison: RunComparison) -> str:
+    """The stages of each pair of results; returns them as Markdown."""
+    from retinaface.attribution import attribute
+    from retinaface.comparison_text import attribution_markdown
+    from retinaface.metrics import matched_results, subject
+
+    markdown = ""
+    for ours, theirs in matched_results(comparison.reference, comparison.candidate):
+        found = attribute(comparison.reference, comparison.candidate, ours, theirs)
+        click.echo(f"\nWhere it begins, {subject(ours, theirs)}:")
+        rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
+        print_table(("stage", "state", "what was found"), rows)
+        click.secho(f"{found.sentence}\n", bold=True)
+        markdown += attribution_markdown(found)
+    return markdown
 
 
 def _cut(text: str, most: int = 60) -> str:
