@@ -77,6 +77,21 @@ def _reference(target: Target) -> str | None:
     return missing_reference(target, "scene")
 
 
+def _full_reference(target: Target) -> str | None:
+    from retinaface.cases import FULL, missing_reference
+
+    return missing_reference(target, FULL)
+
+
+def _photographs(target: Target) -> str | None:
+    """The exact outputs on photographs: from a full reference, or made by torch from the data."""
+    from retinaface.cases import REAL, missing_reference
+
+    if (reason := missing_reference(target, REAL)) is not None:
+        return reason
+    return _widerface(target) if _import("torch")(target) is None else None
+
+
 def _golden(_target: Target) -> str | None:
     value = os.environ.get("RETINAFACE_GOLDEN")
     if not value:
@@ -108,6 +123,8 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "widerface": _widerface,
     "full-set": _full_set,
     "reference": _reference,
+    "full-reference": _full_reference,
+    "photographs": _photographs,
     "golden": _golden,
     "cuda": _cuda,
 }

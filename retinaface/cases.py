@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,15 @@ import numpy as np
 
 from retinaface.config import MOBILENET_025
 from retinaface.errors import DatasetError
-from retinaface.reference import ReferenceCase, join_cases, load_reference
+from retinaface.images import decode_image
+from retinaface.pipelines import Pipeline, preprocess
+from retinaface.reference import (
+    Extras,
+    ReferenceCase,
+    join_cases,
+    load_reference,
+    reference_names,
+)
 from retinaface.scenes import noise_inputs, synthetic_inputs
 from retinaface.target import Target
 from retinaface.typing import FloatArray
@@ -23,9 +31,15 @@ REAL = "real"
 KINDS = (REAL, "scene", "noise", "extremes", "constant")
 # Images of each kind: enough for the largest batch where they show detections, fewer elsewhere,
 # because float64 takes time; a larger batch repeats them in turn.
-_N_IMAGES = {REAL: 32, "scene": 16}
+N_IMAGES = {REAL: 32, "scene": 16}
 _N_OTHER = 8
 _SIDE = 320
+# What a full reference file holds beside a small one, as a need of tests.
+FULL = "full"
+_NOT_FULL = (
+    "the reference file beside --model is a small one, without photographs, layers and the FP16 "
+    "emulator; make a full one where torch is: retinaface export --reference full"
+)
 _SEED = 4_000
 
 
@@ -42,6 +56,7 @@ class Cases:
         self._target = target
         self._real_images = real_images
         self._made: dict[str, ReferenceCase] = {}
+        self._extras: dict[str, Extras] = {}
 
     def get(self, kind: str, n: int) -> ReferenceCase:
         """The first n images of a kind, in turn where there are fewer.
@@ -54,12 +69,31 @@ class Cases:
         case = self._made[kind]
         return case.take(np.arange(n) % len(case.images))
 
+    def extras(self, kind: str) -> Extras:
+        """What else torch says of all images of a kind: see `Extras`.
+
+        Raises:
+            DatasetError: There is neither torch nor a full reference file.
+        """
+        if kind not in self._extras:
+            self.get(kind, 1)
+            found = self._made[kind].extras
+            self._extras[kind] = self._torch_extras(kind) if found is None else found
+        return self._extras[kind]
+
+    def _torch_extras(self, kind: str) -> Extras:
+        try:
+            from retinaface.full_reference import extras_of
+        except ImportError as error:
+            raise DatasetError(f"{_NOT_FULL} ({error})") from error
+        return extras_of(self.model, self._target.weights.source, self._made[kind].images)
+
     def _make(self, kind: str) -> ReferenceCase:
         try:
             from retinaface.torch_reference import torch_reference
         except ImportError:
             return self._from_file(kind)
-        return torch_reference(self.model, {kind: self._inputs(kind)})[0]
+        return torch_reference(self.model, {kind: kind_inputs(kind, self._real_images)})[0]
 
     @functools.cached_property
     def model(self) -> RetinaFace:
@@ -68,21 +102,13 @@ class Cases:
 
         return load_model(self._target.weights.source).model
 
-    def _inputs(self, kind: str) -> FloatArray:
-        n = _N_IMAGES.get(kind, _N_OTHER)
-        if kind == REAL:
-            return self._real_images(n)
-        if kind == "scene":
-            return synthetic_inputs(n, _SEED, _SIDE, _SIDE)
-        if kind == "noise":
-            return noise_inputs(n, _SEED, _SIDE, _SIDE)
-        return _flat_inputs(n) if kind == "constant" else _extreme_inputs(n)
-
     def _from_file(self, kind: str) -> ReferenceCase:
         """The case of a kind, followed by the others, so that the images of a batch differ."""
         path = reference_file(self._target)
-        if path is None or kind == REAL:
+        if path is None or (kind == REAL and REAL not in reference_names(path)):
             raise DatasetError(missing_reference(self._target, kind) or f"no reference for {kind}")
+        if reference_names(path).get(kind):  # a full file has images enough of each kind
+            return load_reference(path, [kind])[0]
         cases = [c for c in load_reference(path) if c.images.shape[2:] == (_SIDE, _SIDE)]
         names = [case.name for case in cases]
         if kind not in names:
@@ -94,9 +120,31 @@ class Cases:
         return join_cases(kind, [*cases[start:], *cases[:start]])
 
 
+def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArray:
+    """Network inputs of a kind, as many as a run uses.
+
+    Args:
+        kind: One of `KINDS`.
+        real_images: Gives the first n network inputs of photographs, (n, 3, 320, 320).
+
+    Returns:
+        (n, 3, 320, 320) float32.
+    """
+    n = N_IMAGES.get(kind, _N_OTHER)
+    if kind == REAL:
+        return real_images(n)
+    if kind == "scene":
+        return synthetic_inputs(n, _SEED, _SIDE, _SIDE)
+    if kind == "noise":
+        return noise_inputs(n, _SEED, _SIDE, _SIDE)
+    return _flat_inputs(n) if kind == "constant" else _extreme_inputs(n)
+
+
 def reference_file(target: Target) -> Path | None:
     """The first reference file that stands beside one of the run's models."""
     paths = [model.with_suffix(".reference.npz") for model in target.models]
+    # The FP16 file beside an FP32 file shares the reference of that one.
+    paths += [model.with_suffix("").with_suffix(".reference.npz") for model in target.models]
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -105,14 +153,35 @@ def missing_reference(target: Target, kind: str) -> str | None:
     try:
         import torch  # noqa: F401 - the question is whether it can be imported
     except ImportError as error:
-        if kind == REAL:
-            return f"the exact outputs on photographs need torch ({error}); install extra 'export'"
-        if reference_file(target) is None:
+        path = reference_file(target)
+        if kind in (REAL, FULL) and path is not None:
+            names = reference_names(path)
+            return (
+                None if names.get("scene" if kind == FULL else REAL) else f"{_NOT_FULL} ({error})"
+            )
+        if path is None:
             return (
                 f"torch cannot be imported ({error}), and no reference file stands beside --model; "
                 "install the extra 'export', or give --model FILE.onnx with FILE.reference.npz"
             )
     return None
+
+
+def photograph_inputs(encoded: Mapping[str, bytes], pipeline: Pipeline) -> FloatArray:
+    """Network inputs of image files.
+
+    Args:
+        encoded: Bytes by image id.
+        pipeline: One whose inputs have one size.
+
+    Returns:
+        (n, 3, H, W) float32.
+
+    Raises:
+        ImageError: An image does not decode.
+    """
+    images = [decode_image(data, name) for name, data in encoded.items()]
+    return np.stack([preprocess(image, pipeline)[0] for image in images])
 
 
 def network_inputs(pixels_bgr: FloatArray) -> FloatArray:

@@ -7,33 +7,27 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import onnx
 import torch
 
 from retinaface import onnx_file
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
+from retinaface.export_options import ExportOptions, sidecars
 from retinaface.files import file_sha256, new_file
 from retinaface.model import RetinaFace
-from retinaface.onnx_file import Axis, Interface
-from retinaface.priors import prior_boxes
-from retinaface.reference import reference_inputs, save_reference
+from retinaface.reference import ReferenceCase, reference_inputs, save_reference
 from retinaface.torch_reference import torch_reference
-from retinaface.typing import Precision
 from retinaface.weights import LoadedModel, tensors_sha256
 
-Exporter = Literal["torchscript", "dynamo"]
 MANIFEST_VERSION = 1
-DEFAULT_OPSET: dict[Exporter, int] = {"torchscript": 13, "dynamo": 18}
-OPSETS: dict[Exporter, range] = {"torchscript": range(11, 21), "dynamo": range(16, 21)}
 _DYNAMO_OPSET = 18  # what the exporter itself writes; lower ones are converted
-_DYNAMO_IR = 10  # whatever the opset; onnxruntime loads it from 1.18 on
 VERSIONED_PACKAGES = (
     "torch",
     "onnx",
@@ -44,73 +38,14 @@ VERSIONED_PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What to ask of an export.
-
-    Attributes:
-        exporter: `torchscript` or `dynamo`.
-        opset: None for the exporter's default.
-        precision: Of weights and operators.
-        io: Of input and outputs; `fp16` only with precision `fp16`.
-        batch_size: None for a free batch axis.
-        dynamic_size: Free height and width.
-        simplify: Run onnxsim.
-        height_px: Height of the input where it is fixed.
-        width_px: Width, likewise.
-    """
-
-    exporter: Exporter = "torchscript"
-    opset: int | None = None
-    precision: Precision = "fp32"
-    io: Precision = "fp32"
-    batch_size: int | None = None
-    dynamic_size: bool = False
-    simplify: bool = True
-    height_px: int = 320
-    width_px: int = 320
-
-    def __post_init__(self) -> None:
-        """Refuse what no exporter can give.
-
-        Raises:
-            ExportError: A combination that cannot be met.
-        """
-        allowed, opset = OPSETS[self.exporter], self.resolved_opset
-        if opset not in allowed:
-            other = "; use --exporter torchscript" if opset in OPSETS["torchscript"] else ""
-            raise ExportError(
-                f"the {self.exporter} exporter cannot write opset {opset}: it reaches "
-                f"{allowed.start} to {allowed.stop - 1}{other}"
-            )
-        if self.io == "fp16" and self.precision != "fp16":
-            raise ExportError("FP16 input and outputs need --precision fp16; add it")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ExportError(f"batch size must be at least 1, got {self.batch_size}")
-
-    @property
-    def resolved_opset(self) -> int:
-        """The opset that the file must hold."""
-        return DEFAULT_OPSET[self.exporter] if self.opset is None else self.opset
-
-    def interface(self) -> Interface:
-        """What the file must hold for these options."""
-        opset = self.resolved_opset
-        minimal_ir = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-        batch: Axis = "batch" if self.batch_size is None else self.batch_size
-        size: tuple[Axis, Axis] = (self.height_px, self.width_px)
-        n_priors: Axis = len(prior_boxes(self.height_px, self.width_px))
-        if self.dynamic_size:
-            size, n_priors = ("height", "width"), "priors"
-        axes: dict[str, tuple[Axis, ...]] = {
-            name: (batch, n_priors, n_values) for name, n_values in OUTPUT_WIDTHS.items()
-        }
-        axes[INPUT_NAME] = (batch, 3, *size)
-        ir_version = _DYNAMO_IR if self.exporter == "dynamo" else minimal_ir
-        return Interface(opset, ir_version, self.io, axes)
-
-
-def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[str, Any]:
+def export(
+    loaded: LoadedModel,
+    options: ExportOptions,
+    output: Path,
+    *,
+    cases: Sequence[ReferenceCase] | None = None,
+    reference_of: Path | None = None,
+) -> dict[str, Any]:
     """Export a model; the files appear only when all of them are right.
 
     Beside `FILE.onnx` stand `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with the
@@ -120,6 +55,9 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
         loaded: The network and where its weights came from.
         options: What to ask of the export.
         output: `FILE.onnx`; an old one is replaced.
+        cases: What the reference holds; None for a few images of the file's input size.
+        reference_of: An export of the same weights in the same folder whose reference serves this
+            file too.
 
     Returns:
         The manifest.
@@ -131,17 +69,17 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
     if output.suffix != ".onnx":
         raise ExportError(f"cannot export to {output}: expected a name that ends in .onnx")
     reference_path, manifest_path = sidecars(output)
-    with (
-        new_file(reference_path) as reference,
-        new_file(manifest_path) as manifest_file,
-        new_file(output) as file,
-    ):
+    with contextlib.ExitStack() as files:
+        if reference_of is None:
+            reference = files.enter_context(new_file(reference_path))
+        else:
+            reference = reference_path = sidecars(reference_of)[0]
+        manifest_file = files.enter_context(new_file(manifest_path))
+        file = files.enter_context(new_file(output))
         notes, steps = _write_onnx(loaded.model, options, file)
         model = onnx_file.verify(file, options.interface(), options.precision)
-        inputs = reference_inputs(
-            options.height_px, options.width_px, dynamic_size=options.dynamic_size
-        )
-        save_reference(reference, torch_reference(loaded.model, inputs))
+        if reference_of is None:
+            save_reference(reference, _small_reference(loaded, options) if cases is None else cases)
         manifest = {
             "manifest_version": MANIFEST_VERSION,
             "file": output.name,
@@ -161,21 +99,11 @@ def export(loaded: LoadedModel, options: ExportOptions, output: Path) -> dict[st
     return manifest
 
 
-def sidecars(model: Path) -> tuple[Path, Path]:
-    """The reference and the manifest that stand beside an exported file."""
-    return model.with_suffix(".reference.npz"), model.with_suffix(".json")
-
-
-def read_manifest(model: Path) -> dict[str, Any] | None:
-    """The manifest beside a file; None where there is none or it belongs to another file."""
-    path = sidecars(model)[1]
-    if not path.is_file():
-        return None
-    with contextlib.suppress(ValueError, OSError):
-        manifest = json.loads(path.read_text())
-        if manifest.get("sha256") == file_sha256(model):
-            return dict(manifest)
-    return None
+def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+    inputs = reference_inputs(
+        options.height_px, options.width_px, dynamic_size=options.dynamic_size
+    )
+    return torch_reference(loaded.model, inputs)
 
 
 def _write_onnx(

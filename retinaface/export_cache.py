@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from retinaface import export, model, onnx_file
+from retinaface import export, export_options, model, onnx_file
 from retinaface.assets import CHECKPOINT, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.files import file_sha256
@@ -34,7 +34,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     """
     if weights is None:
         weights = fetch_asset(get_asset(CHECKPOINT))
-    options = export.ExportOptions(precision=precision, dynamic_size=dynamic_size)
+    options = export_options.ExportOptions(precision=precision, dynamic_size=dynamic_size)
     key = {
         "weights": _weights_hash(weights),
         "options": asdict(options),
@@ -44,7 +44,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     size = "dynamic" if dynamic_size else "320x320"
     path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
-    if not path.is_file() or export.read_manifest(path) is None:
+    if not path.is_file() or export_options.read_manifest(path) is None:
         export.export(load_model(weights), options, path)
     return path
 
@@ -58,6 +58,6 @@ def _weights_hash(weights: str | Path) -> str:
 def _code_hash() -> str:
     """Of the modules that make the file, so that a changed checkout does not meet an old export."""
     digest = hashlib.sha256()
-    for module in (model, export, onnx_file):
+    for module in (model, export, export_options, onnx_file):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()

@@ -118,7 +118,8 @@ def _find_dataset(
 
 
 def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
-    from retinaface.export import ExportOptions, export
+    from retinaface.export import export
+    from retinaface.export_options import ExportOptions
 
     click.secho("\nExport", bold=True)
     models = {}
@@ -139,7 +140,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     from retinaface.cli.tables import print_table
     from retinaface.config import OUTPUT_NAMES
     from retinaface.engines import find_engine, open_engine
-    from retinaface.export import sidecars
+    from retinaface.export_options import sidecars
     from retinaface.fidelity import output_errors
     from retinaface.reference import load_reference
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from retinaface.cli.options import PATH
+from retinaface.cli.options import PATH, widerface_options
 
 
 class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
@@ -74,6 +75,20 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
 )
 @click.option("--dynamic-size", is_flag=True, help="Leave height and width free.")
 @click.option("--no-simplify", is_flag=True, help="Do not run onnxsim.")
+@click.option(
+    "--with-fp16",
+    is_flag=True,
+    help="Also write FILE.fp16.onnx; its reference is that of FILE.onnx.",
+)
+@click.option(
+    "--reference",
+    type=click.Choice(["small", "full"]),
+    default="small",
+    show_default=True,
+    help="full: everything that a validation holds an engine against, so that it needs no torch "
+    "(about 100 MB); with photographs where the data set is at hand.",
+)
+@widerface_options
 def export(
     output: Path,
     weights: str | None,
@@ -84,6 +99,10 @@ def export(
     batch_size: int | None,
     dynamic_size: bool,
     no_simplify: bool,
+    with_fp16: bool,
+    reference: str,
+    widerface: Path | None,
+    subset: str | None,
 ) -> None:
     """Export the network to ONNX and verify what was written.
 
@@ -94,10 +113,11 @@ def export(
     \b
     retinaface export --output retinaface.onnx
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
+    retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
     """
     try:
-        from retinaface.export import ExportOptions, sidecars
         from retinaface.export import export as run
+        from retinaface.export_options import ExportOptions, sidecars
         from retinaface.weights import load_model
     except ImportError as error:
         from retinaface.errors import ExportError
@@ -114,12 +134,56 @@ def export(
         dynamic_size=dynamic_size,
         simplify=not no_simplify,
     )
-    manifest = run(load_model(weights, progress=True), options, output)
+    if with_fp16 and precision == "fp16":
+        raise click.UsageError("--with-fp16 goes with --precision fp32; drop one of them")
+    loaded = load_model(weights, progress=True)
+    cases = None
+    if reference == "full":
+        if dynamic_size:
+            raise click.UsageError("--reference full is of 320x320 inputs; drop --dynamic-size")
+        from retinaface.full_reference import full_reference
+
+        cases = full_reference(loaded, _inputs(widerface, subset), progress=True)
+    _print(output, run(loaded, options, output, cases=cases))
+    click.echo(sidecars(output)[0])
+    click.echo(sidecars(output)[1])
+    if with_fp16:
+        half = output.with_suffix(f".fp16{output.suffix}")
+        _print(half, run(loaded, replace(options, precision="fp16"), half, reference_of=output))
+        click.echo(sidecars(half)[1])
+
+
+def _print(output: Path, manifest: dict[str, Any]) -> None:
     n_nodes = sum(manifest["operators"].values())
     axes = "x".join(str(axis) for axis in manifest["axes"]["input"])
+    options = manifest["options"]
     click.echo(
-        f"{output}: opset {manifest['options']['opset']}, IR {manifest['ir_version']}, {precision} "
-        f"(I/O {io}), input {axes}, {n_nodes} nodes, sha256 {manifest['sha256'][:16]}"
+        f"{output}: opset {options['opset']}, IR {manifest['ir_version']}, {options['precision']} "
+        f"(I/O {options['io']}), input {axes}, {n_nodes} nodes, sha256 {manifest['sha256'][:16]}"
     )
-    for sidecar in sidecars(output):
-        click.echo(sidecar)
+
+
+def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
+    """Network inputs of every kind; photographs where there are any, or they were asked for."""
+    from retinaface.cases import KINDS, N_IMAGES, REAL, kind_inputs, photograph_inputs
+    from retinaface.errors import DatasetError
+    from retinaface.pipelines import PIPELINES
+    from retinaface.stages import spread
+    from retinaface.widerface import default_root, open_widerface
+
+    def real_images(n: int) -> Any:
+        chosen = spread(dataset.select(subset).images, n)
+        encoded = {name: dataset.read_bytes(name) for name in chosen}
+        return photograph_inputs(encoded, PIPELINES["igie"])
+
+    kinds = list(KINDS)
+    try:
+        dataset = open_widerface(widerface or default_root())
+    except DatasetError as error:
+        if widerface is not None:
+            raise
+        kinds.remove(REAL)
+        click.echo(f"note: the reference has no photographs: {error}")
+    else:
+        click.echo(f"note: the reference has {N_IMAGES[REAL]} photographs of {dataset.root}")
+    return {kind: kind_inputs(kind, real_images) for kind in kinds}

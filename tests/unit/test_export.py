@@ -28,7 +28,7 @@ def outputs_of(path, images):
 
 
 def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded):
-    from retinaface.export import read_manifest
+    from retinaface.export_options import read_manifest
 
     path = tmp_path / "deep" / "x.onnx"
     manifest = run_export(loaded, path)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from retinaface.cases import Cases
+from retinaface.cases import Cases, photograph_inputs
 from retinaface.engine_pool import FIXED_SIZE, EnginePool
 from retinaface.engines import find_engine
 from retinaface.engines.witness import Witness
 from retinaface.evaluation import Evaluation, evaluate
-from retinaface.images import decode_image
-from retinaface.pipelines import PIPELINES, Pipeline, preprocess
+from retinaface.pipelines import PIPELINES, Pipeline
 from retinaface.pytest_plugin import TARGET
 from retinaface.stages import ImageStages, spread, trace
 from retinaface.target import Target
@@ -119,8 +117,7 @@ def photographs(target: Target):
     @functools.cache
     def get(n: int) -> dict[str, bytes]:
         data = open_widerface(target.widerface or default_root())
-        names = data.select(target.subset).images
-        chosen = names[:: max(1, len(names) // n)][:n]
+        chosen = spread(data.select(target.subset).images, n)
         return {name: data.read_bytes(name) for name in chosen}
 
     return get
@@ -136,12 +133,7 @@ def pipeline(target: Target) -> Pipeline:
 @pytest.fixture(scope="session")
 def cases(target: Target, pipeline: Pipeline, photographs) -> Cases:
     """Inputs of every kind with their exact outputs."""
-
-    def real_images(n: int) -> np.ndarray:
-        images = [decode_image(data, name) for name, data in photographs(n).items()]
-        return np.stack([preprocess(image, pipeline)[0] for image in images])
-
-    return Cases(target, real_images)
+    return Cases(target, lambda n: photograph_inputs(photographs(n), pipeline))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ KIND_PARAMS = [
     pytest.param(
         kind,
         id=kind,
-        marks=pytest.mark.needs(*(("torch", "widerface") if kind == REAL else ("reference",))),
+        marks=pytest.mark.needs("photographs" if kind == REAL else "reference"),
     )
     for kind in KINDS
 ]
@@ -26,7 +26,7 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     """Names, axes, types, opset, IR version, one file, the ONNX checker."""
     from retinaface import onnx_file
     from retinaface.errors import ExportError
-    from retinaface.export import ExportOptions, read_manifest
+    from retinaface.export_options import ExportOptions, read_manifest
 
     if variant == GIVEN:
         path = exported(variant)

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 
 from retinaface.agreement import TOLERANCES, check_differences
-from retinaface.cases import REAL
+from retinaface.cases import N_IMAGES
 from retinaface.detections import postprocess
 from retinaface.differences import differences
 from retinaface.engines import RawOutputs, find_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.fidelity import check_fidelity, output_errors
 from retinaface.pipelines import Geometry
+from retinaface.reference import N_UNFOLDED
 from retinaface.verdicts import Check, Verdict
 from tests.validation.test_export_fidelity import KIND_PARAMS, explained
 
-# Distinct images of each kind that detections are compared on.
-N_IMAGES = {REAL: 32, "scene": 16}
 FP16_MAX = 65_504.0
 ARBITER = "torch-cpu-fp16"
 # The input as a whole, so that boxes stay in pixels of the network input.
@@ -89,12 +88,12 @@ def fp32_outputs(engine_name, pool, case):
     return RawOutputs(*exact), "float64 torch"
 
 
-@pytest.mark.needs("torch")
+@pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
-def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, pool, cases, target, gate):
+def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, cases, target, gate):
     """The arbiter on a CPU: torch in FP16, every intermediate rounded, batch norms folded."""
     case = cases.get(kind, N_IMAGES.get(kind, 4))
-    outputs = infer(pool.get(ARBITER), case.images, chunk=8)
+    outputs = raw_outputs(cases.extras(kind).emulated, len(case.images))
     checks = [check_fidelity(ARBITER, output_errors(outputs, case, "fp16"))]
     if kind in N_IMAGES:
         exact = RawOutputs(*(case.exact[name].astype("float32") for name in case.exact))
@@ -102,12 +101,15 @@ def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, pool, cases, tar
     gate(*checks)
 
 
-@pytest.mark.needs("torch")
+def raw_outputs(by_name, n):
+    """The first n of outputs by name, in turn where there are fewer, as an engine gives them."""
+    return RawOutputs(*(array[np.arange(n) % len(array)] for array in by_name.values()))
+
+
+@pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
-    from retinaface.drift import activation_ranges
-
-    ranges = activation_ranges(cases.model, cases.get(kind, 8).images)
+    ranges = cases.extras(kind).ranges
     largest = max(ranges, key=lambda name: ranges[name])
     beyond = [f"{name} reaches {v:.6g}" for name, v in ranges.items() if not v <= FP16_MAX]
     text = (
@@ -123,18 +125,11 @@ def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
     )
 
 
-@pytest.mark.needs("torch", "reference")
+@pytest.mark.needs("full-reference")
 def test_a_cast_of_unfolded_batch_norms_is_caught(cases, gate):
     """The trap: `model.half()` with batch norms as they are; one variance is beyond FP16."""
-    import copy
-
-    import torch
-
-    case = cases.get("scene", 4)
-    broken = copy.deepcopy(cases.model).half()
-    with torch.inference_mode():
-        outputs = broken(torch.from_numpy(case.images).half())
-    raw = RawOutputs(*(output.float().numpy() for output in outputs))
+    case = cases.get("scene", N_UNFOLDED)
+    raw = raw_outputs(cases.extras("scene").unfolded, N_UNFOLDED)
     check = check_fidelity("model.half()", output_errors(raw, case, "fp16"))
     caught = check.verdict is Verdict.FAIL
     gate(
