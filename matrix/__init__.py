@@ -1,0 +1,1 @@
+"""The matrix of SDK versions: which rows there are, how one is installed, run and compared."""
