@@ -15,6 +15,7 @@ from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
+from retinaface.cli.report import report
 from retinaface.cli.score import score
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
@@ -36,12 +37,13 @@ def cli() -> None:
     Measure an engine:  retinaface evaluate --pipeline igie --engine ort-cpu-fp32
     Score predictions:  retinaface score predictions.zip
     Compare two runs:   retinaface compare RUN-OLD RUN-NEW
+    See what changed:   retinaface report RUN-OLD RUN-NEW --output report.html
 
     Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
     """
 
 
-for command in (validate, demo, assets, export, detect, evaluate, score, compare, runs):
+for command in (validate, demo, assets, export, detect, evaluate, score, compare, report, runs):
     cli.add_command(command)
 
 

@@ -1,0 +1,80 @@
+"""`retinaface report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from retinaface.cli.options import PATH
+
+_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.option(
+    "--output", type=PATH, required=True, metavar="FILE.html", help="What to write; FILE.md beside."
+)
+@click.option(
+    "--widerface",
+    type=PATH,
+    metavar="DIR",
+    help="Images, for the pictures of those that changed most.  [default: those at hand]",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(0, 100),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Pictures for each comparison.",
+)
+@click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
+def report(
+    folders: tuple[Path, ...], output: Path, widerface: Path | None, images: int, title: str
+) -> None:
+    """Write a report of run records: one HTML file that needs nothing else, and Markdown.
+
+    \b
+    retinaface report RUN-OLD RUN-NEW --output report.html
+    retinaface report runs/ --output report.html --widerface DIR
+
+    The first run is what the others are held against; of a folder of runs the first by name. It
+    ends with 0 when the report was written, whatever the verdict: that is for `compare`.
+    """
+    from retinaface.errors import DatasetError
+    from retinaface.files import check_output_file
+    from retinaface.report import write_report
+    from retinaface.runs import find_runs
+    from retinaface.widerface import default_root, open_widerface
+
+    if output.suffix != ".html":
+        raise click.UsageError(f"--output {output}: expected a name that ends in .html")
+    check_output_file(output)
+    runs, unavailable = find_runs(folders)
+    if not runs:
+        raise click.UsageError(
+            "a report needs a run record, and there are rows alone that could "
+            "not run; see: retinaface runs"
+        )
+    dataset = None
+    try:
+        dataset = open_widerface(widerface or default_root())
+    except DatasetError as error:
+        if widerface is not None:
+            raise
+        click.echo(f"note: no pictures: {error}")
+    page = write_report(
+        runs,
+        unavailable,
+        output,
+        title=title,
+        dataset=dataset,
+        n_images=images,
+        progress=True,
+    )
+    for file in (output, output.with_suffix(".md")):
+        click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")
+    verdict = str(page.verdict)
+    click.secho(f"VERDICT: {verdict}", fg=_COLOURS[verdict], bold=True)

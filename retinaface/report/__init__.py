@@ -1,0 +1,65 @@
+"""The report that a person reads: one HTML file and its Markdown, rendered from records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from retinaface.comparison import compare_runs
+from retinaface.errors import RetinaFaceError
+from retinaface.files import new_file
+from retinaface.report.content import Page, build_page
+from retinaface.report.pictures import changed_pictures
+from retinaface.runs import Run, Unavailable
+from retinaface.widerface import WiderFace
+
+__all__ = ["ReportError", "write_report"]
+
+
+class ReportError(RetinaFaceError, ImportError):
+    """A library that the report is made with is not installed."""
+
+
+def write_report(
+    runs: Sequence[Run],
+    unavailable: Sequence[Unavailable],
+    output: Path,
+    *,
+    title: str,
+    dataset: WiderFace | None = None,
+    n_images: int = 6,
+    progress: bool = False,
+) -> Page:
+    """Write `output` and, beside it, the same as Markdown.
+
+    Args:
+        runs: One or more; the first is what the others are held against.
+        unavailable: Rows that could not run.
+        output: `FILE.html`.
+        title: Of the page.
+        dataset: Where the images are; None for a report without pictures.
+        n_images: Pictures for each comparison.
+        progress: Show a progress bar on stderr, where that is a terminal.
+
+    Returns:
+        What the page shows.
+
+    Raises:
+        RecordError: Arrays of a record are damaged.
+        ReportError: Jinja2 or matplotlib is not installed.
+        OutputError: The files cannot be written.
+    """
+    try:
+        from retinaface.report.render import render_html, render_markdown
+    except ImportError as error:
+        raise ReportError(
+            f"a report needs {error.name}, which is not installed; install the extra 'report': "
+            'pip install -e ".[report]"'
+        ) from error
+    comparisons = [compare_runs(runs[0], run) for run in runs[1:]]
+    pictures = changed_pictures(comparisons, dataset, n_images, progress=progress)
+    page = build_page(title, runs, comparisons, unavailable, pictures)
+    with new_file(output) as html, new_file(output.with_suffix(".md")) as markdown:
+        html.write_text(render_html(page), encoding="utf-8")
+        markdown.write_text(render_markdown(page), encoding="utf-8")
+    return page

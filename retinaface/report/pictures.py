@@ -1,0 +1,112 @@
+"""The images that changed most between two runs, with the boxes of both."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from retinaface.comparison import RunComparison
+from retinaface.detections import Detections
+from retinaface.differences import ImageDifference
+from retinaface.drawing import draw_detections
+from retinaface.errors import ImageError, RetinaFaceError
+from retinaface.images import decode_image
+from retinaface.metrics import image_differences, matched_results, subject
+from retinaface.report.content import Picture
+from retinaface.typing import ByteArray
+from retinaface.widerface import WiderFace
+
+# Small enough that ten runs stay far below what a mail server takes.
+_SIDE_PX = 360
+_JPEG_QUALITY = 70
+# Boxes that are drawn: the rest is noise near the score limit.
+_DRAWN_ABOVE = 0.3
+
+
+def changed_pictures(
+    comparisons: Sequence[RunComparison],
+    dataset: WiderFace | None,
+    n_images: int,
+    *,
+    progress: bool = False,
+) -> list[Picture]:
+    """The images that changed most in each comparison: unexplained changes first, then all.
+
+    Args:
+        comparisons: Of the first run with each other.
+        dataset: Where the images are; None for the list without pictures.
+        n_images: Of each comparison.
+        progress: Show a progress bar on stderr, where that is a terminal.
+    """
+    pictures = []
+    bar = tqdm(comparisons, desc="images", disable=None if progress else True)
+    for comparison in bar:
+        ranked = []
+        for ours, theirs in matched_results(comparison.reference, comparison.candidate):
+            found = image_differences(comparison.reference, comparison.candidate, ours, theirs)
+            ranked += [(one, ours, theirs) for one in found or [] if one.changes]
+        ranked.sort(key=lambda entry: _rank(entry[0]), reverse=True)
+        for difference, ours, theirs in ranked[:n_images]:
+            pictures.append(_picture(comparison, difference, ours, theirs, dataset))
+    return pictures
+
+
+def _rank(difference: ImageDifference) -> tuple[int, int, float]:
+    unexplained = sum(change.is_unexplained for change in difference.changes)
+    best = max(change.score for change in difference.changes)
+    return unexplained, len(difference.changes), best
+
+
+def _picture(
+    comparison: RunComparison,
+    difference: ImageDifference,
+    ours: str,
+    theirs: str,
+    dataset: WiderFace | None,
+) -> Picture:
+    unexplained = sum(change.is_unexplained for change in difference.changes)
+    text = (
+        f"{len(difference.changes)} of {difference.n_compared} detections changed, {unexplained} "
+        f"unexplained; the surest: {max(difference.changes, key=lambda c: c.score)}"
+    )
+    picture = Picture(difference.image, subject(ours, theirs), comparison.candidate.name, text)
+    if dataset is None:
+        return picture
+    try:
+        image = decode_image(dataset.read_bytes(difference.image), difference.image)
+    except (ImageError, RetinaFaceError):  # the data at hand are others than the run's
+        return picture
+    drawn = []
+    for run, result_id in ((comparison.reference, ours), (comparison.candidate, theirs)):
+        found = (run.detections(result_id) or {}).get(difference.image)
+        drawn.append(_thumbnail(image, found))
+    height, width = drawn[0][1]
+    return Picture(
+        picture.image,
+        picture.result,
+        picture.candidate,
+        text,
+        drawn[0][0],
+        drawn[1][0],
+        width,
+        height,
+    )
+
+
+def _thumbnail(image: ByteArray, found: Detections | None) -> tuple[str, tuple[int, int]]:
+    """Base64 of a JPEG, and its height and width."""
+    scale = _SIDE_PX / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small: ByteArray = np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
+    if found is not None:
+        kept = found.above(_DRAWN_ABOVE)
+        scaled = Detections(kept.boxes_xyxy * scale, kept.scores, kept.landmarks_xy * scale)
+        small = draw_detections(small, scaled)
+    encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    return base64.b64encode(encoded.tobytes()).decode("ascii"), (size[1], size[0])
