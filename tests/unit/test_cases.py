@@ -1,10 +1,12 @@
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from retinaface.cases import (
+    FULL,
     KINDS,
     REAL,
     Cases,
@@ -14,7 +16,7 @@ from retinaface.cases import (
 )
 from retinaface.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.errors import DatasetError
-from retinaface.reference import ReferenceCase, save_reference
+from retinaface.reference import Extras, ReferenceCase, save_reference
 from retinaface.target import Target
 
 MEAN = np.reshape(MOBILENET_025.mean_bgr, (3, 1, 1))
@@ -136,14 +138,31 @@ def test_without_torch_a_reference_file_serves(without_torch, exported, kind, va
     assert case.name == kind
 
 
-def test_without_torch_photographs_have_no_reference(without_torch, exported):
+def test_without_torch_a_small_reference_says_how_to_make_a_full_one(without_torch, exported):
     target = Target(models=(exported,))
-    with pytest.raises(
-        DatasetError, match="exact outputs on photographs need torch .*extra 'export'"
-    ):
+    with pytest.raises(DatasetError, match=r"is a small one, .*retinaface export --reference full"):
         Cases(target, photographs).get(REAL, 1)
-    assert "on photographs need torch" in missing_reference(target, REAL)
+    for need in (REAL, FULL):
+        assert "--reference full" in missing_reference(target, need)
     assert missing_reference(target, "scene") is None
+
+
+def test_without_torch_a_full_reference_serves_photographs_and_extras(without_torch, tmp_path):
+    extras = Extras(outputs(photographs(2)), outputs(photographs(1)), {"body.stage1": 2.5})
+    stored = [
+        replace(reference(kind, photographs(2)), extras=extras) for kind in (REAL, "scene", "noise")
+    ]
+    save_reference(tmp_path / "a.reference.npz", stored)
+    target = Target(models=(tmp_path / "a.onnx",))
+    cases = Cases(target, photographs)
+    assert cases.get("noise", 3).images[:, 0, 0, 0].tolist() == [0, 1, 0]  # of its own kind alone
+    assert cases.extras(REAL).ranges == {"body.stage1": 2.5}
+    assert [missing_reference(target, need) for need in (REAL, FULL, "scene")] == [None] * 3
+
+
+def test_an_fp16_file_shares_the_reference_of_its_fp32_file(exported, tmp_path):
+    target = Target(models=(tmp_path / "a.fp16.onnx",))
+    assert reference_file(target) == tmp_path / "a.reference.npz"
 
 
 def test_without_torch_and_file_the_way_out_is_said(without_torch, tmp_path):

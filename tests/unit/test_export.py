@@ -194,3 +194,21 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, loaded):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
         run_export(loaded, tmp_path / "file" / "x.onnx")
+
+
+def test_two_precisions_share_one_reference(tmp_path, loaded):
+    from retinaface.export import ExportOptions, export
+    from retinaface.reference import load_reference
+
+    one, half = tmp_path / "x.onnx", tmp_path / "x.fp16.onnx"
+    run_export(loaded, one)
+    manifest = export(loaded, ExportOptions(precision="fp16"), half, reference_of=one)
+    assert manifest["reference"] == "x.reference.npz"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "x.fp16.json",
+        "x.fp16.onnx",
+        "x.json",
+        "x.onnx",
+        "x.reference.npz",
+    ]
+    assert [case.extras for case in load_reference(tmp_path / "x.reference.npz")] == [None] * 4

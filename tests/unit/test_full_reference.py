@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from retinaface.config import OUTPUT_NAMES
+from retinaface.reference import N_UNFOLDED, load_reference, save_reference
+from retinaface.scenes import noise_inputs
+
+pytestmark = pytest.mark.needs("torch")
+
+
+@pytest.fixture(scope="module")
+def case():
+    from retinaface.full_reference import full_reference
+    from retinaface.weights import load_model
+
+    inputs = {"noise": noise_inputs(N_UNFOLDED + 1, 3, 64, 64)}
+    return full_reference(load_model("synthetic"), inputs)[0]
+
+
+def test_each_kind_has_what_torch_says_beside_its_outputs(case):
+    assert {o: case.extras.emulated[o].shape for o in OUTPUT_NAMES} == {
+        o: case.exact[o].shape for o in OUTPUT_NAMES
+    }
+    assert len(case.extras.unfolded["loc"]) == N_UNFOLDED
+    assert len(case.extras.ranges) > 50
+    assert all(np.isfinite(largest) and largest > 0 for largest in case.extras.ranges.values())
+
+
+def test_the_emulator_is_near_the_exact_outputs_and_no_copy(case):
+    errors = np.abs(case.extras.emulated["loc"] - case.exact["loc"]).max()
+    assert 0 < errors < 0.05 * np.abs(case.exact["loc"]).max()
+
+
+def test_extras_survive_a_file_in_every_bit(case, tmp_path):
+    save_reference(tmp_path / "r.npz", [case])
+    (read,) = load_reference(tmp_path / "r.npz")
+    assert read.extras.ranges == case.extras.ranges
+    for name in OUTPUT_NAMES:
+        for kind in ("emulated", "unfolded"):
+            ours, theirs = (getattr(c.extras, kind)[name] for c in (case, read))
+            np.testing.assert_array_equal(ours, theirs)
+            assert theirs.dtype == np.float32
