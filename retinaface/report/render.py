@@ -81,7 +81,8 @@ def render_markdown(page: Page) -> str:
     if page.skips:
         parts.append("## Skipped")
         parts += [f"- {skip.run}: {skip.n_tests}: {skip.reason}" for skip in page.skips]
-    return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
+    text = "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
+    return text.replace("<", "&lt;")  # no text of a record becomes markup
 
 
 def _row(cells: list[str]) -> str:

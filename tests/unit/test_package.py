@@ -11,8 +11,9 @@ from retinaface.baseline import load_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
+HEAVY |= {"jinja2", "matplotlib"}
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate"]
+COMMANDS += ["validate", "compare", "report", "runs"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

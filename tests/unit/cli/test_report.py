@@ -1,0 +1,32 @@
+import pytest
+
+from tests.unit.cli.test_compare import records, run  # noqa: F401 - a fixture
+
+
+def test_a_report_is_written_whatever_the_verdict(capsys, records, tmp_path):  # noqa: F811
+    output = tmp_path / "out.html"
+    code, out, _ = run(capsys, "report", records, "--output", output, "--title", "Two runs")
+    assert code == 0
+    assert out.splitlines()[-1] == "VERDICT: FAIL"
+    assert f"{output}: " in out
+    assert "<title>FAIL: Two runs</title>" in output.read_text()
+    assert output.with_suffix(".md").read_text().startswith("# FAIL: Two runs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["runs", "--output", "report.pdf"], "expected a name that ends in .html"),
+        (["nowhere", "--output", "r.html"], "holds no run record"),
+        (["runs", "--output", "runs/a/record.json/r.html"], "cannot write"),
+        (["runs", "--output", "r.html", "--widerface", "nowhere"], "nowhere"),
+    ],
+    ids=["suffix", "none", "folder", "widerface"],
+)
+def test_bad_input_is_one_line(capsys, records, arguments, message, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(records.parent)
+    code, out, err = run(capsys, "report", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not list(records.parent.glob("*.html"))
