@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 from retinaface.typing import Precision
 
-__all__ = ["BUILTIN", "Engine", "EngineSpec", "RawOutputs", "engine_names", "open_engine"]
+if TYPE_CHECKING:
+    from retinaface.engines.remote import RemoteEngine
+
+__all__ = [
+    "BUILTIN",
+    "Engine",
+    "EngineSpec",
+    "RawOutputs",
+    "build_engine",
+    "engine_names",
+    "open_engine",
+    "open_remote_engine",
+]
 
 ENTRY_POINT_GROUP = "retinaface.engines"
 Factory = Callable[[EngineSpec], Engine]
@@ -115,13 +127,58 @@ def open_engine(
         ExportError: The export cannot be made.
     """
     entry = find_engine(name)
-    factory = _import_factory(name, entry.factory)
+    import_factory(name, entry.factory)  # before an export is made for nothing
+    spec = _spec(
+        name,
+        entry,
+        model=model,
+        weights=weights,
+        max_batch=max_batch,
+        input_size_px=input_size_px,
+        threads=threads,
+        shares_cpus=shares_cpus,
+        options=options,
+    )
+    return build_engine(spec, entry.factory)
+
+
+def open_remote_engine(python: Path, name: str, **settings: Any) -> RemoteEngine:
+    """Build an engine in another Python environment; see `open_engine`.
+
+    Args:
+        python: The environment, or its interpreter. It needs NumPy and the engine's runtime.
+        name: As for `open_engine`; a third party's entry point must be installed here too.
+        **settings: Those of `open_engine`. A file that is made is made here.
+
+    Raises:
+        EngineUnavailable: As `open_engine`; or there is no such Python, or its process ended.
+    """
+    from retinaface.engines.remote import RemoteEngine, interpreter
+
+    entry = find_engine(name)
+    interpreter(python)
+    return RemoteEngine(_spec(name, entry, **settings), entry.factory, python)
+
+
+def _spec(
+    name: str,
+    entry: EngineEntry,
+    *,
+    model: Path | None = None,
+    weights: str | Path | None = None,
+    max_batch: int = 32,
+    input_size_px: tuple[int, int] | None = (320, 320),
+    threads: int | None = None,
+    shares_cpus: bool = False,
+    options: Mapping[str, str] | None = None,
+) -> EngineSpec:
+    """A whole specification; the file is there, or is made."""
     if model is not None and not model.exists():
         raise EngineUnavailable(f"{name}: model {model} does not exist; check --model")
     if entry.loads_onnx and model is None:
         model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
     height, width = input_size_px or (None, None)
-    spec = EngineSpec(
+    return EngineSpec(
         name=name,
         precision=entry.precision,
         device=entry.device,
@@ -134,23 +191,41 @@ def open_engine(
         shares_cpus=shares_cpus,
         options=dict(options or {}),
     )
+
+
+def build_engine(spec: EngineSpec, location: str) -> Engine:
+    """Build an engine from a whole specification.
+
+    Args:
+        spec: What it is asked to be.
+        location: Its factory, `package.module:name`.
+
+    Raises:
+        EngineUnavailable: It cannot be imported, or cannot be built.
+    """
+    factory = import_factory(spec.name, location)
     try:
         engine = factory(spec)
     except RetinaFaceError:
         raise
     except Exception as error:  # a third party's code, or a runtime's
         raise EngineUnavailable(
-            f"engine {name} cannot be built: {type(error).__name__}: {error}"
+            f"engine {spec.name} cannot be built: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(engine, Engine):
         raise EngineUnavailable(
-            f"engine {name}: {entry.factory} gave {type(engine).__name__}, expected a "
+            f"engine {spec.name}: {location} gave {type(engine).__name__}, expected a "
             "retinaface.engines.Engine"
         )
     return engine
 
 
-def _import_factory(name: str, location: str) -> Factory:
+def import_factory(name: str, location: str) -> Factory:
+    """Import an engine's factory.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
     module_name, _, attribute = location.partition(":")
     try:
         return cast(Factory, getattr(importlib.import_module(module_name), attribute))
