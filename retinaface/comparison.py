@@ -136,6 +136,28 @@ def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentD
         name = subject(one, other)
         ours |= _result_facts(name, reference.results[one])
         theirs |= _result_facts(name, candidate.results[other])
+    return _fact_differences(ours, theirs)
+
+
+def fact_differences(
+    reference: Mapping[str, Any], candidate: Mapping[str, Any]
+) -> list[EnvironmentDifference]:
+    """Facts of two environments that differ: nested mappings of JSON types."""
+    sides = [dict(_flat(_compared(facts))) for facts in (reference, candidate)]
+    return _fact_differences(*sides)
+
+
+def _compared(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _compared(value) if isinstance(value, Mapping) else value
+        for key, value in facts.items()
+        if key not in _NOT_COMPARED
+    }
+
+
+def _fact_differences(
+    ours: Mapping[str, str], theirs: Mapping[str, str]
+) -> list[EnvironmentDifference]:
     found = []
     for key in dict.fromkeys([*ours, *theirs]):
         before, after = ours.get(key), theirs.get(key)
@@ -152,7 +174,7 @@ def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentD
 
 
 def _facts(run: Run) -> dict[str, str]:
-    facts = {key: value for key, value in run.environment.items() if key not in _NOT_COMPARED}
+    facts = _compared(run.environment)
     facts["retinaface commit"] = run.data.get("commit") or "unknown"
     weights = (run.data.get("target") or {}).get("weights") or {}
     facts["weights"] = weights.get("sha256") or "unknown"
@@ -160,7 +182,7 @@ def _facts(run: Run) -> dict[str, str]:
 
 
 def _result_facts(name: str, result: Mapping[str, Any]) -> dict[str, str]:
-    engine = {k: v for k, v in (result.get("engine") or {}).items() if k not in _NOT_COMPARED}
+    engine = _compared(result.get("engine") or {})
     facts: dict[str, Any] = {f"{name}: engine": engine}
     if model := result.get("model"):
         facts[f"{name}: model"] = model["sha256"][:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +89,23 @@ def decode(
     boxes = to_original(boxes_norm, geometry)
     points = to_original(landmarks_norm, geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
     return Detections(boxes, scores[candidates, 1], points)
+
+
+def detections_of_inputs(
+    outputs: Iterable[FloatArray], name: str, side_px: int = 320
+) -> dict[str, Detections]:
+    """Detections of a batch of raw outputs, in pixels of the network's own input.
+
+    Args:
+        outputs: (N, P, 4), (N, P, 2), (N, P, 10) float32.
+        name: Of the batch; images are called by it and their number.
+        side_px: Height and width of the input.
+    """
+    whole = Geometry(side_px, side_px, side_px, side_px, (0.0, 0.0), 1.0, clip=False)
+    return {
+        f"{name} {i}": postprocess(loc, scores, landmarks, whole)
+        for i, (loc, scores, landmarks) in enumerate(zip(*outputs, strict=True))
+    }
 
 
 def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -> Detections:

@@ -26,6 +26,21 @@ UNKNOWN_NOISE = 0.15
 LEAST_NOISE = 0.05
 
 
+def nudge(images: FloatArray, first: int) -> FloatArray:
+    """Change one value of each image by next to nothing, so that no two batches are the same.
+
+    Args:
+        images: (N, 3, H, W) float32, changed in place.
+        first: Where: another number gives another place.
+
+    Returns:
+        The images.
+    """
+    for i, image in enumerate(images):
+        image.reshape(-1)[(first + i) % image.size] += _NUDGE
+    return images
+
+
 @dataclass
 class CheckedInputs:
     """Batches that differ in every call, refilled into one buffer, with the outputs they must give.
@@ -59,9 +74,8 @@ class CheckedInputs:
         order = np.concatenate([self._rng.permutation(n) for _ in range(-(-self.batch // n))])
         self._rows = order[: self.batch]
         np.take(self.case.images, self._rows, axis=0, out=self._buffer)
-        for image in self._buffer:
-            image.reshape(-1)[self._n_filled % image.size] += _NUDGE
-            self._n_filled += 1
+        nudge(self._buffer, self._n_filled)
+        self._n_filled += self.batch
         return self._buffer
 
     def check(self, outputs: RawOutputs) -> None:

@@ -162,6 +162,27 @@ def _changed_images(reference: Counts, candidate: Counts) -> IntArray:
     return np.array([i for i in old if old[i] != new[i]], dtype=np.int64)
 
 
+def mean_ratio_interval(ratios: FloatArray, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of the geometric mean of a few independent ratios: Student's t of their logarithms.
+
+    Args:
+        ratios: (N,), N >= 2, > 0; one for each repetition of the whole measurement.
+        confidence: Of the interval.
+
+    Raises:
+        ValueError: There are fewer than two, or something else than positive numbers.
+    """
+    if ratios.size < 2 or not (np.isfinite(ratios) & (ratios > 0)).all():
+        raise ValueError(f"mean_ratio_interval: expected 2 or more positive ratios, got {ratios!r}")
+    from scipy.special import stdtrit  # here: it takes longer to import than all else
+
+    logs = np.log(ratios)
+    standard_error = logs.std(ddof=1) / np.sqrt(ratios.size)
+    half = stdtrit(ratios.size - 1, (1 + confidence) / 2) * standard_error
+    low, estimate, high = np.exp(logs.mean() + np.array([-half, 0.0, half]))
+    return Interval(float(estimate), float(low), float(high))
+
+
 def ratio_interval(
     reference: FloatArray,
     candidate: FloatArray,

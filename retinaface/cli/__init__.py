@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 import retinaface
+from retinaface.cli.ab import ab
 from retinaface.cli.assets import assets
 from retinaface.cli.compare import compare, runs
 from retinaface.cli.demo import demo
@@ -38,12 +39,13 @@ def cli() -> None:
     Score predictions:  retinaface score predictions.zip
     Compare two runs:   retinaface compare RUN-OLD RUN-NEW
     See what changed:   retinaface report RUN-OLD RUN-NEW --output report.html
+    Which is faster:    retinaface ab --a .venv-old --b .venv-new --model FILE.onnx
 
     Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
     """
 
 
-for command in (validate, demo, assets, export, detect, evaluate, score, compare, report, runs):
+for command in (validate, demo, assets, export, detect, evaluate, score, compare, report, runs, ab):
     cli.add_command(command)
 
 

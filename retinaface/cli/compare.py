@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH
+from retinaface.cli.options import COLOURS, PATH
 from retinaface.cli.tables import print_table
 
 if TYPE_CHECKING:
     from retinaface.comparison import RunComparison
     from retinaface.runs import Run, Unavailable
-
-_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
 
 @click.command(no_args_is_help=True)
@@ -77,7 +75,7 @@ def compare(
             file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         click.echo(f"JSON: {json_file}")
     verdict = worst(comparison.verdict for comparison in comparisons)
-    click.secho(f"VERDICT: {verdict}", fg=_COLOURS[str(verdict)], bold=True)
+    click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
     click.get_current_context().exit(verdict.exit_code)
 
 
@@ -87,7 +85,7 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
 
     click.secho(
         f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
-        fg=_COLOURS[str(comparison.verdict)],
+        fg=COLOURS[str(comparison.verdict)],
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")

@@ -23,6 +23,9 @@ ENGINE_NAMES = (
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
 
+# Of verdicts.
+COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+
 # Beyond these, runtimes hang or crash instead of saying so.
 MAX_THREADS = 256
 MAX_BATCH = 1024
@@ -39,7 +42,7 @@ def model_options(function: F) -> F:
             "options",
             multiple=True,
             metavar="NAME=VALUE",
-            callback=_pairs,
+            callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
             "cuda_graphs=on; others go to its provider.",
         ),
@@ -66,18 +69,18 @@ def model_options(function: F) -> F:
     return function
 
 
-def _pairs(
+def pairs(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    """`NAME=VALUE`, each name once."""
-    pairs: dict[str, str] = {}
+    """Read `NAME=VALUE`, each name once."""
+    found: dict[str, str] = {}
     for text in values:
         name, equals, value = text.partition("=")
-        if not name or not equals or name in pairs:
-            problem = "is given twice" if name in pairs else "is not of the form NAME=VALUE"
+        if not name or not equals or name in found:
+            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
             raise click.BadParameter(f"{text!r} {problem}", context, parameter)
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:

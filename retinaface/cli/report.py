@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from retinaface.cli.options import PATH
-
-_COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+from retinaface.cli.options import COLOURS, PATH
 
 
 @click.command(no_args_is_help=True)
@@ -77,4 +75,4 @@ def report(
     for file in (output, output.with_suffix(".md")):
         click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")
     verdict = str(page.verdict)
-    click.secho(f"VERDICT: {verdict}", fg=_COLOURS[verdict], bold=True)
+    click.secho(f"VERDICT: {verdict}", fg=COLOURS[verdict], bold=True)

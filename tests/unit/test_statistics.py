@@ -12,6 +12,7 @@ from retinaface.statistics import (
     image_costs,
     image_curves,
     image_weights,
+    mean_ratio_interval,
     paired_ap_intervals,
     ratio_interval,
 )
@@ -222,3 +223,18 @@ def test_what_is_no_time_is_refused(bad):
             ValueError, match="ratio_interval: expected positive samples, got array"
         ):
             ratio_interval(*sides)
+
+
+def test_the_mean_ratio_of_few_repetitions_is_covered_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 6):
+        draws = np.exp(rng.normal(np.log(1.1), 0.05, (2000, n)))
+        intervals = [mean_ratio_interval(draw) for draw in draws]
+        covered = np.mean([interval.low <= 1.1 <= interval.high for interval in intervals])
+        assert covered == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize("ratios", [[1.0], [1.0, -1.0], [1.0, np.nan]], ids=["one", "sign", "nan"])
+def test_the_mean_ratio_wants_two_or_more_positive_numbers(ratios):
+    with pytest.raises(ValueError, match="2 or more positive ratios"):
+        mean_ratio_interval(np.array(ratios))

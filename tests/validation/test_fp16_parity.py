@@ -9,29 +9,18 @@ import pytest
 
 from retinaface.agreement import TOLERANCES, check_differences
 from retinaface.cases import N_IMAGES
-from retinaface.detections import postprocess
+from retinaface.detections import detections_of_inputs
 from retinaface.differences import differences
 from retinaface.engines import RawOutputs, find_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.fidelity import check_fidelity, output_errors
-from retinaface.pipelines import Geometry
 from retinaface.reference import N_UNFOLDED
 from retinaface.verdicts import Check, Verdict
 from tests.validation.test_export_fidelity import KIND_PARAMS, explained
 
 FP16_MAX = 65_504.0
 ARBITER = "torch-cpu-fp16"
-# The input as a whole, so that boxes stay in pixels of the network input.
-GEOMETRY = Geometry(320, 320, 320, 320, (0.0, 0.0), 1.0, clip=False)
 DETECTION_KINDS = [param for param in KIND_PARAMS if param.id in N_IMAGES]
-
-
-def detections_of(outputs, name):
-    """Detections of a batch of raw outputs, by image."""
-    return {
-        f"{name} {i}": postprocess(loc, scores, landmarks, GEOMETRY)
-        for i, (loc, scores, landmarks) in enumerate(zip(*outputs, strict=True))
-    }
 
 
 def infer(engine, images, chunk=32):
@@ -59,7 +48,7 @@ def agreement(name, reference, candidate, kind, target):
     Generated weights have no clear faces: FP16 moves their scores by more than a match allows, so
     of them only that counts which drift and ties do not explain.
     """
-    found = differences(detections_of(reference, kind), detections_of(candidate, kind))
+    found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
     unmatched, *others = check_differences(name, found, TOLERANCES["fp16"])
     return others if target.weights.is_synthetic and not target.models else [unmatched, *others]
 

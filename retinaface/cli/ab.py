@@ -1,0 +1,264 @@
+"""`retinaface ab`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS, PATH, pairs
+from retinaface.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from retinaface.ab import Open, Timings
+    from retinaface.typing import FloatArray
+    from retinaface.verdicts import Check
+
+
+@click.command(no_args_is_help=True)
+@click.option(
+    "--a",
+    "python_a",
+    type=PATH,
+    metavar="PYTHON",
+    help="The reference: an environment, or its interpreter.  [default: this one]",
+)
+@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="The candidate.  [default: A]")
+@click.option(
+    "--engine",
+    default="ort-cpu-fp32",
+    show_default=True,
+    metavar="NAME",
+    help=f"Of both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
+)
+@click.option("--engine-b", metavar="NAME", help="Of B, where it is another one.")
+@click.option(
+    "--model",
+    type=PATH,
+    metavar="FILE",
+    help="Exported file for both.  [default: an export of the weights, made here]",
+)
+@click.option("--model-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
+@click.option(
+    "--weights",
+    metavar="FILE|synthetic",
+    help="Checkpoint.  [default: the published one; synthetic weights where that is not at hand]",
+)
+@click.option(
+    "--engine-option",
+    "options",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="Of both.",
+)
+@click.option(
+    "--engine-option-b",
+    "options_b",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="Of B beside those of both.",
+)
+@click.option(
+    "--batch", type=click.IntRange(1, MAX_BATCH), default=32, show_default=True, metavar="N"
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, MAX_THREADS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of each engine. One thread meets the least noise on a shared machine.",
+)
+@click.option(
+    "--starts",
+    type=click.IntRange(2, 1000),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="How often the processes are started anew; each start is one sample of the ratio.",
+)
+@click.option(
+    "--turns",
+    type=click.IntRange(1, 10_000),
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Of each process in one start.",
+)
+@click.option(
+    "--widerface", type=PATH, metavar="DIR", help="Photographs to run on.  [default: those at hand]"
+)
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write every sample.")
+def ab(
+    python_a: Path | None,
+    python_b: Path | None,
+    engine: str,
+    engine_b: str | None,
+    weights: str | None,
+    widerface: Path | None,
+    json_file: Path | None,
+    **settings: Any,
+) -> None:
+    """Time two environments turn by turn: is B slower than A, by more than noise?
+
+    \b
+    retinaface ab --a .venv-old --b .venv-new --model retinaface.onnx
+    retinaface ab --b /opt/sdk/bin/python3 --engine mypackage.engines:open_mine
+    retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
+    retinaface ab                                     how noisy is this machine?
+
+    Three processes take turns on the same input: A, A again, B. What A again differs by from A is
+    the noise of the session, and the ratio of B and A is held against it. Each environment needs
+    NumPy and the engine's runtime; this package need not be installed there. What B detects is held
+    against what A does.
+
+    Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or other detections), 2 bad input,
+    10 INCONCLUSIVE.
+    """
+    from retinaface.ab import Plan, judge_outputs, judge_speed, measure
+    from retinaface.engines import find_engine
+    from retinaface.files import check_output_file
+    from retinaface.verdicts import worst
+    from retinaface.weights_choice import choose_weights
+
+    if json_file is not None:
+        check_output_file(json_file)
+    python_a = python_a or Path(sys.executable)
+    python_b = python_b or python_a
+    engine_b = engine_b or engine
+    chosen = choose_weights(weights)
+    images, has_faces = _images(widerface)
+    open_a = _opener(python_a, engine, chosen.source, settings, is_b=False)
+    open_b = _opener(python_b, engine_b, chosen.source, settings, is_b=True)
+    click.echo(f"A: {engine} in {python_a}")
+    click.echo(f"B: {engine_b} in {python_b}")
+    plan = Plan(settings["batch"], settings["starts"], settings["turns"])
+    timings = measure(open_a, open_b, images, plan, _progress)
+    precisions = {find_engine(name).precision for name in (engine, engine_b)}
+    checks = [
+        *judge_outputs(
+            timings,
+            "fp16" if "fp16" in precisions else "fp32",
+            has_faces=has_faces and not chosen.is_synthetic,
+        ),
+        judge_speed(timings),
+    ]
+    _print(timings, plan.batch, checks)
+    verdict = worst(check.verdict for check in checks)
+    if json_file is not None:
+        _write(json_file, timings, checks, str(verdict))
+    click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
+    click.get_current_context().exit(verdict.exit_code)
+
+
+def _images(widerface: Path | None) -> tuple[FloatArray, bool]:
+    """Network inputs to draw batches from, and whether they are photographs."""
+    from retinaface.cases import N_IMAGES, REAL, photograph_inputs
+    from retinaface.errors import DatasetError
+    from retinaface.pipelines import PIPELINES
+    from retinaface.scenes import synthetic_inputs
+    from retinaface.stages import spread
+    from retinaface.widerface import default_root, open_widerface
+
+    try:
+        dataset = open_widerface(widerface or default_root())
+        names = spread(dataset.select(None).images, N_IMAGES[REAL])
+    except DatasetError as error:
+        if widerface is not None:
+            raise
+        click.echo(f"note: generated images: {error}")
+        return synthetic_inputs(N_IMAGES["scene"], seed=0), False
+    encoded = {name: dataset.read_bytes(name) for name in names}
+    return photograph_inputs(encoded, PIPELINES["igie"]), True
+
+
+def _opener(
+    python: Path, engine: str, weights: str, settings: dict[str, Any], *, is_b: bool
+) -> Open:
+    """What starts one side."""
+    import functools
+
+    from retinaface.engines import open_remote_engine
+
+    return functools.partial(
+        open_remote_engine,
+        python,
+        engine,
+        model=(settings["model_b"] if is_b else None) or settings["model"],
+        weights=weights,
+        max_batch=settings["batch"],
+        threads=settings["threads"],
+        shares_cpus=True,  # idle threads sleep: the other processes take their turns meanwhile
+        options={**settings["options"], **(settings["options_b"] if is_b else {})},
+    )
+
+
+def _progress(n: int) -> Iterator[int]:
+    from tqdm import tqdm
+
+    yield from tqdm(range(n), desc="turns", unit="turn", leave=False, disable=None)
+
+
+def _print(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
+    """Environments first, then times, then what was judged."""
+    from retinaface.ab import AGAIN, SIDES, A, B, interval_words
+    from retinaface.statistics import mean_ratio_interval
+
+    changed = _differences(timings)
+    if changed:
+        print_table(("what differs", "A", "B"), changed)
+    else:
+        click.echo("A and B are the same environment and engine.")
+    click.echo()
+    rows = []
+    for side in SIDES:
+        median_s = timings.median_s(side)
+        ratio = "" if side == A else interval_words(mean_ratio_interval(timings.ratios(side)))
+        rows.append([side, f"{1e3 * median_s:.3f}", f"{batch / median_s:.1f}", ratio])
+    print_table(("", "ms a call", "images/s", "times as long as A"), rows, right=(1, 2))
+    n_starts, n_turns = timings.seconds[B].shape
+    largest = ", ".join(f"{name} {value:.2g}" for name, value in timings.largest.items())
+    click.echo(f"medians of {n_starts} starts x {n_turns} turns; {AGAIN} is the noise")
+    click.echo(f"largest differences of raw outputs: {largest}\n")
+    *outputs, speed = checks
+    if all(str(check.verdict) == "PASS" for check in outputs):
+        outputs = outputs[:1]  # the share of detections without a counterpart says it
+    for check in (*outputs, speed):
+        click.secho(str(check), fg=COLOURS[str(check.verdict)])
+
+
+def _differences(timings: Timings) -> list[list[str]]:
+    """Facts of environment and engine that A and B do not share."""
+    from retinaface.ab import A, B
+    from retinaface.comparison import fact_differences
+
+    facts = [
+        {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
+    ]
+    return [[d.key, d.reference, d.candidate] for d in fact_differences(*facts)]
+
+
+def _write(path: Path, timings: Timings, checks: Sequence[Check], verdict: str) -> None:
+    from retinaface.files import new_file
+
+    content = {
+        "ab_version": 1,
+        "verdict": verdict,
+        "checks": [
+            {"name": c.name, "verdict": str(c.verdict), "message": c.message, **c.numbers}
+            for c in checks
+        ],
+        "seconds": {side: samples.tolist() for side, samples in timings.seconds.items()},
+        "largest_differences": timings.largest,
+        "engines": timings.descriptions,
+        "environments": timings.environments,
+    }
+    with new_file(path) as file:
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    click.echo(f"JSON: {path}")

@@ -1,0 +1,77 @@
+"""The command as a user calls it, on engines that need no file."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from retinaface.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGINE = "tests.support.remote_engines:plain_cpu_fp32"
+SHORT = ["--starts", "2", "--turns", "3", "--batch", "2", "--weights", "synthetic"]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_checkout(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["ab", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """An engine that takes what is asked for, without a file."""
+    from retinaface import engines
+
+    entry = engines.EngineEntry(ENGINE, "cpu", "fp32", loads_onnx=False)
+    monkeypatch.setattr(engines, "find_engine", lambda _name: entry)
+    return ["--engine", ENGINE]
+
+
+def test_a_slower_b_fails_and_says_by_how_much(capsys, engine, tmp_path):
+    file = tmp_path / "ab.json"
+    options = ["--engine-option", "ms=5", "--engine-option-b", "ms=20", "--json", file]
+    code, out, _ = run(capsys, *engine, *SHORT, "--a", sys.executable, *options)
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[-1] == "VERDICT: FAIL"
+    assert "engine/options/ms" in out
+    assert "slower, by more than the noise of this session" in out
+    assert any(line.startswith("A again") for line in lines)
+    found = json.loads(file.read_text())
+    assert found["verdict"] == "FAIL"
+    assert [len(samples) for samples in found["seconds"].values()] == [2, 2, 2]
+    assert found["engines"]["B"]["options"] == {"ms": "20"}
+    assert found["environments"]["A"]["python"] == sys.version.split()[0]
+
+
+def test_one_environment_against_itself_is_not_called_different(capsys, engine):
+    code, out, _ = run(capsys, *engine, *SHORT, "--engine-option", "ms=10")
+    assert code in (0, 10), out
+    assert "A and B are the same environment and engine." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--b", "nowhere"], "nowhere is neither a Python interpreter nor an environment"),
+        (["--starts", "1"], "1 is not in the range"),
+        (["--engine-option", "ms"], "is not of the form NAME=VALUE"),
+        (["--json", "."], "cannot write"),
+        (["--widerface", "nowhere"], "nowhere"),
+        (["--model", "none.onnx"], "none.onnx does not exist"),
+    ],
+    ids=["python", "starts", "option", "json", "data", "model"],
+)
+def test_bad_input_is_one_line(capsys, engine, arguments, message):
+    code, _, err = run(capsys, *engine, *SHORT, *arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.splitlines()) == 1
