@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from retinaface import pytest_plugin
 from retinaface.engine_pool import FIXED_SIZE, EnginePool
-from retinaface.engines import find_engine
+from retinaface.engines import Engine, find_engine
 from retinaface.pipelines import PIPELINES
 from retinaface.pytest_plugin import TARGET, option
 from retinaface.target import Target
@@ -22,9 +22,10 @@ settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
-# Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size.
-_ENGINE, _SIZE = "engine:", "size:"
-_IMPLIED = {_SIZE: _ENGINE, "full-set": "widerface"}
+# Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size,
+# an engine that shows its layers.
+_ENGINE, _SIZE, _LAYERS = "engine:", "size:", "layers:"
+_IMPLIED = {_SIZE: _ENGINE, _LAYERS: _ENGINE, "full-set": "widerface"}
 
 
 def _import(name: str) -> Callable[[Target], str | None]:
@@ -143,6 +144,8 @@ def missing(name: str, config: pytest.Config) -> str | None:
             engine, _, pipeline = name.removeprefix(_SIZE).partition("|")
             size_px = PIPELINES[pipeline].input_size_px
             _found[name] = _unopened(config.stash[POOL], engine, size_px)
+        elif name.startswith(_LAYERS):
+            _found[name] = _hidden_layers(config.stash[POOL], name.removeprefix(_LAYERS))
         else:
             _found[name] = PROBES[name](target)
     return _found[name]
@@ -156,6 +159,16 @@ def _unopened(pool: EnginePool, engine: str, size_px: tuple[int, int] | None) ->
         pool.get(engine, size_px=size_px)
     except RetinaFaceError as error:
         return str(error)
+    return None
+
+
+def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
+    """Why an engine does not show the tensors inside it; None if it does."""
+    if (reason := _unopened(pool, engine, FIXED_SIZE)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if type(opened)._run_intermediates is Engine._run_intermediates:
+        return f"{type(opened).__name__} shows no tensors inside the network (_run_intermediates)"
     return None
 
 

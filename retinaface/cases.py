@@ -12,6 +12,7 @@ import numpy as np
 from retinaface.config import MOBILENET_025
 from retinaface.errors import DatasetError
 from retinaface.images import decode_image
+from retinaface.layer_drift import LayerMatch
 from retinaface.pipelines import Pipeline, preprocess
 from retinaface.reference import (
     Extras,
@@ -81,6 +82,27 @@ class Cases:
             self._extras[kind] = self._torch_extras(kind) if found is None else found
         return self._extras[kind]
 
+    def layer_matches(self, file: Path | None) -> list[LayerMatch]:
+        """Which tensor of a file is which layer; of the torch network's modules without a file.
+
+        The manifest of an export says it; of any other file torch finds it out.
+
+        Raises:
+            DatasetError: The file has no manifest that says it, and there is no torch.
+            ExportError: The file's convolutions are not those of the network.
+        """
+        try:
+            if file is not None and (layers := _manifest_layers(file)):
+                return layers
+            from retinaface.convolutions import match_convolutions, match_modules
+        except ImportError as error:
+            raise DatasetError(
+                f"no manifest beside {file} says which tensor is which layer, and {error.name}, "
+                "which is needed to find out, cannot be imported; export again with: retinaface "
+                "export"
+            ) from error
+        return match_modules(self.model) if file is None else match_convolutions(self.model, file)
+
     def _torch_extras(self, kind: str) -> Extras:
         try:
             from retinaface.full_reference import extras_of
@@ -118,6 +140,13 @@ class Cases:
             )
         start = names.index(kind)
         return join_cases(kind, [*cases[start:], *cases[:start]])
+
+
+def _manifest_layers(file: Path) -> list[LayerMatch]:
+    from retinaface.export_options import read_manifest
+
+    layers = (read_manifest(file) or {}).get("layers") or {}
+    return [LayerMatch(layer, tensor, 0.0) for layer, tensor in layers.items()]
 
 
 def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArray:

@@ -16,6 +16,7 @@ from torch import nn
 
 from retinaface.config import OUTPUT_NAMES
 from retinaface.errors import ExportError
+from retinaface.layer_drift import LayerMatch
 from retinaface.model import RetinaFace, fold_batch_norms
 from retinaface.typing import FloatArray
 
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 # Of a bias's relative error: below this share of the kernel's norm it is measured by the kernel,
 # for the rounding of a bias near zero would look like a difference.
 _SMALL_BIAS = 0.1
-
-
-@dataclass(frozen=True)
-class LayerMatch:
-    """A convolution of the network and the tensor that holds its output.
-
-    Attributes:
-        layer: Name of the torch module.
-        tensor: Name of the tensor that equals the output of the convolution with its batch norm
-            folded in.
-        weight_error: Relative distance (Frobenius norm) of the kernels or of the biases, whichever
-            is larger.
-    """
-
-    layer: str
-    tensor: str
-    weight_error: float
 
 
 @dataclass(frozen=True)

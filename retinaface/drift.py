@@ -3,99 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from retinaface.config import OUTPUT_NAMES
 from retinaface.convolutions import (
-    LayerMatch,
     activations,
     exact_model,
     match_convolutions,
     match_modules,
 )
-from retinaface.engines import Engine, RawOutputs
-from retinaface.errors import EngineFault
+from retinaface.engines import Engine
+from retinaface.layer_drift import (
+    N_LAYER_IMAGES,
+    LayerDrift,
+    LayerReference,
+    LayerValues,
+    sample,
+)
 from retinaface.model import RetinaFace, fold_batch_norms
 from retinaface.rounding import leaves, rounded_model
 from retinaface.typing import FloatArray, Precision
-
-# Half a unit in the last place, relative to the number.
-_ROUNDOFF: Mapping[Precision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
-_LEAST_FLOOR = float(np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True)
-class LayerDrift:
-    """Error of a layer's output beside what its precision explains.
-
-    Attributes:
-        layer: Name of the torch module.
-        tensor: Name of the tensor that the engine showed.
-        weight_error: See `LayerMatch`.
-        max_abs: Largest absolute error against float64 torch; NaN where the engine gives NaN.
-        noise_floor: Largest absolute error of torch in the precision asked for, and at least half
-            a unit in the last place of the largest value; infinite where the precision overflows.
-    """
-
-    layer: str
-    tensor: str
-    weight_error: float
-    max_abs: float
-    noise_floor: float
-
-    def exceeds(self, factor: float) -> bool:
-        """Whether the error, or a NaN, is more than `factor` times the noise floor explains."""
-        return np.isfinite(self.noise_floor) and not self.max_abs <= factor * self.noise_floor
-
-    def __str__(self) -> str:
-        ratio = self.max_abs / self.noise_floor
-        times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
-        return f"max error {self.max_abs:.2g}, {times} x the noise floor of {self.noise_floor:.2g}"
-
-
-@dataclass(frozen=True)
-class LayerReference:
-    """What torch gives for some images, by name of the layer or output.
-
-    Attributes:
-        exact: In float64.
-        rounded: In the precision whose rounding makes the noise floor.
-        precision: That precision.
-    """
-
-    exact: dict[str, FloatArray]
-    rounded: dict[str, FloatArray]
-    precision: Precision
-
-    def drift(self, match: LayerMatch, shown: Mapping[str, FloatArray]) -> LayerDrift:
-        """Measure one of the tensors that an engine showed.
-
-        Raises:
-            EngineFault: It is missing or has another shape.
-        """
-        exact, actual = self.exact[match.layer], shown.get(match.tensor)
-        if actual is None or actual.shape != exact.shape:
-            got = "nothing" if actual is None else actual.shape
-            raise EngineFault(
-                f"tensor {match.tensor} of {match.layer} should be {exact.shape}, got {got}"
-            )
-        floor = float(np.abs(self.rounded[match.layer] - exact).max())
-        half_unit = _ROUNDOFF[self.precision] * float(np.abs(exact).max())
-        floor = max(floor, half_unit, _LEAST_FLOOR) if np.isfinite(floor) else np.inf
-        error = float(np.abs(actual - exact).max())
-        return LayerDrift(match.layer, match.tensor, match.weight_error, error, floor)
-
-    def output_drifts(self, shown: RawOutputs | Mapping[str, FloatArray]) -> list[LayerDrift]:
-        """Measure the three outputs of the network, as if they were layers."""
-        if isinstance(shown, RawOutputs):
-            shown = dict(zip(OUTPUT_NAMES, shown, strict=True))
-        return [self.drift(LayerMatch(name, name, 0.0), shown) for name in OUTPUT_NAMES]
 
 
 def layer_reference(model: RetinaFace, images: FloatArray, precision: Precision) -> LayerReference:
@@ -177,3 +107,20 @@ def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]
     with torch.inference_mode():
         network(torch.from_numpy(images))
     return found
+
+
+def layer_values(model: RetinaFace, images: FloatArray) -> LayerValues:
+    """A sample of what every layer gives for the first images, in each precision.
+
+    Args:
+        model: In evaluation mode.
+        images: (N, 3, H, W) float32, BGR minus the mean; the first `N_LAYER_IMAGES` count.
+    """
+    images = images[:N_LAYER_IMAGES]
+    single, half = (layer_reference(model, images, precision) for precision in ("fp32", "fp16"))
+    layers = tuple(match.layer for match in match_modules(model))
+    exact, float32, float16 = (
+        np.stack([sample(found[layer]) for layer in layers])
+        for found in (single.exact, single.rounded, half.rounded)
+    )
+    return LayerValues(layers, exact, float32.astype(np.float32), float16.astype(np.float32))

@@ -17,6 +17,7 @@ import torch
 
 from retinaface import onnx_file
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.convolutions import match_convolutions
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
 from retinaface.export_options import ExportOptions, sidecars
@@ -91,6 +92,7 @@ def export(
             "ir_version": model.ir_version,
             "axes": {name: list(axes) for name, axes in options.interface().axes.items()},
             "operators": onnx_file.operator_counts(model),
+            "layers": {m.layer: m.tensor for m in match_convolutions(loaded.model, file)},
             "steps": steps,
             "versions": package_versions(VERSIONED_PACKAGES),
             "notes": notes,

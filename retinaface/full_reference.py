@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from retinaface.config import OUTPUT_NAMES
-from retinaface.drift import activation_ranges
+from retinaface.drift import activation_ranges, layer_values
 from retinaface.engines import open_engine
 from retinaface.model import RetinaFace
 from retinaface.reference import N_UNFOLDED, Extras, ReferenceCase
@@ -57,6 +57,7 @@ def extras_of(model: RetinaFace, weights: str, images: FloatArray) -> Extras:
         emulated_outputs(weights, images),
         unfolded_outputs(model, images[:N_UNFOLDED]),
         activation_ranges(model, images[:N_RANGES]),
+        layer_values(model, images),
     )
 
 

@@ -6,17 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinaface.convolutions import LayerMatch, match_convolutions
-from retinaface.drift import (
-    LayerDrift,
-    LayerReference,
-    activation_ranges,
-    drifts_inside,
-    layer_drifts,
-    layer_reference,
-)
+from retinaface.convolutions import match_convolutions
+from retinaface.drift import activation_ranges, drifts_inside, layer_drifts, layer_reference
 from retinaface.engines import Engine, open_engine
 from retinaface.errors import RetinaFaceError
+from retinaface.layer_drift import LayerDrift, LayerMatch, LayerReference
 from retinaface.model import RetinaFace
 from retinaface.typing import FloatArray, Precision
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from retinaface.config import OUTPUT_NAMES
 from retinaface.errors import DatasetError
+from retinaface.layer_drift import LayerValues
 from retinaface.predictions import ZIP_ERRORS
 from retinaface.scenes import noise_inputs, synthetic_inputs
 from retinaface.typing import FloatArray, IntArray, Precision
@@ -30,11 +31,13 @@ class Extras:
         unfolded: Outputs of the network cast with its batch norms as they are, of the first
             `N_UNFOLDED` images: the trap that must be told from rounding. Float32.
         ranges: Largest absolute value of what a layer takes and gives, by its name.
+        layers: A sample of what every layer gives; None in a file of an older release.
     """
 
     emulated: dict[str, FloatArray]
     unfolded: dict[str, FloatArray]
     ranges: dict[str, float]
+    layers: LayerValues | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,11 @@ def _extra_arrays(case: ReferenceCase) -> dict[str, Any]:
     }
     arrays[f"{case.name}/ranges/layers"] = np.array(list(case.extras.ranges))
     arrays[f"{case.name}/ranges/largest"] = np.array(list(case.extras.ranges.values()))
+    if (layers := case.extras.layers) is not None:
+        arrays[f"{case.name}/layers/names"] = np.array(layers.layers)
+        arrays[f"{case.name}/layers/exact"] = layers.exact
+        arrays[f"{case.name}/layers/float32"] = layers.float32
+        arrays[f"{case.name}/layers/float16"] = layers.float16
     return arrays
 
 
@@ -176,6 +184,14 @@ def _case(arrays: Any, name: str) -> ReferenceCase:
     if f"{name}/ranges/layers" in arrays.files:
         layers, largest = arrays[f"{name}/ranges/layers"], arrays[f"{name}/ranges/largest"]
         ranges = dict(zip(layers.tolist(), largest.tolist(), strict=True))
-        extras = Extras(outputs("emulated"), outputs("unfolded"), ranges)
+        values = _layer_values(arrays, f"{name}/layers")
+        extras = Extras(outputs("emulated"), outputs("unfolded"), ranges, values)
     exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
     return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras)
+
+
+def _layer_values(arrays: Any, prefix: str) -> LayerValues | None:
+    if f"{prefix}/names" not in arrays.files:
+        return None
+    names = tuple(str(name) for name in arrays[f"{prefix}/names"].tolist())
+    return LayerValues(names, *(arrays[f"{prefix}/{k}"] for k in ("exact", "float32", "float16")))

@@ -1,3 +1,4 @@
+import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from retinaface.cases import (
 )
 from retinaface.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.errors import DatasetError
+from retinaface.files import file_sha256
 from retinaface.reference import Extras, ReferenceCase, save_reference
 from retinaface.target import Target
 
@@ -191,3 +193,22 @@ def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path)
     target = Target(models=(tmp_path / "a.onnx",))
     with pytest.raises(DatasetError):
         Cases(target, photographs).get("scene", 1)
+
+
+def test_which_tensor_is_which_layer_is_read_from_the_manifest(tmp_path, without_torch):
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"graph")
+    manifest = {"sha256": file_sha256(model), "layers": {"stem": "/stem/Conv_output_0"}}
+    (tmp_path / "m.json").write_text(json.dumps(manifest))
+    (match,) = Cases(Target(), photographs).layer_matches(model)
+    assert (match.layer, match.tensor) == ("stem", "/stem/Conv_output_0")
+
+
+def test_without_manifest_and_torch_it_cannot_be_told(tmp_path, without_torch, monkeypatch):
+    monkeypatch.delitem(sys.modules, "retinaface.convolutions", raising=False)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"graph")
+    with pytest.raises(
+        DatasetError, match=r"no manifest beside .*m.onnx .* torch, .* export again"
+    ):
+        Cases(Target(), photographs).layer_matches(model)

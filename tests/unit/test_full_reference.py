@@ -40,3 +40,16 @@ def test_extras_survive_a_file_in_every_bit(case, tmp_path):
             ours, theirs = (getattr(c.extras, kind)[name] for c in (case, read))
             np.testing.assert_array_equal(ours, theirs)
             assert theirs.dtype == np.float32
+
+
+def test_layers_survive_a_file_and_are_those_of_the_network(case, tmp_path):
+    save_reference(tmp_path / "r.npz", [case])
+    (read,) = load_reference(tmp_path / "r.npz")
+    ours, theirs = case.extras.layers, read.extras.layers
+    assert ours.layers == theirs.layers
+    assert len(ours.layers) == 56
+    for kind in ("exact", "float32", "float16"):
+        np.testing.assert_array_equal(getattr(ours, kind), getattr(theirs, kind))
+    assert ours.exact.shape[:2] == (56, 2)
+    errors = [np.abs(getattr(ours, k) - ours.exact).max() for k in ("float32", "float16")]
+    assert 0 < errors[0] < errors[1] / 100

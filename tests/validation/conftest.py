@@ -70,11 +70,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ],
         )
     elif "engine_name" in metafunc.fixturenames:
-        metafunc.parametrize("engine_name", [_engine_param(name) for name in target.engines])
+        shown = metafunc.definition.get_closest_marker("shows_layers") is not None
+        params = [_engine_param(name, shows_layers=shown) for name in target.engines]
+        metafunc.parametrize("engine_name", params)
 
 
-def _engine_param(name: str) -> Any:
+def _engine_param(name: str, *, shows_layers: bool) -> Any:
     marks = [pytest.mark.needs(f"engine:{name}")]
+    if shows_layers:
+        marks.append(pytest.mark.needs(f"layers:{name}"))
     if find_engine(name).device != "cpu":
         marks.append(pytest.mark.gpu)
     return pytest.param(name, id=name, marks=marks)

@@ -1,0 +1,41 @@
+"""Every layer inside an engine against float64 torch: where a drift begins, before it shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from retinaface.cases import REAL
+from retinaface.fidelity import FACTORS
+from retinaface.layer_drift import N_LAYER_IMAGES, sampled_drifts
+from retinaface.verdicts import Check, Verdict
+from tests.validation.test_export_fidelity import KIND_PARAMS
+
+
+@pytest.mark.shows_layers
+@pytest.mark.needs("full-reference")
+@pytest.mark.parametrize("kind", [p for p in KIND_PARAMS if p.id in (REAL, "scene", "noise")])
+def test_no_layer_drifts_beyond_rounding(
+    engine_name, kind, pool, cases, pipeline, target, validation_run, gate
+):
+    """The outputs may hide what a layer does: an error that a later ReLU or softmax takes away."""
+    engine = pool.get(engine_name)
+    values = cases.extras(kind).layers
+    if values is None:
+        text = "the reference was made by an older release and holds no layers; export again"
+        gate(Check("layers", Verdict.INCONCLUSIVE, text))
+    images = cases.get(kind, N_LAYER_IMAGES).images
+    drifts = sampled_drifts(engine, cases.layer_matches(engine.spec.model), images, values)
+    factor = FACTORS[engine.spec.precision].largest
+    result = f"{engine_name}--{pipeline.name}--b{target.batch or pipeline.batch_size}"
+    if kind == REAL or "layers" not in validation_run.results.get(result, {}):
+        validation_run.add_result(result, layers=[drift.as_json() for drift in drifts])
+    drifting = [drift for drift in drifts if drift.exceeds(factor)]
+    worst = max(drifts, key=lambda drift: drift.ratio)
+    text = f"{len(drifts)} layers, the furthest {worst.layer}: {worst}; allowed {factor:g} x"
+    if drifting:
+        text = (
+            f"{len(drifting)} of {len(drifts)} layers drift, the first is {drifting[0].layer} "
+            f"(tensor {drifting[0].tensor}): {drifting[0]}; allowed {factor:g} x"
+        )
+    verdict = Verdict.FAIL if drifting else Verdict.PASS
+    gate(Check(f"layers of {engine_name} on {kind}", verdict, text, {"n_drifting": len(drifting)}))
