@@ -1,0 +1,68 @@
+"""Records of real runs: the same environment is never called different, an option is placed."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import combinations
+
+import pytest
+
+from retinaface.attribution import attribute
+from retinaface.cli import main
+from retinaface.comparison import compare_runs
+from retinaface.metrics import matched_results
+from retinaface.runs import find_runs
+
+RUNS = {
+    "a1": ("ort-cpu-fp32",),
+    "a2": ("ort-cpu-fp32",),
+    "a3": ("ort-cpu-fp32",),
+    "unfused": ("ort-cpu-fp32", "--engine-option", "fusions=off"),
+    "half": ("ort-cpu-fp16",),
+}
+pytestmark = [
+    pytest.mark.accuracy,
+    pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Of 64 images each, by name."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, (engine, *options) in RUNS.items():
+        arguments = ["--pipeline", "igie", "--engine", engine, "--limit", "64", *options]
+        with contextlib.suppress(SystemExit):
+            main(["evaluate", *arguments, "--output", str(folder / name)])
+    return {run.name: run for run in find_runs([folder])[0]}
+
+
+def test_runs_of_one_environment_are_never_called_different(runs):
+    assert list(runs) == sorted(RUNS)
+    for one, other in combinations(("a1", "a2", "a3"), 2):
+        comparison = compare_runs(runs[one], runs[other])
+        assert comparison.environment == []
+        assert str(comparison.verdict) == "PASS"
+        assert comparison.moved() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "words"),
+    [
+        ("unfused", "raw outputs", "so the engine: options none -> fusions=off"),
+        ("half", "precision", "fp32, I/O fp32 -> fp16, I/O fp32"),
+    ],
+)
+def test_an_option_of_the_build_is_shown_where_it_enters(runs, name, stage, words):
+    (pair,) = matched_results(runs["a1"], runs[name])
+    found = attribute(runs["a1"], runs[name], *pair)
+    assert found.first.name == stage
+    assert words in found.first.text
+    before = found.stages[: found.stages.index(found.first)]
+    assert {entry.state for entry in before} == {"same"}
+
+
+def test_runs_of_one_environment_have_no_stage_that_moved(runs):
+    (pair,) = matched_results(runs["a1"], runs["a2"])
+    found = attribute(runs["a1"], runs["a2"], *pair)
+    assert {entry.state for entry in found.stages} == {"same"}
