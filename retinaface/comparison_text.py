@@ -10,8 +10,11 @@ from retinaface.comparison import RunComparison
 from retinaface.metrics import Metric, subject
 from retinaface.runs import Unavailable
 from retinaface.statistics import CONFIDENCE, Interval
+from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
+# Of figures on detections.
+DETECTION_UNITS = ("%", "count")
 _MAX_ROWS = 40
 
 
@@ -52,6 +55,26 @@ def metric_rows(comparison: RunComparison) -> list[list[str]]:
         ]
         for metric in comparison.metrics
     ]
+
+
+def brief_rows(comparison: RunComparison) -> list[list[str]]:
+    """The rows for a terminal: what is fine in short, what is not in full.
+
+    Of the figures on detections that are fine the first alone; a result's name where it begins;
+    a note where there is something to say.
+    """
+    rows: list[list[str]] = []
+    last = ""
+    seen: set[str] = set()
+    for metric, row in zip(comparison.metrics, metric_rows(comparison), strict=True):
+        if metric.unit in DETECTION_UNITS and metric.verdict is Verdict.PASS:
+            if metric.subject in seen:
+                continue
+            seen.add(metric.subject)
+        name = "" if metric.subject == last else metric.subject
+        last = metric.subject
+        rows.append([name, *row[1:-1], "" if metric.verdict is Verdict.PASS else metric.note])
+    return rows
 
 
 METRIC_COLUMNS = (

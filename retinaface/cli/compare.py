@@ -40,8 +40,9 @@ def compare(
 
     A record is the folder that `validate --record` or `evaluate --output` wrote. Differences of the
     environment come first, then each metric with its interval and verdict, then tests that ended
-    otherwise and what only one run has. Speed on a CPU is reported, not judged: `retinaface ab`
-    measures two environments turn by turn.
+    otherwise and what only one run has. The terminal shows in short what is fine; Markdown and JSON
+    hold every row. Speed on a CPU is reported, not judged: `retinaface ab` measures two
+    environments turn by turn.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
@@ -81,7 +82,7 @@ def compare(
 
 def _print(comparison: RunComparison, *, attribute: bool) -> str:
     """One comparison on the terminal; returns the attribution as Markdown, if it was asked for."""
-    from retinaface.comparison_text import METRIC_COLUMNS, metric_rows, summary
+    from retinaface.comparison_text import METRIC_COLUMNS, brief_rows, summary
 
     click.secho(
         f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
@@ -96,7 +97,7 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         click.echo("The environments are the same.")
     click.echo()
     if comparison.metrics:
-        print_table(METRIC_COLUMNS, metric_rows(comparison), right=(2, 3))
+        print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))
         click.echo()
     for change in comparison.outcomes:
         click.echo(f"{change.test}: {change.reference} -> {change.candidate}: {change.reason}")

@@ -7,6 +7,7 @@ from retinaface.comparison import compare_runs
 from retinaface.comparison_text import (
     as_json,
     attribution_markdown,
+    brief_rows,
     interval_text,
     markdown,
     metric_rows,
@@ -70,3 +71,20 @@ def test_an_attribution_is_a_sentence_and_a_table():
     text = attribution_markdown(found)
     assert "the first stage that moved is export: Conv 1 -> 2" in text
     assert "| export | MOVED | Conv 1 -> 2 |" in text
+
+
+def test_the_terminal_shows_in_short_what_is_fine_and_in_full_what_is_not(tmp_path):
+    same = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b"))
+    moved = compare_runs(make_run(tmp_path / "c"), make_run(tmp_path / "d", shift=20.0))
+    rows = brief_rows(same)
+    assert [row[1] for row in rows][:4] == [
+        "AP easy",
+        "AP medium",
+        "AP hard",
+        "detections without a counterpart",
+    ]
+    assert [bool(row[0]) for row in rows[:4]] == [True, False, False, False]
+    assert {row[-1] for row in rows if row[-2] == "PASS"} == {""}
+    failed = [row for row in brief_rows(moved) if row[-2] == "FAIL"]
+    assert len(failed) == sum(str(m.verdict) == "FAIL" for m in moved.metrics)
+    assert all(row[-1] for row in failed)
