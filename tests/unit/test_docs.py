@@ -1,0 +1,199 @@
+"""What the README and docs/ show exists: links, commands, options, environments, the example."""
+
+from __future__ import annotations
+
+import configparser
+import importlib
+import itertools
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from retinaface.cli import cli
+from retinaface.config import OUTPUT_WIDTHS
+from retinaface.engines import open_engine
+from retinaface.errors import EngineUnavailable
+from tests.support.onnx_models import N_PRIORS, tiny_model, write_model
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLE = ROOT / "docs" / "add-an-engine.md"
+# Options of other programs that the pages show: pip's.
+OTHERS = {"--index-url", "--no-deps"}
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def blocks(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Fenced and indented blocks as (language, content), and the text without them."""
+    found: list[tuple[str, str]] = []
+    prose: list[str] = []
+    fence: list[str] | None = None
+    language = ""
+    indented = False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            if fence is None:
+                fence, language = [], line[3:].strip()
+            else:
+                found.append((language, "\n".join(fence)))
+                fence = None
+        elif fence is not None:
+            fence.append(line)
+        elif line.startswith("    "):
+            if not indented:
+                found.append(("", ""))
+            found[-1] = ("", f"{found[-1][1]}\n{line.strip()}")
+        else:
+            prose.append(line)
+        indented = fence is None and line.startswith("    ")
+    assert fence is None, "a fenced block is not closed"
+    return found, "\n".join(prose)
+
+
+def slugs(path: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub makes them."""
+    _, prose = blocks(path.read_text())
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def code(path: Path) -> list[str]:
+    """Lines of all code on a page, inline code too; a line that ends with a backslash goes on."""
+    found, prose = blocks(path.read_text())
+    lines = "\n".join(content for _, content in found).replace("\\\n", " ").splitlines()
+    return [*lines, *re.findall(r"`([^`\n]+)`", prose)]
+
+
+def commands(path: Path) -> Iterator[list[str]]:
+    """Words of each call of `retinaface`, variables before it left out."""
+    for line in code(path):
+        match = re.match(r"(?:[A-Z_]+=\S+ )*retinaface (.+)", line.strip())
+        if match:
+            yield shlex.split(match[1], comments=True)
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in parameter.opts}
+
+
+def all_options(command: click.Command) -> set[str]:
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return options_of(command).union(*(all_options(other) for other in below))
+
+
+def pytest_options(config: pytest.Config) -> set[str]:
+    """Long options that this run of pytest knows, the suite's own among them."""
+    return {f"--{name.replace('_', '-')}" for name in vars(config.option)}
+
+
+def tox_environments() -> set[str]:
+    """Names of tox.ini, braces spread out."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read_string((ROOT / "tox.ini").read_text())
+    names: set[str] = set()
+    for section in tox.sections():
+        if section.startswith("testenv:"):
+            parts = re.split(r"\{([^}]*)\}", section.removeprefix("testenv:"))
+            names |= {"".join(p) for p in itertools.product(*(part.split(",") for part in parts))}
+    return names
+
+
+@page
+def test_every_relative_link_leads_somewhere(page):
+    _, prose = blocks(page.read_text())
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in slugs(path), f"{page.name} links to {target}"
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [p.name for p in PAGES[1:] if f"({p.name})" not in index] == ["README.md"]
+
+
+@page
+def test_every_command_exists_with_its_options(page, pytestconfig):
+    for words in commands(page):
+        command: click.Command = cli
+        while isinstance(command, click.Group) and words and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        assert command is not cli, f"{page.name}: no command: retinaface {' '.join(words)}"
+        known = options_of(command)
+        if command.name == "validate":
+            known |= pytest_options(pytestconfig)
+        shown = {word.partition("=")[0] for word in words if _OPTION.match(word)}
+        assert shown <= known, f"{page.name}: retinaface {command.name}"
+
+
+@page
+def test_every_option_in_code_exists(page, pytestconfig):
+    known = all_options(cli) | pytest_options(pytestconfig) | OTHERS
+    shown = {option for line in code(page) for option in _OPTION.findall(line)}
+    assert shown - known == set()
+
+
+@page
+def test_every_tox_environment_exists(page):
+    text = "\n".join(code(page))
+    named = set(re.findall(r"(?<![-:])\b(?:validate|export)-[a-z]+\d*\b(?!-)", text))
+    for names in re.findall(r"\btox (?:run )?-e (\S+)", text):
+        named |= set(names.split(","))
+    # A row that was made up, to show what one that cannot be installed says.
+    assert named - {"validate-ort199"} <= tox_environments()
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """The module of the page, imported as a reader would have it."""
+    found, _ = blocks(EXAMPLE.read_text())
+    (source,) = [content for language, content in found if language == "python"]
+    (tmp_path / "acme_engine.py").write_text(source + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield "acme_engine:acme_cpu_fp32"
+    sys.modules.pop("acme_engine", None)
+
+
+@pytest.mark.needs("onnx", "onnxruntime")
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_example_is_an_engine(example, n):
+    with open_engine(example, model=tiny_model(), max_batch=4) as engine:
+        outputs = engine.infer(np.zeros((n, 3, 320, 320), np.float32))
+        assert [array.shape for array in outputs] == [
+            (n, N_PRIORS, width) for width in OUTPUT_WIDTHS.values()
+        ]
+        described = engine.describe()
+        assert described["name"] == example
+        assert (described["device"], described["precision"]) == ("cpu", "fp32")
+        assert described["placement"] == {"provider": "CPUExecutionProvider", "fallback": []}
+    with pytest.raises(ValueError, match="infer after close"):
+        engine.infer(np.zeros((1, 3, 320, 320), np.float32))
+
+
+@pytest.mark.needs("onnx", "onnxruntime")
+def test_the_example_refuses_files_that_it_cannot_run(example, tmp_path):
+    half, free, fixed = (tmp_path / f"{name}.onnx" for name in ("half", "free", "fixed"))
+    write_model(half, precision="fp16")
+    write_model(free, size=("height", "width"))
+    write_model(fixed, batch=2)
+    with pytest.raises(EngineUnavailable, match="holds fp16 weights"):
+        open_engine(example, model=half)
+    with pytest.raises(EngineUnavailable, match=r"takes inputs of .* needed \(None, None\)"):
+        open_engine(example, model=tiny_model(), input_size_px=None)
+    with pytest.raises(EngineUnavailable, match="takes batches of 2, needed 32"):
+        open_engine(example, model=fixed)
+    with open_engine(example, model=fixed, max_batch=2) as engine:
+        assert engine.fixed_batch == 2
+        assert len(engine.infer(np.zeros((1, 3, 320, 320), np.float32)).loc) == 1
+    open_engine(example, model=free).close()
