@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 from collections.abc import Callable
@@ -213,6 +214,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help=f"fail instead of skipping where this is missing: {', '.join(sorted(PROBES))}",
     )
     group.addoption("--record", metavar="DIR", help="write the run record into a new folder")
+    # `validate` keeps a record for itself where none is asked for.
+    group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
     group.addoption(
         "--accept-baseline",
         action="store_true",

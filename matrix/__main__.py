@@ -117,7 +117,9 @@ def _try_install(packages: dict[str, str]) -> str | None:
     )
     if run.returncode == 0:
         return None
-    lines = [line for line in run.stderr.splitlines() if "ERROR:" in line]
+    lines = [line for line in run.stderr.splitlines() if line.startswith("ERROR:")]
+    # pip lists every version that there is before it says that this one is not among them.
+    lines = [line for line in lines if "No matching distribution" in line] or lines
     text = "; ".join(lines) or run.stderr.strip()[-500:]
     if not any(word in text for word in ("No matching distribution", "ResolutionImpossible")):
         # A broken network is no property of the row.
@@ -129,7 +131,8 @@ def _install_wheels(row: Row, packages: dict[str, str]) -> None:
     """The vendor's wheels, and the common pins.
 
     Raises:
-        MatrixError: The folder is not there, or holds no wheel of this SDK for this Python.
+        MatrixError: The folder is not there, or holds no wheel of this SDK for this Python; or the
+            row names no engine to run.
     """
     variable, tag = row.settings["wheels"], row.settings["tag"]
     place = os.environ.get(variable)
@@ -144,6 +147,11 @@ def _install_wheels(row: Row, packages: dict[str, str]) -> None:
         found = ", ".join(path.name for path in sorted(Path(place).glob("*.whl"))[:5]) or "no wheel"
         raise MatrixError(
             f"{row.name} needs wheels named *{tag}*.whl, and ${variable}={place} holds {found}"
+        )
+    if "engines" not in row.settings and not os.environ.get("RETINAFACE_ENGINE"):
+        raise MatrixError(
+            f"versions.ini names no engines for {row.name}, and the default ones are not the "
+            "vendor's; add engines = NAME..., or set RETINAFACE_ENGINE"
         )
     pins = [f"{name}=={version}" for name, version in packages.items()]
     _install([*pins, "-e", f"{ROOT}[validate]"])

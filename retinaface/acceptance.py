@@ -101,7 +101,10 @@ class Acceptance:
         write_baseline(target, merge_entries(old, entries))
         what = "Accepted" if self.wanted else "Candidate, not accepted"
         self._lines.append(f"{what}: {target} ({len(entries)} entries)")
-        if not self.wanted:
+        if self.wanted:
+            for candidate in path.parent.glob(f"{path.stem}.candidate.*"):
+                candidate.unlink()  # of an earlier run: it has become the baseline, or is obsolete
+        else:
             self._lines.append(
                 "  to accept it, run the same command on a clean checkout with: "
                 '--accept-baseline --reason "why this is right"'

@@ -3,7 +3,7 @@
 In the order of the data: checkpoint, export, simplification, precision, inputs, raw outputs,
 decoding, suppression, evaluation. What a stage gives is compared where both records hold it.
 Whether the stage itself moved, or hands on what moved before it, is told by giving this release's
-stage each side's own input, and by running both files on one runtime with the reference's input.
+stage each side's own input, and by running each side's file and input on one runtime.
 """
 
 from __future__ import annotations
@@ -165,11 +165,13 @@ def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
 
 
 def _with_files_here(sides: _Sides, text: str) -> Stage:
-    """Both files on one runtime and the same input: does the file explain what differs?"""
+    """Each side's file and input on one runtime: do they explain what differs?"""
     name = "raw outputs"
     one, other = sides.pairs[0]
     outputs = []
-    for run, result_id, result in zip(sides.runs, sides.ids, sides.results, strict=True):
+    for traced, run, result_id, result in zip(
+        (one, other), sides.runs, sides.ids, sides.results, strict=True
+    ):
         file = run.model(result_id)
         if file is None:
             return Stage(name, UNKNOWN, f"{text}; {run.name} keeps no file to run")
@@ -178,18 +180,16 @@ def _with_files_here(sides: _Sides, text: str) -> Stage:
                 f"ort-cpu-{result.get('precision', 'fp32')}",
                 model=file,
                 max_batch=1,
-                input_size_px=(one.inputs.shape[1], one.inputs.shape[2]),
+                input_size_px=(traced.inputs.shape[1], traced.inputs.shape[2]),
             ) as engine:
-                outputs.append(engine.infer(one.inputs[None]))
+                outputs.append(engine.infer(traced.inputs[None]))
         except RetinaFaceError as error:
             return Stage(name, UNKNOWN, f"{text}; the file of {run.name} fails here: {error}")
     here = max(float(np.abs(a - b).max()) for a, b in zip(*outputs, strict=True))
     there = max(float(np.abs(a - b).max()) for a, b in zip(one.raw, other.raw, strict=True))
     explained = here >= there / 2
     why = "the files or inputs explain it" if explained else "so the engine moved"
-    text += (
-        f"; both files on one runtime and input differ by {here:.2g}, the records by {there:.2g}"
-    )
+    text += f"; each file and input on one runtime: off by {here:.2g}, the records by {there:.2g}"
     return Stage(name, FOLLOWS if explained else MOVED, f"{text}: {why}")
 
 

@@ -57,6 +57,10 @@ class Entry:
         """Whether it was published by others, as a number alone."""
         return bool(self.data["source"]["kind"] == "published")
 
+    def is_of(self, runtime: str | None) -> bool:
+        """Whether it was accepted of a run of this runtime and version."""
+        return runtime is not None and self.data["source"].get("runtime") == runtime
+
     @property
     def detections_path(self) -> Path | None:
         """The detections that were accepted with it."""
@@ -155,7 +159,12 @@ class Found:
 
 
 def find_entries(
-    entries: Iterable[Entry], metric: str, key: Mapping[str, Any], *, strict: bool
+    entries: Iterable[Entry],
+    metric: str,
+    key: Mapping[str, Any],
+    *,
+    strict: bool,
+    runtime: str | None = None,
 ) -> Found:
     """Look for entries that a result may be held against.
 
@@ -165,6 +174,8 @@ def find_entries(
         key: The result's values of `KEYS[metric]`.
         strict: Whether the entries were named for this very run, so that even one of another
             pipeline is worth naming; else those count that share pipeline and precision.
+        runtime: Of the run's engine, with its version. What was accepted of it comes first, then
+            what was accepted of others, the latest first.
     """
     comparable, others = [], []
     for entry in entries:
@@ -175,7 +186,9 @@ def find_entries(
             comparable.append(entry)
         elif strict or not {"pipeline", "precision", "batch", "timed"} & set(differing):
             others.append((entry, differing))
-    comparable.sort(key=lambda entry: (entry.data["device"] == ANY, str(entry.path)))
+    comparable.sort(key=lambda entry: str(entry.path))
+    comparable.sort(key=lambda entry: str(entry.data["source"].get("created", "")), reverse=True)
+    comparable.sort(key=lambda entry: (entry.data["device"] == ANY, not entry.is_of(runtime)))
     nearest = min(others, key=lambda pair: len(pair[1])) if others and not comparable else None
     return Found(comparable, nearest)
 

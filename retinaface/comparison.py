@@ -199,7 +199,7 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 def _text(value: Any) -> str:
     if value is None:
-        return "unreadable"
+        return "not known"
     if isinstance(value, list):
         return " ".join(_text(item) for item in value) or "none"
     if isinstance(value, Mapping):

@@ -127,11 +127,15 @@ def _number(value: Any, factor: float = 1) -> float | None:
 def image_differences(
     reference: Run, candidate: Run, ours: str, theirs: str
 ) -> list[ImageDifference] | None:
-    """What changed in each image; None where a record keeps no detections."""
-    found = reference.detections(ours), candidate.detections(theirs)
-    if found[0] is None or found[1] is None:
+    """What changed in each image that both have; None where a record keeps no detections."""
+    one, other = reference.detections(ours), candidate.detections(theirs)
+    if one is None or other is None:
         return None
-    return differences(found[0], found[1])
+    # An image that one side never ran has lost no detections; AP says that the images differ.
+    common = one.keys() & other.keys()
+    return differences(
+        *({image: d for image, d in side.items() if image in common} for side in (one, other))
+    )
 
 
 def precision_of(reference: Run, candidate: Run, ours: str, theirs: str) -> Precision:

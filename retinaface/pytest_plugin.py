@@ -321,7 +321,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for line in config.stash[ACCEPTANCE].lines():
         terminalreporter.line(line)
     folder = _one(option(config, "record"))
-    if folder is not None:
+    if folder is not None and not config.getoption("record_is_temporary"):
         terminalreporter.line(f"Record: {folder}")
     colour = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}[str(run.verdict)]
     terminalreporter.line(f"VERDICT: {run.verdict}", bold=True, **{colour: True})

@@ -125,7 +125,7 @@ def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> 
         figures: What `summarise` gave.
         n_images: In each call.
     """
-    name = f"speed against {entry}"
+    name = f"against {entry}"
     band = float(entry.data["tolerance"]["relative"])
     runs = entry.data.get("samples_s")
     if not runs:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from retinaface.target import Target
-from retinaface.validation_run import SKIPPED, ValidationRun
+from retinaface.validation_run import SKIPPED, TestEntry, ValidationRun
 from retinaface.verdicts import Verdict
 
 _GET = {
@@ -83,4 +83,9 @@ def _undecided_lines(run: ValidationRun) -> list[str]:
         if entry.outcome in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
     ]
     problem = [f"FAIL the run itself: {run.problem}"] if run.problem else []
-    return problem + [f"{e.outcome} {e.id}: {(e.reason.splitlines() or [''])[0]}" for e in bad]
+    return problem + [f"{e.outcome} {e.id}: {_first_line(e)}" for e in bad]
+
+
+def _first_line(entry: TestEntry) -> str:
+    """Of the reason, which may begin with the outcome itself."""
+    return (entry.reason.splitlines() or [""])[0].removeprefix(f"{entry.outcome} ")

@@ -163,9 +163,11 @@ def runs(folders: tuple[Path, ...]) -> None:
 
 
 def _listed(run: Run) -> list[str]:
-    packages = run.environment["packages"]
-    names = ("onnxruntime", "onnxruntime-gpu", "torch")
-    versions = ", ".join(f"{name} {packages[name]}" for name in names if name in packages)
+    engines = [result.get("engine") or {} for result in run.results.values()]
+    runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))
+    devices = [engine.get("device_name") for engine in engines]
+    devices += [str(a.get("name")) for a in run.environment.get("accelerators") or []]
+    device = ", ".join(dict.fromkeys(filter(None, devices))) or run.environment["cpu"]
     scored = [result for result in run.results.values() if result.get("ap")]
     first = scored[0] if scored else None
     ap = "-"
@@ -178,4 +180,4 @@ def _listed(run: Run) -> list[str]:
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
     state = run.data["state"]
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")
-    return [run.name, run.data["created"], verdict, versions, run.environment["cpu"], ap, tests]
+    return [run.name, run.data["created"], verdict, runtimes or "-", device, ap, tests]

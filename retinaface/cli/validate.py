@@ -125,6 +125,7 @@ def validate(
             options["record"] = folder
         command = [sys.executable, "-m", "pytest", "tests/validation"]
         command += _arguments(options, markers, keywords)
+        command += [] if record else ["--record-is-temporary"]
         code = _supervise([*command, *pytest_args], root, folder, timeout, kept=record)
     click.get_current_context().exit(code)
 

@@ -61,7 +61,7 @@ def baseline(tmp_path_factory):
 def test_the_same_build_passes(baseline, tmp_path):
     run = timed(tmp_path / "record", STEADY, f"--baseline={baseline}")
     assert run.code == 0, run.reasons()
-    checks = [c for t in run.record["tests"] for c in t["checks"] if "speed against" in c["name"]]
+    checks = [c for t in run.record["tests"] for c in t["checks"] if "against speed" in c["name"]]
     assert len(checks) == 1
     assert checks[0]["numbers"]["band"] < 0.15
 

@@ -155,7 +155,7 @@ def test_two_files_are_run_on_one_runtime_to_tell_file_from_engine(tmp_path):
     )
     stage = attribute(one, other, RESULT, RESULT).stages[5]
     assert (stage.name, stage.state) == ("raw outputs", "MOVED")
-    assert "differ by 0, the records by 0.001: so the engine moved" in stage.text
+    assert "off by 0, the records by 0.001: so the engine moved" in stage.text
 
 
 def test_a_file_that_does_not_run_here_is_said(tmp_path):

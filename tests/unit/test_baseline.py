@@ -276,6 +276,23 @@ def test_entries_of_the_device_come_before_those_of_any():
     assert found.comparable == [*own, *any_]
 
 
+def test_what_was_accepted_of_the_same_runtime_comes_first_then_the_latest():
+    def accepted(runtime, created):
+        data = accuracy()
+        data["source"] = {**data["source"], "runtime": runtime, "created": created}
+        return entries(data, path=f"any/{runtime}.json")[0]
+
+    old, new, newer = (accepted(f"sdk {n}", f"2026-0{n}-01T00:00:00+00:00") for n in (1, 2, 3))
+    key = key_of(accuracy())
+
+    def order(runtime):
+        found = find_entries([old, new, newer], "accuracy", key, strict=False, runtime=runtime)
+        return list(found.comparable)
+
+    assert order("sdk 1") == [old, newer, new]
+    assert order("sdk 9") == order(None) == [newer, new, old]
+
+
 @pytest.mark.parametrize("strict", [True, False])
 def test_only_a_file_named_for_the_run_is_near_across_pipelines(strict):
     key = key_of(accuracy(), pipeline="ixrt")

@@ -160,6 +160,10 @@ def test_the_vendors_wheels_are_found_by_their_tag(exported, pip, monkeypatch, t
     assert "*corex.4.2.0*.whl" in capsys.readouterr().err
     mine = wheels / "igie-0.12.0+corex.4.2.0-cp310-cp310-linux_x86_64.whl"
     mine.touch()
+    monkeypatch.delenv("RETINAFACE_ENGINE", raising=False)
+    assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 2
+    assert "names no engines for ixuca420" in capsys.readouterr().err
+    monkeypatch.setenv("RETINAFACE_ENGINE", "vendor.engines:igie_iluvatar_fp16")
     assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 0
     assert pip[0][-2][-2:] == ["--no-deps", str(mine)]
 

@@ -94,7 +94,7 @@ def test_the_record_says_what_was_checked(session):
             "INCONCLUSIVE one thing: too few",
             "Coverage:",
             "  test_small: 1 FAIL, 1 INCONCLUSIVE, 1 SKIPPED (1 not selected)",
-            "FAIL tests/validation/test_small.py::test_b: FAIL one thing: off by 3",
+            "FAIL tests/validation/test_small.py::test_b: one thing: off by 3",
             "Record: record",
         ]
     )

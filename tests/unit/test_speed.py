@@ -196,7 +196,7 @@ def test_a_timing_is_held_against_the_noise_of_the_device(ratio, spread, verdict
     assert numbers["band"] == 0.1
     assert "over 2 runs), 95% interval [" in result.message
     assert "noise of this device +-10%" in result.message
-    assert result.name == "speed against speed igie fp32 batch 8 in cpu/ort.json"
+    assert result.name == "against speed igie fp32 batch 8 in cpu/ort.json"
 
 
 def test_the_milliseconds_of_both_sides_are_said():

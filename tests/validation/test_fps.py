@@ -66,9 +66,12 @@ def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, va
         }
         entries = load_baselines(acceptance.place) if acceptance.place.exists() else []
         strict = target.baseline is not None and target.baseline.suffix == ".json"
-        found = find_entries(entries, "speed", key, strict=strict)
+        runtime = engine.get("runtime")
+        found = find_entries(entries, "speed", key, strict=strict, runtime=runtime)
         if acceptance.wanted:
-            earlier = [e.data["samples_s"] for e in found.comparable if e.data.get("samples_s")]
+            # Of another version they would widen the noise of this one.
+            of_this = [entry for entry in found.comparable if entry.is_of(runtime)]
+            earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
             acceptance.offer(
                 speed_entry(**key, figures=figures, earlier_runs=earlier[0] if earlier else ()),
                 engine,

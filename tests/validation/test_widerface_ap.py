@@ -125,7 +125,8 @@ def comparisons(measured, pipeline_name, target, entries, dataset, *, strict):
     nearest = None
     for selection in selections:
         key = run_key(target, measured, pipeline_name, selection.images)
-        found = find_entries(entries, "accuracy", key, strict=strict)
+        runtime = measured.engine.get("runtime")
+        found = find_entries(entries, "accuracy", key, strict=strict, runtime=runtime)
         nearest = nearest or found.nearest
         for entry in found.comparable:
             if not entry.is_published:

@@ -289,7 +289,7 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
 
 def test_without_a_record_a_temporary_one_is_watched_and_removed(run, tmp_path):
     _, _, ((command, _, folder, timeout, kept),) = run()
-    assert command[4:] == [f"--record={folder}"]
+    assert command[4:] == [f"--record={folder}", "--record-is-temporary"]
     assert not folder.parent.exists()
     assert not folder.is_relative_to(tmp_path / "tests")
     assert (timeout, kept) == (3600, None)

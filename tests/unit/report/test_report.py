@@ -27,13 +27,15 @@ class Dataset:
 def runs(tmp_path):
     """A reference, one that moved its boxes, one with odd words in every text."""
     tests = [entry("t::a", "FAIL", "line <one>\nline two"), entry("t::b", "SKIPPED", HOSTILE)]
+    names = (*IMAGES[:-1], HOSTILE)
     return [
-        make_run(tmp_path / "a", result=SPEED),
-        make_run(tmp_path / "b", shift=20.0, result=SPEED),
+        make_run(tmp_path / "a", images=names, result=SPEED),
+        make_run(tmp_path / "b", images=names, shift=20.0, result=SPEED),
         make_run(
             tmp_path / "c",
             hits=np.arange(N) > 20,
-            images=(*IMAGES[:-1], HOSTILE),
+            images=names,
+            shift=20.0,
             environment={"cpu": HOSTILE, "platform": HOSTILE},
             command=HOSTILE,
             tests=tests,
