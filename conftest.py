@@ -115,6 +115,12 @@ def _cuda(_target: Target) -> str | None:
         return str(error)
 
 
+def _chromium(_target: Target) -> str | None:
+    from tests.support.chromium import missing_chromium
+
+    return missing_chromium()
+
+
 PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch": _import("torch"),
     "onnx": _import("onnx"),
@@ -129,6 +135,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "photographs": _photographs,
     "golden": _golden,
     "cuda": _cuda,
+    "chromium": _chromium,
 }
 _found: dict[str, str | None] = {}
 

@@ -14,6 +14,14 @@ from retinaface.cli import run_command
 PATH = click.Path(path_type=Path)
 
 
+widerface_option = click.option(
+    "--widerface",
+    type=PATH,
+    envvar="RETINAFACE_WIDERFACE",
+    help="WIDER FACE validation set.  [default: in the mirror or the cache]",
+)
+
+
 def data_options(command: Any) -> Any:
     """Options that name the images and the engine."""
     for option in (
@@ -22,12 +30,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--engine", default="ort-cpu-fp32", show_default=True, help="What runs the network."
         ),
-        click.option(
-            "--widerface",
-            type=PATH,
-            envvar="RETINAFACE_WIDERFACE",
-            help="WIDER FACE validation set.  [default: in the mirror or the cache]",
-        ),
+        widerface_option,
     ):
         command = option(command)
     return command
@@ -117,6 +120,42 @@ def scaling(
     click.echo(text)
     if write:
         report.write_section("scaling", text)
+
+
+@main.command("report")
+@click.argument("run", type=PATH, metavar="RUN")
+@click.option("--runs", type=click.IntRange(min=2), default=10, show_default=True, metavar="N")
+@click.option("--pictures", type=click.IntRange(min=0), default=6, show_default=True)
+@click.option("--turns", type=click.IntRange(min=1), default=7, show_default=True)
+@widerface_option
+@write_option
+def report_page(
+    run: Path, runs: int, pictures: int, turns: int, widerface: Path | None, write: bool
+) -> None:
+    """Size of the report of RUN and its drifted copies, and how fast a browser shows it.
+
+    \b
+    retinaface validate --engine ort-cpu-fp32 --pipeline igie --record RUN
+    python -m benchmarks report RUN
+    """
+    import tempfile
+
+    from benchmarks import report, report_page
+    from retinaface.runs import read_run
+    from retinaface.widerface import default_root, open_widerface
+    from tests.support.chromium import missing_chromium
+
+    if (reason := missing_chromium()) is not None:
+        raise click.UsageError(f"the report is opened in Chromium: {reason}")
+    dataset = open_widerface(widerface or default_root())
+    with tempfile.TemporaryDirectory() as folder:
+        measured = report_page.measure(
+            read_run(run), dataset, Path(folder), n_runs=runs, n_pictures=pictures, turns=turns
+        )
+    text = f"{report.environment()}. {report_page.section(measured)}"
+    click.echo(text)
+    if write:
+        report.write_section("report", text)
 
 
 @main.command(hidden=True)

@@ -235,24 +235,29 @@ def _follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
     A change that nothing explains is a consequence where a better box on the other side that comes
     or goes itself, for a known cause, overlaps it enough to suppress it.
     """
-    sides = [list(lost), list(gained)]
-    is_changing = True
-    while is_changing:
-        is_changing = False
-        for own, other in (sides, sides[::-1]):
-            for i, change in enumerate(own):
-                if change.is_unexplained and any(_suppresses(c, change) for c in other):
-                    own[i] = replace(change, cause="chain")
-                    is_changing = True
-    return sides[0] + sides[1]
-
-
-def _suppresses(better: Change, change: Change) -> bool:
-    if better.is_unexplained or better.score < change.score - FLIP_SCORE:
-        return False
-    boxes = (np.asarray([c.box_xyxy]) for c in (better, change))
-    overlap = overlap_matrix(*boxes, extra_px=PLUS_ONE)[0, 0]
-    return bool(overlap > NMS_OVERLAP_LIMIT - FLIP_OVERLAP)
+    sides = (lost, gained)
+    boxes = [np.array([c.box_xyxy for c in side], np.float64).reshape(-1, 4) for side in sides]
+    scores = [np.array([c.score for c in side], np.float64) for side in sides]
+    is_explained = [np.array([not c.is_unexplained for c in side], bool) for side in sides]
+    overlaps = overlap_matrix(boxes[0], boxes[1], extra_px=PLUS_ONE) > (
+        NMS_OVERLAP_LIMIT - FLIP_OVERLAP
+    )  # (lost, gained)
+    suppressed_by = [
+        overlaps & (scores[1][None, :] >= scores[0][:, None] - FLIP_SCORE),
+        overlaps.T & (scores[0][None, :] >= scores[1][:, None] - FLIP_SCORE),
+    ]
+    n_before = -1
+    while (n := int(sum(side.sum() for side in is_explained))) != n_before:
+        n_before = n
+        for own, other in ((0, 1), (1, 0)):
+            is_explained[own] |= suppressed_by[own][:, is_explained[other]].any(axis=1)
+    return [
+        replace(change, cause="chain")
+        if change.is_unexplained and is_explained[side][i]
+        else change
+        for side, changes in enumerate(sides)
+        for i, change in enumerate(changes)
+    ]
 
 
 def differences(

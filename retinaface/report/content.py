@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from retinaface.comparison import RunComparison
+from retinaface.comparison import EnvironmentDifference, RunComparison
 from retinaface.comparison_text import interval_text, number, summary
-from retinaface.metrics import Metric
+from retinaface.report.matrix import MatrixGroup, build_matrix
 from retinaface.runs import Run, Unavailable
 from retinaface.validation_run import SKIPPED
 from retinaface.verdicts import Verdict, worst
 
-# Of the five figures on detections the matrix shows the worst; all of them stand below it.
-DETECTIONS = "detections"
-_ENVIRONMENT = ("python", "cpu", "n_cpus", "platform")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of the matrix.
-
-    Attributes:
-        text: The value.
-        change: Against the reference, with its interval; empty for the reference itself.
-        verdict: `PASS`, `FAIL`, `INCONCLUSIVE`, or empty: not judged, or nothing there.
-        note: What was allowed.
-    """
-
-    text: str
-    change: str = ""
-    verdict: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class MatrixRow:
-    """A metric over all runs."""
-
-    metric: str
-    unit: str
-    cells: list[Cell]
+# More than these do not fit the first screen; all of them stand in the sections.
+_MAX_MOVED = 4
+_MAX_CHANGES = 4
+_MAX_FACT = 40
+_HASHES = ("model", "weights", "retinaface commit")
 
 
 @dataclass(frozen=True)
 class Skip:
-    """Why tests of a run were skipped, and how many."""
+    """Why tests of some runs were skipped, and how many in each."""
 
-    run: str
+    runs: str
     reason: str
     n_tests: int
 
@@ -86,7 +62,7 @@ class Page:
     runs: list[Run]
     comparisons: list[RunComparison]
     unavailable: list[Unavailable]
-    matrix: dict[str, list[MatrixRow]]
+    matrix: list[MatrixGroup]
     skips: list[Skip]
     failures: list[tuple[str, str, str, str]]
     pictures: list[Picture]
@@ -97,6 +73,18 @@ class Page:
         """The worst of all runs and all comparisons."""
         verdicts = [Verdict(run.verdict) for run in self.runs if run.verdict is not None]
         return worst([*verdicts, *(comparison.verdict for comparison in self.comparisons)])
+
+    @property
+    def reading_order(self) -> list[int]:
+        """Positions of the runs, what moved first."""
+        ranks = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value, "", Verdict.PASS.value)
+        words = [ranks.index(word) for _, word, _ in self.sentences]
+        return sorted(range(len(words)), key=words.__getitem__)
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether any run holds tests."""
+        return any(run.tests for run in self.runs)
 
 
 def build_page(
@@ -112,7 +100,7 @@ def build_page(
         runs=list(runs),
         comparisons=list(comparisons),
         unavailable=list(unavailable),
-        matrix=_matrix(runs, comparisons),
+        matrix=build_matrix(runs, comparisons),
         skips=_skips(runs),
         failures=_failures(runs),
         pictures=list(pictures),
@@ -130,7 +118,47 @@ def versions_text(run: Run) -> str:
 def machine_text(run: Run) -> str:
     """The machine, in a line."""
     facts = run.environment
-    return ", ".join(str(facts[key]) for key in _ENVIRONMENT if facts.get(key) is not None)
+    n_cpus = f"{facts['n_cpus']} processors" if facts.get("n_cpus") else ""
+    found = (f"Python {facts['python']}", str(facts["cpu"]), n_cpus, str(facts["platform"]))
+    return ", ".join(fact for fact in found if fact)
+
+
+def commit_text(run: Run) -> str:
+    """The commit, short enough for a table."""
+    commit, plus, dirty = (run.data["commit"] or "unknown").partition("+")
+    return f"{commit[:12]}{plus}{dirty}"
+
+
+def moved_texts(comparison: RunComparison) -> list[str]:
+    """What else moved, beyond what the sentence of the comparison names."""
+    rest = comparison.moved()[1:]
+    texts = [
+        f"{metric.verdict}: {metric.name} of {metric.subject}: "
+        f"{interval_text(metric) or f'{number(metric.candidate)} {metric.unit}'}"
+        for metric in rest[:_MAX_MOVED]
+    ]
+    if len(rest) > _MAX_MOVED:
+        texts.append(f"and {len(rest) - _MAX_MOVED} more, in the matrix")
+    return texts
+
+
+def changes_text(comparison: RunComparison) -> str:
+    """What two runs do not share, in a line: versions first."""
+    found = sorted(comparison.environment, key=lambda d: not d.key.startswith("packages/"))
+    if not found:
+        return "nothing that a record knows of"
+    texts = list(dict.fromkeys(map(_change_text, found)))  # a model of many results, once
+    if len(texts) > _MAX_CHANGES:
+        texts[_MAX_CHANGES:] = [f"and {len(texts) - _MAX_CHANGES} more"]
+    return "; ".join(texts)
+
+
+def _change_text(difference: EnvironmentDifference) -> str:
+    what = difference.key.removeprefix("packages/").rpartition(": ")[2].removeprefix("engine/")
+    sides = (difference.reference, difference.candidate)
+    if what in _HASHES or any(len(side) > _MAX_FACT for side in sides):
+        return f"other {what}"
+    return f"{what} {sides[0]} → {sides[1]}"
 
 
 def _own_sentence(run: Run) -> tuple[str, str, str]:
@@ -156,83 +184,17 @@ def _sentence(comparison: RunComparison) -> tuple[str, str, str]:
     return comparison.candidate.name, str(verdict), text
 
 
-def _matrix(
-    runs: Sequence[Run], comparisons: Sequence[RunComparison]
-) -> dict[str, list[MatrixRow]]:
-    """Rows by result, a cell for each run."""
-    table: dict[str, dict[tuple[str, str], list[Cell]]] = {}
-    for position, run in enumerate(runs):
-        for result_id, result in run.results.items():
-            for (name, unit), text in _values(result).items():
-                row = table.setdefault(result_id, {}).setdefault(
-                    (name, unit), [Cell("") for _ in runs]
-                )
-                row[position] = Cell(text)
-    for position, comparison in enumerate(comparisons, start=1):
-        for metric in _shown(comparison.metrics):
-            subject = metric.subject.rpartition(" -> ")[2]
-            key = (metric.name, metric.unit)
-            row = table.setdefault(subject, {}).setdefault(key, [Cell("") for _ in runs])
-            row[position] = _cell(metric, row[position])
-    return {
-        subject: [MatrixRow(name, unit, cells) for (name, unit), cells in rows.items()]
-        for subject, rows in table.items()
-    }
-
-
-def _values(result: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Figures of a result that stand for themselves."""
-    values = {
-        (f"AP {split}", "points"): f"{100 * value:.2f}"
-        for split, value in (result.get("ap") or {}).items()
-        if isinstance(value, float)
-    }
-    for timed, speed in (result.get("speed") or {}).items():
-        if isinstance(speed.get("median_s"), float):
-            values[f"time of {timed}", "ms"] = f"{1e3 * speed['median_s']:.2f}"
-    return values
-
-
-def _shown(metrics: Sequence[Metric]) -> list[Metric]:
-    """The metrics, with those on detections joined to the worst of each result."""
-    shown: list[Metric] = []
-    joined: dict[str, Metric] = {}
-    for metric in metrics:
-        if metric.unit in ("%", "count"):
-            rank = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
-            old = joined.get(metric.subject)
-            worse = old is None or rank.index(metric.verdict or Verdict.PASS) > rank.index(
-                old.verdict or Verdict.PASS
-            )
-            if worse:
-                joined[metric.subject] = metric
-        else:
-            shown.append(metric)
-    for metric in joined.values():
-        unit = "% without a counterpart"
-        is_share = metric.unit == "%"
-        value = metric.candidate if is_share else None
-        note = f"{metric.name}: {metric.note}"
-        shown.append(
-            Metric(metric.subject, DETECTIONS, unit, None, value, None, metric.verdict, note)
-        )
-    return shown
-
-
-def _cell(metric: Metric, old: Cell) -> Cell:
-    text = old.text or number(metric.candidate)
-    verdict = "" if metric.verdict is None else str(metric.verdict)
-    return Cell(text, interval_text(metric), verdict, metric.note)
-
-
 def _skips(runs: Sequence[Run]) -> list[Skip]:
-    found: dict[tuple[str, str], int] = {}
+    """One for each reason and number: ten runs on one machine lack the same."""
+    found: dict[tuple[str, int], list[str]] = {}
     for run in runs:
-        for test in run.tests.values():
-            if test["verdict"] == SKIPPED:
-                key = run.name, test["reason"]
-                found[key] = found.get(key, 0) + 1
-    return [Skip(run, reason, n) for (run, reason), n in found.items()]
+        reasons = Counter(t["reason"] for t in run.tests.values() if t["verdict"] == SKIPPED)
+        for key in reasons.items():
+            found.setdefault(key, []).append(run.name)
+    return [
+        Skip("all" if 1 < len(names) == len(runs) else ", ".join(names), reason, n)
+        for (reason, n), names in found.items()
+    ]
 
 
 def _failures(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
@@ -12,7 +12,6 @@ from tqdm import tqdm
 from retinaface.comparison import RunComparison
 from retinaface.detections import Detections
 from retinaface.differences import ImageDifference
-from retinaface.drawing import draw_detections
 from retinaface.errors import ImageError, RetinaFaceError
 from retinaface.images import decode_image
 from retinaface.metrics import image_differences, matched_results, subject
@@ -23,8 +22,11 @@ from retinaface.widerface import WiderFace
 # Small enough that ten runs stay far below what a mail server takes.
 _SIDE_PX = 360
 _JPEG_QUALITY = 70
-# Boxes that are drawn: the rest is noise near the score limit.
+# Boxes that are drawn: the rest is noise near the score limit, unless it changed.
 _DRAWN_ABOVE = 0.3
+_SAME, _CHANGED = (80, 200, 80), (40, 60, 250)  # green, red
+# Of what changed: below it, lines of two pixels would hide the face.
+_THICK_FROM_PX = 20
 
 
 def changed_pictures(
@@ -69,9 +71,11 @@ def _picture(
     dataset: WiderFace | None,
 ) -> Picture:
     unexplained = sum(change.is_unexplained for change in difference.changes)
+    surest = max(difference.changes, key=lambda change: (change.is_unexplained, change.score))
     text = (
         f"{len(difference.changes)} of {difference.n_compared} detections changed, {unexplained} "
-        f"unexplained; the surest: {max(difference.changes, key=lambda c: c.score)}"
+        f"unexplained; the surest: {surest.kind}, score {surest.score:.2f}, "
+        f"{surest.cause or 'unexplained'}"
     )
     picture = Picture(difference.image, subject(ours, theirs), comparison.candidate.name, text)
     if dataset is None:
@@ -81,9 +85,10 @@ def _picture(
     except (ImageError, RetinaFaceError):  # the data at hand are others than the run's
         return picture
     drawn = []
+    changed = {change.box_xyxy for change in difference.changes}
     for run, result_id in ((comparison.reference, ours), (comparison.candidate, theirs)):
         found = (run.detections(result_id) or {}).get(difference.image)
-        drawn.append(_thumbnail(image, found))
+        drawn.append(_thumbnail(image, found, changed))
     height, width = drawn[0][1]
     return Picture(
         picture.image,
@@ -97,7 +102,9 @@ def _picture(
     )
 
 
-def _thumbnail(image: ByteArray, found: Detections | None) -> tuple[str, tuple[int, int]]:
+def _thumbnail(
+    image: ByteArray, found: Detections | None, changed: Collection[tuple[float, ...]]
+) -> tuple[str, tuple[int, int]]:
     """Base64 of a JPEG, and its height and width."""
     scale = _SIDE_PX / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -105,8 +112,13 @@ def _thumbnail(image: ByteArray, found: Detections | None) -> tuple[str, tuple[i
         cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8
     )
     if found is not None:
-        kept = found.above(_DRAWN_ABOVE)
-        scaled = Detections(kept.boxes_xyxy * scale, kept.scores, kept.landmarks_xy * scale)
-        small = draw_detections(small, scaled)
+        is_changed = [tuple(float(v) for v in box) in changed for box in found.boxes_xyxy]
+        order = np.argsort(is_changed, kind="stable")  # what changed is drawn last, on top
+        for row in order:
+            if is_changed[row] or found.scores[row] > _DRAWN_ABOVE:
+                x1, y1, x2, y2 = (round(float(v) * scale) for v in found.boxes_xyxy[row])
+                thickness = 2 if is_changed[row] and x2 - x1 >= _THICK_FROM_PX else 1
+                colour = _CHANGED if is_changed[row] else _SAME
+                cv2.rectangle(small, (x1, y1), (x2, y2), colour, thickness)
     encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
     return base64.b64encode(encoded.tobytes()).decode("ascii"), (size[1], size[0])

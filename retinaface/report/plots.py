@@ -1,94 +1,64 @@
-"""Plots as SVG that follows the page: its colour of text, its fonts, light and dark."""
+"""The plots of a report: curves, differences with intervals, distributions, drift by layer.
+
+Everything here is drawn in `svg.STYLE`, which the caller sets. `ids` are the results that are shown
+together: by the position of the run, what it calls its own.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from retinaface.accuracy import N_THRESHOLDS, Counts
 from retinaface.comparison import RunComparison
 from retinaface.ground_truth import SPLITS
+from retinaface.metrics import Metric
+from retinaface.regression import smallest_effect
+from retinaface.report.svg import INK, colour, finished, line, marker
 from retinaface.runs import Run
 from retinaface.typing import FloatArray
 
-# Stands for the page's colour of text, which is not known here.
-_INK = "#010203"
-# Hues of middle lightness: at least 3:1 against the light and the dark background.
-_COLOURS = (
-    "#2f7fc1",
-    "#cc5c38",
-    "#38925a",
-    "#9468cc",
-    "#a87a10",
-    "#c2508f",
-    "#1c8f96",
-    "#85765a",
-    "#6a7bd4",
-    "#76828c",
-)
-_DASHES = ("-", "--", "-.", ":")
+# Shown at 360 to 510 px, so that a text of 9 points is read on a phone as well.
+_WIDTH_IN = 4.6
+_NARROW_IN = 3.6
 _MAX_POINTS = 120
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": _INK,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.linewidth": 0.6,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-}
+_MAX_SAMPLES = 200
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture and what it says.
+    """Pictures that belong together and what they say.
 
     Attributes:
-        svg: To be placed into the page as it is.
+        svgs: To be placed into the page as they are.
         caption: One sentence.
     """
 
-    svg: str
+    svgs: tuple[str, ...]
     caption: str
 
 
-def precision_recall(result_id: str, runs: Sequence[Run]) -> Plot | None:
+def precision_recall(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Plot | None:
     """Curves of each split; None where no run keeps the counts of this result."""
     kept = [
-        (run.name, found[1])
-        for run in runs
-        if result_id in run.results and (found := run.counts(result_id)) is not None
+        (position, found[1])
+        for position, result_id in ids.items()
+        if (found := runs[position].counts(result_id)) is not None
     ]
     if not kept:
         return None
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.0, 3.2), layout="constrained")
-        axes = figure.subplots(1, len(SPLITS), sharey=True)
-        for split, name in enumerate(SPLITS):
-            for i, (run_name, counts) in enumerate(kept):
-                recall, precision = curve(counts, split)
-                axes[split].plot(recall, precision, label=run_name, **_line(i))
-            axes[split].set(title=name, xlabel="recall", xlim=(0, 1), ylim=(0, 1.02))
-        axes[0].set_ylabel("precision")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        caption = f"Precision over recall of {result_id}: easy, medium, hard."
-        return Plot(_svg(figure, caption), caption)
+    svgs = []
+    for split, name in enumerate(SPLITS):
+        figure, axes = _figure(_NARROW_IN, 2.5)
+        for position, counts in kept:
+            axes.plot(*curve(counts, split), **line(position))
+        axes.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        svgs.append(finished(figure, f"Precision over recall of {subject}, {name}"))
+    return Plot(tuple(svgs), subject)
 
 
 def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
@@ -110,111 +80,125 @@ def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
     return recall[rows[: len(recall)]], precision[rows[: len(recall)]]
 
 
-def ap_differences(comparisons: Sequence[RunComparison]) -> Plot | None:
-    """AP of each run minus the reference's with its interval; None where there is none."""
-    entries = [
-        (comparison.candidate.name, metric)
-        for comparison in comparisons
-        for metric in comparison.metrics
-        if metric.name.startswith("AP ") and metric.change is not None
+def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
+    """Of each result: AP of each run minus the reference's, with its interval and what counts."""
+    by_result: dict[str, list[tuple[int, Metric]]] = {}
+    for position, comparison in enumerate(comparisons, start=1):
+        for metric in comparison.metrics:
+            if metric.name.startswith("AP ") and metric.change is not None:
+                subject = metric.subject.partition(" -> ")[0]
+                by_result.setdefault(subject, []).append((position, metric))
+    return [
+        _ap_plot(name, entries, _allowed(comparisons[0].reference, name))
+        for name, entries in by_result.items()
     ]
-    if not entries:
-        return None
-    labels = list(dict.fromkeys(f"{m.subject}, {m.name[3:]}" for _, m in entries))
-    names = list(dict.fromkeys(name for name, _ in entries))
-    with mpl.rc_context(_STYLE):
-        height = 1.2 + 0.16 * len(labels) * max(1.5, len(names) * 0.7)
-        figure = Figure(figsize=(9.0, min(height, 40.0)), layout="constrained")
-        axes = figure.subplots()
-        for name, metric in entries:
-            i = names.index(name)
-            y = labels.index(f"{metric.subject}, {metric.name[3:]}") + 0.7 * (i + 0.5) / len(names)
-            change = metric.change
-            assert change is not None  # noqa: S101 - chosen above
-            axes.plot([change.low, change.high], [y, y], color=_colour(i), linewidth=1.4)
-            axes.plot(change.estimate, y, "o", markersize=3.5, color=_colour(i), label=name)
-        axes.axvline(0, color=_INK, linewidth=0.6)
-        axes.set_yticks([i + 0.35 for i in range(len(labels))], labels)
-        axes.invert_yaxis()
-        axes.set_xlabel("AP minus the reference's, points, 95 % interval")
-        handles, texts = axes.get_legend_handles_labels()
-        unique = dict(zip(texts, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3)
-        caption = "AP of each run minus the reference's, with the paired interval over images."
-        return Plot(_svg(figure, caption), caption)
 
 
-def speed_distributions(timed: str, runs: Sequence[Run]) -> Plot | None:
+def _allowed(reference: Run, result_id: str) -> float | None:
+    found = reference.counts(result_id)
+    return None if found is None else smallest_effect(len(found[0]))
+
+
+def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float | None) -> Plot:
+    names = [f"AP {split}" for split in SPLITS]
+    lanes = list(dict.fromkeys(position for position, _ in entries))
+    figure, axes = _figure(_WIDTH_IN, 0.8 + 0.14 * len(names) * max(2, len(lanes)))
+    if allowed is not None:
+        axes.axvspan(-allowed, allowed, color=INK, alpha=0.08, linewidth=0)
+    axes.axvline(0, color=INK, linewidth=0.6)
+    for position, metric in entries:
+        y = names.index(metric.name) + (lanes.index(position) + 0.5) / len(lanes) * 0.8 - 0.4
+        change = metric.change
+        assert change is not None  # noqa: S101 - chosen above
+        ends = [change.low, change.high]
+        axes.plot(ends, [y, y], color=colour(position), linewidth=1.4)
+        axes.plot(change.estimate, y, **marker(position))
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel("points above the reference")
+    svg = finished(figure, f"AP of each run minus the reference's, {result_id}")
+    band = "" if allowed is None else f"; the band is what is allowed, ±{allowed:g} points"
+    return Plot((svg,), f"{result_id}: AP minus the reference's, 95 % interval{band}")
+
+
+def speed_distributions(
+    timed: str, subject: str, ids: Mapping[int, str], runs: Sequence[Run]
+) -> Plot | None:
     """Every sample and the quartiles of each run; None where nothing was timed."""
-    rows = [
-        (f"{result_id}, {run.name}", i, np.asarray(speed["samples_s"], np.float64) * 1e3)
-        for result_id in dict.fromkeys(name for run in runs for name in run.results)
-        for i, run in enumerate(runs)
-        if (speed := run.results.get(result_id, {}).get("speed", {}).get(timed))
-    ]
+    rows = list(_timings(timed, ids, runs))
     if not rows:
         return None
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.0, 1.0 + 0.26 * len(rows)), layout="constrained")
-        axes = figure.subplots()
-        for y, (_, i, samples) in enumerate(rows):
-            axes.plot(samples, np.full(len(samples), y), "|", color=_colour(i), alpha=0.6)
-            low, median, high = np.quantile(samples, [0.25, 0.5, 0.75])
-            axes.plot([low, high], [y, y], color=_colour(i), linewidth=3, alpha=0.8)
-            axes.plot(median, y, "o", color=_colour(i), markersize=5)
-        axes.set_yticks(range(len(rows)), [label for label, *_ in rows])
-        axes.invert_yaxis()
-        axes.set_xscale("log")
-        axes.set_xlabel("milliseconds for one call (logarithmic)")
-        caption = f"Times of {timed}: every sample, the quartiles as a bar, the median as a dot."
-        return Plot(_svg(figure, caption), caption)
+    # A rate where it is known how many images a call takes in every run.
+    is_rate = all(n_images is not None for _, _, n_images in rows)
+    unit = "images/s" if is_rate else "ms a call"
+    figure, axes = _figure(_WIDTH_IN, 0.7 + 0.22 * len(rows))
+    for y, (position, seconds, n_images) in enumerate(rows):
+        samples = n_images / seconds if is_rate and n_images else 1e3 * seconds
+        _draw_samples(axes, samples, y, position)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel(unit)
+    label = f"{timed} of {subject}, {unit}"
+    return Plot((finished(figure, label),), label)
 
 
-def layer_drift(result_id: str, runs: Sequence[Run]) -> Plot | None:
+def _timings(
+    timed: str, ids: Mapping[int, str], runs: Sequence[Run]
+) -> Iterator[tuple[int, FloatArray, float | None]]:
+    """Position of the run, seconds of each call, images of a call where that is known."""
+    for position, result_id in ids.items():
+        speed = runs[position].results[result_id].get("speed", {}).get(timed)
+        if not speed or not speed.get("samples_s"):
+            continue
+        seconds = np.asarray(speed["samples_s"], np.float64)
+        rate, median_s = speed.get("images_per_s"), speed.get("median_s")
+        is_known = isinstance(rate, float) and isinstance(median_s, float)
+        yield position, seconds, rate * median_s if is_known else None
+
+
+def _draw_samples(axes: Any, samples: FloatArray, y: float, position: int) -> None:
+    """Ticks for the samples, as one path; a bar from quartile to quartile; the median."""
+    if len(samples) > _MAX_SAMPLES:
+        samples = np.quantile(samples, np.linspace(0, 1, _MAX_SAMPLES))
+    xs = np.stack([samples, samples, np.full(len(samples), np.nan)], axis=1).reshape(-1)
+    ys = np.tile([y - 0.3, y + 0.3, np.nan], len(samples))
+    axes.plot(xs, ys, color=colour(position), linewidth=0.7, alpha=0.6)
+    low, median, high = np.quantile(samples, [0.25, 0.5, 0.75])
+    axes.plot([low, high], [y, y], color=colour(position), linewidth=3, alpha=0.8)
+    axes.plot(median, y, **marker(position) | {"markersize": 6, "markeredgecolor": INK})
+
+
+def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Plot | None:
     """Error of each layer over its noise floor; None where no run measured it."""
     kept = [
-        (run.name, layers)
-        for run in runs
-        if (layers := run.results.get(result_id, {}).get("layers"))
+        (position, runs[position].name, layers)
+        for position, result_id in ids.items()
+        if (layers := runs[position].results[result_id].get("layers"))
     ]
     if not kept:
         return None
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.0, 3.0), layout="constrained")
-        axes = figure.subplots()
-        for i, (name, layers) in enumerate(kept):
-            ratios = [
-                max(float(layer["max_abs"]) / float(layer["noise_floor"]), 1e-3) for layer in layers
-            ]
-            axes.plot(range(1, len(ratios) + 1), ratios, label=name, marker=".", **_line(i))
-        axes.axhline(1, color=_INK, linewidth=0.6)
-        axes.set(xlabel="convolution, in the order of execution", ylabel="error / noise floor")
-        axes.set_yscale("log")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        caption = f"Largest error of each layer of {result_id} against float64 torch."
-        return Plot(_svg(figure, caption), caption)
+    figure, axes = _figure(_WIDTH_IN, 2.5)
+    worst = (0.0, "")
+    for position, name, layers in kept:
+        ratios = np.array([float(one["max_abs"]) / float(one["noise_floor"]) for one in layers])
+        is_finite = np.isfinite(ratios)
+        top = 10 * ratios.max(initial=1.0, where=is_finite)
+        shown = np.where(is_finite, np.maximum(ratios, 1e-3), top)
+        number = np.arange(1, len(shown) + 1)
+        axes.plot(number, shown, **line(position))
+        axes.plot(number, shown, **marker(position) | {"markersize": 2.5})
+        first = int(np.argmax(shown))
+        size = f"{ratios[first]:.3g} x" if is_finite[first] else "not finite, drawn on top"
+        worst = max(worst, (shown[first], f"largest in {layers[first]['layer']} of {name}, {size}"))
+    axes.axhline(1, color=INK, linewidth=0.6)
+    axes.set(xlabel="convolution, in the order of execution", ylabel="error / noise floor")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")  # powers would be written in TeX
+    svg = finished(figure, f"Largest error of each layer of {subject} against float64 torch")
+    return Plot((svg,), f"{subject}: {worst[1]}")
 
 
-def _colour(i: int) -> str:
-    return _COLOURS[i % len(_COLOURS)]
-
-
-def _line(i: int) -> Any:
-    return {"color": _colour(i), "linestyle": _DASHES[i % len(_DASHES)], "linewidth": 1.2}
-
-
-def _svg(figure: Figure, label: str) -> str:
-    """The picture with a label for those who do not see it, in the page's own colour of text."""
-    sink = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": label}):
-        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    text = sink.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)  # hundredths of a point cannot be seen
-    width, height = (round(x * 72) for x in figure.get_size_inches())
-    head = (
-        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {width} {height}" '
-        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    )
-    return head + text[text.index(">") + 1 :]
+def _figure(width_in: float, height_in: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width_in, min(height_in, 40.0)), layout="constrained")
+    return figure, figure.subplots()

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+import matplotlib as mpl
+from markupsafe import Markup, escape
 
+from retinaface.comparison import RunComparison
 from retinaface.comparison_text import METRIC_COLUMNS, markdown, metric_rows, summary
-from retinaface.report.content import Page, machine_text, versions_text
+from retinaface.report.content import (
+    Page,
+    changes_text,
+    commit_text,
+    machine_text,
+    moved_texts,
+    versions_text,
+)
+from retinaface.report.matrix import counterparts
 from retinaface.report.plots import (
     Plot,
     ap_differences,
@@ -17,6 +28,7 @@ from retinaface.report.plots import (
     precision_recall,
     speed_distributions,
 )
+from retinaface.report.svg import STYLE, swatch
 
 _FOLDER = Path(__file__).parent
 # Named here, so that a report shows them in the order of the run.
@@ -32,41 +44,68 @@ def render_html(page: Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["plot"] = _markup
+    environment.filters["svg"] = Markup  # made by us, and its texts are escaped
+    environment.filters["breaks"] = _breaks
+    environment.globals |= {
+        function.__name__: function
+        for function in (changes_text, commit_text, machine_text, moved_texts, versions_text)
+    }
     template = environment.get_template("report.html.j2")
-    result_ids = list(dict.fromkeys(name for run in page.runs for name in run.results))
     return template.render(
         page=page,
         style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        ap_plot=ap_differences(page.comparisons),
-        curves=_plots(precision_recall(name, page.runs) for name in result_ids),
-        speeds=_plots(speed_distributions(timed, page.runs) for timed in _TIMED),
-        layers=_plots(layer_drift(name, page.runs) for name in result_ids),
-        columns=METRIC_COLUMNS,
-        metric_rows=metric_rows,
+        columns=METRIC_COLUMNS[1:],
+        metric_groups=_metric_groups,
         summary=summary,
-        versions=versions_text,
-        machine=machine_text,
+        **_plots(page),
     )
 
 
-def _plots(found: Any) -> list[Plot]:
-    return [plot for plot in found if plot is not None]
+def _metric_groups(comparison: RunComparison) -> dict[str, list[list[str]]]:
+    """Rows by the result that they belong to, in the order of the run."""
+    groups: dict[str, list[list[str]]] = {}
+    for subject, *row in metric_rows(comparison):
+        groups.setdefault(subject, []).append(row)
+    return groups
 
 
-def _markup(plot: Plot) -> Markup:
-    """A plot is made by us, and its texts are escaped."""
-    return Markup(plot.svg)  # noqa: S704
+def _plots(page: Page) -> dict[str, Any]:
+    together = counterparts(page.runs).items()
+    with mpl.rc_context(STYLE):
+        speeds = {
+            timed: _kept(speed_distributions(timed, *one, page.runs) for one in together)
+            for timed in _TIMED
+        }
+        return {
+            "swatches": [swatch(position) for position in range(len(page.runs))],
+            "ap_plots": ap_differences(page.comparisons),
+            "curves": _kept(precision_recall(*one, page.runs) for one in together),
+            "speeds": {timed: plots for timed, plots in speeds.items() if plots},
+            "layers": _kept(layer_drift(*one, page.runs) for one in together),
+        }
+
+
+def _kept(plots: Iterable[Plot | None]) -> list[Plot]:
+    return [plot for plot in plots if plot is not None]
+
+
+def _breaks(text: str) -> Markup:
+    """Places where a long name may go on in the next line, before anywhere else."""
+    return Markup("<wbr>").join(
+        escape(part) for part in text.replace("/", "/\0").replace("[", "\0[").split("\0")
+    )
 
 
 def render_markdown(page: Page) -> str:
     """The same in a form that fits the summary of a CI step."""
     parts = [f"# {page.verdict}: {page.title}"]
     parts += [f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences]
-    for subject, rows in page.matrix.items():
+    for group in page.matrix:
         names = [run.name for run in page.runs]
-        lines = [f"## {subject}", "", _row(["metric", *names]), _row(["---"] * (len(names) + 1))]
-        for row in rows:
+        lines = [f"## {group.subject}", ""]
+        lines += [f"{run}: {other}" for run, other in group.others.items()] + [""]
+        lines += [_row(["metric", *names]), _row(["---"] * (len(names) + 1))]
+        for row in group.rows:
             cells = [" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells]
             lines.append(_row([f"{row.metric} ({row.unit})", *cells]))
         parts.append("\n".join(lines))
@@ -80,7 +119,7 @@ def render_markdown(page: Page) -> str:
         ]
     if page.skips:
         parts.append("## Skipped")
-        parts += [f"- {skip.run}: {skip.n_tests}: {skip.reason}" for skip in page.skips]
+        parts += [f"- {skip.runs}: {skip.n_tests} tests: {skip.reason}" for skip in page.skips]
     text = "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
     return text.replace("<", "&lt;")  # no text of a record becomes markup
 

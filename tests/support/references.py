@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from retinaface.boxes import overlap_matrix
+from retinaface.differences import FLIP_OVERLAP, FLIP_SCORE, Change
 
 STRIDES = (8, 16, 32)
 PRIOR_SIZES = ((10, 20), (32, 64), (128, 256))
@@ -284,3 +286,24 @@ def ap_slow(images: Sequence[dict], n_thresholds: int = 1000) -> float:
         area += (recall[t] - previous) * max(precision[t:])
         previous = recall[t]
     return area
+
+
+def chains_slow(lost: Sequence[Change], gained: Sequence[Change]) -> list[Change]:
+    """Changes that follow from others, found one pair at a time until no more are found."""
+    sides = [list(lost), list(gained)]
+    found_more = True
+    while found_more:
+        found_more = False
+        for own, other in (sides, sides[::-1]):
+            for i, change in enumerate(own):
+                if not change.cause and any(_suppresses(better, change) for better in other):
+                    own[i] = replace(change, cause="chain")
+                    found_more = True
+    return sides[0] + sides[1]
+
+
+def _suppresses(better: Change, change: Change) -> bool:
+    boxes = (np.array([one.box_xyxy]) for one in (better, change))
+    overlap = overlap_matrix(*boxes, extra_px=1.0)[0, 0]
+    is_better = better.score >= change.score - FLIP_SCORE
+    return bool(better.cause and is_better and overlap > 0.4 - FLIP_OVERLAP)

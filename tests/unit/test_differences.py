@@ -8,11 +8,14 @@ from retinaface.detections import Detections
 from retinaface.differences import (
     COMPARE_ABOVE,
     MATCH_LANDMARK,
+    Change,
+    _follow_chains,
     differences,
     image_difference,
     match_detections,
 )
 from retinaface.verdicts import Verdict
+from tests.support.references import chains_slow
 
 BOX = np.array([[0.0, 0, 99, 99]])
 POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -236,3 +239,21 @@ def test_nan_landmarks_fail():
     b = Detections(a.boxes_xyxy, a.scores, a.landmarks_xy * np.nan)
     checks = check_differences("x", differences({"i": a}, {"i": b}), TOLERANCES["fp16"])
     assert [c.verdict for c in checks][-1] is Verdict.FAIL
+
+
+CHANGES = st.lists(
+    st.builds(
+        lambda left, score, cause: Change(
+            "e/a", "lost", score, (left, 0.0, left + 20, 20.0), 0.0, 0.0, 0.0, 0.0, cause
+        ),
+        st.integers(0, 40).map(float),
+        st.sampled_from([0.3, 0.5, 0.503, 0.9]),
+        st.sampled_from(["", "", "", "tie"]),
+    ),
+    max_size=6,
+)
+
+
+@given(CHANGES, CHANGES)
+def test_chains_are_those_that_are_found_pair_by_pair(lost, gained):
+    assert _follow_chains(lost, gained) == chains_slow(lost, gained)

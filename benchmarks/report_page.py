@@ -1,0 +1,155 @@
+"""The report of many runs: its size, the time to write it, the time until a browser shows it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from retinaface.detections import Detections
+from retinaface.files import new_dir
+from retinaface.record import Kept, write_record
+from retinaface.report import write_report
+from retinaface.runs import Run, read_run
+from retinaface.widerface import WiderFace
+from tests.support.chromium import open_chromium
+
+# Of a run that drifted: how far boxes move, in pixels, and how many faces are no longer found.
+_SHIFT_PX = 3.0
+_LOST = 0.002
+# How a page came about, in milliseconds after the request; null until it has.
+_TIMES = """() => {
+    const load = performance.getEntriesByType('navigation')[0].loadEventEnd;
+    const [paint] = performance.getEntriesByName('first-contentful-paint');
+    return load > 0 && paint ? {load, shown: paint.startTime} : null;
+}"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the report of some runs costs.
+
+    Attributes:
+        n_runs: In it.
+        n_images: Of each result.
+        n_results: Of each run.
+        n_pictures: Inlined.
+        size_mib: Of the file.
+        write_s: Seconds to compare the runs and write it.
+        load_ms: By turn: from the request to the end of the load event.
+        shown_ms: By turn: from the request to the first paint with content.
+    """
+
+    n_runs: int
+    n_images: int
+    n_results: int
+    n_pictures: int
+    size_mib: float
+    write_s: float
+    load_ms: list[float]
+    shown_ms: list[float]
+
+
+def drifted(run: Run, folder: Path, seed: int) -> Run:
+    """A copy of a run in which boxes moved and faces were lost, with figures of its own."""
+    rng = np.random.default_rng(seed)
+    kept = {}
+    for result_id in run.results:
+        by_image, scored = run.detections(result_id), run.counts(result_id)
+        if by_image is None or scored is None:
+            continue
+        images, counts = scored
+        moved = {image: _moved(found, rng) for image, found in by_image.items()}
+        is_hit = counts.is_hit & (rng.random(len(counts.is_hit)) >= _LOST * seed)[:, None]
+        kept[result_id] = Kept(moved, replace(counts, is_hit=is_hit), images)
+    data = json.loads(json.dumps(run.data))
+    for result in data["results"]:
+        result["layers"] = _layers(rng, seed)
+        for speed in result.setdefault("speed", {"network": _speed(rng)}).values():
+            factor = 1 + 0.02 * seed
+            speed["samples_s"] = [factor * sample for sample in speed["samples_s"]]
+    with new_dir(folder) as target:
+        write_record(target, data, kept)
+    return read_run(folder)
+
+
+def _moved(found: Detections, rng: np.random.Generator) -> Detections:
+    shift = np.float32(rng.normal(0, _SHIFT_PX, (len(found.scores), 1)))
+    return replace(found, boxes_xyxy=found.boxes_xyxy + shift)
+
+
+def _layers(rng: np.random.Generator, seed: int) -> list[dict[str, Any]]:
+    errors = (1 + 0.2 * seed) * rng.uniform(0.5, 2, 70)
+    return [
+        {"layer": f"layer {i}", "max_abs": error, "noise_floor": 1.0}
+        for i, error in enumerate(errors.tolist())
+    ]
+
+
+def _speed(rng: np.random.Generator) -> dict[str, Any]:
+    samples = rng.lognormal(-2, 0.1, 100)
+    rate = 32 / float(np.median(samples))
+    return {"samples_s": samples.tolist(), "median_s": 32 / rate, "images_per_s": rate}
+
+
+def measure(
+    run: Run, dataset: WiderFace, folder: Path, *, n_runs: int, n_pictures: int, turns: int
+) -> Measured:
+    """Write the report of a run and its drifted copies, and open it in Chromium.
+
+    Args:
+        run: Any record with detections and counts.
+        dataset: Where its images are.
+        folder: An empty one, for the records and the report.
+        n_runs: In the report.
+        n_pictures: For each comparison.
+        turns: How many times it is opened, each in a fresh profile.
+    """
+    runs = [run, *(drifted(run, folder / f"run-{i}", i) for i in range(1, n_runs))]
+    output = folder / "report.html"
+    start = time.perf_counter()
+    page = write_report(runs, [], output, title="Many runs", dataset=dataset, n_images=n_pictures)
+    write_s = time.perf_counter() - start
+    times = _open(output, turns)
+    return Measured(
+        n_runs=len(runs),
+        n_images=max(len(run.detections(name) or {}) for name in run.results),
+        n_results=len(run.results),
+        n_pictures=sum(bool(picture.reference_jpeg) for picture in page.pictures),
+        size_mib=output.stat().st_size / 2**20,
+        write_s=write_s,
+        load_ms=[one["load"] for one in times],
+        shown_ms=[one["shown"] for one in times],
+    )
+
+
+def _open(file: Path, turns: int) -> Sequence[dict[str, float]]:
+    times = []
+    with open_chromium() as browser:
+        for _ in range(turns):
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            page = context.new_page()
+            page.goto(file.as_uri(), wait_until="load")
+            times.append(page.wait_for_function(_TIMES).json_value())
+            context.close()
+    return times
+
+
+def section(measured: Measured) -> str:
+    """Markdown of one measurement."""
+    ranges = [
+        f"{median(values):.0f} ms ({min(values):.0f} to {max(values):.0f}, {len(values)} turns)"
+        for values in (measured.shown_ms, measured.load_ms)
+    ]
+    return (
+        f"{measured.n_runs} runs of {measured.n_results} results over {measured.n_images} images, "
+        f"{measured.n_pictures} pairs of pictures: {measured.size_mib:.2f} MiB, compared and "
+        f"written in {measured.write_s:.1f} s. Chromium shows the first of it after {ranges[0]}, "
+        f"and has loaded it after {ranges[1]}.\n"
+    )

@@ -1,0 +1,150 @@
+"""The matrix of a report: a row for each metric, a cell for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retinaface.comparison import RunComparison
+from retinaface.comparison_text import interval_text
+from retinaface.metrics import Metric, matched_results
+from retinaface.runs import Run
+from retinaface.verdicts import Verdict
+
+# Of the figures on detections the matrix shows one row; all of them stand in the tables below it.
+DETECTIONS = "detections"
+_DETECTIONS_UNIT = "% without a counterpart"
+_RANK = {None: 0, Verdict.PASS: 1, Verdict.INCONCLUSIVE: 2, Verdict.FAIL: 3}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the matrix.
+
+    Attributes:
+        text: The value.
+        change: Against the reference, with its interval; empty for the reference itself.
+        verdict: `PASS`, `FAIL`, `INCONCLUSIVE`, or empty: not judged, or nothing there.
+        note: What was allowed.
+    """
+
+    text: str = ""
+    change: str = ""
+    verdict: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A metric over all runs."""
+
+    metric: str
+    unit: str
+    cells: list[Cell]
+
+
+@dataclass
+class MatrixGroup:
+    """The rows of one result.
+
+    Attributes:
+        subject: What the reference calls it.
+        others: By run, what a run calls it that calls it otherwise.
+        rows: Of it.
+    """
+
+    subject: str
+    others: dict[str, str] = field(default_factory=dict)
+    rows: list[MatrixRow] = field(default_factory=list)
+
+
+def counterparts(runs: Sequence[Run]) -> dict[str, dict[int, str]]:
+    """Results that are shown together: by the reference's id, each run's position and own id."""
+    found: dict[str, dict[int, str]] = {}
+    for position, run in enumerate(runs):
+        ours = {theirs: our for our, theirs in matched_results(runs[0], run)}
+        for result_id in run.results:
+            found.setdefault(ours.get(result_id, result_id), {})[position] = result_id
+    return found
+
+
+def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> list[MatrixGroup]:
+    """Rows by result, a cell for each run; results that were compared share their rows.
+
+    What moved comes first, what is not judged last.
+    """
+    table: dict[str, dict[tuple[str, str], list[Cell]]] = {}
+    groups: dict[str, MatrixGroup] = {}
+
+    def cells(subject: str, key: tuple[str, str]) -> list[Cell]:
+        groups.setdefault(subject, MatrixGroup(subject))
+        return table.setdefault(subject, {}).setdefault(key, [Cell() for _ in runs])
+
+    for subject, ids in counterparts(runs).items():
+        for column, result_id in ids.items():
+            for key, text in _values(runs[column].results[result_id]).items():
+                cells(subject, key)[column] = Cell(text)
+        others = {runs[column].name: name for column, name in ids.items() if name != subject}
+        if subject in groups:
+            groups[subject].others = others
+    for column, comparison in enumerate(comparisons, start=1):
+        for metric in _shown(comparison.metrics):
+            row = cells(metric.subject.partition(" -> ")[0], (metric.name, metric.unit))
+            row[0] = row[0] if row[0].text else Cell(_number(metric.reference))
+            row[column] = _cell(metric, row[column])
+    for subject, rows in table.items():
+        groups[subject].rows = [MatrixRow(name, unit, row) for (name, unit), row in rows.items()]
+    for group in groups.values():
+        group.rows.sort(key=_rank, reverse=True)
+    return sorted(groups.values(), key=lambda group: _rank(group.rows[0]), reverse=True)
+
+
+def _rank(row: MatrixRow) -> int:
+    """How much a row asks for attention: the worst verdict in it, none for one without."""
+    order = ("", *(str(verdict) for verdict in _RANK if verdict is not None))
+    return max(order.index(cell.verdict) for cell in row.cells)
+
+
+def _values(result: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Figures of a result that stand for themselves."""
+    values = {
+        (f"AP {split}", "points"): f"{100 * value:.2f}"
+        for split, value in (result.get("ap") or {}).items()
+        if isinstance(value, float)
+    }
+    for timed, speed in (result.get("speed") or {}).items():
+        if isinstance(speed.get("median_s"), float):
+            values[f"time of {timed}", "ms"] = f"{1e3 * speed['median_s']:.2f}"
+    return values
+
+
+def _shown(metrics: Sequence[Metric]) -> list[Metric]:
+    """The metrics, with those on detections joined: the share, and the worst verdict of all."""
+    shown: list[Metric] = []
+    joined: dict[str, list[Metric]] = {}
+    for metric in metrics:
+        if metric.unit in ("%", "count"):
+            joined.setdefault(metric.subject, []).append(metric)
+        else:
+            shown.append(metric)
+    for subject, found in joined.items():
+        worst = max(found, key=lambda metric: _RANK[metric.verdict])  # of equal ones the first
+        share, note = found[0].candidate, f"{worst.name}: {worst.note}"
+        shown.append(
+            Metric(subject, DETECTIONS, _DETECTIONS_UNIT, None, share, None, worst.verdict, note)
+        )
+    return shown
+
+
+def _cell(metric: Metric, old: Cell) -> Cell:
+    text = old.text or _number(metric.candidate)
+    verdict = "" if metric.verdict is None else str(metric.verdict)
+    change = interval_text(metric)
+    if metric.name == DETECTIONS and metric.verdict not in (None, Verdict.PASS):
+        change = metric.note.partition(":")[0]
+    return Cell(text, change, verdict, metric.note)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
