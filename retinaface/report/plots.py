@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from retinaface.accuracy import N_THRESHOLDS, Counts
 from retinaface.comparison import RunComparison
+from retinaface.fidelity import FACTORS
 from retinaface.ground_truth import SPLITS
 from retinaface.metrics import Metric
 from retinaface.regression import smallest_effect
@@ -191,9 +193,15 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
         first = int(np.argmax(shown))
         size = f"{ratios[first]:.3g} x" if is_finite[first] else "not finite, drawn on top"
         worst = max(worst, (shown[first], f"largest in {layers[first]['layer']} of {name}, {size}"))
+    precision = runs[next(iter(ids))].results[ids[next(iter(ids))]].get("precision", "fp32")
+    limit = FACTORS["fp16" if precision == "fp16" else "fp32"].largest
     axes.axhline(1, color=INK, linewidth=0.6)
-    axes.set(xlabel="convolution, in the order of execution", ylabel="error / noise floor")
+    axes.axhline(limit, color=INK, linewidth=0.6, linestyle=":")
+    axes.text(1, limit, f" allowed {limit:g}", va="bottom", fontsize="small")
+    axes.set(xlabel="convolution, as executed", ylabel="error / noise floor")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")  # powers would be written in TeX
     svg = finished(figure, f"Largest error of each layer of {subject} against float64 torch")
     return Plot((svg,), f"{subject}: {worst[1]}")
