@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retinaface.baseline import content_sha256
-from tests.support.runs import ROOT, SUITES, pytest_run
+from tests.support.runs import ROOT, SUITES, pytest_run, runs_ahead
 
 ACCURACY = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
 PROPERTIES = tuple(
@@ -49,11 +49,36 @@ WITHOUT_DATA = (
 )
 
 
+def selected(request, *tests):
+    """Faults of those parametrized tests that this run of pytest will run."""
+    items = (item for item in request.session.items if item.module is request.module)
+    return [item.callspec.params["fault"] for item in items if item.originalname in tests]
+
+
+@pytest.fixture(scope="module")
+def on_data(request, tmp_path_factory):
+    names = selected(
+        request, "test_a_fault_is_seen_on_the_data", "test_what_changes_nothing_stays_green"
+    )
+    folder = tmp_path_factory.mktemp("on-data")
+    with runs_ahead(folder, dict.fromkeys(names, ACCURACY)) as run_of:
+        yield run_of
+
+
+@pytest.fixture(scope="module")
+def without_data(request, tmp_path_factory):
+    """`-x`: the first property that turns red is enough."""
+    names = selected(request, "test_a_fault_is_seen_without_data")
+    folder = tmp_path_factory.mktemp("without-data")
+    with runs_ahead(folder, dict.fromkeys(names, (*PROPERTIES, "-x"))) as run_of:
+        yield run_of
+
+
 @needs_data
 @pytest.mark.accuracy
 @pytest.mark.parametrize("fault", ON_DATA)
-def test_a_fault_is_seen_on_the_data(fault, tmp_path):
-    run = pytest_run(tmp_path / "record", *ACCURACY, fault=fault)
+def test_a_fault_is_seen_on_the_data(fault, on_data):
+    run = on_data(fault)
     assert run.code == 1, run.output[-3000:]
     assert run.verdict == "FAIL"
     assert ON_DATA[fault] in run.reasons()
@@ -62,16 +87,15 @@ def test_a_fault_is_seen_on_the_data(fault, tmp_path):
 @needs_data
 @pytest.mark.accuracy
 @pytest.mark.parametrize("fault", ["none", "shuffled_lines"])
-def test_what_changes_nothing_stays_green(fault, tmp_path):
-    run = pytest_run(tmp_path / "record", *ACCURACY, fault=fault)
+def test_what_changes_nothing_stays_green(fault, on_data):
+    run = on_data(fault)
     assert run.code == 0, run.reasons()
     assert run.verdict == "PASS"
 
 
 @pytest.mark.parametrize("fault", WITHOUT_DATA)
-def test_a_fault_is_seen_without_data(fault, tmp_path):
-    """`-x`: the first property that turns red is enough."""
-    run = pytest_run(tmp_path / "record", *PROPERTIES, "-x", fault=fault)
+def test_a_fault_is_seen_without_data(fault, without_data):
+    run = without_data(fault)
     assert run.code == 1, run.output[-3000:]
     assert run.verdict == "FAIL"
 

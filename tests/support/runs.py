@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from retinaface.environment import n_usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "tests/validation"
@@ -49,6 +54,28 @@ def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     if fault is not None:
         command += ["-p", "tests.support.faults"]
     return _run([*command, *arguments, f"--record={folder}"], folder, fault)
+
+
+@contextlib.contextmanager
+def runs_ahead(folder: Path, calls: Mapping[str, Sequence[str]]) -> Iterator[Callable[[str], Run]]:
+    """Runs with a fault each, as many at a time as there are processors: most of one is start-up.
+
+    Args:
+        folder: For the records.
+        calls: Arguments for pytest by fault, in the order in which they will be asked for.
+
+    Yields:
+        What waits for the run of a fault.
+    """
+    with ThreadPoolExecutor(n_usable_cpus()) as pool:
+        runs = {
+            fault: pool.submit(pytest_run, folder / fault, *arguments, fault=fault)
+            for fault, arguments in calls.items()
+        }
+        try:
+            yield lambda fault: runs[fault].result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def validate(folder: Path, *arguments: str) -> Run:
