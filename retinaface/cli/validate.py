@@ -73,6 +73,7 @@ _MANY = {"engine", "pipeline", "model", "require"}
     "onnxruntime, torch, widerface, ...",
 )
 @click.option("--record", type=PATH, metavar="DIR", help="Write the run record into a new folder.")
+@click.option("--junitxml", type=PATH, metavar="FILE", help="Write JUnit XML, for a CI server.")
 @click.option(
     "--accept-baseline",
     is_flag=True,
@@ -110,9 +111,11 @@ def validate(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
-    from retinaface.files import check_output_dir
+    from retinaface.files import check_output_dir, check_output_file
 
     root = _checkout()
+    if options["junitxml"] is not None:
+        check_output_file(options["junitxml"])
     record: Path | None = options["record"]
     if record is not None:
         check_output_dir(record)
@@ -159,7 +162,7 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 def _absolute(name: str, value: Any) -> str:
     """Paths are the caller's; the child runs in the checkout."""
-    is_path = name in ("model", "widerface", "record") or (
+    is_path = name in ("model", "widerface", "record", "junitxml") or (
         name in ("weights", "baseline") and value not in ("synthetic", "auto")
     )
     return str(Path(value).resolve()) if is_path else str(value)

@@ -236,6 +236,7 @@ def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
         f"--widerface={tmp_path / 'wf'}",
         f"--baseline={tmp_path.parent / 'b.json'}",
     ]
+    assert arguments(junitxml=Path("j.xml")) == [f"--junitxml={tmp_path / 'j.xml'}"]
     words = ["--weights=synthetic", "--baseline=auto"]
     assert arguments(weights="synthetic", baseline="auto") == words
 
