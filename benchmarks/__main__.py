@@ -158,6 +158,24 @@ def report_page(
         report.write_section("report", text)
 
 
+@main.command("engines")
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+def engines(runs: tuple[Path, ...]) -> None:
+    """Put the table of engines of RUN into the README, and its figures beside this file.
+
+    \b
+    retinaface validate --engine ort-cpu-fp32 --engine ... --record RUN
+    python -m benchmarks engines RUN
+    """
+    from benchmarks import report
+    from retinaface.engine_table import engine_rows
+    from retinaface.runs import find_runs
+
+    rows = engine_rows(find_runs(runs)[0])
+    report.write_engines(rows)
+    click.echo(report.engines_section(rows))
+
+
 @main.command(hidden=True)
 @data_options
 @click.option("--images", type=int, required=True)

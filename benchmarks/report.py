@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import Cell, EndToEnd
+from retinaface.engine_table import COLUMNS, EngineRow
 from retinaface.environment import cpu_model, n_usable_cpus, package_versions
 
 README = Path(__file__).with_name("README.md")
+ROOT_README = README.parents[1] / "README.md"
+ENGINES = README.with_name("engines.json")
 # The vendor's scripts over 3226 images on two EPYC cores, ONNX Runtime in place of their engine:
 # 261 s for detection, of which 36 s inference, and 70 s for the evaluation.
 VENDOR_MS = {
@@ -180,3 +184,27 @@ def write_section(name: str, text: str, readme: Path = README) -> None:
     if not found or not closed:
         raise ValueError(f"{readme} should hold {start} and {end}; put them where the result goes")
     readme.write_text(f"{head}{start}\n\n{text}\n{end}{tail}")
+
+
+def write_engines(
+    rows: Sequence[EngineRow], readme: Path = ROOT_README, file: Path = ENGINES
+) -> None:
+    """Keep the figures, and put the table into the README of the repository."""
+    file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
+    write_section("engines", engines_section(rows), readme)
+
+
+def read_engines(file: Path = ENGINES) -> list[EngineRow]:
+    """The figures that were kept."""
+    return [EngineRow(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def engines_section(rows: Sequence[EngineRow]) -> str:
+    """Markdown of the table of engines."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "| --- " * len(COLUMNS) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(_engine_cells(row))} |" for row in rows)])
+
+
+def _engine_cells(row: EngineRow) -> list[str]:
+    name, *rest = row.cells()
+    return [f"`{name}`", *rest]

@@ -14,6 +14,7 @@ from retinaface.cli.assets import assets
 from retinaface.cli.compare import compare, runs
 from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
+from retinaface.cli.engines import engines
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
 from retinaface.cli.report import report
@@ -45,7 +46,10 @@ def cli() -> None:
     """
 
 
-for command in (validate, demo, assets, export, detect, evaluate, score, compare, report, runs, ab):
+for command in (
+    *(validate, demo, assets, export, detect, evaluate, score),
+    *(compare, report, runs, engines, ab),
+):
     cli.add_command(command)
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from retinaface.comparison import RunComparison
 from retinaface.comparison_text import METRIC_COLUMNS, markdown, metric_rows, summary
+from retinaface.engine_table import COLUMNS, engine_rows
 from retinaface.report.content import (
     Page,
     changes_text,
@@ -56,9 +57,18 @@ def render_html(page: Page) -> str:
         style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         columns=METRIC_COLUMNS[1:],
         metric_groups=_metric_groups,
+        engine_columns=("run", *COLUMNS),
+        engines=_engines(page),
         summary=summary,
         **_plots(page),
     )
+
+
+def _engines(page: Page) -> list[list[str]]:
+    """The rows of engines; none where all runs are of one."""
+    rows = engine_rows(page.runs)
+    is_one = len({row.engine for row in rows}) < 2
+    return [] if is_one else [[row.run, *row.cells()] for row in rows]
 
 
 def _metric_groups(comparison: RunComparison) -> dict[str, list[list[str]]]:

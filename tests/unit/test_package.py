@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
 HEAVY |= {"jinja2", "matplotlib"}
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate", "compare", "report", "runs", "ab"]
+COMMANDS += ["validate", "compare", "report", "runs", "ab", "engines"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

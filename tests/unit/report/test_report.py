@@ -99,6 +99,16 @@ def test_no_text_becomes_markup(written):
     assert "<script" not in markdown
 
 
+def test_engines_stand_side_by_side_where_there_are_two(tmp_path):
+    other = RESULT.replace("fp32", "fp16")
+    runs = [make_run(tmp_path / "a")]
+    half = make_run(tmp_path / "b", ids=(other,), result={"engine": {"name": other[:12]}})
+    for names, is_there in ((runs, False), ([*runs, half], True)):
+        output = tmp_path / f"{len(names)}.html"
+        write_report(names, [], output, title="t")
+        assert ('id="engines"' in output.read_text()) is is_there
+
+
 def test_one_run_alone_has_a_report_too(tmp_path):
     output = tmp_path / "one.html"
     page = write_report([make_run(tmp_path / "a")], [], output, title="one")

@@ -1,0 +1,45 @@
+"""`retinaface engines`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from retinaface.cli.options import PATH
+from retinaface.cli.tables import print_table
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
+def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
+    """Engines side by side, from the records of `validate`.
+
+    \b
+    retinaface validate --engine ort-cpu-fp32 --engine opencv-cpu-fp32 --record RUN
+    retinaface engines RUN
+
+    Error against float64 torch, and as a share of what rounding allows; detections without a
+    counterpart in the baseline, and AP, of the pipeline igie; images/s over those of ort-cpu-fp32
+    in the same run, network alone, batch 32; time to build. An empty cell was not measured.
+    """
+    from retinaface.engine_table import COLUMNS, engine_rows
+    from retinaface.files import check_output_file, new_file
+    from retinaface.runs import find_runs
+
+    if json_file is not None:
+        check_output_file(json_file)
+    runs, _ = find_runs(folders)
+    rows = engine_rows(runs)
+    if not rows:
+        raise click.UsageError(
+            "these records hold no engine; give the folders that validate --record named"
+        )
+    print_table(COLUMNS, [row.cells() for row in rows], right=range(2, len(COLUMNS)))
+    if json_file is not None:
+        with new_file(json_file) as file:
+            text = json.dumps([row.as_json() for row in rows], indent=2)
+            file.write_text(text + "\n", encoding="utf-8")
+        click.echo(f"JSON: {json_file}")
