@@ -53,6 +53,7 @@ class EngineEntry:
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
+_OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
@@ -61,6 +62,12 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
         "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
         "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
+        "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
+        "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
+        "openvino-gpu-fp32": EngineEntry(_OPENVINO, "gpu", "fp32"),
+        "openvino-gpu-fp16": EngineEntry(_OPENVINO, "gpu", "fp16"),
+        "openvino-npu-fp16": EngineEntry(_OPENVINO, "npu", "fp16"),
+        "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
     }
 )
 
