@@ -25,6 +25,8 @@ ENGINE_NAMES = (
     "openvino-gpu-fp16",
     "openvino-npu-fp16",
     "openvino-auto-fp32",
+    "ncnn-cpu-fp32",
+    "ncnn-cpu-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
@@ -50,7 +52,8 @@ def model_options(function: F) -> F:
             metavar="NAME=VALUE",
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-            "cuda_graphs=on; others go to its provider. OpenVINO: all go to its compiler.",
+            "cuda_graphs=on; others go to its provider. OpenVINO: all go to its compiler. ncnn: "
+            "use_winograd_convolution=off and the like.",
         ),
         click.option(
             "--threads",

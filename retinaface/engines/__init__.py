@@ -53,6 +53,7 @@ class EngineEntry:
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
+_NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
@@ -68,6 +69,8 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-gpu-fp16": EngineEntry(_OPENVINO, "gpu", "fp16"),
         "openvino-npu-fp16": EngineEntry(_OPENVINO, "npu", "fp16"),
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
+        "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
+        "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
     }
 )
 

@@ -81,8 +81,8 @@ class OpenVinoEngine(Engine):
             return self._core.read_model(str(self._model))
         except RuntimeError as error:
             raise EngineUnavailable(
-                f"{self.spec.name} cannot load {self._model}: {reason_of(error)}; check the file, or "
-                "export at another opset"
+                f"{self.spec.name} cannot load {self._model}: {reason_of(error)}; check the file, "
+                "or export at another opset"
             ) from error
 
     def _check_model(self, graph: Any) -> None:
@@ -135,8 +135,8 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             settings = ", ".join(f"{k}={v}" for k, v in self._config.items())
             raise EngineUnavailable(
-                f"{self.spec.name} cannot compile {self._model} with {settings}: {reason_of(error)}; "
-                "check --engine-option, or the file"
+                f"{self.spec.name} cannot compile {self._model} with {settings}: {reason_of(error)}"
+                "; check --engine-option, or the file"
             ) from error
 
     def _prove_placement(self) -> dict[str, Any]:
