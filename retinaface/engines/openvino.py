@@ -147,13 +147,15 @@ class OpenVinoEngine(Engine):
         """
         spec = self.spec
         size = (spec.height_px or 320, spec.width_px or 320)
-        self._run(np.zeros((self.fixed_batch or 1, 3, *size), dtype=np.float32))
+        request = self._network.create_infer_request()
+        request.infer({0: np.zeros((self.fixed_batch or 1, 3, *size), dtype=self._input_type)})
+        nodes = nodes_of(self._network, request)
         devices = [d.strip("()") for d in self._network.get_property("EXECUTION_DEVICES")]
         ran_on = {d.split(".")[0] for d in devices}
-        placement = placement_from_nodes(nodes_of(self._network), devices)
+        placement = placement_from_nodes(nodes, devices)
         if self._device != "AUTO" and ran_on != {self._device}:
             placement["fallback"] = [f"all of the graph on {', '.join(devices) or 'no device'}"]
-        if placement["fallback"] or not placement["n_nodes"]:
+        if placement["fallback"] or not any(node.has_run for node in nodes):
             elsewhere = ", ".join(placement["fallback"][:8]) or "no node has a time (PERF_COUNT)"
             raise EngineUnavailable(
                 f"{spec.name}: no proof that the graph ran on {self._device} alone, got "
@@ -161,14 +163,10 @@ class OpenVinoEngine(Engine):
             )
         wrong = [p for p in placement["computed_in"] if p not in _ALLOWED[spec.precision]]
         if wrong:
-            nodes = ", ".join(
-                f"{node.name} ({node.kind})"
-                for node in nodes_of(self._network)
-                if node.has_run and node.precision == wrong[0]
-            )
+            where = [f"{n.name} ({n.kind})" for n in nodes if n.precision == wrong[0]]
             raise EngineUnavailable(
                 f"{spec.name}: asked for {spec.precision.upper()}, but openvino {VERSION} computes "
-                f"in {wrong[0]} on {', '.join(devices)}: {_shortened(nodes)}; leave "
+                f"in {wrong[0]} on {', '.join(devices)}: {', '.join(where[:8])}; leave "
                 "INFERENCE_PRECISION_HINT out, or take another device"
             )
         return placement
@@ -243,7 +241,3 @@ class OpenVinoEngine(Engine):
         self._network = None
         self._marked = {}
         super().close()
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]}..."

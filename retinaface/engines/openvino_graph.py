@@ -5,6 +5,7 @@ Reads the runtime's own objects and imports nothing of it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ class Node(NamedTuple):
         kind: Operation, as `Convolution`.
         kernel: What computed it, as `brgconv_avx512_f32`.
         precision: What it computes in, as `f32`.
-        has_run: Whether the runtime took the time of it.
+        has_run: Whether the runtime took a time of it; it rounds short ones to nothing.
     """
 
     name: str
@@ -37,42 +38,53 @@ class Node(NamedTuple):
 
 
 def placement_from_nodes(nodes: Sequence[Node], devices: Sequence[str]) -> dict[str, Any]:
-    """Sort the nodes of a graph by what they ran on and computed in.
+    """Sort the nodes of a graph by what they run on and compute in.
 
     Args:
-        nodes: Of the runtime's graph, after a run.
+        nodes: Of the runtime's graph.
         devices: That executed it, as the runtime says.
 
     Returns:
-        `provider`, `n_nodes` that ran, `computed_in` (nodes for each floating type), `fallback`
+        `provider`, `n_nodes` on it, `computed_in` (nodes for each floating type), `fallback`
         (`name (kind) by kernel` of each computation that an accelerator left to the processor),
         `shape_nodes_elsewhere` (how many nodes on integers it left there, as it should).
     """
-    ran = [node for node in nodes if node.has_run]
     is_cpu = all(device.startswith("CPU") for device in devices)
     # The GPU's runtime has kernels for the processor and names them so.
-    elsewhere = [n for n in ran if not is_cpu and "cpu" in n.kernel.lower()]
-    floats = [n for n in ran if "f" in n.precision]  # f32, f16, bf16; not i32, u8
+    elsewhere = [n for n in nodes if not is_cpu and "cpu" in n.kernel.lower()]
+    floats = [n for n in nodes if re.match(r"b?f\d", n.precision)]  # not i32, u8, undefined
     return {
         "provider": f"OpenVINO {', '.join(devices)}",
-        "n_nodes": len(ran) - len(elsewhere),
+        "n_nodes": len(nodes) - len(elsewhere),
         "fallback": [f"{n.name} ({n.kind}) by {n.kernel}" for n in elsewhere if n in floats],
         "shape_nodes_elsewhere": len([n for n in elsewhere if n not in floats]),
         "computed_in": dict(sorted(Counter(n.precision for n in floats).items())),
     }
 
 
-def nodes_of(network: Any) -> list[Node]:
-    """The nodes of a compiled model, in the order of execution; times are those of its last run."""
+def nodes_of(network: Any, request: Any) -> list[Node]:
+    """The nodes of a compiled model that compute, in the order of execution.
+
+    Args:
+        network: The compiled model.
+        request: One of its requests, after a run with times. The graph alone does not do: it is
+            that of one stream, and another may have run.
+    """
+    kernels = {
+        event.node_name: event.exec_type
+        for event in request.get_profiling_info()
+        if event.status.name == "EXECUTED"
+    }
     found = []
     for op in network.get_runtime_model().get_ordered_ops():
-        facts = op.get_rt_info()
-        kind, kernel, precision, took = (
+        name, facts = op.get_friendly_name(), op.get_rt_info()
+        kind, kernel, precision = (
             facts[key].astype(str) if key in facts else ""
-            for key in ("layerType", "primitiveType", "runtimePrecision", "execTimeMcs")
+            for key in ("layerType", "primitiveType", "runtimePrecision")
         )
-        has_run = took not in ("", "not_executed")
-        found.append(Node(op.get_friendly_name(), kind, kernel, precision, has_run))
+        if kind not in ("Input", "Const", "Output"):
+            ran_by = kernels.get(name)
+            found.append(Node(name, kind, ran_by or kernel, precision, ran_by is not None))
     return found
 
 
