@@ -144,6 +144,8 @@ class NcnnEngine(Engine):
             setattr(net.opt, name, value == "on")
         if self._threads is not None:
             net.opt.num_threads = self._threads
+        if self.spec.shares_cpus:
+            net.opt.openmp_blocktime = 0  # idle threads sleep at once
         if net.load_param(str(param)) or net.load_model(str(weights)):
             raise EngineUnavailable(
                 f"{self.spec.name}: ncnn {ncnn.__version__} cannot load what pnnx "
