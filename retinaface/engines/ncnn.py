@@ -43,8 +43,6 @@ _TYPES: dict[int, type[np.floating[Any]]] = {
 # Names that the converter gives.
 _INPUT = "in0"
 _OUTPUTS = ("out0", "out1", "out2")
-_FP16 = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
-_BF16 = ("use_bf16_packed", "use_bf16_storage")
 # What an option may switch; precision and device are in the engine's name.
 _SWITCHES = (
     "use_winograd_convolution",
@@ -133,8 +131,9 @@ class NcnnEngine(Engine):
         """Load the files with the options of one precision."""
         net = ncnn.Net()
         net.opt.use_vulkan_compute = False
-        for name in (*_FP16, *_BF16):
-            setattr(net.opt, name, is_fp16 and name in _FP16)
+        for name in dir(net.opt):  # every one that this version has; by default FP16 is on
+            if name.startswith(("use_fp16_", "use_bf16_")):
+                setattr(net.opt, name, is_fp16 and name.startswith("use_fp16_"))
         for name, value in self.spec.options.items():
             if name not in _SWITCHES or value not in ("on", "off"):
                 raise EngineUnavailable(
