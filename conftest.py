@@ -103,16 +103,26 @@ def _golden(_target: Target) -> str | None:
     return None
 
 
-def _cuda(_target: Target) -> str | None:
-    from retinaface.engines import open_engine
-    from retinaface.errors import EngineUnavailable
-    from tests.support.onnx_models import tiny_model
+def _opens(engine: str) -> Callable[[Target], str | None]:
+    """Open an engine and run a tiny model."""
 
-    try:
-        with open_engine("ort-cuda-fp32", model=tiny_model(), max_batch=1):
-            return None
-    except EngineUnavailable as error:
-        return str(error)
+    def probe(target: Target) -> str | None:
+        import numpy as np
+
+        from retinaface.engines import open_engine
+        from retinaface.errors import RetinaFaceError
+        from tests.support.onnx_models import tiny_model
+
+        if (reason := _import("onnx")(target)) is not None:
+            return reason
+        try:
+            with open_engine(engine, model=tiny_model(), max_batch=1) as opened:
+                opened.infer(np.zeros((1, 3, *FIXED_SIZE), np.float32))
+        except RetinaFaceError as error:
+            return str(error)
+        return None
+
+    return probe
 
 
 def _chromium(_target: Target) -> str | None:
@@ -134,7 +144,9 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "full-reference": _full_reference,
     "photographs": _photographs,
     "golden": _golden,
-    "cuda": _cuda,
+    "cuda": _opens("ort-cuda-fp32"),
+    "openvino": _opens("openvino-cpu-fp32"),
+    "ncnn": _opens("ncnn-cpu-fp32"),
     "chromium": _chromium,
 }
 _found: dict[str, str | None] = {}
@@ -190,7 +202,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=[],
         metavar="NAME",
         help="engine to test (repeatable): built-in, entry point, or package.module:factory; one "
-        "that is named must run. Default: all that load an export",
+        "that is named must run. Default: those of ONNX Runtime",
     )
     group.addoption(
         "--pipeline",

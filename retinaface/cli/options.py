@@ -19,6 +19,14 @@ ENGINE_NAMES = (
     "ort-cpu-fp16",
     "ort-cuda-fp32",
     "ort-cuda-fp16",
+    "openvino-cpu-fp32",
+    "openvino-cpu-fp16",
+    "openvino-gpu-fp32",
+    "openvino-gpu-fp16",
+    "openvino-npu-fp16",
+    "openvino-auto-fp32",
+    "ncnn-cpu-fp32",
+    "ncnn-cpu-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
@@ -44,7 +52,8 @@ def model_options(function: F) -> F:
             metavar="NAME=VALUE",
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-            "cuda_graphs=on; others go to its provider.",
+            "cuda_graphs=on; others go to its provider. OpenVINO: all go to its compiler. ncnn: "
+            "use_winograd_convolution=off and the like.",
         ),
         click.option(
             "--threads",

@@ -11,7 +11,7 @@ from retinaface.baseline import load_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
-HEAVY |= {"jinja2", "matplotlib"}
+HEAVY |= {"jinja2", "matplotlib", "openvino", "ncnn"}
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
 COMMANDS += ["validate", "compare", "report", "runs", "ab", "engines"]
 
@@ -49,7 +49,7 @@ def imported(path):
 )
 def test_geometry_and_accuracy_import_neither_torch_nor_a_runtime(name):
     names = set(imported(ROOT / "retinaface" / f"{name}.py"))
-    assert not names & {"torch", "onnx", "onnxruntime"}
+    assert not names & {"torch", "onnx", "onnxruntime", "openvino", "ncnn"}
     assert not {n for n in names if n.startswith("retinaface.engines")}
 
 

@@ -1,8 +1,13 @@
+import subprocess
+import sys
+
 import pytest
 
 from retinaface.cli.options import ENGINE_NAMES
 from retinaface.engines import BUILTIN, engine_names, find_engine, open_engine
 from retinaface.errors import EngineUnavailable
+
+RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch")
 
 
 def test_the_command_line_names_the_built_in_engines():
@@ -31,3 +36,23 @@ def test_a_factory_is_named_by_module_and_attribute(tmp_path):
 def test_a_factory_that_cannot_be_imported_is_refused(name):
     with pytest.raises(EngineUnavailable, match=f"cannot import {name}"):
         open_engine(name, model=None)
+
+
+def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
+    code = f"import sys, retinaface.engines; print([r for r in {RUNTIMES} if r in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "extra"),
+    [("onnxruntime", "'cpu' or 'gpu'"), ("openvino", "'openvino'"), ("ncnn", "'ncnn'")],
+)
+def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch, runtime, extra):
+    (name, *_) = [n for n, entry in BUILTIN.items() if f".{runtime}:" in entry.factory]
+    monkeypatch.setitem(sys.modules, runtime, None)
+    monkeypatch.delitem(sys.modules, f"retinaface.engines.{runtime}", raising=False)
+    with pytest.raises(EngineUnavailable, match=f"{runtime} cannot be imported .* extra {extra}"):
+        open_engine(name)
