@@ -19,6 +19,8 @@ ENGINE_NAMES = (
     "ort-cpu-fp16",
     "ort-cuda-fp32",
     "ort-cuda-fp16",
+    "igie-iluvatar-fp32",
+    "igie-iluvatar-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")

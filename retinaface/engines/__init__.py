@@ -41,24 +41,32 @@ class EngineEntry:
         device: Where it runs.
         precision: What it computes in.
         loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
+        is_default: Whether a run that names no engine tests it.
+        source_precision: Of the ONNX file that is exported for it; None for its own. Where the
+            runtime makes FP16 by itself, it is given FP32.
     """
 
     factory: str
     device: str
     precision: Precision
     loads_onnx: bool = True
+    is_default: bool = False
+    source_precision: Precision | None = None
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
+_IGIE = "retinaface.engines.igie:IgieEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
         "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
-        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32"),
-        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16"),
-        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32"),
-        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16"),
+        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
+        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
+        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
+        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
+        "igie-iluvatar-fp32": EngineEntry(_IGIE, "iluvatar", "fp32"),
+        "igie-iluvatar-fp16": EngineEntry(_IGIE, "iluvatar", "fp16", source_precision="fp32"),
     }
 )
 
@@ -248,4 +256,5 @@ def _exported(
             f"{name} needs an ONNX file, and making one needs {error.name}, which is not "
             "installed; give --model FILE.onnx, or install the extra 'export'"
         ) from error
-    return cached_export(weights, precision=entry.precision, dynamic_size=dynamic_size)
+    precision = entry.source_precision or entry.precision
+    return cached_export(weights, precision=precision, dynamic_size=dynamic_size)

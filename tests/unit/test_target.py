@@ -20,11 +20,11 @@ from retinaface.target import (
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_without_options_all_that_loads_an_export_is_tested():
+def test_without_options_onnxruntime_is_tested_and_no_vendors_engine():
     target = make_target()
     assert target == Target(weights=target.weights)
     assert target.engines == DEFAULT_ENGINES
-    assert not [name for name in DEFAULT_ENGINES if name.startswith("torch")]
+    assert DEFAULT_ENGINES == ("ort-cpu-fp32", "ort-cpu-fp16", "ort-cuda-fp32", "ort-cuda-fp16")
     assert target.pipelines == tuple(PIPELINES)
     assert not target.engines_named
     assert not target.pipelines_named
