@@ -21,6 +21,7 @@ ENGINE_NAMES = (
     "ort-cuda-fp16",
     "igie-iluvatar-fp32",
     "igie-iluvatar-fp16",
+    "ixrt-iluvatar-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")

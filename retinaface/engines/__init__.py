@@ -57,6 +57,7 @@ class EngineEntry:
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
 _IGIE = "retinaface.engines.igie:IgieEngine"
+_IXRT = "retinaface.engines.ixrt:IxrtEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
@@ -67,6 +68,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
         "igie-iluvatar-fp32": EngineEntry(_IGIE, "iluvatar", "fp32"),
         "igie-iluvatar-fp16": EngineEntry(_IGIE, "iluvatar", "fp16", source_precision="fp32"),
+        "ixrt-iluvatar-fp16": EngineEntry(_IXRT, "iluvatar", "fp16", source_precision="fp32"),
     }
 )
 
