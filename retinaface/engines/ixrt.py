@@ -203,7 +203,7 @@ class IxrtEngine(Engine):
         return {
             "name": self.spec.name,
             "device": self.spec.device,
-            "device_name": board_name(self._board.get("name")),
+            "device_name": board_name(self._board.get("name") or self._name_by_runtime()),
             "driver": self._board.get("driver_version"),
             "precision": self.spec.precision,
             "runtime": f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}",
@@ -217,6 +217,17 @@ class IxrtEngine(Engine):
             "build_s": self._build_s,
             "placement": {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF},
         }
+
+    def _name_by_runtime(self) -> str | None:
+        """What the CUDA runtime calls the board, where `ixsmi` cannot be asked."""
+        if not hasattr(self._cudart, "cudaGetDeviceProperties"):
+            return None
+        code, properties = self._cudart.cudaGetDeviceProperties(0)
+        if code != self._cudart.cudaError_t.cudaSuccess:
+            return None
+        name = properties.name
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        return text.strip(" \0") or None
 
     def close(self) -> None:
         """See `Engine.close`."""

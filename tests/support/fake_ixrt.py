@@ -2,7 +2,7 @@
 
 A plan is the ONNX file in the precision it was built in; `execute_v2` runs it with ONNX Runtime on
 what was copied to an address. What the engine does with the API is thereby shown; what the vendor's
-builder does is not. As an engine of a run: `--engine tests.support.fake_ixrt:ixrt_iluvatar_fp16`.
+builder does is not. `standins` is the plugin that puts it in place for a whole run.
 """
 
 from __future__ import annotations
@@ -144,6 +144,10 @@ class FakeIxrt:
                 "cudaMalloc": self._allocate,
                 "cudaFree": self._free,
                 "cudaDeviceSynchronize": self._synchronize,
+                "cudaGetDeviceProperties": lambda index: (
+                    OK,
+                    SimpleNamespace(name=b"Iluvatar MR-V100"),
+                ),
             },
         }
         self.modules = {name: ModuleType(name) for name in parts if name not in lacks}
@@ -192,11 +196,3 @@ class FakeIxrt:
         self.calls.append(("cuMemcpyDtoH", address, array.shape, str(array.dtype), n_bytes))
         array[...] = self.memory[address]
         return (OK,)
-
-
-def ixrt_iluvatar_fp16(spec: Any) -> Any:
-    """The engine of ixRT with this module in the place of `tensorrt`, for a run of its own."""
-    sys.modules.update(FakeIxrt().modules)
-    from retinaface.engines.ixrt import IxrtEngine
-
-    return IxrtEngine(spec)

@@ -2,7 +2,7 @@
 
 `export_library` writes the ONNX file in the precision it was built in; `load_module` opens it with
 ONNX Runtime. What the engine does with the API is thereby shown; what the vendor's compiler does is
-not. As an engine of a run: `--engine tests.support.fake_tvm:igie_iluvatar_fp16`.
+not. `standins` is the plugin that puts it in place for a whole run.
 """
 
 from __future__ import annotations
@@ -258,11 +258,3 @@ def in_precision(content: bytes, precision: str) -> bytes:
     from retinaface.onnx_file import to_fp16
 
     return to_fp16(onnx.load_from_string(content), keep_io_types=True).SerializeToString()
-
-
-def igie_iluvatar_fp16(spec: Any) -> Any:
-    """The engine of IGIE with this module in the place of `tvm`, for a run of its own."""
-    sys.modules.update(FakeTvm().modules)
-    from retinaface.engines.igie import IgieEngine
-
-    return IgieEngine(spec)

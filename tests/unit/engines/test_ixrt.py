@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -157,6 +158,23 @@ def test_the_description_fits_a_record_and_names_the_board(use, model, monkeypat
     assert (described["device_name"], described["driver"]) == ("Iluvatar MR-V100", "4.2.0")
     assert described["placement"]["fallback"] == []
     assert "does not show it" in described["placement"]["proof"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ((0, SimpleNamespace(name=b"MR-V100\0\0")), "Iluvatar MR-V100"),
+        ((0, SimpleNamespace(name="Iluvatar BI-V150")), "Iluvatar BI-V150"),
+        ((FAILED, None), "Iluvatar"),
+    ],
+    ids=["bytes", "text", "error"],
+)
+def test_without_ixsmi_the_runtime_names_the_board(use, model, answer, name):
+    ixrt = FakeIxrt()
+    ixrt.modules["cuda.cudart"].cudaGetDeviceProperties = lambda _: answer
+    use(ixrt)
+    with open_engine(NAME, model=model) as engine:
+        assert engine.describe()["device_name"] == name
 
 
 def refused(text, **settings):
