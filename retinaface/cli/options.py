@@ -27,6 +27,9 @@ ENGINE_NAMES = (
     "openvino-auto-fp32",
     "ncnn-cpu-fp32",
     "ncnn-cpu-fp16",
+    "igie-iluvatar-fp32",
+    "igie-iluvatar-fp16",
+    "ixrt-iluvatar-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")

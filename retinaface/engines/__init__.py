@@ -42,6 +42,8 @@ class EngineEntry:
         precision: What it computes in.
         loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
         is_default: Whether a run that names no engine tests it.
+        source_precision: Of the ONNX file that is exported for it; None for its own. Where the
+            runtime makes FP16 by itself, it is given FP32.
     """
 
     factory: str
@@ -49,12 +51,15 @@ class EngineEntry:
     precision: Precision
     loads_onnx: bool = True
     is_default: bool = False
+    source_precision: Precision | None = None
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
 _NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
+_IGIE = "retinaface.engines.igie:IgieEngine"
+_IXRT = "retinaface.engines.ixrt:IxrtEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
@@ -71,6 +76,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
+        "igie-iluvatar-fp32": EngineEntry(_IGIE, "iluvatar", "fp32"),
+        "igie-iluvatar-fp16": EngineEntry(_IGIE, "iluvatar", "fp16", source_precision="fp32"),
+        "ixrt-iluvatar-fp16": EngineEntry(_IXRT, "iluvatar", "fp16", source_precision="fp32"),
     }
 )
 
@@ -260,4 +268,5 @@ def _exported(
             f"{name} needs an ONNX file, and making one needs {error.name}, which is not "
             "installed; give --model FILE.onnx, or install the extra 'export'"
         ) from error
-    return cached_export(weights, precision=entry.precision, dynamic_size=dynamic_size)
+    precision = entry.source_precision or entry.precision
+    return cached_export(weights, precision=precision, dynamic_size=dynamic_size)

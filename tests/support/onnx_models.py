@@ -79,3 +79,71 @@ def edited(file: Path, path: Path, edit: Callable[[Any], object]) -> Path:
     edit(model.graph)
     onnx.save(model, path)
     return path
+
+
+def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
+    """Write a model with a convolution for each head, in the form of the network's last layers.
+
+    Args:
+        path: Where.
+        batch: Of the input.
+        n_outputs: 3, concatenated and after softmax; 9, as the convolutions give them.
+    """
+    import numpy as np
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    rng = np.random.default_rng(0)
+    nodes, constants, heads = [], [], []
+    flat: dict[str, list[str]] = {"loc": [], "conf": [], "landmarks": []}
+    for level, stride in enumerate((8, 16, 32)):
+        nodes.append(
+            helper.make_node(
+                "AveragePool",
+                ["input"],
+                [f"p{level}"],
+                kernel_shape=[stride] * 2,
+                strides=[stride] * 2,
+            )
+        )
+        for name, width in zip(flat, (4, 2, 10), strict=True):
+            head = f"{name}_{level}"
+            weight = rng.normal(0, 0.02, (2 * width, 3, 1, 1)).astype(np.float32)
+            shape = np.array([-1, 2 * (320 // stride) ** 2, width], dtype=np.int64)
+            constants += [
+                numpy_helper.from_array(weight, f"w_{head}"),
+                numpy_helper.from_array(shape, f"s_{head}"),
+            ]
+            nodes += [
+                helper.make_node("Conv", [f"p{level}", f"w_{head}"], [head]),
+                helper.make_node("Transpose", [head], [f"t_{head}"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"t_{head}", f"s_{head}"], [f"f_{head}"]),
+            ]
+            flat[name].append(f"f_{head}")
+            side = 320 // stride
+            heads.append(
+                helper.make_tensor_value_info(
+                    head, TensorProto.FLOAT, [batch, 2 * width, side, side]
+                )
+            )
+    values = heads
+    if n_outputs == 3:
+        nodes += [
+            helper.make_node("Concat", flat["loc"], ["loc"], axis=1),
+            helper.make_node("Concat", flat["conf"], ["logits"], axis=1),
+            helper.make_node("Softmax", ["logits"], ["conf"], axis=-1),
+            helper.make_node("Concat", flat["landmarks"], ["landmarks"], axis=1),
+        ]
+        values = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, N_PRIORS, width])
+            for name, width in zip(flat, (4, 2, 10), strict=True)
+        ]
+    else:
+        nodes = [node for node in nodes if node.op_type in ("AveragePool", "Conv")]
+        constants = [c for c in constants if c.name.startswith("w_")]
+    for node in nodes:
+        node.name = f"make_{node.output[0]}"
+    image = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, 320, 320])
+    graph = helper.make_graph(nodes, "heads", [image], values, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    checker.check_model(model)
+    save(model, path)

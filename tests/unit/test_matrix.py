@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import matrix.__main__ as matrix
-from matrix.rows import COMMON, find_row, read_rows, runtime_packages
+from matrix.rows import COMMON, Row, find_row, read_rows, runtime_packages
+from retinaface.engines import BUILTIN
 from retinaface.runs import find_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,11 +162,35 @@ def test_the_vendors_wheels_are_found_by_their_tag(exported, pip, monkeypatch, t
     mine = wheels / "igie-0.12.0+corex.4.2.0-cp310-cp310-linux_x86_64.whl"
     mine.touch()
     monkeypatch.delenv("RETINAFACE_ENGINE", raising=False)
-    assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 2
-    assert "names no engines for ixuca420" in capsys.readouterr().err
-    monkeypatch.setenv("RETINAFACE_ENGINE", "vendor.engines:igie_iluvatar_fp16")
     assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 0
     assert pip[0][-2][-2:] == ["--no-deps", str(mine)]
+    named = [part for part in pip[0][-1] if part.startswith("--engine=")]
+    assert named == ["--engine=igie-iluvatar-fp16", "--engine=ixrt-iluvatar-fp16"]
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if "wheels" in row.settings])
+def test_a_vendors_row_names_engines_of_this_package(name):
+    engines = ROWS[name].settings["engines"].split()
+    assert engines == ["igie-iluvatar-fp16", "ixrt-iluvatar-fp16"]
+    assert set(engines) <= set(BUILTIN)
+
+
+def test_a_vendors_row_without_engines_is_refused(exported, pip, monkeypatch, tmp_path, capsys):
+    """The default engines are not the vendor's: a run of them would say nothing of the SDK."""
+    settings = {"wheels": "ACME_WHEELS", "tag": "acme.2.1.0"}
+    rows = {**ROWS, "acme210": Row("acme210", {}, settings)}
+    monkeypatch.setattr(matrix, "read_rows", lambda: rows)
+    wheel = tmp_path / "acme-1.0+acme.2.1.0-py3-none-any.whl"
+    wheel.touch()
+    monkeypatch.setenv("ACME_WHEELS", str(tmp_path))
+    monkeypatch.delenv("RETINAFACE_ENGINE", raising=False)
+    assert matrix.main(["--folder", str(exported), "validate-acme210"]) == 2
+    assert "names no engines for acme210" in capsys.readouterr().err
+    assert pip[0] == []
+    monkeypatch.setenv("RETINAFACE_ENGINE", "vendor.engines:acme_x1_fp16")
+    assert matrix.main(["--folder", str(exported), "validate-acme210"]) == 0
+    assert pip[0][-2][-2:] == ["--no-deps", str(wheel)]
+    assert not [part for part in pip[0][-1] if part.startswith("--engine=")]
 
 
 def test_files_are_exported_once_for_the_same_versions_and_checkout(tmp_path, pip, monkeypatch):

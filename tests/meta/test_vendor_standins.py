@@ -1,0 +1,39 @@
+"""The vendor's engines go through the suites, on stand-ins of the vendor's interfaces.
+
+Their calls are the vendor's; what they compute is ONNX Runtime's. So the published speed is found
+and missed, and everything else is green.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.runs import SUITES, pytest_run
+
+ENGINES = ("igie-iluvatar-fp16", "ixrt-iluvatar-fp16")
+CHOICE = "placement or (lie_within and scene) or (network_alone and b32)"
+
+
+@pytest.mark.needs("torch", "onnxruntime", "onnxconverter_common")
+@pytest.mark.speed
+def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_path):
+    run = pytest_run(
+        tmp_path / "record",
+        "-p",
+        "tests.support.standins",
+        SUITES,
+        "-k",
+        CHOICE,
+        "--pipeline=igie",
+        *(f"--engine={name}" for name in ENGINES),
+    )
+    assert run.code == 1, run.output[-3000:]
+    for suite, n in (("test_placement", 1), ("lie_within", 3)):
+        for engine in ENGINES:
+            found = [v for i, v in run.outcomes(suite).items() if engine in i]
+            assert found == ["PASS"] * n, (suite, engine, run.reasons(suite))
+    assert set(run.outcomes("test_network_alone").values()) == {"FAIL"}
+    for engine in ENGINES:
+        said = run.reasons(f"test_network_alone[{engine}")
+        assert "against speed igie fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: " in said
+        assert "published 8304.6" in said
