@@ -121,6 +121,16 @@ def _chromium(_target: Target) -> str | None:
     return missing_chromium()
 
 
+def _resident_memory(_target: Target) -> str | None:
+    from retinaface.contract import resident_bytes
+
+    try:
+        resident_bytes()
+    except OSError as error:
+        return f"the memory of this process cannot be read ({error})"
+    return None
+
+
 PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch": _import("torch"),
     "onnx": _import("onnx"),
@@ -136,6 +146,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "golden": _golden,
     "cuda": _cuda,
     "chromium": _chromium,
+    "resident-memory": _resident_memory,
 }
 _found: dict[str, str | None] = {}
 
