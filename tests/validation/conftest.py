@@ -72,7 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "engine_name" in metafunc.fixturenames:
         shown = metafunc.definition.get_closest_marker("shows_layers") is not None
         params = [_engine_param(name, shows_layers=shown) for name in target.engines]
-        metafunc.parametrize("engine_name", params)
+        # All of the contract for one engine, then the next: each is opened for large batches.
+        scope = "module" if "subject" in metafunc.fixturenames else None
+        metafunc.parametrize("engine_name", params, scope=scope)
 
 
 def _engine_param(name: str, *, shows_layers: bool) -> Any:

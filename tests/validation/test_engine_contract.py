@@ -64,33 +64,19 @@ class Subject:
 
 
 @pytest.fixture(scope="module")
-def subjects(pool, cases):
-    """Each engine once, opened for 64 images where it takes so many; closed at the end."""
-    made: dict[str, Subject | Exception] = {}
-
-    def get(name: str) -> Subject:
-        if name not in made:
-            try:
-                made[name] = _subject(name, pool, cases)
-            except Exception as error:  # noqa: BLE001 - kept, so that every test says why
-                made[name] = error
-        if isinstance(found := made[name], Exception):
-            raise found
-        return found
-
-    yield get
-    for found in made.values():
-        if isinstance(found, Subject):
-            found.engine.close()
-
-
-def _subject(name: str, pool: Any, cases: Any) -> Subject:
+def subject(engine_name, pool, cases):
+    """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
     note = ""
     try:
-        engine = pool.open(name, max_batch=BATCHES[-1])
+        engine = pool.open(engine_name, max_batch=BATCHES[-1])
     except EngineUnavailable as error:
-        engine = pool.open(name)
+        engine = pool.open(engine_name)
         note = f"; no larger batch than {engine.spec.max_batch}: {error}"
+    with engine:
+        yield _subject(engine, note, cases)
+
+
+def _subject(engine: Engine, note: str, cases: Any) -> Subject:
     images = noise_inputs(BATCHES[-1], _SEED)
     engine.infer(images[:1])
     started = time.perf_counter()
@@ -100,10 +86,11 @@ def _subject(name: str, pool: Any, cases: Any) -> Subject:
     batches = affordable(sizes, seconds, BUDGET_S)
     if batches != sizes:
         note += f"; others left out, at {seconds:.2g} s an image"
-    alone = [_copied(engine.infer(image[None])) for image in images[: batches[-1]]]
+    images = images[: max(3, batches[-1])]
+    alone = [_copied(engine.infer(image[None])) for image in images]
     return Subject(
         engine=engine,
-        images=images[: batches[-1]],
+        images=images,
         alone=RawOutputs(*(np.concatenate(arrays) for arrays in zip(*alone, strict=True))),
         allowed=largest_allowed(cases.get("noise", 8), engine.spec.precision),
         batches=batches,
@@ -114,11 +101,6 @@ def _subject(name: str, pool: Any, cases: Any) -> Subject:
 
 def _copied(outputs: RawOutputs) -> RawOutputs:
     return RawOutputs(*(np.array(array) for array in outputs))
-
-
-@pytest.fixture
-def subject(engine_name, subjects) -> Subject:
-    return subjects(engine_name)
 
 
 def _found(name: str, problems: list[str], otherwise: str) -> Check:
@@ -154,7 +136,7 @@ def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
 
 def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
     """Same address, same shape, other content; and outputs that the new content does not change."""
-    n = min(3, len(subject.images))
+    n = min(3, subject.engine.spec.max_batch)
     buffer, checks = np.empty_like(subject.images[:n]), []
     for turn in range(4):
         rows = (np.arange(n) + turn) % len(subject.images)
