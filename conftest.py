@@ -201,7 +201,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=[],
         metavar="NAME",
         help="engine to test (repeatable): built-in, entry point, or package.module:factory; one "
-        "that is named must run. Default: all that load an export",
+        "that is named must run. Default: those of ONNX Runtime",
     )
     group.addoption(
         "--pipeline",

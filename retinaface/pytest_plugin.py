@@ -167,7 +167,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     models = ", ".join(str(m) for m in target.models) or "exports made from the weights"
     return [
         f"target: engines {', '.join(target.engines)}"
-        + ("" if target.engines_named else " (all that load an export; name one with --engine)"),
+        + ("" if target.engines_named else " (those of ONNX Runtime; name others with --engine)"),
         f"target: pipelines {', '.join(target.pipelines)}; models: {models}",
         f"target: weights {target.weights.description}",
         f"versions: {versions}",

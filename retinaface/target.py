@@ -14,9 +14,9 @@ from retinaface.ground_truth import SUBSETS
 from retinaface.pipelines import PIPELINES
 from retinaface.weights_choice import SYNTHETIC, WeightsChoice, choose_weights
 
-# Engines that are tested when none is named: those that load what was exported. torch is what they
-# are held against.
-DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.loads_onnx)
+# Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
+# against; every other runtime is an extra of its own, tested where somebody asks for it.
+DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_default)
 # Each option of the run may come from the environment, for tox and CI.
 ENV_PREFIX = "RETINAFACE_"
 OPTION_VARIABLES = (

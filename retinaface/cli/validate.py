@@ -36,7 +36,7 @@ _MANY = {"engine", "pipeline", "model", "require"}
     multiple=True,
     metavar="NAME",
     help=f"Engine to test (repeatable): {', '.join(ENGINE_NAMES)}; an installed entry point; or "
-    "package.module:factory. One that is named must run.  [default: all that load an export]",
+    "package.module:factory. One that is named must run.  [default: those of ONNX Runtime]",
 )
 @click.option(
     "--pipeline",

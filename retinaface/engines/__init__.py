@@ -41,12 +41,14 @@ class EngineEntry:
         device: Where it runs.
         precision: What it computes in.
         loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
+        is_default: Whether a run that names no engine tests it.
     """
 
     factory: str
     device: str
     precision: Precision
     loads_onnx: bool = True
+    is_default: bool = False
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
@@ -55,10 +57,10 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
         "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
-        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32"),
-        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16"),
-        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32"),
-        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16"),
+        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
+        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
+        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
+        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
     }
 )
 

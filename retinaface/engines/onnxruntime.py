@@ -16,10 +16,17 @@ import numpy as np
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.environment import n_usable_cpus
+from retinaface.engines.onnx_interface import (
+    Port,
+    check_interface,
+    check_precision,
+    model_of,
+    read_precision,
+)
+from retinaface.engines.parallel import threads_and_calls
 from retinaface.errors import EngineUnavailable
 from retinaface.priors import prior_boxes
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray
 
 try:
     import onnxruntime as ort
@@ -30,7 +37,6 @@ except ImportError as error:
 
 from retinaface.engines.device_io import DeviceIO, run_options
 
-MAX_PARALLEL_CALLS = 4
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Options of the session; all others are the provider's.
 _SWITCHES = ("fusions", "spinning", "cuda_graphs")
@@ -50,19 +56,17 @@ class OnnxRuntimeEngine(Engine):
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        if spec.model is None:
-            raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
         self._provider = PROVIDERS[spec.device]
-        self._threads, self.parallel_calls = _threads_and_calls(spec)
-        self._model = spec.model
+        self._threads, self.parallel_calls = threads_and_calls(spec)
+        self._model = model_of(spec)
         self._marked_sessions: dict[tuple[str, ...], Any] = {}
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
             options = self._session_options()
             options.enable_profiling = True  # for one run: the proof of placement
             options.profile_file_prefix = str(Path(folder) / "placement")
-            self._session = self._open_session(str(spec.model), options)
-            self._check_model(spec.model)
+            self._session = self._open_session(str(self._model), options)
+            self._check_model(self._model)
             self._placement = self._prove_placement(Path(folder))
         self._device_io = self._open_device_io() if spec.device != "cpu" else None
         self._build_s = time.perf_counter() - started
@@ -138,60 +142,13 @@ class OnnxRuntimeEngine(Engine):
 
     def _check_model(self, model: Path) -> None:
         """Hold names, types, axes and precision of the file against the specification."""
-        spec = self.spec
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        names = ([i.name for i in inputs], [o.name for o in outputs])
-        if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or any(
-            value.type not in _TYPES for value in (*inputs, *outputs)
-        ):
-            raise EngineUnavailable(
-                f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
-                f"or FP16, got {', '.join(names[0])} ({inputs[0].type}) -> {', '.join(names[1])}"
-            )
+        self.fixed_batch = check_interface(
+            self.spec, model, [_port(value) for value in inputs], [_port(o) for o in outputs]
+        )
         self._input_type = _TYPES[inputs[0].type]
-        if len(inputs[0].shape) != 4:
-            raise EngineUnavailable(
-                f"{spec.name} cannot run {model}: expected an input of 4 axes (N, 3, H, W), got "
-                f"{inputs[0].shape}"
-            )
-        batch, channels, height, width = inputs[0].shape
-        wanted = (3, spec.height_px, spec.width_px)
-        for got, want in zip((channels, height, width), wanted, strict=True):
-            if isinstance(got, int) and got != want:
-                size = "free height and width" if want is None else f"{wanted[1]}x{wanted[2]}"
-                raise EngineUnavailable(
-                    f"{spec.name}: {model} takes {height}x{width} inputs, but {size} is needed; "
-                    "export with --dynamic-size"
-                )
-        if isinstance(batch, int):
-            self.fixed_batch = batch
-            if spec.max_batch > batch:
-                raise EngineUnavailable(
-                    f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} "
-                    f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
-                )
-        if (precision := self._model_precision(model)) != spec.precision:
-            raise EngineUnavailable(
-                f"{spec.name} needs an {spec.precision.upper()} model, but the weights of {model} "
-                f"are {precision.upper()}; export with --precision {spec.precision}"
-            )
-
-    def _model_precision(self, model: Path) -> Precision:
-        """Precision of the weights; what our own exports state, else what onnx reads."""
         stated = self._session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
-        if stated is not None:
-            return "fp16" if stated == "fp16" else "fp32"
-        try:
-            import onnx
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"{self.spec.name}: {model} does not state its precision, and onnx, which would "
-                "tell, is not installed; pip install onnx, or export with retinaface"
-            ) from error
-        graph = onnx.load(model, load_external_data=False).graph
-        half = onnx.TensorProto.FLOAT16
-        is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
-        return "fp16" if is_half else "fp32"
+        check_precision(self.spec, model, read_precision(self.spec, model, stated))
 
     def _prove_placement(self, folder: Path) -> dict[str, Any]:
         """Run once and read from the profile which provider ran each node.
@@ -273,7 +230,7 @@ class OnnxRuntimeEngine(Engine):
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
-            "model": self.spec.model.name if self.spec.model else None,
+            "model": self._model.name,
             "build_s": self._build_s,
             "placement": self._placement,
             "io": self._device_io.describe() if self._device_io else {"host_memory": "in place"},
@@ -288,20 +245,8 @@ class OnnxRuntimeEngine(Engine):
         super().close()
 
 
-def _threads_and_calls(spec: EngineSpec) -> tuple[int | None, int]:
-    """Threads inside one call (None for the runtime's own), and how many calls run at a time.
-
-    Threads of one call wait for each other at every layer, and longest where other work takes their
-    processors. Calls side by side do not, so few threads in several calls use shared processors
-    better. Each call has intermediates of its own, which is why there are not more of them.
-    """
-    if spec.device != "cpu" or not spec.shares_cpus:
-        return spec.threads, 1
-    n_cpus = n_usable_cpus()
-    if spec.threads is not None:
-        return spec.threads, max(1, min(MAX_PARALLEL_CALLS, n_cpus // spec.threads))
-    n_calls = min(MAX_PARALLEL_CALLS, n_cpus)
-    return n_cpus // n_calls, n_calls
+def _port(value: Any) -> Port:
+    return Port(value.name, value.type, _TYPES.get(value.type), value.shape)
 
 
 @contextlib.contextmanager

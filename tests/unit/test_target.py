@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from retinaface.engines import BUILTIN
 from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
 from retinaface.pipelines import PIPELINES
 from retinaface.target import (
@@ -20,11 +21,11 @@ from retinaface.target import (
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_without_options_all_that_loads_an_export_is_tested():
+def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     target = make_target()
     assert target == Target(weights=target.weights)
     assert target.engines == DEFAULT_ENGINES
-    assert not [name for name in DEFAULT_ENGINES if name.startswith("torch")]
+    assert tuple(name for name in BUILTIN if name.startswith("ort-")) == DEFAULT_ENGINES
     assert target.pipelines == tuple(PIPELINES)
     assert not target.engines_named
     assert not target.pipelines_named

@@ -121,10 +121,8 @@ def test_idle_threads_sleep_where_others_need_the_processors(path):
     ],
 )
 def test_shared_processors_are_divided_into_calls(path, monkeypatch, n_cpus, threads, expected):
-    from retinaface.engines import onnxruntime as module
-
     write_model(path)
-    monkeypatch.setattr(module, "n_usable_cpus", lambda: n_cpus)
+    monkeypatch.setattr("retinaface.engines.parallel.n_usable_cpus", lambda: n_cpus)
     with open_cpu(path, shares_cpus=True, threads=threads) as engine:
         assert (engine.describe()["threads"], engine.parallel_calls) == expected
     with open_cpu(path, threads=threads) as engine:
