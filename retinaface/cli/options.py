@@ -19,6 +19,9 @@ ENGINE_NAMES = (
     "ort-cpu-fp16",
     "ort-cuda-fp32",
     "ort-cuda-fp16",
+    "opencv-cpu-fp32",
+    "onnx-reference-fp32",
+    "onnx-reference-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")

@@ -42,6 +42,7 @@ class EngineEntry:
         precision: What it computes in.
         loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
         is_default: Whether a run that names no engine tests it.
+        is_slow: Whether an image takes it seconds: AP over a data set and timings are left out.
     """
 
     factory: str
@@ -49,10 +50,13 @@ class EngineEntry:
     precision: Precision
     loads_onnx: bool = True
     is_default: bool = False
+    is_slow: bool = False
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
+_OPENCV = "retinaface.engines.opencv:OpenCvEngine"
+_ONNX = "retinaface.engines.onnx_reference:OnnxReferenceEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
@@ -61,6 +65,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
         "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
         "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
+        "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
+        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32", is_slow=True),
+        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True),
     }
 )
 
