@@ -24,9 +24,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 # Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size,
-# an engine that shows its layers.
-_ENGINE, _SIZE, _LAYERS = "engine:", "size:", "layers:"
-_IMPLIED = {_SIZE: _ENGINE, _LAYERS: _ENGINE, "full-set": "widerface"}
+# an engine that shows its layers, an engine that is no matter of hours.
+_ENGINE, _SIZE, _LAYERS, _FAST = "engine:", "size:", "layers:", "fast:"
+_IMPLIED = {_SIZE: _ENGINE, _LAYERS: _ENGINE, _FAST: _ENGINE, "full-set": "widerface"}
 
 
 def _import(name: str) -> Callable[[Target], str | None]:
@@ -131,6 +131,24 @@ def _chromium(_target: Target) -> str | None:
     return missing_chromium()
 
 
+def _opencv_dnn(_target: Target) -> str | None:
+    import cv2
+
+    if hasattr(cv2.dnn, "ENGINE_NEW"):
+        return None
+    return f"OpenCV {cv2.__version__} has no new engine in cv2.dnn; install OpenCV 5 or later"
+
+
+def _resident_memory(_target: Target) -> str | None:
+    from retinaface.contract import resident_bytes
+
+    try:
+        resident_bytes()
+    except OSError as error:
+        return f"the memory of this process cannot be read ({error})"
+    return None
+
+
 PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch": _import("torch"),
     "onnx": _import("onnx"),
@@ -148,6 +166,8 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
     "chromium": _chromium,
+    "opencv-dnn": _opencv_dnn,
+    "resident-memory": _resident_memory,
 }
 _found: dict[str, str | None] = {}
 
@@ -166,6 +186,8 @@ def missing(name: str, config: pytest.Config) -> str | None:
             _found[name] = _unopened(config.stash[POOL], engine, size_px)
         elif name.startswith(_LAYERS):
             _found[name] = _hidden_layers(config.stash[POOL], name.removeprefix(_LAYERS))
+        elif name.startswith(_FAST):
+            _found[name] = _slow(name.removeprefix(_FAST))
         else:
             _found[name] = PROBES[name](target)
     return _found[name]
@@ -190,6 +212,16 @@ def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
     if type(opened)._run_intermediates is Engine._run_intermediates:
         return f"{type(opened).__name__} shows no tensors inside the network (_run_intermediates)"
     return None
+
+
+def _slow(engine: str) -> str | None:
+    """Why an engine is left out where images are many or calls are timed; None if it is not."""
+    if not find_engine(engine).is_slow:
+        return None
+    return (
+        f"{engine} takes seconds for an image, so hours for this; its AP over a few images: "
+        f"retinaface evaluate --engine {engine} --pipeline igie --limit 16"
+    )
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

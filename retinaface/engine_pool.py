@@ -50,8 +50,10 @@ class EnginePool:
         size_px: tuple[int, int] | None = FIXED_SIZE,
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
+        max_batch: int | None = None,
+        shares_cpus: bool = False,
     ) -> Engine:
-        """A new engine, which the caller closes; see `get`."""
+        """A new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
         problems = []
         for file in self._files(name, model):
             try:
@@ -59,9 +61,10 @@ class EnginePool:
                     name,
                     model=file,
                     weights=self.target.weights.source,
-                    max_batch=max(_MAX_BATCH, self.target.batch or 1),
+                    max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
                     input_size_px=size_px,
                     threads=threads,
+                    shares_cpus=shares_cpus,
                     options=options,
                 )
             except EngineUnavailable as error:

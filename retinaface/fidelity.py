@@ -141,6 +141,24 @@ def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) 
     return float(np.max(shares))
 
 
+def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
+    """How far an engine may be from float64 torch in a value of each output, on one case.
+
+    Args:
+        case: The reference.
+        precision: Whose noise floor counts.
+
+    Returns:
+        Largest absolute error by output, > 0; NaN where the precision overflows.
+    """
+    allowed = {}
+    for name, expected in case.exact.items():
+        floor = np.abs(case.rounded(precision)[name] - expected)
+        floor_max, _ = _at_least_a_step(floor, expected, precision)
+        allowed[name] = FACTORS[precision].largest * floor_max
+    return allowed
+
+
 def _at_least_a_step(
     floor: FloatArray, expected: FloatArray, precision: Precision
 ) -> tuple[float, float]:

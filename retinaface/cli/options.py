@@ -30,6 +30,9 @@ ENGINE_NAMES = (
     "igie-iluvatar-fp32",
     "igie-iluvatar-fp16",
     "ixrt-iluvatar-fp16",
+    "opencv-cpu-fp32",
+    "onnx-reference-fp32",
+    "onnx-reference-fp16",
 )
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")

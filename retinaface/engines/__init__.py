@@ -44,6 +44,7 @@ class EngineEntry:
         is_default: Whether a run that names no engine tests it.
         source_precision: Of the ONNX file that is exported for it; None for its own. Where the
             runtime makes FP16 by itself, it is given FP32.
+        is_slow: Whether an image takes it seconds: AP over a data set and timings are left out.
     """
 
     factory: str
@@ -52,6 +53,7 @@ class EngineEntry:
     loads_onnx: bool = True
     is_default: bool = False
     source_precision: Precision | None = None
+    is_slow: bool = False
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
@@ -60,6 +62,8 @@ _NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
 _IGIE = "retinaface.engines.igie:IgieEngine"
 _IXRT = "retinaface.engines.ixrt:IxrtEngine"
+_OPENCV = "retinaface.engines.opencv:OpenCvEngine"
+_ONNX = "retinaface.engines.onnx_reference:OnnxReferenceEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
@@ -79,6 +83,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "igie-iluvatar-fp32": EngineEntry(_IGIE, "iluvatar", "fp32"),
         "igie-iluvatar-fp16": EngineEntry(_IGIE, "iluvatar", "fp16", source_precision="fp32"),
         "ixrt-iluvatar-fp16": EngineEntry(_IXRT, "iluvatar", "fp16", source_precision="fp32"),
+        "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
+        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32", is_slow=True),
+        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True),
     }
 )
 

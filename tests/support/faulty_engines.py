@@ -10,7 +10,7 @@ import re
 import signal
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -146,6 +146,162 @@ class DropsTail(Wrapped):
             for array in outputs:
                 array[-1] = array[0]
         return outputs
+
+
+class DropsLast(Wrapped):
+    """The last image of any batch of more than one is not computed."""
+
+    def changed(self, outputs, images):
+        if len(images) > 1:
+            for array in outputs:
+                array[-1] = array[0]
+        return outputs
+
+
+class ReusesBuffer(Wrapped):
+    """Gives views into one buffer, which the next call fills again."""
+
+    def changed(self, outputs, images):
+        if not hasattr(self, "buffer"):
+            n = self.spec.max_batch
+            self.buffer = [np.empty((n, *array.shape[1:]), np.float32) for array in outputs]
+        views = [whole[: len(array)] for whole, array in zip(self.buffer, outputs, strict=True)]
+        for view, array in zip(views, outputs, strict=True):
+            view[:] = array
+        return RawOutputs(*views)
+
+
+class KeepsItsArrays(CachedByShape):
+    """Keeps the outputs of each image by its content, and gives the kept arrays themselves."""
+
+    def _run(self, images):
+        if not hasattr(self, "cache"):
+            self.cache = {}
+        key = images.tobytes()
+        if key not in self.cache:
+            self.cache[key] = Wrapped._run(self, images)
+        return self.cache[key]
+
+
+class Leaks(Wrapped):
+    """Keeps a copy of the scores of every call."""
+
+    def changed(self, outputs, images):
+        self.kept = [*getattr(self, "kept", []), outputs.scores.copy()]
+        return outputs
+
+
+class Unsteady(Wrapped):
+    """Adds a little that differs from call to call, some 100 times what rounding does."""
+
+    def changed(self, outputs, images):
+        outputs.loc[...] += np.float32(0.01 * (self.n_calls % 3))
+        return outputs
+
+
+class UnsafeInThreads(Wrapped):
+    """Says that two calls may run at a time, and keeps the images of both in one place."""
+
+    parallel_calls = 2
+
+    def _run(self, images):
+        self.images = images
+        time.sleep(0.005)  # another call comes in between
+        return super()._run(self.images)
+
+
+class WorksAfterClose(Wrapped):
+    """Answers when it should be gone."""
+
+    def close(self):
+        pass
+
+
+class ClosesOnce(Wrapped):
+    """Fails when it is closed a second time."""
+
+    def close(self):
+        if self._closed:
+            raise RuntimeError("double free")
+        super().close()
+
+
+class ChangesItsInput(Wrapped):
+    """Subtracts in place what it should have subtracted from a copy."""
+
+    def _run(self, images):
+        outputs = super()._run(images)
+        images -= np.float32(1)
+        return outputs
+
+
+class OneForAll(Wrapped):
+    """A setting that is the engine's own is kept once for all engines, and the last one wins."""
+
+    last: ClassVar[list[Engine]] = []
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.last[:] = [self]
+
+    def _run(self, images):
+        return super()._run(images if self.last == [self] else images + np.float32(1))
+
+
+class AnyInput(Wrapped):
+    """Converts and cuts to size whatever it is given."""
+
+    def infer(self, images):
+        images = np.asarray(images, np.float32)
+        return super().infer(images[: self.spec.max_batch])
+
+
+class BreaksOnRefusal(Wrapped):
+    """Is not the same after it refused an input."""
+
+    def infer(self, images):
+        try:
+            return super().infer(images)
+        except (TypeError, ValueError):
+            self.changed = lambda outputs, _: RawOutputs(*(array * 2 for array in outputs))
+            raise
+
+
+class IgnoresStrides(Wrapped):
+    """Reads memory in order, whatever the strides say."""
+
+    def infer(self, images):
+        if not images.flags.c_contiguous and images.base is not None:
+            images = np.resize(images.base, images.shape)
+        return super().infer(images)
+
+
+class Float64Outputs(Wrapped):
+    """Gives double precision."""
+
+    def infer(self, images):
+        return RawOutputs(*(array.astype(np.float64) for array in super().infer(images)))
+
+
+class DescribesInArrays(Wrapped):
+    """Its description is no JSON."""
+
+    def describe(self):
+        return super().describe() | {"clocks": np.zeros(2)}
+
+
+class DescribesLittle(Wrapped):
+    """Says neither what runs it nor how long it took to build."""
+
+    def describe(self):
+        return {k: v for k, v in super().describe().items() if k not in ("runtime", "build_s")}
+
+
+class DescribesItsCalls(Wrapped):
+    """Its description is another one after each call."""
+
+    def describe(self):
+        return super().describe() | {"n_calls": self.n_calls}
 
 
 class LowerScores(Wrapped):

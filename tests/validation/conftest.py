@@ -63,7 +63,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     engine,
                     pipeline,
                     id=f"{engine}-{pipeline}",
-                    marks=pytest.mark.needs(f"engine:{engine}", f"size:{engine}|{pipeline}"),
+                    marks=pytest.mark.needs(
+                        f"engine:{engine}",
+                        f"size:{engine}|{pipeline}",
+                        *([f"fast:{engine}"] if find_engine(engine).is_slow else ()),
+                    ),
                 )
                 for engine in target.engines
                 for pipeline in target.pipelines
@@ -71,12 +75,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     elif "engine_name" in metafunc.fixturenames:
         shown = metafunc.definition.get_closest_marker("shows_layers") is not None
-        params = [_engine_param(name, shows_layers=shown) for name in target.engines]
-        metafunc.parametrize("engine_name", params)
+        is_long = metafunc.definition.get_closest_marker("speed") is not None
+        params = [
+            _engine_param(name, shows_layers=shown, is_long=is_long) for name in target.engines
+        ]
+        # All of the contract for one engine, then the next: each is opened for large batches.
+        scope = "module" if "subject" in metafunc.fixturenames else None
+        metafunc.parametrize("engine_name", params, scope=scope)
 
 
-def _engine_param(name: str, *, shows_layers: bool) -> Any:
+def _engine_param(name: str, *, shows_layers: bool, is_long: bool) -> Any:
     marks = [pytest.mark.needs(f"engine:{name}")]
+    if is_long and find_engine(name).is_slow:
+        marks.append(pytest.mark.needs(f"fast:{name}"))
     if shows_layers:
         marks.append(pytest.mark.needs(f"layers:{name}"))
     if find_engine(name).device != "cpu":

@@ -1,0 +1,100 @@
+"""onnx's own evaluator: what the ONNX standard says, in NumPy; the arbiter when engines disagree.
+
+Seconds for each image. It shares no code with any runtime, and in FP16 it rounds every
+intermediate, which ONNX Runtime's CPU provider does not.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.engines.onnx_interface import model_of
+from retinaface.engines.onnx_ports import check_file
+from retinaface.errors import EngineUnavailable
+from retinaface.typing import FloatArray
+
+try:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+except ImportError as error:
+    raise EngineUnavailable(
+        f"onnx cannot be imported ({error}); install the extra 'export', or pip install onnx"
+    ) from error
+
+# Before it, the evaluator gives float32 for some operators on FP16, and then stops.
+OLDEST_FOR_FP16 = (1, 22)
+
+
+class OnnxReferenceEngine(Engine):
+    """The evaluator on a file."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._model = model_of(spec)
+        if spec.options:
+            raise EngineUnavailable(
+                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
+            )
+        version = tuple(int(part) for part in onnx.__version__.split(".")[:2])
+        if spec.precision == "fp16" and version < OLDEST_FOR_FP16:
+            raise EngineUnavailable(
+                f"{spec.name} needs onnx 1.22 or later, which evaluates FP16, got "
+                f"{onnx.__version__}; pip install 'onnx>=1.22'"
+            )
+        started = time.perf_counter()
+        self.fixed_batch = check_file(spec, self._model)
+        loaded = onnx.load(self._model)
+        self._type = onnx.helper.tensor_dtype_to_np_dtype(
+            loaded.graph.input[0].type.tensor_type.elem_type
+        )
+        self._evaluator: Any = ReferenceEvaluator(loaded)
+        self._marked: dict[tuple[str, ...], Any] = {}
+        self._build_s = time.perf_counter() - started
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        found = self._evaluate(self._evaluator, list(OUTPUT_NAMES), images)
+        return RawOutputs(*(np.array(array, dtype=np.float32) for array in found))
+
+    def _run_intermediates(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        """Tensors of the file by name."""
+        if names not in self._marked:
+            from retinaface.onnx_file import with_outputs
+
+            try:
+                marked = with_outputs(self._model, names)
+            except ValueError as error:
+                raise ValueError(f"{self.spec.name}: {error}") from error
+            self._marked[names] = ReferenceEvaluator(onnx.load_from_string(marked))
+        wanted = list(dict.fromkeys([*names, *OUTPUT_NAMES]))
+        found = self._evaluate(self._marked[names], wanted, images)
+        return dict(zip(wanted, found, strict=True))
+
+    def _evaluate(self, evaluator: Any, names: list[str], images: FloatArray) -> list[Any]:
+        with np.errstate(all="ignore"):  # an overflow shows as infinity in what it gives
+            return list(evaluator.run(names, {INPUT_NAME: images.astype(self._type, copy=False)}))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "runtime": f"onnx {onnx.__version__}",
+            "model": self._model.name,
+            "build_s": self._build_s,
+            # Each node is a NumPy function of this process: nothing can fall back.
+            "placement": {"provider": "onnx.reference on the CPU", "fallback": []},
+        }
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._evaluator = None
+        self._marked = {}
+        super().close()

@@ -1,0 +1,154 @@
+"""OpenCV's DNN module on the CPU: its new engine alone, with the proof that it keeps images apart.
+
+The classic engine, the only one before OpenCV 5, merges the batch into the axis of the priors of
+some files, without a word. It is never used, and an engine that does likewise is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from retinaface.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.engines.onnx_interface import model_of
+from retinaface.engines.onnx_ports import check_file
+from retinaface.errors import EngineUnavailable
+from retinaface.scenes import noise_inputs
+from retinaface.typing import FloatArray
+
+
+class OpenCvEngine(Engine):
+    """A network of `cv2.dnn`, read from an ONNX file.
+
+    Threads are a setting of the whole process in OpenCV. Where a number was asked for it holds
+    during a call and is given back after it; else a call takes what it finds, and inside `detect`
+    that is one thread, because the workers there already use every processor.
+    """
+
+    _threads_lock = threading.Lock()
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._model = model_of(spec)
+        if spec.options:
+            raise EngineUnavailable(
+                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
+            )
+        new_engine = getattr(cv2.dnn, "ENGINE_NEW", None)
+        if new_engine is None:
+            raise EngineUnavailable(
+                f"{spec.name} needs the new engine of cv2.dnn: OpenCV {cv2.__version__} has the "
+                "classic one alone, which merges the images of a batch; install OpenCV 5 or later"
+            )
+        started = time.perf_counter()
+        self.fixed_batch = check_file(spec, self._model)
+        self._net = self._read(new_engine)
+        self._prove_batches()
+        self._build_s = time.perf_counter() - started
+
+    def _read(self, engine: int) -> Any:
+        try:
+            with _quiet():
+                return cv2.dnn.readNetFromONNX(str(self._model), engine)
+        except cv2.error as error:
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot load {self._model}: {_reason(error)}; check the file, or "
+                "export at another opset"
+            ) from error
+
+    def _prove_batches(self) -> None:
+        """Run two images in both orders: each must give its own outputs, wherever it stands.
+
+        Raises:
+            EngineUnavailable: The batch is not where it should be, or the runtime fails.
+        """
+        n = self.fixed_batch or 2
+        size = (self.spec.height_px or 320, self.spec.width_px or 320)
+        order = np.arange(n) % 2
+        images = noise_inputs(2, 0, *size)
+        try:
+            one, other = self._run(images[order]), self._run(images[order - 1])
+        except cv2.error as error:
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot run {self._model}: {_reason(error)}; check the file, or "
+                "export at another opset"
+            ) from error
+        shapes = [array.shape for array in one]
+        merged = any(len(shape) != 3 or shape[0] != n for shape in shapes)
+        if merged or (n > 1 and not _are_swapped(one.loc, other.loc)):
+            what = f"outputs of {', '.join(map(str, shapes))}" if merged else "rows mixed up"
+            raise EngineUnavailable(
+                f"{self.spec.name}: OpenCV {cv2.__version__} merges the images of a batch: "
+                f"expected {n} rows, each of its own image, got {what}; use another engine"
+            )
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        with self._threads():
+            self._net.setInput(images, INPUT_NAME)
+            return RawOutputs(*self._net.forward(list(OUTPUT_NAMES)))
+
+    @contextlib.contextmanager
+    def _threads(self) -> Iterator[None]:
+        """The number of threads that was asked for, for the time of one call."""
+        if self.spec.threads is None:
+            yield
+            return
+        with self._threads_lock:
+            before = cv2.getNumThreads()
+            cv2.setNumThreads(self.spec.threads)
+            try:
+                yield
+            finally:
+                cv2.setNumThreads(before)
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "runtime": f"opencv {cv2.__version__}",
+            "threads": self.spec.threads,
+            "model": self._model.name,
+            "build_s": self._build_s,
+            # The new engine has no other backend than the processor: nothing can fall back.
+            "placement": {"provider": "cv2.dnn, new engine, on the CPU", "fallback": []},
+        }
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._net = None
+        super().close()
+
+
+def _are_swapped(one: FloatArray, other: FloatArray) -> bool:
+    """Whether the first two rows of one are the second and first of the other.
+
+    Nearer to each other, by far, than to the row of the other image: rounding is 10 000 times less.
+    """
+    between = float(np.abs(one[0] - one[1]).max())
+    crossed = float(np.abs(one[:2] - other[1::-1]).max())
+    return crossed < between / 1000
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what OpenCV logs about a file off the terminal: it is raised."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _reason(error: cv2.error) -> str:
+    """The last line that says something; the others name places in OpenCV's sources."""
+    return str(error).strip().splitlines()[-1].lstrip("> ")

@@ -1,0 +1,77 @@
+import sys
+
+import numpy as np
+import pytest
+
+from retinaface.engines import BUILTIN, open_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.scenes import synthetic_inputs
+from retinaface.target import DEFAULT_ENGINES
+from tests.support.onnx_models import write_model
+
+pytestmark = pytest.mark.needs("onnx")
+
+
+def open_reference(path, **options):
+    return open_engine("onnx-reference-fp32", model=path, **({"max_batch": 2} | options))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "x.onnx"
+    write_model(path)
+    return path
+
+
+def test_it_runs_the_file_and_describes_itself(path):
+    with open_reference(path) as engine:
+        images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
+        outputs = engine.infer(images)
+        description = engine.describe()
+    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    assert description["runtime"].startswith("onnx ")
+    assert description["placement"]["fallback"] == []
+
+
+def test_intermediates_are_tensors_of_the_file(path):
+    with open_reference(path) as engine:
+        found = engine.infer_intermediates(np.ones((2, 3, 320, 320), np.float32), ["mean"])
+        with pytest.raises(ValueError, match="1 of 1 names are no tensors"):
+            engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["nothing"])
+    assert found["mean"].ravel().tolist() == [1, 1]
+    assert sorted(found) == ["conf", "landmarks", "loc", "mean"]
+
+
+@pytest.mark.needs("torch", "onnxsim")
+def test_outputs_agree_with_torch():
+    images = synthetic_inputs(1, 1)
+    results = []
+    for name in ("torch-cpu-fp32", "onnx-reference-fp32"):
+        with open_engine(name, weights="synthetic") as engine:
+            results.append(engine.infer(images))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+def test_an_older_onnx_is_refused_for_fp16_alone(path, monkeypatch):
+    from retinaface.engines import onnx_reference
+
+    monkeypatch.setattr(onnx_reference.onnx, "__version__", "1.21.0")
+    with open_reference(path):
+        pass
+    write_model(path, precision="fp16")
+    with pytest.raises(EngineUnavailable, match=r"needs onnx 1\.22 or later.* got 1\.21\.0"):
+        open_engine("onnx-reference-fp16", model=path)
+
+
+def test_without_onnx_it_is_refused(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "retinaface.engines.onnx_reference", raising=False)
+    with pytest.raises(EngineUnavailable, match="onnx cannot be imported"):
+        open_reference(path)
+
+
+def test_slow_engines_are_none_of_the_default_ones():
+    slow = {name for name, entry in BUILTIN.items() if entry.is_slow}
+    assert slow == {"onnx-reference-fp32", "onnx-reference-fp16"}
+    assert not slow & set(DEFAULT_ENGINES)

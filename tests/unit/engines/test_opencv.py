@@ -1,0 +1,114 @@
+import cv2
+import numpy as np
+import pytest
+
+from retinaface.engines import open_engine, opencv
+from retinaface.engines.base import RawOutputs
+from retinaface.errors import EngineUnavailable
+from retinaface.scenes import synthetic_inputs
+from tests.support.onnx_models import write_model
+
+pytestmark = pytest.mark.needs("onnx", "opencv-dnn")
+
+
+def open_opencv(path, **options):
+    return open_engine("opencv-cpu-fp32", model=path, **({"max_batch": 2} | options))
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "x.onnx"
+    write_model(path)
+    return path
+
+
+@pytest.mark.needs("torch", "onnxsim")
+@pytest.mark.parametrize("size", [(320, 320), None], ids=["fixed", "dynamic"])
+def test_outputs_agree_with_torch(size):
+    images = synthetic_inputs(3, 1, *(size or (100, 320)))
+    results = []
+    for name in ("torch-cpu-fp32", "opencv-cpu-fp32"):
+        with open_engine(name, weights="synthetic", input_size_px=size) as engine:
+            results.append(engine.infer(images))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+def test_it_describes_itself(path):
+    with open_opencv(path) as engine:
+        description = engine.describe()
+    assert description["runtime"] == f"opencv {cv2.__version__}"
+    assert description["placement"]["fallback"] == []
+    assert description["build_s"] > 0
+
+
+def test_opencv_without_the_new_engine_is_refused(path, monkeypatch):
+    monkeypatch.delattr(cv2.dnn, "ENGINE_NEW")
+    with pytest.raises(EngineUnavailable, match="needs the new engine .* install OpenCV 5"):
+        open_opencv(path)
+
+
+def test_an_engine_that_merges_the_batch_is_refused(path, monkeypatch):
+    run = opencv.OpenCvEngine._run
+
+    def merged(self, images):
+        return RawOutputs(*(array.reshape(1, -1, array.shape[2]) for array in run(self, images)))
+
+    monkeypatch.setattr(opencv.OpenCvEngine, "_run", merged)
+    with pytest.raises(EngineUnavailable, match=r"expected 2 rows.*got outputs of \(1, 8400, 4\)"):
+        open_opencv(path)
+
+
+@pytest.mark.needs("torch", "onnxsim")
+def test_the_real_classic_engine_is_refused(monkeypatch):
+    monkeypatch.setattr(cv2.dnn, "ENGINE_NEW", cv2.dnn.ENGINE_CLASSIC)
+    with pytest.raises(EngineUnavailable, match="merges the images of a batch"):
+        open_engine("opencv-cpu-fp32", weights="synthetic")
+
+
+def test_rows_that_are_mixed_up_are_refused(path, monkeypatch):
+    run = opencv.OpenCvEngine._run
+
+    def first_row_for_all(self, images):
+        return RawOutputs(
+            *(np.repeat(array[:1], len(array), axis=0) for array in run(self, images))
+        )
+
+    monkeypatch.setattr(opencv.OpenCvEngine, "_run", first_row_for_all)
+    with pytest.raises(EngineUnavailable, match="got rows mixed up"):
+        open_opencv(path)
+
+
+def test_threads_are_set_for_a_call_and_given_back(path, monkeypatch):
+    before = cv2.getNumThreads()
+    set_to = []
+    honest = cv2.setNumThreads
+    monkeypatch.setattr(cv2, "setNumThreads", lambda n: (set_to.append(n), honest(n)))
+    with open_opencv(path, threads=1) as engine:
+        set_to.clear()
+        engine.infer(np.ones((1, 3, 320, 320), np.float32))
+        assert set_to == [1, before]
+    assert cv2.getNumThreads() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 100])
+def test_a_file_that_is_not_onnx_is_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(EngineUnavailable, match=r"cannot load .*x\.onnx"):
+        open_opencv(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ({"batch": 1}, {}, "takes batches of 1, but up to 2 are asked for"),
+        ({"size": (640, 640)}, {}, "takes 640x640 inputs, but 320x320 is needed"),
+        ({"precision": "fp16"}, {}, "needs an FP32 model, but the weights of .* are FP16"),
+        ({}, {"options": {"fusions": "off"}}, "takes no options, got fusions"),
+    ],
+    ids=["batch", "size", "precision", "options"],
+)
+def test_what_does_not_fit_is_refused(path, model, options, message):
+    write_model(path, **model)
+    with pytest.raises(EngineUnavailable, match=message):
+        open_opencv(path, **options)

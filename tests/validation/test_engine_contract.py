@@ -1,0 +1,311 @@
+"""The engine contract: what every engine must do, whatever it computes; see `docs/add-an-engine`.
+
+Images all differ, so that a row that was kept, dropped or moved shows. Results are held against
+other calls of the same engine; whether they are right is the matter of the suites of fidelity.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retinaface.config import OUTPUT_WIDTHS
+from retinaface.contract import (
+    N_PARTS,
+    affordable,
+    check_different,
+    check_same,
+    description_problems,
+    growth_per_run,
+    resident_bytes,
+    shapes_of,
+)
+from retinaface.engines import Engine, RawOutputs
+from retinaface.errors import EngineUnavailable
+from retinaface.fidelity import largest_allowed
+from retinaface.priors import prior_boxes
+from retinaface.scenes import noise_inputs
+from retinaface.verdicts import Check, Verdict
+
+pytestmark = pytest.mark.needs("reference")
+# Around every power of two: where runtimes split a batch, fill it up, or change their kernel.
+BATCHES = (1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 33, 63, 64)
+N_REPEATS = 20
+# Seconds that a slow engine may take for batches, and for the runs of the memory check.
+BUDGET_S = 8.0
+RUNS = (50, 500)
+# Half of the smallest array that a call gives, the scores of one 320x320 image (4200 x 2 float32):
+# an engine that keeps one output of each call is seen, and so is one that keeps its input.
+LEAK_BYTES = 4200 * 2 * 4 / 2
+_SEED = 11_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An open engine, what it gives for each image alone, and how far calls may differ."""
+
+    engine: Engine
+    images: np.ndarray  # (n, 3, 320, 320), no two the same
+    alone: RawOutputs  # of each image in a call of its own
+    allowed: dict[str, float]
+    batches: list[int]
+    seconds: float
+    note: str
+
+    def check(self, name: str, outputs: RawOutputs, rows: Any) -> Check:
+        """Hold outputs against those of the same images alone."""
+        expected = RawOutputs(*(array[rows] for array in self.alone))
+        return check_same(name, outputs, expected, self.allowed)
+
+
+@pytest.fixture(scope="module")
+def subject(engine_name, pool, cases):
+    """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
+    note = ""
+    try:
+        engine = pool.open(engine_name, max_batch=BATCHES[-1])
+    except EngineUnavailable as error:
+        engine = pool.open(engine_name)
+        note = f"; no larger batch than {engine.spec.max_batch}: {error}"
+    with engine:
+        yield _subject(engine, note, cases)
+
+
+def _subject(engine: Engine, note: str, cases: Any) -> Subject:
+    images = noise_inputs(BATCHES[-1], _SEED)
+    engine.infer(images[:1])
+    started = time.perf_counter()
+    engine.infer(images[1:2])
+    seconds = time.perf_counter() - started
+    sizes = [n for n in BATCHES if n <= engine.spec.max_batch]
+    batches = affordable(sizes, seconds, BUDGET_S)
+    if batches != sizes:
+        note += f"; others left out, at {seconds:.2g} s an image"
+    images = images[: max(3, batches[-1])]
+    alone = [_copied(engine.infer(image[None])) for image in images]
+    return Subject(
+        engine=engine,
+        images=images,
+        alone=RawOutputs(*(np.concatenate(arrays) for arrays in zip(*alone, strict=True))),
+        allowed=largest_allowed(cases.get("noise", 8), engine.spec.precision),
+        batches=batches,
+        seconds=seconds,
+        note=note,
+    )
+
+
+def _copied(outputs: RawOutputs) -> RawOutputs:
+    return RawOutputs(*(np.array(array) for array in outputs))
+
+
+def _found(name: str, problems: list[str], otherwise: str) -> Check:
+    verdict = Verdict.FAIL if problems else Verdict.PASS
+    return Check(name, verdict, "; ".join(problems) or otherwise)
+
+
+def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
+    n_priors = len(prior_boxes(*subject.images.shape[2:]))
+    problems = []
+    for n in (1, 2):
+        outputs = subject.engine.infer(subject.images[:n])
+        expected = [(n, n_priors, width) for width in OUTPUT_WIDTHS.values()]
+        if shapes_of(outputs) != expected:
+            problems.append(f"got shapes {shapes_of(outputs)}, expected {expected}")
+        types = [getattr(array, "dtype", type(array).__name__) for array in outputs]
+        if any(kind != np.float32 for kind in types):
+            problems.append(f"got {', '.join(map(str, types))}, expected float32")
+        if not all(np.isfinite(array).all() for array in outputs):
+            problems.append(f"batch {n}: got a NaN or an infinity, expected finite numbers")
+    gate(_found("shapes and types", problems, f"float32, {n_priors} priors"))
+
+
+def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
+    checks = [check_different("images alone", subject.alone, subject.allowed)]
+    for n in subject.batches:
+        # Not always the same first row: an engine that keeps one by position shows.
+        rows = (np.arange(n) + len(checks)) % len(subject.images)
+        outputs = subject.engine.infer(subject.images[rows])
+        checks.append(subject.check(f"batch {n}{subject.note}", outputs, rows))
+    gate(*checks)
+
+
+def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
+    """Same address, same shape, other content; and outputs that the new content does not change."""
+    n = min(3, subject.engine.spec.max_batch)
+    buffer, checks = np.empty_like(subject.images[:n]), []
+    for turn in range(4):
+        rows = (np.arange(n) + turn) % len(subject.images)
+        buffer[:] = subject.images[rows]
+        outputs = subject.engine.infer(buffer)
+        changed = not np.array_equal(buffer, subject.images[rows])
+        checks.append(_found("the caller's images", ["changed"] * changed, "left as they were"))
+        buffer.fill(0)
+        checks.append(subject.check(f"filling {turn + 1}", outputs, rows))
+    gate(*checks)
+
+
+def test_arrays_need_not_be_contiguous(subject, gate):
+    images = subject.images[:2]
+    pixels_last = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    spread = np.zeros((4, *images.shape[1:]), np.float32)
+    spread[::2] = images
+    backwards = np.ascontiguousarray(images[:, :, :, ::-1])[:, :, :, ::-1]
+    views = {"pixels last": pixels_last, "every second": spread[::2], "backwards": backwards}
+    assert not any(view.flags.c_contiguous for view in views.values())
+    gate(*(subject.check(k, subject.engine.infer(v), [0, 1]) for k, v in views.items()))
+
+
+def test_wrong_input_is_refused_and_does_no_harm(subject, gate):
+    engine, image = subject.engine, subject.images[:1]
+    most = engine.spec.max_batch
+    wrong = {
+        "float64": (image.astype(np.float64), TypeError),
+        "uint8": (image.astype(np.uint8), TypeError),
+        "three axes": (image[0], ValueError),
+        "four channels": (np.repeat(image, 4, axis=1)[:, :4], ValueError),
+        "pixels last": (image.transpose(0, 2, 3, 1), ValueError),
+        "another size": (image[:, :, :-32], ValueError),
+        "an empty batch": (image[:0], ValueError),
+        f"a batch of {most + 1}": (
+            np.broadcast_to(image, (most + 1, *image.shape[1:])),
+            ValueError,
+        ),
+    }
+    problems = []
+    for name, (images, expected) in wrong.items():
+        got = _error_of(engine, images)
+        if not isinstance(got, expected):
+            problems.append(f"{name}: got {_named(got)}, expected {expected.__name__}")
+    after = subject.check("a right call after them", engine.infer(image), [0])
+    gate(_found("wrong input", problems, f"{len(wrong)} kinds refused"), after)
+
+
+def _error_of(engine: Engine, images: np.ndarray) -> Exception | None:
+    try:
+        engine.infer(images)
+    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+        return error
+    return None
+
+
+def _named(error: Exception | None) -> str:
+    return "no error" if error is None else f"{type(error).__name__}: {error}"
+
+
+def test_returned_arrays_belong_to_the_caller(subject, gate):
+    engine, images = subject.engine, subject.images
+    first = engine.infer(images[:2])
+    kept = _copied(first)
+    second = engine.infer(images[1:3])
+    checks = [check_same("arrays of a call, after the next", first, kept, _exactly())]
+    shared = [
+        name
+        for name, one, other in zip(RawOutputs._fields, first, second, strict=True)
+        if np.shares_memory(one, other)
+    ]
+    checks.append(_found("memory of two calls", [f"{n} is shared" for n in shared], "not shared"))
+    for array in (*first, *second):
+        if array.flags.writeable:
+            array.fill(77)
+    later = engine.infer(images[:2])
+    checks.append(subject.check("a call after its arrays were written to", later, [0, 1]))
+    gate(*checks)
+
+
+def _exactly() -> dict[str, float]:
+    """No difference at all; the smallest number, because a limit is divided by."""
+    return dict.fromkeys(("loc", "conf", "landmarks"), float(np.finfo(np.float64).tiny))
+
+
+def test_two_engines_at_once_do_not_touch_each_other(engine_name, subject, pool, gate):
+    checks = []
+    with pool.open(engine_name, model=subject.engine.spec.model) as other:
+        for turn in range(3):
+            n = len(subject.images)
+            ours, theirs = [turn % n, (turn + 1) % n], [(turn + 2) % n]
+            one = subject.engine.infer(subject.images[ours])
+            two = other.infer(subject.images[theirs])
+            checks.append(subject.check(f"first engine, turn {turn + 1}", one, ours))
+            checks.append(subject.check(f"second engine, turn {turn + 1}", two, theirs))
+    after = subject.engine.infer(subject.images[:1])
+    gate(*checks, subject.check("first engine, after the second was closed", after, [0]))
+
+
+def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
+    engine = pool.open(engine_name, model=subject.engine.spec.model)
+    engine.infer(subject.images[:1])
+    engine.close()
+    problems = []
+    got = _error_of(engine, subject.images[:1])
+    if not isinstance(got, ValueError):
+        problems.append(f"infer after close: got {_named(got)}, expected ValueError")
+    try:
+        engine.close()
+    except Exception as error:  # noqa: BLE001 - any is one too many
+        problems.append(f"close() again: got {_named(error)}, expected no error")
+    gate(_found("after close", problems, "infer refused, close() again accepted"))
+
+
+def test_runs_on_one_input_give_one_result(subject, gate):
+    images = subject.images[:1]
+    first = _copied(subject.engine.infer(images))
+    runs = [_copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
+    checks = [check_same("", run, first, subject.allowed) for run in runs]
+    worst = max(checks, key=_difference)
+    gate(Check(f"{N_REPEATS} runs on one image", worst.verdict, worst.message, worst.numbers))
+
+
+def _difference(check: Check) -> float:
+    """What a check found; other shapes and a NaN come before any number."""
+    return float(np.nan_to_num(check.numbers.get("difference", np.inf), nan=np.inf))
+
+
+def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool, gate):
+    """As `detect` opens an engine, which is where calls overlap."""
+    model = subject.engine.spec.model
+    with pool.open(engine_name, model=model, shares_cpus=True) as engine:
+        n_calls = engine.parallel_calls
+        if n_calls == 1:
+            gate(Check("threads", Verdict.PASS, "parallel_calls is 1: no calls at a time"))
+            return
+        rows = [[i % len(subject.images)] for i in range(8 * n_calls)]
+        with ThreadPoolExecutor(n_calls) as threads:
+            outputs = list(threads.map(lambda r: engine.infer(subject.images[r]), rows))
+    checks = [
+        subject.check(f"call {i + 1} of {len(rows)}, {n_calls} at a time", found, row)
+        for i, (found, row) in enumerate(zip(outputs, rows, strict=True))
+    ]
+    gate(*checks)
+
+
+@pytest.mark.needs("resident-memory")
+def test_runs_leave_no_memory_behind(subject, gate):
+    """Resident memory of this process; that of an accelerator is not seen."""
+    n_runs = int(np.clip(BUDGET_S / subject.seconds, *RUNS)) // N_PARTS * N_PARTS
+    for image in subject.images[:10]:  # warm-up
+        subject.engine.infer(image[None])
+    marks = [resident_bytes()]
+    for i in range(n_runs):
+        subject.engine.infer(subject.images[[i % len(subject.images)]])
+        if (i + 1) % (n_runs // N_PARTS) == 0:
+            marks.append(resident_bytes())
+    growth = growth_per_run(marks, n_runs // N_PARTS)
+    text = (
+        f"{n_runs} runs of batch 1 left {growth / 1e3:.2f} kB each behind, allowed "
+        f"{LEAK_BYTES / 1e3:.1f} (half of the scores of one image); in all "
+        f"{(marks[-1] - marks[0]) / 1e6:.1f} MB"
+    )
+    verdict = Verdict.PASS if growth < LEAK_BYTES else Verdict.FAIL
+    gate(Check("memory", verdict, text, {"growth_bytes_per_run": growth, "n_runs": n_runs}))
+
+
+def test_describe_says_what_the_record_needs(subject, gate):
+    first = subject.engine.describe()
+    subject.engine.infer(subject.images[:1])
+    problems = description_problems(first, subject.engine.describe())
+    gate(_found("describe()", problems, ", ".join(sorted(first))))
