@@ -219,8 +219,8 @@ def _slow(engine: str) -> str | None:
     if not find_engine(engine).is_slow:
         return None
     return (
-        f"{engine} takes seconds for an image, so hours for this; its AP over a few images: "
-        f"retinaface evaluate --engine {engine} --pipeline igie --limit 16"
+        f"{engine} takes over a second for an image, so hours for this; its AP over a few "
+        f"images: retinaface evaluate --engine {engine} --pipeline igie --limit 16"
     )
 
 

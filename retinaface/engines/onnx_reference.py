@@ -1,7 +1,7 @@
 """onnx's own evaluator: what the ONNX standard says, in NumPy; the arbiter when engines disagree.
 
-Seconds for each image. It shares no code with any runtime, and in FP16 it rounds every
-intermediate, which ONNX Runtime's CPU provider does not.
+It shares no code with any runtime. In FP16 it rounds every intermediate, which ONNX Runtime's CPU
+provider does not, and takes over a second for an image; FP32 takes a tenth of that.
 """
 
 from __future__ import annotations

@@ -73,5 +73,5 @@ def test_without_onnx_it_is_refused(path, monkeypatch):
 
 def test_slow_engines_are_none_of_the_default_ones():
     slow = {name for name, entry in BUILTIN.items() if entry.is_slow}
-    assert slow == {"onnx-reference-fp32", "onnx-reference-fp16"}
+    assert slow == {"onnx-reference-fp16"}
     assert not slow & set(DEFAULT_ENGINES)
