@@ -44,6 +44,7 @@ class EngineEntry:
         is_default: Whether a run that names no engine tests it.
         source_precision: Of the ONNX file that is exported for it; None for its own. Where the
             runtime makes FP16 by itself, it is given FP32.
+        builds_files: Whether its builds are files, so that it loads one that is given.
         is_slow: Whether an image takes it over a second: AP over a data set, timings are left out.
     """
 
@@ -53,7 +54,13 @@ class EngineEntry:
     loads_onnx: bool = True
     is_default: bool = False
     source_precision: Precision | None = None
+    builds_files: bool = False
     is_slow: bool = False
+
+
+def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
+    """A runtime that builds files from FP32 ONNX, and makes FP16 of it by itself."""
+    return EngineEntry(factory, device, precision, source_precision="fp32", builds_files=True)
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
@@ -80,9 +87,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
-        "igie-iluvatar-fp32": EngineEntry(_IGIE, "iluvatar", "fp32"),
-        "igie-iluvatar-fp16": EngineEntry(_IGIE, "iluvatar", "fp16", source_precision="fp32"),
-        "ixrt-iluvatar-fp16": EngineEntry(_IXRT, "iluvatar", "fp16", source_precision="fp32"),
+        "igie-iluvatar-fp32": _builder(_IGIE, "iluvatar", "fp32"),
+        "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
+        "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),
         "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
         "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32"),
         "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True),
@@ -110,10 +117,11 @@ def find_engine(name: str) -> EngineEntry:
     parts = name.rpartition(":")[2].replace("_", "-").split("-")
     precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
     device = parts[-2] if len(parts) >= 3 and parts[-1] in ("fp32", "fp16") else "cpu"
+    # Whether a third party's builds are files is seen when it is given one: see `build_engine`.
     for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
-        return EngineEntry(point.value, device, precision)
+        return EngineEntry(point.value, device, precision, builds_files=True)
     if ":" in name:
-        return EngineEntry(name, device, precision)
+        return EngineEntry(name, device, precision, builds_files=True)
     raise EngineUnavailable(
         f"unknown engine {name!r}; expected one of: {', '.join(engine_names())}, "
         "or package.module:factory"
@@ -124,6 +132,8 @@ def open_engine(
     name: str,
     *,
     model: Path | None = None,
+    engine_file: Path | None = None,
+    build: int = 1,
     weights: str | Path | None = None,
     max_batch: int = 32,
     input_size_px: tuple[int, int] | None = (320, 320),
@@ -135,8 +145,10 @@ def open_engine(
 
     Args:
         name: A built-in name, an entry point, or `package.module:factory`.
-        model: The file to load. Without one, an engine that loads ONNX gets an export of
-            `weights`, made once and kept in the cache.
+        model: The file to load, or to build from. Without one, an engine that loads ONNX gets an
+            export of `weights`, made once and kept in the cache.
+        engine_file: A prebuilt engine to load; then nothing is exported or built.
+        build: Which build: another number is built anew, where builds are files.
         weights: Checkpoint, `synthetic`, or None for the published checkpoint.
         max_batch: Most images in one call.
         input_size_px: Height and width of every input; None where they follow the image.
@@ -159,6 +171,8 @@ def open_engine(
         name,
         entry,
         model=model,
+        engine_file=engine_file,
+        build=build,
         weights=weights,
         max_batch=max_batch,
         input_size_px=input_size_px,
@@ -192,6 +206,8 @@ def _spec(
     entry: EngineEntry,
     *,
     model: Path | None = None,
+    engine_file: Path | None = None,
+    build: int = 1,
     weights: str | Path | None = None,
     max_batch: int = 32,
     input_size_px: tuple[int, int] | None = (320, 320),
@@ -202,7 +218,9 @@ def _spec(
     """A whole specification; the file is there, or is made."""
     if model is not None and not model.exists():
         raise EngineUnavailable(f"{name}: model {model} does not exist; check --model")
-    if entry.loads_onnx and model is None:
+    if engine_file is not None:
+        _check_engine_file(name, entry, engine_file, model)
+    elif entry.loads_onnx and model is None:
         model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
     height, width = input_size_px or (None, None)
     return EngineSpec(
@@ -210,6 +228,8 @@ def _spec(
         precision=entry.precision,
         device=entry.device,
         model=model,
+        engine_file=engine_file,
+        build=build,
         weights=weights,
         max_batch=max_batch,
         height_px=height,
@@ -218,6 +238,26 @@ def _spec(
         shares_cpus=shares_cpus,
         options=dict(options or {}),
     )
+
+
+def _check_engine_file(
+    name: str, entry: EngineEntry, engine_file: Path, model: Path | None
+) -> None:
+    if not entry.builds_files:
+        having = [other for other, known in BUILTIN.items() if known.builds_files]
+        raise EngineUnavailable(
+            f"{name} loads no prebuilt engines, so it cannot run {engine_file}; leave "
+            f"--engine-file out, or take one of: {', '.join(having)}"
+        )
+    if model is not None:
+        raise EngineUnavailable(
+            f"{name}: both a model to build from ({model}) and a build ({engine_file}) were given; "
+            "leave --model or --engine-file out"
+        )
+    if not engine_file.is_file():
+        raise EngineUnavailable(
+            f"{name}: engine file {engine_file} does not exist; check --engine-file"
+        )
 
 
 def build_engine(spec: EngineSpec, location: str) -> Engine:
@@ -243,6 +283,13 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
         raise EngineUnavailable(
             f"engine {spec.name}: {location} gave {type(engine).__name__}, expected a "
             "retinaface.engines.Engine"
+        )
+    if spec.engine_file is not None and engine.built_file != spec.engine_file:
+        engine.close()
+        raise EngineUnavailable(
+            f"{spec.name} was given the engine file {spec.engine_file} and does not say that it "
+            f"runs it (its built_file is {engine.built_file}); leave --engine-file out, or have "
+            "the engine load spec.engine_file and set built_file"
         )
     return engine
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,9 @@ class EngineSpec:
         name: `<runtime>-<device>-<precision>`, or what a third party calls it.
         precision: Of the computation.
         device: `cpu`, `cuda`, ...
-        model: The file to load, for runtimes that load one.
+        model: The file to load or to build from, for runtimes that load one.
+        engine_file: A prebuilt engine, for runtimes whose builds are files; then nothing is built.
+        build: Which build: another number is built anew, to see whether builds differ.
         weights: Checkpoint, `synthetic`, or None for the published one; for torch.
         max_batch: Most images in one call.
         height_px: Height of every input; None where it follows the image.
@@ -40,6 +43,8 @@ class EngineSpec:
     precision: Precision
     device: str
     model: Path | None = None
+    engine_file: Path | None = None
+    build: int = 1
     weights: str | Path | None = None
     max_batch: int = 32
     height_px: int | None = 320
@@ -68,12 +73,14 @@ class Engine(ABC):
 
     A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`
     and `describe`; `_run_intermediates` too where the runtime shows what it computes on the way.
-    It sets `fixed_batch` where the model takes batches of one size only, and `parallel_calls` where
-    so many calls of `infer` may run at a time, each in a thread of its own.
+    It sets `fixed_batch` where the model takes batches of one size only, `parallel_calls` where so
+    many calls of `infer` may run at a time, each in a thread of its own, and `built_file` where it
+    runs a build that is a file, its own or one that was given.
     """
 
     fixed_batch: int | None = None
     parallel_calls: int = 1
+    built_file: Path | None = None
 
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
@@ -95,16 +102,9 @@ class Engine(ABC):
             EngineFault: The runtime failed, or gave other shapes than the priors of H x W demand.
         """
         batch = self._checked_batch(images)
-        n, _, height, width = images.shape
-        try:
+        with self._faults(f"inference of {len(images)} images"):
             outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
-        except RetinaFaceError:
-            raise
-        except Exception as error:
-            raise EngineFault(
-                f"{self.spec.name}: inference of {n} images failed: {type(error).__name__}: {error}"
-            ) from error
-        return self._check_outputs(outputs, n, len(prior_boxes(height, width)))
+        return self._check_outputs(outputs, len(images), images.shape[2:])
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
@@ -128,15 +128,8 @@ class Engine(ABC):
         """
         batch = self._checked_batch(images)
         n = len(images)
-        try:
+        with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
             found = self._run_intermediates(batch, tuple(names))
-        except (RetinaFaceError, NotImplementedError, ValueError):
-            raise
-        except Exception as error:
-            raise EngineFault(
-                f"{self.spec.name}: intermediates of {n} images failed: "
-                f"{type(error).__name__}: {error}"
-            ) from error
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
 
     @abstractmethod
@@ -173,6 +166,19 @@ class Engine(ABC):
         """Close the engine."""
         self.close()
 
+    @contextlib.contextmanager
+    def _faults(self, doing: str, *raised: type[Exception]) -> Iterator[None]:
+        """Name the engine and what it did in whatever its runtime raises, but for `raised`."""
+        as_they_are: tuple[type[Exception], ...] = (RetinaFaceError, *raised)
+        try:
+            yield
+        except as_they_are:
+            raise
+        except Exception as error:
+            raise EngineFault(
+                f"{self.spec.name}: {doing} failed: {type(error).__name__}: {error}"
+            ) from error
+
     def _checked_batch(self, images: FloatArray) -> FloatArray:
         """The images as the runtime gets them: contiguous, and filled up to a fixed batch."""
         self._check_input(images)
@@ -200,7 +206,8 @@ class Engine(ABC):
         ):
             raise ValueError(f"{name}: images must be {wanted}, got {images.shape}")
 
-    def _check_outputs(self, outputs: RawOutputs, n: int, n_priors: int) -> RawOutputs:
+    def _check_outputs(self, outputs: RawOutputs, n: int, size_px: tuple[int, ...]) -> RawOutputs:
+        n_priors = len(prior_boxes(*size_px))
         checked = []
         for field_name, n_values, array in zip(
             RawOutputs._fields, OUTPUT_WIDTHS.values(), outputs, strict=True

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.igie_build import built_engine, find_toolchain, import_tvm
-from retinaface.engines.iluvatar import (
-    board,
-    board_name,
+from retinaface.engines.base import EngineSpec, RawOutputs
+from retinaface.engines.builds import (
     check_batch,
+    check_options,
     check_scores,
     first_line,
+    fixed_size,
     output_shapes,
     read_source,
-    required_model,
     source_batch,
-    vendor_version,
 )
+from retinaface.engines.igie_build import built_engine, find_toolchain, import_tvm
+from retinaface.engines.iluvatar import board, board_name, vendor_version
+from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
@@ -34,31 +34,31 @@ _HALF = "float16"
 _NOT_SEEN = "whether a library works on the host inside a node cannot be seen from here"
 
 
-class IgieEngine(Engine):
-    """An engine file on one device, built from ONNX where it is not given.
+class IgieEngine(StagedEngine):
+    """An engine file (.so) on one device, built from ONNX where none is given.
 
-    `--model FILE.so` is loaded as it is; any other file is taken for ONNX. Option `batch`: of the
-    built file, 32 without it; smaller batches are filled up by repetition.
+    Option `batch`: of the built file, 32 without it; smaller batches are filled up by repetition.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        model, size = required_model(spec, "an IGIE engine file (.so)")
-        is_built = model.suffix == ".so"
-        self._chain = find_toolchain(spec, builds=not is_built)
+        check_options(spec, ("batch",))
+        size, file = fixed_size(spec), spec.engine_file
+        self._chain = find_toolchain(spec, builds=file is None)
         started = time.perf_counter()
-        if not is_built:
-            source = read_source(spec, model, size, {len(OUTPUT_NAMES)})
-            model = built_engine(spec, self._chain, model, (source_batch(spec, source), 3, *size))
+        if file is None:
+            source = read_source(spec, size)
+            shape = (source_batch(spec, source), 3, *size)
+            file = built_engine(spec, self._chain, source.path, shape)
         self._build_s = time.perf_counter() - started
-        self._file = model
-        self._executor, graph = self._load(model)
+        self._file = self.built_file = file
+        self._executor, graph = self._open(file)
         self._input_type, self.fixed_batch = self._check_input_tensor(size)
-        check_batch(spec, self.fixed_batch, model)
+        check_batch(spec, self.fixed_batch, file)
         self._placement = self._prove_placement(graph, size)
         self._board = board() if spec.device == "iluvatar" else {}
 
-    def _load(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
+    def _open(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
         """The executor, and the graph of the file where it shows one."""
         chain = self._chain
         try:
@@ -102,7 +102,9 @@ class IgieEngine(Engine):
                 "outputs; build from a file of retinaface export"
             )
         probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=np.float32)
-        found = self._outputs(probe)
+        self._load(probe)
+        self._execute()
+        found = self._outputs()
         expected = output_shapes(len(probe), len(prior_boxes(*size)))
         shapes = [tuple(int(axis) for axis in output.shape) for output in found]
         if shapes != expected:
@@ -156,18 +158,22 @@ class IgieEngine(Engine):
             placement["fallback"] = [f"nodes of device {index}" for index in indices]
         return placement
 
-    def _outputs(self, images: FloatArray) -> list[Any]:
-        """Run a batch of the built size; outputs on the device, which the next call overwrites."""
-        chain = self._chain
+    def _load(self, images: FloatArray) -> None:
         feed = images.astype(self._input_type, copy=False)
-        self._executor.set_input(INPUT_NAME, chain.tvm.nd.array(feed, chain.device))
+        self._executor.set_input(INPUT_NAME, self._chain.tvm.nd.array(feed, self._chain.device))
+        self._chain.device.sync()
+
+    def _execute(self) -> None:
         self._executor.run()
-        chain.device.sync()
+        self._chain.device.sync()
+
+    def _outputs(self) -> list[Any]:
+        """Outputs on the device, which the next run overwrites."""
         return [self._executor.get_output(i) for i in range(len(OUTPUT_NAMES))]
 
-    def _run(self, images: FloatArray) -> RawOutputs:
+    def _fetch(self) -> RawOutputs:
         # numpy() copies from the device.
-        return RawOutputs(*(out.numpy().astype(np.float32) for out in self._outputs(images)))
+        return RawOutputs(*(out.numpy().astype(np.float32) for out in self._outputs()))
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

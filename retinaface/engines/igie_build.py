@@ -18,7 +18,8 @@ from typing import Any
 
 from retinaface.config import INPUT_NAME
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.iluvatar import WHEELS, built_file, first_line
+from retinaface.engines.builds import cached_build, first_line
+from retinaface.engines.iluvatar import WHEELS
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable
 
@@ -114,7 +115,6 @@ def built_engine(
     """
     key = {
         "shape": list(shape),
-        "precision": spec.precision,
         "target": str(chain.target),
         "tvm": chain.tvm.__version__,
         "packages": package_versions(("igie", "apache-tvm", "tvm", "onnx")),
@@ -131,7 +131,7 @@ def built_engine(
                 "exporter"
             ) from error
 
-    return built_file("igie", ".so", model, key, build)
+    return cached_build(spec, model, ".so", key, build)
 
 
 def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str) -> Any:

@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 
 from retinaface.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.heads import flat_heads, softmax
-from retinaface.engines.iluvatar import (
-    board,
-    board_name,
+from retinaface.engines.base import EngineSpec, RawOutputs
+from retinaface.engines.builds import (
     check_batch,
+    check_options,
     check_scores,
     first_line,
+    fixed_size,
     output_shapes,
     read_source,
-    required_model,
     source_batch,
-    vendor_version,
 )
+from retinaface.engines.heads import flat_heads, softmax
+from retinaface.engines.iluvatar import board, board_name, vendor_version
 from retinaface.engines.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
+from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
@@ -59,31 +59,31 @@ class Binding:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-class IxrtEngine(Engine):
-    """A plan on the first board, built from ONNX where it is not given.
+class IxrtEngine(StagedEngine):
+    """A plan on the first board, built from ONNX with the nine heads where none is given.
 
-    `--model FILE.onnx` is built from, with the nine heads as outputs; any other file is taken for a
-    plan, with nine heads or with the network's three outputs. Option `batch`: as for IGIE.
+    A given one (`--engine-file`) may have nine heads, or the network's three outputs. Option
+    `batch`: as for IGIE.
     """
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        model, self._size = required_model(spec, "an ixRT engine file")
-        is_built = model.suffix != ".onnx"
-        self._ixrt, self._cuda, self._cudart = find_ixrt(spec, builds=not is_built)
+        check_options(spec, ("batch",))
+        self._size, file = fixed_size(spec), spec.engine_file
+        self._ixrt, self._cuda, self._cudart = find_ixrt(spec, builds=file is None)
         started = time.perf_counter()
-        if not is_built:
-            source = read_source(spec, model, self._size, {len(OUTPUT_NAMES), N_HEADS})
-            model = built_plan(spec, self._ixrt, source, source_batch(spec, source))
+        if file is None:
+            source = read_source(spec, self._size, {len(OUTPUT_NAMES), N_HEADS})
+            file = built_plan(spec, self._ixrt, source, source_batch(spec, source))
         self._build_s = time.perf_counter() - started
-        self._file = model
+        self._file = self.built_file = file
         self._bindings: list[Binding] = []
         try:
-            self._engine, self._context = self._open(model)
+            self._engine, self._context = self._open(file)
             self._bind()
             self._input, self._outputs = self._check_bindings()
             self.fixed_batch = self._input.shape[0]
-            check_batch(spec, self.fixed_batch, model)
+            check_batch(spec, self.fixed_batch, file)
             self._probe()
         except BaseException:
             self.close()  # memory on the device is nobody's but ours
@@ -173,18 +173,23 @@ class IxrtEngine(Engine):
             ) from error
         check_scores(self.spec, scores, self._file)
 
-    def _run(self, images: FloatArray) -> RawOutputs:
-        cuda, feed = self._cuda, np.ascontiguousarray(images, dtype=self._input.dtype)
-        self._succeed("cuMemcpyHtoD", cuda.cuMemcpyHtoD(self._input.address, feed, feed.nbytes))
+    def _load(self, images: FloatArray) -> None:
+        feed = np.ascontiguousarray(images, dtype=self._input.dtype)
+        code = self._cuda.cuMemcpyHtoD(self._input.address, feed, feed.nbytes)
+        self._succeed("cuMemcpyHtoD", code)
+
+    def _execute(self) -> None:
         if self._context.execute_v2([binding.address for binding in self._bindings]) is False:
             raise RuntimeError("execute_v2 gave False; what it logged says why")
         (code,) = self._cudart.cudaDeviceSynchronize()
         if code != self._cudart.cudaError_t.cudaSuccess:
             raise RuntimeError(f"cudaDeviceSynchronize gave {code}")
-        loc, conf, landmarks = (self._fetch(group) for group in self._outputs)
+
+    def _fetch(self) -> RawOutputs:
+        loc, conf, landmarks = (self._output(group) for group in self._outputs)
         return RawOutputs(loc, softmax(conf) if self._has_heads else conf, landmarks)
 
-    def _fetch(self, group: list[Binding]) -> FloatArray:
+    def _output(self, group: list[Binding]) -> FloatArray:
         """One output from its bindings, in the order of the priors."""
         parts = []
         for binding in group:

@@ -17,7 +17,8 @@ from typing import Any
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.iluvatar import WHEELS, Source, built_file, first_line
+from retinaface.engines.builds import Source, cached_build, first_line
+from retinaface.engines.iluvatar import WHEELS
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable
 
@@ -102,7 +103,6 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
     """
     key = {
         "batch": batch,
-        "precision": spec.precision,
         "ixrt": str(ixrt.__version__),
         "packages": package_versions(("ixrt", "onnx")),
         "code": "".join(inspect.getsource(part) for part in (_plan, _parsed, with_heads)),
@@ -120,7 +120,7 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
                 "exporter"
             ) from error
 
-    return built_file("ixrt", ".engine", source.path, key, build)
+    return cached_build(spec, source.path, ".engine", key, build)
 
 
 def _plan(ixrt: Any, source: Source, batch: int, precision: str) -> bytes:

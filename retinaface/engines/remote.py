@@ -65,7 +65,8 @@ class RemoteEngine(Engine):
         self._timeout_s = call_timeout_s
         self.last_infer_s = 0.0
         self._start()
-        plain = asdict(spec) | {"model": spec.model and str(spec.model.resolve())}
+        files = {"model": spec.model, "engine_file": spec.engine_file}
+        plain = asdict(spec) | {k: path and str(path.resolve()) for k, path in files.items()}
         plain["weights"] = spec.weights and str(spec.weights)
         request = {"kind": "open", "spec": plain, "factory": factory}
         try:

@@ -67,7 +67,8 @@ class Worker:
         from retinaface.environment import describe_environment
 
         fields = dict(request["spec"])
-        fields["model"] = Path(fields["model"]) if fields["model"] else None
+        for name in ("model", "engine_file"):
+            fields[name] = Path(fields[name]) if fields[name] else None
         self._engine = build_engine(EngineSpec(**fields), request["factory"])
         facts = {"fixed_batch": self._engine.fixed_batch, "environment": describe_environment()}
         return {"kind": "opened", **facts}, []

@@ -89,6 +89,7 @@ def test_a_call_sets_the_input_runs_waits_and_copies_three_outputs(use, model):
         engine.infer(images(32))
     assert tvm.calls == [
         ("set_input", "input", SHAPE, "float32", "iluvatar(0)"),
+        ("sync", "iluvatar(0)"),
         ("run",),
         ("sync", "iluvatar(0)"),
         ("get_output", 0),
@@ -124,7 +125,7 @@ def test_a_built_file_is_loaded_and_nothing_is_built(use, model, tmp_path):
     built = tmp_path / "vendor.so"
     shutil.copy(tvm.named("load_module")[0][1], built)
     tvm = use(FakeTvm(lacks=("tvm.relay", "tvm.relay.import_model")))
-    with open_engine(NAME, model=built) as engine:
+    with open_engine(NAME, engine_file=built) as engine:
         assert engine.describe()["engine_file"] == "vendor.so"
         assert engine.fixed_batch == 32
     assert tvm.named("load_module") == [("load_module", str(built))]
@@ -279,10 +280,10 @@ def build_file(use, path, **settings):
 
 def test_an_engine_file_of_another_batch_is_refused(use, tmp_path):
     path = build_file(use, tmp_path / "b8.so", shape=(8, 3, 320, 320))
-    refused("takes batches of 8, but up to 32 are asked for; use --batch 8", model=path)
+    refused("takes batches of 8, but up to 32 are asked for; use --batch 8", engine_file=path)
     options = {"batch": "16"}
-    refused("but batch=16 is asked for", model=path, max_batch=8, options=options)
-    with open_engine(NAME, model=path, max_batch=8) as engine:
+    refused("but batch=16 is asked for", engine_file=path, max_batch=8, options=options)
+    with open_engine(NAME, engine_file=path, max_batch=8) as engine:
         assert engine.fixed_batch == 8
 
 
@@ -296,7 +297,7 @@ def test_an_engine_file_of_another_batch_is_refused(use, tmp_path):
     ids=["name", "size", "axes"],
 )
 def test_an_engine_file_of_another_input_is_refused(use, tmp_path, settings, got):
-    refused(got, model=build_file(use, tmp_path / "other.so", **settings))
+    refused(got, engine_file=build_file(use, tmp_path / "other.so", **settings))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +353,7 @@ def test_options_and_sizes_that_do_not_exist_are_refused(use, model, tmp_path):
     (tmp_path / "no.onnx").write_bytes(b"not an ONNX file")
     refused("cannot read", model=tmp_path / "no.onnx")
     (tmp_path / "no.so").write_bytes(b"{}")
-    refused("cannot load", model=tmp_path / "no.so")
+    refused("cannot load", engine_file=tmp_path / "no.so")
 
 
 def test_importing_the_engine_needs_no_vendor_wheel_but_a_tvm(use):

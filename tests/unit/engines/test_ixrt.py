@@ -140,7 +140,7 @@ def test_a_built_plan_with_three_outputs_has_its_softmax_inside(use, model, tmp_
     for value in plan.graph.output:
         value.type.tensor_type.shape.dim[0].dim_value = 32
     (tmp_path / "vendor.engine").write_bytes(plan.SerializeToString())
-    with open_engine(NAME, model=tmp_path / "vendor.engine") as engine:
+    with open_engine(NAME, engine_file=tmp_path / "vendor.engine") as engine:
         outputs = engine.infer(images(2))
         described = engine.describe()
     assert (described["n_outputs"], described["softmax"]) == (3, "in the graph")
@@ -296,8 +296,10 @@ def test_files_and_plans_of_another_shape_are_refused(use, tmp_path):
     write_model(tmp_path / "two.onnx", outputs=("loc", "conf"))
     refused("or nine heads, got input", model=tmp_path / "two.onnx")
     write_model(tmp_path / "other.engine", batch=32, size=(64, 64))
-    refused("expected one input (N, 3, 320, 320) and nine heads", model=tmp_path / "other.engine")
+    refused(
+        "expected one input (N, 3, 320, 320) and nine heads", engine_file=tmp_path / "other.engine"
+    )
     write_heads(tmp_path / "free.engine")
-    refused("has free axes", model=tmp_path / "free.engine")
+    refused("has free axes", engine_file=tmp_path / "free.engine")
     (tmp_path / "no.engine").write_bytes(b"not a plan")
-    refused("cannot load", model=tmp_path / "no.engine")
+    refused("cannot load", engine_file=tmp_path / "no.engine")

@@ -1,0 +1,82 @@
+"""Engines that tell three steps of a call apart: input onto the device, the run, outputs back."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from retinaface.engines.base import Engine, RawOutputs
+from retinaface.typing import FloatArray
+
+
+class StagedEngine(Engine):
+    """An engine whose run can be timed alone, as makers publish it: `load`, `execute`, `fetch`.
+
+    A subclass implements `_load`, `_execute` and `_fetch`; `infer` is the three in a row. Runtimes
+    that read the caller's memory in place, as those on a CPU do, have nothing to tell apart.
+    """
+
+    def load(self, images: FloatArray) -> None:
+        """Put a batch where the device reads it.
+
+        Args:
+            images: As for `infer`.
+
+        Raises:
+            TypeError: `images` is not float32.
+            ValueError: `images` has another shape, or the engine is closed.
+            EngineFault: The runtime failed.
+        """
+        batch = self._checked_batch(images)
+        self._n_loaded, self._size_px = len(images), images.shape[2:]
+        with self._faults(f"loading {len(images)} images"):
+            self._load(batch)
+
+    def execute(self) -> None:
+        """Run on what was loaded, and return when the device is done. May be called again.
+
+        Raises:
+            ValueError: Nothing was loaded.
+            EngineFault: The runtime failed.
+        """
+        self._needs_input()
+        with self._faults(f"running {self._n_loaded} images"):
+            self._execute()
+
+    def fetch(self) -> RawOutputs:
+        """Copy the outputs of the last run; float32, owned by the caller.
+
+        Raises:
+            ValueError: Nothing was loaded.
+            EngineFault: The runtime failed, or gave other shapes than the priors demand.
+        """
+        self._needs_input()
+        with self._faults(f"fetching outputs of {self._n_loaded} images"):
+            outputs = RawOutputs(*(np.asarray(output) for output in self._fetch()))
+        return self._check_outputs(outputs, self._n_loaded, self._size_px)
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        self._load(images)
+        self._execute()
+        return self._fetch()
+
+    _n_loaded = 0
+    _size_px: tuple[int, ...] = ()
+
+    def _needs_input(self) -> None:
+        if self._closed or not self._n_loaded:
+            why = "after close" if self._closed else "before load"
+            raise ValueError(f"{self.spec.name}: run {why}; load a batch first")
+
+    @abstractmethod
+    def _load(self, images: FloatArray) -> None:
+        """Put a checked, contiguous batch where the device reads it."""
+
+    @abstractmethod
+    def _execute(self) -> None:
+        """Run, and wait until the device is done."""
+
+    @abstractmethod
+    def _fetch(self) -> RawOutputs:
+        """Copy the outputs from the device."""
