@@ -14,6 +14,7 @@ from hypothesis import settings
 from retinaface import pytest_plugin
 from retinaface.engine_pool import FIXED_SIZE, EnginePool
 from retinaface.engines import Engine, find_engine
+from retinaface.engines.staged import StagedEngine
 from retinaface.pipelines import PIPELINES
 from retinaface.pytest_plugin import TARGET, option
 from retinaface.target import Target
@@ -24,9 +25,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 # Needs that are looked up by a name of their own: an engine, an engine for a pipeline's input size,
-# an engine that shows its layers, an engine that is no matter of hours.
+# an engine that shows its layers, that is no matter of hours, whose run can be timed alone, whose
+# builds are files.
 _ENGINE, _SIZE, _LAYERS, _FAST = "engine:", "size:", "layers:", "fast:"
-_IMPLIED = {_SIZE: _ENGINE, _LAYERS: _ENGINE, _FAST: _ENGINE, "full-set": "widerface"}
+_STAGES, _BUILDS = "stages:", "builds:"
+_IMPLIED = dict.fromkeys((_SIZE, _LAYERS, _FAST, _STAGES, _BUILDS), _ENGINE)
+_IMPLIED["full-set"] = "widerface"
 
 
 def _import(name: str) -> Callable[[Target], str | None]:
@@ -41,7 +45,7 @@ def _import(name: str) -> Callable[[Target], str | None]:
 
 
 def _checkpoint(target: Target) -> str | None:
-    if target.weights.is_synthetic and not target.models:
+    if target.weights.is_synthetic and not target.has_files:
         return f"weights are {target.weights.description}"
     return None
 
@@ -186,6 +190,10 @@ def missing(name: str, config: pytest.Config) -> str | None:
             _found[name] = _unopened(config.stash[POOL], engine, size_px)
         elif name.startswith(_LAYERS):
             _found[name] = _hidden_layers(config.stash[POOL], name.removeprefix(_LAYERS))
+        elif name.startswith(_STAGES):
+            _found[name] = _one_step(config.stash[POOL], name.removeprefix(_STAGES))
+        elif name.startswith(_BUILDS):
+            _found[name] = _no_builds(config.stash[POOL], name.removeprefix(_BUILDS))
         elif name.startswith(_FAST):
             _found[name] = _slow(name.removeprefix(_FAST))
         else:
@@ -212,6 +220,26 @@ def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
     if type(opened)._run_intermediates is Engine._run_intermediates:
         return f"{type(opened).__name__} shows no tensors inside the network (_run_intermediates)"
     return None
+
+
+def _one_step(pool: EnginePool, engine: str) -> str | None:
+    """Why an engine's run cannot be told from its copies; None if it can."""
+    if (reason := _unopened(pool, engine, FIXED_SIZE)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if isinstance(opened, StagedEngine):
+        return None
+    return f"{type(opened).__name__} does not tell its run from its copies (StagedEngine)"
+
+
+def _no_builds(pool: EnginePool, engine: str) -> str | None:
+    """Why there is no build of an engine to make twice; None if there is."""
+    if (reason := _unopened(pool, engine, FIXED_SIZE)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if opened.built_file is not None:
+        return None
+    return f"{type(opened).__name__} names no file that it built (built_file)"
 
 
 def _slow(engine: str) -> str | None:
@@ -250,6 +278,20 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=[],
         metavar="FILE",
         help="exported file to judge (repeatable: FP32 and FP16), in place of fresh exports",
+    )
+    group.addoption(
+        "--engine-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="prebuilt engine to judge (repeatable), for engines whose builds are files",
+    )
+    group.addoption(
+        "--engine-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting of the engines of the run (repeatable); one that does not know it fails",
     )
     group.addoption("--weights", metavar="FILE", help="checkpoint, or 'synthetic'")
     group.addoption("--widerface", metavar="DIR", help="WIDER FACE validation set")
@@ -296,13 +338,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = [], []
     for item in items:
         is_extra = item.get_closest_marker("exhaustive") and not item.get_closest_marker("core")
-        (left if (is_extra and not wants_all) or not _is_for_engine(item) else kept).append(item)
+        is_out = (is_extra and not wants_all) or not _is_for_engine(item, config.stash[TARGET])
+        (left if is_out else kept).append(item)
     items[:] = kept
     if left:
         config.hook.pytest_deselected(items=left)
 
 
-def _is_for_engine(item: pytest.Item) -> bool:
+def _is_for_engine(item: pytest.Item, target: Target) -> bool:
     parameters = getattr(item, "callspec", None)
     name = parameters.params.get("engine_name") if parameters else None
     if name is None:
@@ -311,7 +354,12 @@ def _is_for_engine(item: pytest.Item) -> bool:
     precision = item.get_closest_marker("precision")
     if precision and entry.precision not in precision.args:
         return False
-    return not item.get_closest_marker("exported") or entry.loads_onnx
+    if item.get_closest_marker("on_device") and entry.device == "cpu":
+        return False
+    is_given = bool(target.files_of(name))  # then nothing is built, of one export or of many
+    if item.get_closest_marker("builds") and (is_given or not entry.builds_files):
+        return False
+    return not item.get_closest_marker("exported") or (entry.loads_onnx and not is_given)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -357,7 +405,7 @@ def _should_run(engine: str, config: pytest.Config) -> bool:
         importlib.import_module(entry.factory.partition(":")[0])
     except (ImportError, RetinaFaceError):
         return False
-    can_export = config.stash[TARGET].models or missing("torch", config) is None
+    can_export = config.stash[TARGET].has_files or missing("torch", config) is None
     return entry.device == "cpu" and bool(can_export)
 
 

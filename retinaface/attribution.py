@@ -134,7 +134,15 @@ def _raw_outputs(sides: _Sides) -> Stage:
 
 def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     """What the descriptions of two engines do not share."""
-    keys = ("runtime", "name", "precision", "threads", "parallel_calls", "options")
+    keys = (
+        "runtime",
+        "name",
+        "precision",
+        "threads",
+        "parallel_calls",
+        "options",
+        "engine_file_sha256",
+    )
     parts = [
         f"{key} {_word(ours.get(key))} -> {_word(theirs.get(key))}"
         for key in keys

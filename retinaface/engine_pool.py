@@ -50,33 +50,38 @@ class EnginePool:
         size_px: tuple[int, int] | None = FIXED_SIZE,
         threads: int | None = None,
         options: Mapping[str, str] | None = None,
+        build: int = 1,
         max_batch: int | None = None,
         shares_cpus: bool = False,
     ) -> Engine:
         """A new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
         problems = []
-        for file in self._files(name, model):
+        for files in self._files(name, model):
             try:
                 return open_engine(
                     name,
-                    model=file,
+                    **files,
+                    build=build,
                     weights=self.target.weights.source,
                     max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
                     input_size_px=size_px,
                     threads=threads,
                     shares_cpus=shares_cpus,
-                    options=options,
+                    options={**self.target.engine_options, **(options or {})},
                 )
             except EngineUnavailable as error:
                 problems.append(str(error))
         raise EngineUnavailable("; ".join(problems))
 
-    def _files(self, name: str, model: Path | None) -> tuple[Path | None, ...]:
+    def _files(self, name: str, model: Path | None) -> list[dict[str, Path]]:
+        """What to try in turn: `model` or `engine_file` of `open_engine`, or neither."""
         if model is not None:
-            return (model,)
+            return [{"model": model}]
+        if files := self.target.files_of(name):
+            return [{"engine_file": file} for file in files]
         if self.target.models and find_engine(name).loads_onnx:
-            return self.target.models
-        return (None,)
+            return [{"model": file} for file in self.target.models]
+        return [{}]
 
     def close(self) -> None:
         """Close every engine that was opened by `get`."""

@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
             pipelines=tuple(option(config, "pipeline")),
             batch=_batch(option(config, "batch")),
             models=tuple(Path(p) for p in option(config, "model")),
+            engine_files=tuple(Path(p) for p in option(config, "engine_file")),
+            engine_options=option(config, "engine_option"),
             weights=_one(option(config, "weights")),
             widerface=_path(_one(option(config, "widerface"))),
             subset=_one(option(config, "subset")),
@@ -139,6 +141,8 @@ def describe_target(target: Target) -> dict[str, Any]:
         "pipelines": list(target.pipelines),
         "batch": target.batch,
         "models": [model.name for model in target.models],
+        "engine_files": [file.name for file in target.engine_files],
+        "engine_options": dict(target.engine_options),
         "weights": {
             "description": target.weights.description,
             "sha256": target.weights.sha256,
@@ -165,10 +169,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     )
     versions = ", ".join(f"{name} {v}" for name, v in package_versions(names).items())
     models = ", ".join(str(m) for m in target.models) or "exports made from the weights"
+    options = [f"{name}={value}" for name, value in target.engine_options.items()]
     return [
         f"target: engines {', '.join(target.engines)}"
-        + ("" if target.engines_named else " (those of ONNX Runtime; name others with --engine)"),
+        + ("" if target.engines_named else " (those of ONNX Runtime; name others with --engine)")
+        + (f"; options {', '.join(options)}" if options else ""),
         f"target: pipelines {', '.join(target.pipelines)}; models: {models}",
+        *(f"target: engine file {file}" for file in target.engine_files),
         f"target: weights {target.weights.description}",
         f"versions: {versions}",
         f"device: {cpu_model()}, {n_usable_cpus()} processors ({slug(cpu_model())})",

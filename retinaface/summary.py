@@ -71,7 +71,7 @@ def _missing_lines(run: ValidationRun, target: Target) -> list[str]:
         name
         for name in _GET
         if any(reason.startswith(f"needs {name}:") for reason in reasons)
-        or (name == "checkpoint" and target.weights.is_synthetic and not target.models)
+        or (name == "checkpoint" and target.weights.is_synthetic and not target.has_files)
     ]
     return [f"Missing: {name}. Get it: {_GET[name]}" for name in needs]
 

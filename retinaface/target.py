@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinaface.engines import BUILTIN, find_engine
@@ -21,6 +21,8 @@ DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_defa
 ENV_PREFIX = "RETINAFACE_"
 OPTION_VARIABLES = (
     "ENGINE",
+    "ENGINE_FILE",
+    "ENGINE_OPTION",
     "PIPELINE",
     "BATCH",
     "MODEL",
@@ -70,6 +72,9 @@ class Target:
         batch: Most images in one call for accuracy; None for each pipeline's own.
         models: Exported files to judge; each engine takes the first that it can run. Empty: exports
             are made.
+        engine_files: Prebuilt engines to judge; each engine whose builds are files takes the first
+            that it can run, and none of the models.
+        engine_options: Settings of the engines.
         weights: What exports and references are made of.
         widerface: Folder of the data set; None for the mirror or the cache.
         subset: Named part of it.
@@ -82,10 +87,21 @@ class Target:
     pipelines_named: bool = False
     batch: int | None = None
     models: tuple[Path, ...] = ()
+    engine_files: tuple[Path, ...] = ()
+    engine_options: Mapping[str, str] = field(default_factory=dict)
     weights: WeightsChoice = _SYNTHETIC_WEIGHTS
     widerface: Path | None = None
     subset: str | None = None
     baseline: Path | None = None
+
+    @property
+    def has_files(self) -> bool:
+        """Whether files are judged, which hold weights of their own."""
+        return bool(self.models or self.engine_files)
+
+    def files_of(self, engine: str) -> tuple[Path, ...]:
+        """The prebuilt engines that an engine is offered."""
+        return self.engine_files if find_engine(engine).builds_files else ()
 
 
 def make_target(
@@ -94,6 +110,8 @@ def make_target(
     pipelines: tuple[str, ...] = (),
     batch: int | None = None,
     models: tuple[Path, ...] = (),
+    engine_files: tuple[Path, ...] = (),
+    engine_options: Sequence[str] = (),
     weights: str | None = None,
     widerface: Path | None = None,
     subset: str | None = None,
@@ -106,6 +124,7 @@ def make_target(
         EngineUnavailable: An unknown engine.
         AssetError: The published checkpoint is there and damaged.
     """
+    is_named = bool(engines)
     for name in engines:
         find_engine(name)
     for name in pipelines:
@@ -115,22 +134,60 @@ def make_target(
     for model in models:
         if not model.exists():
             raise TargetError(f"--model {model} does not exist; give an exported file")
+    chosen_weights = choose_weights(weights)
+    engines = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
+    _check_engine_files(engine_files, engines, models, chosen_weights)
     if widerface is not None and not widerface.is_dir():
         raise DatasetError(f"--widerface {widerface} is not a folder; give the data set's folder")
     if baseline != "auto" and not Path(baseline).parent.is_dir():
         raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
     return Target(
-        engines=tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES,
-        engines_named=bool(engines),
+        engines=engines,
+        engines_named=is_named,
         pipelines=tuple(dict.fromkeys(pipelines)) or tuple(PIPELINES),
         pipelines_named=bool(pipelines),
         batch=batch,
         models=models,
-        weights=choose_weights(weights),
+        engine_files=engine_files,
+        engine_options=_pairs(engine_options),
+        weights=chosen_weights,
         widerface=widerface,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
     )
+
+
+def _check_engine_files(
+    files: Sequence[Path], engines: Sequence[str], models: Sequence[Path], weights: WeightsChoice
+) -> None:
+    """Refuse builds that are not there, that nobody loads, or whose outputs nothing predicts."""
+    for file in files:
+        if not file.is_file():
+            raise TargetError(f"--engine-file {file} does not exist; give a built engine")
+        if not any(find_engine(name).builds_files for name in engines):
+            having = [name for name, entry in BUILTIN.items() if entry.builds_files]
+            raise TargetError(
+                f"--engine-file {file}: {', '.join(engines)} load no prebuilt engines; name one "
+                f"that does with --engine: {', '.join(having)}"
+            )
+        if weights.is_synthetic and not models:
+            raise TargetError(
+                f"--engine-file {file}: what it should compute is not known, because weights are "
+                f"{weights.description}; give the checkpoint it was built from with --weights, or "
+                "the ONNX file, FILE.reference.npz beside it, with --model"
+            )
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=VALUE`, each name once."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in found:
+            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
+            raise TargetError(f"--engine-option {text!r} {problem}")
+        found[name] = value
+    return found
 
 
 def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -139,10 +196,16 @@ def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def from_environment(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Values of an option's variable; several are separated by commas or spaces."""
+    """Values of an option's variable.
+
+    Several names are separated by commas or spaces, paths as in `PATH`, engine options by
+    semicolons.
+    """
     value = environ.get(ENV_PREFIX + name, "")
     if name in ("ENGINE", "PIPELINE", "REQUIRE"):
         return value.replace(",", " ").split()
-    if name == "MODEL":
+    if name in ("MODEL", "ENGINE_FILE"):
         return [part for part in value.split(os.pathsep) if part]
+    if name == "ENGINE_OPTION":  # values may hold spaces, commas and colons
+        return [part.strip() for part in value.split(";") if part.strip()]
     return [value] if value else []

@@ -38,6 +38,7 @@ def detect(
     json_file: Path | None,
     draw: Path | None,
     model: Path | None,
+    engine_file: Path | None,
     weights: str | None,
     threads: int | None,
     options: dict[str, str],
@@ -67,6 +68,7 @@ def detect(
     with open_engine(
         engine,
         model=model,
+        engine_file=engine_file,
         weights=weights,
         max_batch=1,
         input_size_px=recipe.input_size_px,

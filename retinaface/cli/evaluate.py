@@ -71,6 +71,7 @@ def evaluate(
     skip_bad_images: bool,
     scoring: str,
     model: Path | None,
+    engine_file: Path | None,
     weights: str | None,
     threads: int | None,
     options: dict[str, str],
@@ -101,6 +102,7 @@ def evaluate(
             open_engine(
                 engine,
                 model=model,
+                engine_file=engine_file,
                 weights=weights,
                 max_batch=batch_size,
                 input_size_px=recipe.input_size_px,

@@ -49,7 +49,7 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(function: F) -> F:
-    """`--model`, `--weights`, `--threads`, `--engine-option`: what an engine is built from."""
+    """What an engine is built from: `--model`, `--engine-file`, `--weights`, and its settings."""
     for option in (
         click.option(
             "--engine-option",
@@ -72,6 +72,13 @@ def model_options(function: F) -> F:
             metavar="FILE|synthetic",
             help="Checkpoint to build from; 'synthetic' for generated weights.  "
             "[default: the published checkpoint]",
+        ),
+        click.option(
+            "--engine-file",
+            type=PATH,
+            metavar="FILE",
+            help="Prebuilt engine to load in place of a model, for engines whose builds are files: "
+            "IGIE, ixRT, TensorRT, TVM.",
         ),
         click.option(
             "--model",

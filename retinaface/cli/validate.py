@@ -25,7 +25,7 @@ _POLL_S = 0.2
 _GRACE_S = 5.0
 # What pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
-_MANY = {"engine", "pipeline", "model", "require"}
+_MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require"}
 
 
 @click.command(
@@ -54,6 +54,20 @@ _MANY = {"engine", "pipeline", "model", "require"}
     metavar="FILE",
     help="Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. "
     "Needs no torch where FILE.reference.npz stands beside it.",
+)
+@click.option(
+    "--engine-file",
+    multiple=True,
+    type=PATH,
+    metavar="FILE",
+    help="Prebuilt engine to judge (repeatable), for engines whose builds are files: IGIE, ixRT, "
+    "TensorRT, TVM.",
+)
+@click.option(
+    "--engine-option",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Setting of the engines of the run (repeatable), as for `retinaface evaluate`.",
 )
 @click.option(
     "--weights",
@@ -162,7 +176,7 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 def _absolute(name: str, value: Any) -> str:
     """Paths are the caller's; the child runs in the checkout."""
-    is_path = name in ("model", "widerface", "record", "junitxml") or (
+    is_path = name in ("model", "engine_file", "widerface", "record", "junitxml") or (
         name in ("weights", "baseline") and value not in ("synthetic", "auto")
     )
     return str(Path(value).resolve()) if is_path else str(value)

@@ -25,6 +25,7 @@ from retinaface.engines.igie_build import built_engine, find_toolchain, import_t
 from retinaface.engines.iluvatar import board, board_name, vendor_version
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable
+from retinaface.files import file_sha256
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
 
@@ -186,6 +187,7 @@ class IgieEngine(StagedEngine):
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input_type),
             "build_s": self._build_s,
             "placement": self._placement,

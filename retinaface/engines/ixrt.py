@@ -32,6 +32,7 @@ from retinaface.engines.iluvatar import board, board_name, vendor_version
 from retinaface.engines.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable
+from retinaface.files import file_sha256
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
 
@@ -218,6 +219,7 @@ class IxrtEngine(StagedEngine):
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input.dtype),
             "build_s": self._build_s,
             "placement": {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF},

@@ -33,7 +33,7 @@ from retinaface.report.svg import STYLE, swatch
 
 _FOLDER = Path(__file__).parent
 # Named here, so that a report shows them in the order of the run.
-_TIMED = ("network", "end-to-end", "session", "first-run")
+_TIMED = ("network", "run", "end-to-end", "session", "first-run")
 
 
 def render_html(page: Page) -> str:

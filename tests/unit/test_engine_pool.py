@@ -97,3 +97,42 @@ def test_closing_the_pool_closes_what_it_shares_and_nothing_else(files):
     with pytest.raises(ValueError, match="infer after close"):
         shared.infer(images(1))
     assert pool.get(COUNTING) is not shared
+
+
+def test_options_of_the_run_reach_every_engine_and_a_call_may_say_otherwise(files):
+    pool = EnginePool(Target(models=files, engine_options={"a": "b", "c": "d"}))
+    assert pool.get(COUNTING).spec.options == {"a": "b", "c": "d"}
+    assert pool.open(COUNTING, options={"a": "x"}).spec.options == {"a": "x", "c": "d"}
+
+
+class Loading(Counting):
+    """Loads builds whose name says so."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        if spec.engine_file is not None and "other" in spec.engine_file.name:
+            raise EngineUnavailable(f"{spec.engine_file.name} is of another version")
+        self.built_file = spec.engine_file
+
+
+def test_a_build_goes_before_the_models_and_the_first_that_loads_is_taken(files, tmp_path):
+    builds = tmp_path / "other.so", tmp_path / "mine.so"
+    for path in builds:
+        path.touch()
+    pool = EnginePool(Target(models=files, engine_files=builds))
+    engine = pool.get(f"{__name__}:Loading")
+    assert (engine.spec.engine_file, engine.spec.model) == (builds[1], None)
+    with pytest.raises(EngineUnavailable, match="other.so is of another version"):
+        EnginePool(Target(models=files, engine_files=builds[:1])).get(f"{__name__}:Loading")
+
+
+def test_an_engine_that_does_not_say_that_it_runs_the_build_is_refused(files, tmp_path):
+    (tmp_path / "a.so").touch()
+    pool = EnginePool(Target(models=files, engine_files=(tmp_path / "a.so",)))
+    with pytest.raises(EngineUnavailable, match="does not say that it runs it"):
+        pool.get(COUNTING)
+
+
+def test_a_build_has_a_number(files):
+    pool = EnginePool(Target(models=files))
+    assert [pool.open(COUNTING, build=n).spec.build for n in (1, 2)] == [1, 2]

@@ -15,6 +15,7 @@ from retinaface.speed import (
     LEAST_NOISE,
     UNKNOWN_NOISE,
     CheckedInputs,
+    FetchTimes,
     check_speed,
     share_of_peak,
     speed_entry,
@@ -295,3 +296,35 @@ def test_the_share_of_peak_is_a_rate_over_a_rate(monkeypatch):
     peak = 4 * 2 * 768**3 / 2
     assert shares == [pytest.approx(2 * FLOPS_PER_IMAGE / 1 / peak)]
     assert len(calls) == 2  # the first warms up
+
+
+class FetchesAt:
+    """Each fetch takes as long as is said next."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.seconds = 0.0, iter(seconds)
+        monkeypatch.setattr("retinaface.speed.time.perf_counter", lambda: self.now)
+
+    def fetch(self):
+        self.now += next(self.seconds)
+        return "outputs"
+
+
+@pytest.mark.parametrize(
+    ("times", "run_s", "verdict"),
+    [
+        ([0.002, 0.002] * 3, 0.005, Verdict.PASS),
+        ([0.003, 0.002] * 3, 0.005, Verdict.PASS),  # caches that were cold
+        ([0.002, 0.003] * 3, 0.005, Verdict.PASS),
+        ([0.007, 0.002] * 3, 1e-6, Verdict.FAIL),
+        ([0.009, 0.002] * 3, 0.001, Verdict.FAIL),
+    ],
+)
+def test_a_run_that_goes_on_while_its_outputs_are_fetched_has_not_ended(
+    monkeypatch, times, run_s, verdict
+):
+    waits = FetchTimes(FetchesAt(monkeypatch, times))
+    assert [waits.fetch() for _ in range(3)] == ["outputs"] * 3
+    check = waits.verdict(run_s)
+    assert check.verdict is verdict
+    assert ("wait for it in _execute" in check.message) == (verdict is Verdict.FAIL)

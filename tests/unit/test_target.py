@@ -18,6 +18,7 @@ from retinaface.target import (
     make_target,
 )
 
+IGIE = "igie-iluvatar-fp16"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -58,6 +59,22 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
     assert target.baseline == tmp_path / "new.json"
 
 
+def test_engines_that_build_are_offered_the_builds_and_no_others(tmp_path):
+    model, build = tmp_path / "a.onnx", tmp_path / "a.so"
+    for path in (model, build):
+        path.touch()
+    engines = (IGIE, "ort-cpu-fp32")
+    target = make_target(engines=engines, models=(model,), engine_files=(build,))
+    assert target.has_files
+    assert [target.files_of(name) for name in engines] == [(build,), ()]
+    assert not make_target().has_files
+
+
+def test_options_are_read_as_pairs():
+    target = make_target(engine_options=["target=llvm -x=y", "batch=8"])
+    assert target.engine_options == {"target": "llvm -x=y", "batch": "8"}
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -82,6 +99,24 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
             TargetError,
             "--model no.onnx does not exist; give an exported file",
         ),
+        (
+            {"engines": (IGIE,), "engine_files": (Path("no.so"),)},
+            TargetError,
+            "--engine-file no.so does not exist; give a built engine",
+        ),
+        (
+            {"engine_files": (Path("conftest.py"),)},
+            TargetError,
+            "--engine-file conftest.py: ort-cpu-fp32, ort-cpu-fp16, ort-cuda-fp32, ort-cuda-fp16 "
+            "load no prebuilt engines; name one that does with --engine: ",
+        ),
+        (
+            {"engines": (IGIE,), "engine_files": (Path("conftest.py"),), "weights": "synthetic"},
+            TargetError,
+            "what it should compute is not known, because weights are synthetic",
+        ),
+        ({"engine_options": ("a",)}, TargetError, "'a' is not of the form NAME=VALUE"),
+        ({"engine_options": ("a=1", "a=2")}, TargetError, "--engine-option 'a=2' is given twice"),
         ({"weights": "no.pth"}, WeightsError, "--weights no.pth is not a file"),
         (
             {"widerface": Path("no")},
@@ -94,7 +129,21 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
             "--baseline no/b.json: there is no folder no",
         ),
     ],
-    ids=["engine", "second-engine", "pipeline", "subset", "model", "weights", "data", "baseline"],
+    ids=[
+        "engine",
+        "second-engine",
+        "pipeline",
+        "subset",
+        "model",
+        "no-build",
+        "loads-no-builds",
+        "unknown-weights",
+        "option",
+        "option-twice",
+        "weights",
+        "data",
+        "baseline",
+    ],
 )
 def test_what_is_not_there_is_refused_before_anything_runs(options, error, message, monkeypatch):
     monkeypatch.chdir(ROOT)
@@ -109,7 +158,7 @@ def test_what_is_not_there_is_refused_before_anything_runs(options, error, messa
         ("RETINAFACE_WIDERFASE", "did you mean RETINAFACE_WIDERFACE?"),
         (
             "RETINAFACE_NUMBER_OF_THREADS_OF_IT",
-            "expected one of: RETINAFACE_ENGINE, RETINAFACE_PIPELINE",
+            "expected one of: RETINAFACE_ENGINE, RETINAFACE_ENGINE_FILE",
         ),
     ],
 )
@@ -143,6 +192,8 @@ def test_every_variable_that_is_read_is_known():
         ("RECORD", "", []),
         ("ENGINE", "", []),
         ("MODEL", "", []),
+        ("ENGINE_FILE", os.pathsep.join(["/a b.so", "c.so"]), ["/a b.so", "c.so"]),
+        ("ENGINE_OPTION", "target=llvm -x=a,b; batch=8;", ["target=llvm -x=a,b", "batch=8"]),
     ],
 )
 def test_variables_hold_lists_where_the_option_repeats(name, value, expected):

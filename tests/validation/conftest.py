@@ -74,22 +74,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ],
         )
     elif "engine_name" in metafunc.fixturenames:
-        shown = metafunc.definition.get_closest_marker("shows_layers") is not None
-        is_long = metafunc.definition.get_closest_marker("speed") is not None
-        params = [
-            _engine_param(name, shows_layers=shown, is_long=is_long) for name in target.engines
-        ]
-        # All of the contract for one engine, then the next: each is opened for large batches.
-        scope = "module" if "subject" in metafunc.fixturenames else None
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        params = [_engine_param(name, marks) for name in target.engines]
+        # All of the contract or the builds of one engine, then the next: each is opened anew.
+        scope = "module" if {"subject", "builds"} & set(metafunc.fixturenames) else None
         metafunc.parametrize("engine_name", params, scope=scope)
 
 
-def _engine_param(name: str, *, shows_layers: bool, is_long: bool) -> Any:
+# What an engine must offer for a test with such a mark.
+_OFFERS = {"shows_layers": "layers", "on_device": "stages", "builds": "builds"}
+
+
+def _engine_param(name: str, marks_of_test: set[str]) -> Any:
     marks = [pytest.mark.needs(f"engine:{name}")]
-    if is_long and find_engine(name).is_slow:
+    if "speed" in marks_of_test and find_engine(name).is_slow:
         marks.append(pytest.mark.needs(f"fast:{name}"))
-    if shows_layers:
-        marks.append(pytest.mark.needs(f"layers:{name}"))
+    for mark, offer in _OFFERS.items():
+        if mark in marks_of_test:
+            marks.append(pytest.mark.needs(f"{offer}:{name}"))
     if find_engine(name).device != "cpu":
         marks.append(pytest.mark.gpu)
     return pytest.param(name, id=name, marks=marks)

@@ -42,15 +42,15 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
     gate(explained(check, engine, engine.spec.model, case, cases, "fp16"))
 
 
-def agreement(name, reference, candidate, kind, target):
+def agreement(name, reference, candidate, kind, target, precision="fp16"):
     """Checks of two sets of raw outputs by the detections that they give.
 
     Generated weights have no clear faces: FP16 moves their scores by more than a match allows, so
     of them only that counts which drift and ties do not explain.
     """
     found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
-    unmatched, *others = check_differences(name, found, TOLERANCES["fp16"])
-    return others if target.weights.is_synthetic and not target.models else [unmatched, *others]
+    unmatched, *others = check_differences(name, found, TOLERANCES[precision])
+    return others if target.weights.is_synthetic and not target.has_files else [unmatched, *others]
 
 
 @pytest.mark.precision("fp16")

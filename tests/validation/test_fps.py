@@ -1,8 +1,9 @@
 """How fast an engine is: engine x batch x what is timed; outputs are checked while it is timed.
 
-What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `end-to-end`, from
-the bytes of image files to detections; `session`, from a file on disk to an engine that has proved
-where it runs; `first-run`, the first `infer` of a batch size in a fresh session.
+What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `run`, that call
+without its copies to and from a device, as makers publish it; `end-to-end`, from the bytes of image
+files to detections; `session`, from a file on disk to an engine that has proved where it runs;
+`first-run`, the first `infer` of a batch size in a fresh session.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from retinaface.detections import Detections, postprocess
 from retinaface.detector import detect
 from retinaface.differences import differences
 from retinaface.environment import device_name
-from retinaface.pipelines import preprocess
+from retinaface.pipelines import PIPELINES, preprocess
 from retinaface.speed import (
     CheckedInputs,
+    FetchTimes,
     check_speed,
     share_of_peak,
     speed_entry,
@@ -67,7 +69,13 @@ def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, va
         entries = load_baselines(acceptance.place) if acceptance.place.exists() else []
         strict = target.baseline is not None and target.baseline.suffix == ".json"
         runtime = engine.get("runtime")
-        found = find_entries(entries, "speed", key, strict=strict, runtime=runtime)
+        # The network knows no pipeline, only the size of its input.
+        names = [pipeline.name, *(() if timed == "end-to-end" else same_inputs(pipeline))]
+        founds = [
+            find_entries(entries, "speed", {**key, "pipeline": n}, strict=strict, runtime=runtime)
+            for n in names
+        ]
+        found = next((found for found in founds if found.comparable), founds[0])
         if acceptance.wanted:
             # Of another version they would widen the noise of this one.
             of_this = [entry for entry in found.comparable if entry.is_of(runtime)]
@@ -94,6 +102,12 @@ def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, va
         return Check("speed baseline", Verdict.FAIL, text)
 
     return judge
+
+
+def same_inputs(pipeline):
+    """Other pipelines whose inputs have the same size."""
+    size = pipeline.input_size_px
+    return [n for n, p in PIPELINES.items() if p.input_size_px == size and n != pipeline.name]
 
 
 def time_calls(benchmark, target, setup, teardown, rounds, warmup):
@@ -128,6 +142,26 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
         *ROUNDS[batch],
     )
     judged("network", batch, inputs.verdict("outputs while timed"))
+
+
+@BATCHES
+@pytest.mark.on_device
+def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
+    """Without copies. That it waited for the device shows in how long fetching takes after it."""
+    engine = pool.get(engine_name)
+    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    waits = FetchTimes(engine)
+    time_calls(
+        benchmark,
+        engine.execute,
+        lambda: engine.load(inputs.fill()) or (),
+        lambda _nothing: inputs.check(waits.fetch()),
+        *ROUNDS[batch],
+    )
+    checks = [inputs.verdict("outputs while timed")]
+    if not benchmark.disabled:
+        checks.append(waits.verdict(float(np.median(benchmark.stats.stats.data))))
+    judged("run", batch, *checks)
 
 
 @pytest.fixture(scope="session")

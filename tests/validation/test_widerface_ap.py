@@ -38,7 +38,7 @@ def run_key(target, measured, pipeline_name, images):
         "device": slug(device_name(engine)),
         "n_images": len(images),
         "images_sha256": images_sha256(images),
-        "weights_sha256": None if target.models else target.weights.sha256,
+        "weights_sha256": None if target.has_files else target.weights.sha256,
     }
 
 
