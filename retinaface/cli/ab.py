@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 )
 @click.option("--model-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
 @click.option(
+    "--engine-file",
+    type=PATH,
+    metavar="FILE",
+    help="Prebuilt engine for both, in place of a model.",
+)
+@click.option("--engine-file-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
+@click.option(
     "--weights",
     metavar="FILE|synthetic",
     help="Checkpoint.  [default: the published one; synthetic weights where that is not at hand]",
@@ -190,13 +197,21 @@ def _opener(
         open_remote_engine,
         python,
         engine,
-        model=(settings["model_b"] if is_b else None) or settings["model"],
+        **_files(settings, is_b=is_b),
         weights=weights,
         max_batch=settings["batch"],
         threads=settings["threads"],
         shares_cpus=True,  # idle threads sleep: the other processes take their turns meanwhile
         options={**settings["options"], **(settings["options_b"] if is_b else {})},
     )
+
+
+def _files(settings: dict[str, Any], *, is_b: bool) -> dict[str, Path | None]:
+    """Model or prebuilt engine of a side; what is said of B alone goes before what is of both."""
+    of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
+    if is_b and any(of_b.values()):
+        return of_b
+    return {name: settings[name] for name in of_b}
 
 
 def _progress(n: int) -> Iterator[int]:

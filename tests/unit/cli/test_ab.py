@@ -52,6 +52,16 @@ def test_a_slower_b_fails_and_says_by_how_much(capsys, engine, tmp_path):
     assert found["environments"]["A"]["python"] == sys.version.split()[0]
 
 
+def test_files_of_b_alone_go_before_those_of_both():
+    from retinaface.cli.ab import _files
+
+    both = {"model": "a.onnx", "engine_file": None, "model_b": None, "engine_file_b": None}
+    of_b = both | {"engine_file_b": "b.so"}
+    assert _files(both, is_b=True) == {"model": "a.onnx", "engine_file": None}
+    assert _files(of_b, is_b=False) == {"model": "a.onnx", "engine_file": None}
+    assert _files(of_b, is_b=True) == {"model": None, "engine_file": "b.so"}
+
+
 def test_one_environment_against_itself_is_not_called_different(capsys, engine):
     code, out, _ = run(capsys, *engine, *SHORT, "--engine-option", "ms=10")
     assert code in (0, 10), out

@@ -226,6 +226,8 @@ def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert arguments(
         model=(Path("a.onnx"), Path("/b.onnx")),
+        engine_file=(Path("a.so"),),
+        engine_option=("target=llvm -x=y",),
         widerface=Path("wf"),
         weights="c.pth",
         baseline="../b.json",
@@ -235,6 +237,8 @@ def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
         f"--weights={tmp_path / 'c.pth'}",
         f"--widerface={tmp_path / 'wf'}",
         f"--baseline={tmp_path.parent / 'b.json'}",
+        f"--engine-file={tmp_path / 'a.so'}",
+        "--engine-option=target=llvm -x=y",
     ]
     assert arguments(junitxml=Path("j.xml")) == [f"--junitxml={tmp_path / 'j.xml'}"]
     words = ["--weights=synthetic", "--baseline=auto"]

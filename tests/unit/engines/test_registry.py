@@ -58,3 +58,19 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch, ru
     monkeypatch.delitem(sys.modules, f"retinaface.engines.{runtime}", raising=False)
     with pytest.raises(EngineUnavailable, match=f"{runtime} cannot be imported .* extra {extra}"):
         open_engine(name)
+
+
+def test_an_engine_that_loads_no_builds_refuses_one_and_names_those_that_do(tmp_path):
+    (tmp_path / "a.so").touch()
+    with pytest.raises(EngineUnavailable, match="ort-cpu-fp32 loads no prebuilt .* igie-iluvatar"):
+        open_engine("ort-cpu-fp32", engine_file=tmp_path / "a.so")
+
+
+def test_a_build_is_not_given_beside_a_model_and_must_be_there(tmp_path):
+    name, build = "tests.unit.engines.test_base:Counting", tmp_path / "a.so"
+    with pytest.raises(EngineUnavailable, match=r"engine file .*a\.so does not exist"):
+        open_engine(name, engine_file=build)
+    for path in (build, tmp_path / "a.onnx"):
+        path.touch()
+    with pytest.raises(EngineUnavailable, match="both a model to build from .* and a build"):
+        open_engine(name, engine_file=build, model=tmp_path / "a.onnx")
