@@ -1,8 +1,10 @@
 """What holds for the package as a whole: its imports, its README, its layering."""
 
 import ast
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from retinaface.baseline import load_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
-HEAVY |= {"jinja2", "matplotlib", "openvino", "ncnn"}
+RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
+HEAVY |= {"jinja2", "matplotlib"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
 COMMANDS += ["validate", "compare", "report", "runs", "ab", "engines"]
 
@@ -49,8 +52,35 @@ def imported(path):
 )
 def test_geometry_and_accuracy_import_neither_torch_nor_a_runtime(name):
     names = set(imported(ROOT / "retinaface" / f"{name}.py"))
-    assert not names & {"torch", "onnx", "onnxruntime", "openvino", "ncnn"}
+    assert not names & ({"torch", "onnx", "onnxruntime"} | RUNTIMES)
     assert not {n for n in names if n.startswith("retinaface.engines")}
+
+
+def test_importing_the_package_imports_no_runtime():
+    """All of it: each module but the engines themselves, which are imported when one is opened."""
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "retinaface").rglob("*.py"))
+        if path.parent.name != "engines" and path.stem != "__main__"
+    ]
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+        f"print(sorted({RUNTIMES!r} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+def test_no_runtime_is_pulled_without_its_name():
+    """Neither by the package nor by the extra of another."""
+    found = [line.partition(";") for line in metadata.requires("retinaface")]
+    for package, _, marker in found:
+        name = re.match(r"[a-z0-9-]+", package.lower())[0].removeprefix("apache-")
+        if runtime := next((r for r in RUNTIMES if name.startswith(r)), None):
+            assert marker.strip() == f'extra == "{runtime}"', package
+    assert {"openvino", "ncnn"} <= {package.partition(">")[0] for package, _, _ in found}
 
 
 def test_skips_stand_only_in_the_root_conftest():

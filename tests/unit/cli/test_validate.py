@@ -187,6 +187,8 @@ OPTIONS = {
     "pipeline": (),
     "batch": None,
     "model": (),
+    "engine_file": (),
+    "engine_option": (),
     "weights": None,
     "widerface": None,
     "subset": None,
@@ -234,11 +236,11 @@ def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
     ) == [
         f"--model={tmp_path / 'a.onnx'}",
         "--model=/b.onnx",
+        f"--engine-file={tmp_path / 'a.so'}",
+        "--engine-option=target=llvm -x=y",
         f"--weights={tmp_path / 'c.pth'}",
         f"--widerface={tmp_path / 'wf'}",
         f"--baseline={tmp_path.parent / 'b.json'}",
-        f"--engine-file={tmp_path / 'a.so'}",
-        "--engine-option=target=llvm -x=y",
     ]
     assert arguments(junitxml=Path("j.xml")) == [f"--junitxml={tmp_path / 'j.xml'}"]
     words = ["--weights=synthetic", "--baseline=auto"]
