@@ -64,6 +64,7 @@ def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
+_ORT_CUDA = "retinaface.engines.onnxruntime_device:OnnxRuntimeDeviceEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
 _NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
@@ -77,8 +78,8 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
         "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
         "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
-        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
-        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
+        "ort-cuda-fp32": EngineEntry(_ORT_CUDA, "cuda", "fp32", is_default=True),
+        "ort-cuda-fp16": EngineEntry(_ORT_CUDA, "cuda", "fp16", is_default=True),
         "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
         "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
         "openvino-gpu-fp32": EngineEntry(_OPENVINO, "gpu", "fp32"),

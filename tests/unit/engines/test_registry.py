@@ -55,6 +55,7 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
 def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch, runtime, extra):
     (name, *_) = [n for n, entry in BUILTIN.items() if f".{runtime}:" in entry.factory]
     monkeypatch.setitem(sys.modules, runtime, None)
-    monkeypatch.delitem(sys.modules, f"retinaface.engines.{runtime}", raising=False)
+    for module in (runtime, "ort_import"):
+        monkeypatch.delitem(sys.modules, f"retinaface.engines.{module}", raising=False)
     with pytest.raises(EngineUnavailable, match=f"{runtime} cannot be imported .* extra {extra}"):
         open_engine(name)
