@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import tempfile
 import time
@@ -55,18 +54,14 @@ class OnnxRuntimeEngine(Engine):
         self._model = model_of(spec)
         self._marked_sessions: dict[tuple[str, ...], Any] = {}
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder, self._building():
+        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
             options = self._session_options()
             options.enable_profiling = True  # for one run: the proof of placement
             options.profile_file_prefix = str(Path(folder) / "placement")
             self._session = self._open_session(str(self._model), options)
-            self._check_model(self._model)
+            self._check_model(self._session)
             self._placement = self._prove_placement()
         self._build_s = time.perf_counter() - started
-
-    def _building(self) -> contextlib.AbstractContextManager[object]:
-        """What must hold while a session is built and runs for the first time."""
-        return contextlib.nullcontext()
 
     def _session_options(self) -> Any:
         spec = self.spec
@@ -89,13 +84,7 @@ class OnnxRuntimeEngine(Engine):
     def _open_session(self, model: str | bytes, options: Any) -> Any:
         """Open a session on a file or on a model's bytes."""
         spec, provider = self.spec, self.provider
-        available = ort.get_available_providers()
-        if provider not in available:
-            raise EngineUnavailable(
-                f"{spec.name} needs {spec.device}: onnxruntime {ort.__version__} here is built "
-                f"without {provider} (it has {', '.join(available)}); install the extra "
-                "'gpu' in an environment without 'cpu'"
-            )
+        self._check_provider()
         try:
             with quiet():
                 self._preload()
@@ -114,6 +103,16 @@ class OnnxRuntimeEngine(Engine):
             )
         return session
 
+    def _check_provider(self) -> None:
+        """See that the runtime was built with the provider."""
+        available = ort.get_available_providers()
+        if self.provider not in available:
+            raise EngineUnavailable(
+                f"{self.spec.name} needs {self.spec.device}: onnxruntime {ort.__version__} here is "
+                f"built without {self.provider} (it has {', '.join(available)}); install the extra "
+                "'gpu' in an environment without 'cpu'"
+            )
+
     def _preload(self) -> None:
         """Load libraries that the provider needs from where pip puts them."""
 
@@ -129,14 +128,15 @@ class OnnxRuntimeEngine(Engine):
     def _why_fallen_back(self) -> str:
         return "it says nothing of why"
 
-    def _check_model(self, model: Path) -> None:
+    def _check_model(self, session: Any) -> None:
         """Hold names, types, axes and precision of the file against the specification."""
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        model = self._model
+        inputs, outputs = session.get_inputs(), session.get_outputs()
         self.fixed_batch = check_interface(
             self.spec, model, [_port(value) for value in inputs], [_port(o) for o in outputs]
         )
         self._input_type = TYPES[inputs[0].type]
-        stated = self._session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+        stated = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
         check_precision(self.spec, model, read_precision(self.spec, model, stated))
 
     def _prove_placement(self) -> dict[str, Any]:

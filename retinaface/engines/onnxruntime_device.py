@@ -21,7 +21,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
 
     provider = "CUDAExecutionProvider"
     library = "cuda"
-    switches = ("fusions", "spinning", "cuda_graphs")
+    switches: tuple[str, ...] = ("fusions", "spinning", "cuda_graphs")
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)

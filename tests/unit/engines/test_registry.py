@@ -7,7 +7,7 @@ from retinaface.cli.options import ENGINE_NAMES
 from retinaface.engines import BUILTIN, engine_names, find_engine, open_engine
 from retinaface.errors import EngineUnavailable
 
-RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch")
+RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch", "tensorrt", "cuda")
 
 
 def test_the_command_line_names_the_built_in_engines():
@@ -19,6 +19,8 @@ def test_names_say_device_and_precision():
     for name, entry in BUILTIN.items():
         # onnx's evaluator is named for what it is; it has no other device than the processor.
         device = "reference" if name.startswith("onnx-") else entry.device
+        # ONNX Runtime has two ways to one device; its name says which.
+        device = "tensorrt" if name.startswith("ort-tensorrt-") else device
         assert name.split("-")[1:] == [device, entry.precision]
 
 
