@@ -62,8 +62,8 @@ def model_options(function: F) -> F:
             metavar="NAME=VALUE",
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-            "cuda_graphs=on; others go to its provider. OpenVINO: all go to its compiler. ncnn: "
-            "use_winograd_convolution=off and the like.",
+            "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
+            "compiler. ncnn: use_winograd_convolution=off and the like.",
         ),
         click.option(
             "--threads",

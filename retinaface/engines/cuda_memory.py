@@ -104,7 +104,8 @@ class Cuda:
         n_bytes = n_elements * dtype.itemsize
         address = int(self.call("cudaHostAlloc", n_bytes, 0))
         self._host.append(address)
-        array: FloatArray = np.frombuffer((ctypes.c_uint8 * n_bytes).from_address(address), dtype)
+        memory = (ctypes.c_uint8 * n_bytes).from_address(address)
+        array: FloatArray = np.frombuffer(memoryview(memory), dtype)
         return array
 
     def to_device(self, address: int, array: FloatArray) -> None:

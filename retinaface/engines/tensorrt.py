@@ -13,7 +13,7 @@ import numpy as np
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.engines.base import EngineSpec, RawOutputs
-from retinaface.engines.builds import check_batch, check_options, check_scores, first_line
+from retinaface.engines.builds import check_batch, check_options, first_line
 from retinaface.engines.cuda_memory import Cuda, Tensor, import_cuda
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt_build import (
@@ -99,10 +99,9 @@ class TensorRtEngine(StagedEngine):
                 "build it from a file of retinaface export"
             )
         shape = _dims(engine.get_tensor_shape(INPUT_NAME))
-        shapes = (shape,) * 3
+        profile = Profile(shape, shape, shape)
         if min(shape) < 0:
-            shapes = tuple(map(_dims, engine.get_tensor_profile_shape(INPUT_NAME, 0)))
-        profile = Profile(*shapes)
+            profile = Profile(*map(_dims, engine.get_tensor_profile_shape(INPUT_NAME, 0)))
         self._check_shapes(profile, is_free=min(shape[2:]) < 0)
         return profile
 
@@ -162,13 +161,12 @@ class TensorRtEngine(StagedEngine):
         """Run once, so that a device that fails does so here."""
         size = (self.spec.height_px or 320, self.spec.width_px or 320)
         try:
-            scores = self._run(np.zeros((self.fixed_batch or 1, 3, *size), np.float32)).scores
+            self._run(np.zeros((self.fixed_batch or 1, 3, *size), np.float32))
         except Exception as error:  # the runtime's exceptions have no base of their own
             raise EngineUnavailable(
                 f"{self.spec.name} cannot run {self._file}: {type(error).__name__}: "
                 f"{first_line(error)}; see whether the device is free: nvidia-smi"
             ) from error
-        check_scores(self.spec, scores, self._file)
 
     def _load(self, images: FloatArray) -> None:
         self._set_shape(images.shape)
