@@ -167,6 +167,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "photographs": _photographs,
     "golden": _golden,
     "cuda": _opens("ort-cuda-fp32"),
+    "tensorrt": _opens("tensorrt-cuda-fp32"),
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
     "chromium": _chromium,

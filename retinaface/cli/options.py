@@ -19,6 +19,10 @@ ENGINE_NAMES = (
     "ort-cpu-fp16",
     "ort-cuda-fp32",
     "ort-cuda-fp16",
+    "ort-tensorrt-fp32",
+    "ort-tensorrt-fp16",
+    "tensorrt-cuda-fp32",
+    "tensorrt-cuda-fp16",
     "openvino-cpu-fp32",
     "openvino-cpu-fp16",
     "openvino-gpu-fp32",
@@ -58,8 +62,8 @@ def model_options(function: F) -> F:
             metavar="NAME=VALUE",
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-            "cuda_graphs=on; others go to its provider. OpenVINO: all go to its compiler. ncnn: "
-            "use_winograd_convolution=off and the like.",
+            "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
+            "compiler. ncnn: use_winograd_convolution=off and the like.",
         ),
         click.option(
             "--threads",

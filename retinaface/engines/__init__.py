@@ -64,6 +64,9 @@ def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
 
 
 _ORT = "retinaface.engines.onnxruntime:OnnxRuntimeEngine"
+_ORT_CUDA = "retinaface.engines.onnxruntime_device:OnnxRuntimeDeviceEngine"
+_ORT_TENSORRT = "retinaface.engines.onnxruntime_tensorrt:OnnxRuntimeTensorRtEngine"
+_TENSORRT = "retinaface.engines.tensorrt:TensorRtEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
 _NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
@@ -77,8 +80,13 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
         "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
         "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
-        "ort-cuda-fp32": EngineEntry(_ORT, "cuda", "fp32", is_default=True),
-        "ort-cuda-fp16": EngineEntry(_ORT, "cuda", "fp16", is_default=True),
+        "ort-cuda-fp32": EngineEntry(_ORT_CUDA, "cuda", "fp32", is_default=True),
+        "ort-cuda-fp16": EngineEntry(_ORT_CUDA, "cuda", "fp16", is_default=True),
+        "ort-tensorrt-fp32": EngineEntry(_ORT_TENSORRT, "cuda", "fp32"),
+        "ort-tensorrt-fp16": EngineEntry(_ORT_TENSORRT, "cuda", "fp16"),
+        "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
+        # From the FP16 file: TensorRT 11 takes types from the file alone, and 10 can.
+        "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),
         "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
         "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
         "openvino-gpu-fp32": EngineEntry(_OPENVINO, "gpu", "fp32"),

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS
+from retinaface.engines.ort_import import ort
 from retinaface.priors import prior_boxes
 from retinaface.typing import FloatArray
 
@@ -63,11 +63,12 @@ class DeviceIO:
         self._input_type, self._output_types = input_type, output_types
         self._use_graphs = use_graphs
         self._memory: OrderedDict[tuple[int, ...], _Memory] = OrderedDict()
+        self._loaded: _Memory | None = None
         self._n_made = 0
         self._host_memory = "none yet"
 
     def run(self, images: FloatArray) -> list[FloatArray]:
-        """Run the session.
+        """Load, execute and fetch.
 
         Args:
             images: (N, 3, H, W) float32.
@@ -75,12 +76,47 @@ class DeviceIO:
         Returns:
             The outputs in the order of the file, in its element types; new arrays.
         """
+        self.load(images)
+        self.execute()
+        return self.fetch()
+
+    def load(self, images: FloatArray) -> None:
+        """Copy a batch onto the device; returns when it is there.
+
+        Args:
+            images: (N, 3, H, W) float32.
+        """
         memory = self._memory.get(images.shape) or self._make(images.shape)
         self._memory.move_to_end(images.shape)
         np.copyto(memory.host_input, images, casting="same_kind")
-        memory.device_input.update_inplace(memory.host_input)
-        self._session.run_with_iobinding(memory.binding, memory.run_options)
-        return [self._copied(output) for output in memory.device_outputs]
+        memory.device_input.update_inplace(memory.host_input)  # a copy that waits
+        self._loaded = memory
+
+    def execute(self) -> None:
+        """Run on what was loaded, and wait for the device.
+
+        A run waits by itself, unless told not to (`disable_synchronize_execution_providers`); the
+        second wait costs microseconds, and keeps that from being an assumption.
+
+        Raises:
+            ValueError: Nothing was loaded.
+        """
+        binding = self._current().binding
+        self._session.run_with_iobinding(binding, self._current().run_options)
+        binding.synchronize_outputs()
+
+    def fetch(self) -> list[FloatArray]:
+        """Copy the outputs of the last run; see `run`.
+
+        Raises:
+            ValueError: Nothing was loaded.
+        """
+        return [self._copied(output) for output in self._current().device_outputs]
+
+    def _current(self) -> _Memory:
+        if self._loaded is None:
+            raise ValueError("no batch was loaded; load one first")
+        return self._loaded
 
     def describe(self) -> dict[str, str]:
         """How memory and graphs are used; JSON types only."""
@@ -92,7 +128,7 @@ class DeviceIO:
     def close(self) -> None:
         """Free the memory."""
         self._memory.clear()
-        self._session = None
+        self._session = self._loaded = None
 
     def _copied(self, output: Any) -> FloatArray:
         array: FloatArray = output.numpy()

@@ -1,4 +1,4 @@
-"""The vendor's engines go through the suites, on stand-ins of the vendor's interfaces.
+"""Engines of vendors go through the suites, on stand-ins of the vendors' interfaces.
 
 Their calls are the vendor's; what they compute is ONNX Runtime's. So the published speed is found
 and missed, and everything else is green.
@@ -39,3 +39,25 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
         of = f"against speed {pipeline} fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: "
         assert of in said
         assert f"published {published}" in said
+
+
+@pytest.mark.needs("torch", "onnxruntime", "onnxconverter_common")
+def test_tensorrts_engines_are_placed_and_agree(tmp_path):
+    """Only what no other engine's run shows already: FP32 and FP16 by their own plans."""
+    engines = ("tensorrt-cuda-fp32", "tensorrt-cuda-fp16")
+    run = pytest_run(
+        tmp_path / "record",
+        "-p",
+        "tests.support.standins_nvidia",
+        SUITES,
+        "-k",
+        "placement or (scene and (lie_within or test_the_model_under_test))",
+        "--pipeline=igie",
+        *(f"--engine={name}" for name in engines),
+    )
+    assert run.code == 0, run.output[-3000:]
+    agree = ("test_the_model_under_test", "lie_within")  # FP32 and FP16 are held to other limits
+    for engine, other in zip(engines, agree, strict=True):
+        for suite in ("test_placement", other):
+            found = [v for i, v in run.outcomes(suite).items() if engine in i]
+            assert set(found) == {"PASS"}, (suite, engine, run.reasons(suite))

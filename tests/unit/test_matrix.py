@@ -16,6 +16,8 @@ from retinaface.runs import find_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = read_rows()
+ORT = {"onnxruntime", "onnxruntime-gpu"}
+TENSORRT = {"tensorrt-cu13", "cuda-bindings"}
 
 
 def environments():
@@ -45,8 +47,8 @@ def test_rows_of_one_comparison_differ_in_the_named_package_alone(name):
     assert {k: packages[k] for k in ROWS[COMMON].packages} == dict(ROWS[COMMON].packages)
     runtimes = set(packages) - set(ROWS[COMMON].packages)
     if "wheels" not in row.settings:
-        assert len(runtimes) == 1  # onnxruntime or onnxruntime-gpu, never both
-        assert runtimes <= {"onnxruntime", "onnxruntime-gpu"}
+        assert len(runtimes & ORT) == 1  # onnxruntime or onnxruntime-gpu, never both
+        assert runtimes - ORT == (TENSORRT if name == "tensorrt" else set())
 
 
 def test_exports_all_have_the_same_torch():
@@ -166,6 +168,11 @@ def test_the_vendors_wheels_are_found_by_their_tag(exported, pip, monkeypatch, t
     assert pip[0][-2][-2:] == ["--no-deps", str(mine)]
     named = [part for part in pip[0][-1] if part.startswith("--engine=")]
     assert named == ["--engine=igie-iluvatar-fp16", "--engine=ixrt-iluvatar-fp16"]
+
+
+@pytest.mark.parametrize("name", ["cuda", "tensorrt"])
+def test_a_row_of_an_accelerator_names_engines_of_this_package(name):
+    assert set(ROWS[name].settings["engines"].split()) <= set(BUILTIN)
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if "wheels" in row.settings])

@@ -1,6 +1,7 @@
 """On the CPU, where ONNX Runtime offers the same calls; CUDA itself has not been reached here."""
 
 import ctypes
+import dataclasses
 import gc
 
 import numpy as np
@@ -43,6 +44,42 @@ def test_it_gives_what_a_plain_run_gives_for_every_batch(session, use_graphs):
         expected = session.run(None, {"input": images(n, value)})
         for ours, theirs in zip(io.run(images(n, value)), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_batch_is_run_as_often_as_is_asked_and_fetched_apart(session):
+    io = open_io(session)
+    io.load(images(2, 3.0))
+    for _ in range(3):
+        io.execute()
+    expected = session.run(None, {"input": images(2, 3.0)})
+    for _ in range(2):
+        for ours, theirs in zip(io.fetch(), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_waits_for_the_device(session):
+    """Unless it does, `execute` could be timed before the device is done."""
+    io = open_io(session)
+    io.load(images(1))
+    memory, calls = io._current(), []
+
+    class Binding:
+        def synchronize_outputs(self):
+            calls.append("waited")
+
+    class Session:
+        def run_with_iobinding(self, binding, options):
+            calls.append("ran" if binding is io._loaded.binding else "another binding")
+
+    io._session, io._loaded = Session(), dataclasses.replace(memory, binding=Binding())
+    io.execute()
+    assert calls == ["ran", "waited"]
+
+
+@pytest.mark.parametrize("step", ["execute", "fetch"])
+def test_nothing_runs_before_a_batch_is_loaded(session, step):
+    with pytest.raises(ValueError, match="no batch was loaded; load one first"):
+        getattr(open_io(session), step)()
 
 
 def test_no_later_call_changes_what_was_returned(session):

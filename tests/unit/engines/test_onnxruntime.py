@@ -237,7 +237,7 @@ def event(name, provider, kind, op="Conv"):
 
 
 def test_placement_tells_a_fallback_from_arithmetic_on_shapes():
-    from retinaface.engines.onnxruntime import placement_from_profile
+    from retinaface.engines.ort_placement import placement_from_profile
 
     profile = [
         {"cat": "Session", "name": "model_run", "args": {}},
@@ -274,12 +274,61 @@ def test_a_session_that_silently_fell_back_is_refused(path, monkeypatch):
     from retinaface.engines import onnxruntime as module
 
     write_model(path)
-    monkeypatch.setattr(
-        module.ort, "get_available_providers", lambda: list(module.PROVIDERS.values())
-    )
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(module.ort, "InferenceSession", lambda *_, **__: FellBack())
     message = "lists CUDAExecutionProvider but the session fell back to CPUExecutionProvider"
     with pytest.raises(EngineUnavailable, match=message):
+        open_engine("ort-cuda-fp32", model=path, max_batch=1)
+
+
+def on_the_cpu(path, monkeypatch, **changes):
+    """The engine of devices, whose calls ONNX Runtime offers on the CPU too."""
+    from retinaface.engines import EngineSpec
+    from retinaface.engines.onnxruntime_device import OnnxRuntimeDeviceEngine
+
+    monkeypatch.setattr(OnnxRuntimeDeviceEngine, "provider", "CPUExecutionProvider")
+    monkeypatch.setattr(OnnxRuntimeDeviceEngine, "_provider_options", lambda _: {})
+    spec = EngineSpec("ort-cuda-fp32", "fp32", "cpu", model=path, max_batch=4, **changes)
+    return OnnxRuntimeDeviceEngine(spec)
+
+
+def test_a_device_is_loaded_run_and_read_in_three_steps(path, monkeypatch):
+    write_model(path)
+    images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
+    with open_cpu(path) as engine:
+        expected = engine.infer(images)
+    with on_the_cpu(path, monkeypatch) as engine:
+        engine.load(images)
+        engine.execute()
+        engine.execute()
+        for actual, wanted in zip(engine.fetch(), expected, strict=True):
+            np.testing.assert_array_equal(actual, wanted)
+        for actual, wanted in zip(engine.infer(images[:1]), expected, strict=True):
+            np.testing.assert_array_equal(actual, wanted[:1])
+        assert "host_memory" in engine.describe()["io"]
+        found = engine.infer_intermediates(images, ["mean"])["mean"]
+    np.testing.assert_allclose(found.ravel(), [1, 2], rtol=1e-6)
+    engine.close()  # twice
+
+
+def test_a_provider_that_cannot_be_loaded_says_which_library_is_missing(path, monkeypatch):
+    from retinaface.engines import onnxruntime as module
+    from retinaface.engines import onnxruntime_device
+
+    def raises(*_, **__):
+        raise RuntimeError("Please install the libraries")
+
+    write_model(path)
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(module.ort, "InferenceSession", raises)
+    monkeypatch.setattr(onnxruntime_device, "missing_library", lambda _: "libcublasLt.so.13: no")
+    message = (
+        r"lists CUDAExecutionProvider but cannot load it \(libcublasLt.so.13: no\); which CUDA"
+    )
+    with pytest.raises(EngineUnavailable, match=message):
+        open_engine("ort-cuda-fp32", model=path, max_batch=1)
+    monkeypatch.setattr(onnxruntime_device, "missing_library", lambda _: None)
+    with pytest.raises(EngineUnavailable, match="Please install the libraries; check the file"):
         open_engine("ort-cuda-fp32", model=path, max_batch=1)
 
 

@@ -7,7 +7,7 @@ from retinaface.cli.options import ENGINE_NAMES
 from retinaface.engines import BUILTIN, engine_names, find_engine, open_engine
 from retinaface.errors import EngineUnavailable
 
-RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch")
+RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch", "tensorrt", "cuda")
 
 
 def test_the_command_line_names_the_built_in_engines():
@@ -19,6 +19,8 @@ def test_names_say_device_and_precision():
     for name, entry in BUILTIN.items():
         # onnx's evaluator is named for what it is; it has no other device than the processor.
         device = "reference" if name.startswith("onnx-") else entry.device
+        # ONNX Runtime has two ways to one device; its name says which.
+        device = "tensorrt" if name.startswith("ort-tensorrt-") else device
         assert name.split("-")[1:] == [device, entry.precision]
 
 
@@ -55,7 +57,8 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
 def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch, runtime, extra):
     (name, *_) = [n for n, entry in BUILTIN.items() if f".{runtime}:" in entry.factory]
     monkeypatch.setitem(sys.modules, runtime, None)
-    monkeypatch.delitem(sys.modules, f"retinaface.engines.{runtime}", raising=False)
+    for module in (runtime, "ort_import"):
+        monkeypatch.delitem(sys.modules, f"retinaface.engines.{module}", raising=False)
     with pytest.raises(EngineUnavailable, match=f"{runtime} cannot be imported .* extra {extra}"):
         open_engine(name)
 

@@ -1,0 +1,158 @@
+"""CUDA's runtime through cuda-python: memory on the device and pinned on the host, and one stream.
+
+What is assumed is the reference of `cuda.bindings.runtime` (cuda-python 12.6 to 13): each function
+gives a tuple whose first element is a `cudaError_t`. Addresses are numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import EngineSpec
+from retinaface.errors import EngineUnavailable
+from retinaface.typing import FloatArray
+
+_MODULES = ("cuda.bindings.runtime", "cuda.cudart")  # the second is what it was called up to 12
+
+
+def import_cuda(spec: EngineSpec) -> Any:
+    """CUDA's runtime in Python.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    problems = []
+    for name in _MODULES:
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            problems.append(f"{name}: {error}")
+    raise EngineUnavailable(
+        f"{spec.name} reaches the device's memory through cuda-python, which cannot be imported "
+        f"({'; '.join(problems)}); pip install cuda-bindings, of your driver's CUDA: '>=13' or "
+        "'>=12.6,<13'"
+    )
+
+
+class Cuda:
+    """The first device: a stream, and memory that goes with it.
+
+    Args:
+        spec: What the engine is asked to be; for messages.
+        runtime: The module.
+
+    Raises:
+        EngineUnavailable: There is no device, or the driver is too old for the module.
+    """
+
+    def __init__(self, spec: EngineSpec, runtime: Any) -> None:
+        self._runtime = runtime
+        self._device: list[int] = []
+        self._host: list[int] = []
+        self.stream: int | None = None
+        try:
+            n_devices = self.call("cudaGetDeviceCount")
+            if not n_devices:
+                raise RuntimeError("cudaGetDeviceCount gave 0 devices")
+            properties = self.call("cudaGetDeviceProperties", 0)
+            self.cuda_of_driver = int(self.call("cudaDriverGetVersion"))
+            self.stream = int(self.call("cudaStreamCreate"))
+        except RuntimeError as error:
+            raise EngineUnavailable(
+                f"{spec.name} needs cuda: {error}; see whether a device is there and which CUDA "
+                "its driver knows: nvidia-smi"
+            ) from error
+        name = properties.name
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        self.name = text.strip(" \0")
+        self.capability = f"{properties.major}.{properties.minor}"
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a function of the runtime.
+
+        Returns:
+            What it gives beside its code; None where that is nothing.
+
+        Raises:
+            RuntimeError: The code is not success.
+        """
+        code, *values = getattr(self._runtime, name)(*arguments)
+        if code != self._runtime.cudaError_t.cudaSuccess:
+            raise RuntimeError(f"{name} gave {self._said(code)}")
+        return values[0] if values else None
+
+    def _said(self, code: Any) -> str:
+        _, text = self._runtime.cudaGetErrorString(code)
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        return f"{getattr(code, 'name', code)} ({text})"
+
+    def allocate(self, n_bytes: int) -> int:
+        """Memory on the device; gives its address."""
+        address = int(self.call("cudaMalloc", n_bytes))
+        self._device.append(address)
+        return address
+
+    def pinned(self, n_elements: int, dtype: np.dtype[Any]) -> FloatArray:
+        """An array on the host that the device copies directly; valid until `close`."""
+        n_bytes = n_elements * dtype.itemsize
+        address = int(self.call("cudaHostAlloc", n_bytes, 0))
+        self._host.append(address)
+        memory = (ctypes.c_uint8 * n_bytes).from_address(address)
+        array: FloatArray = np.frombuffer(memoryview(memory), dtype)
+        return array
+
+    def to_device(self, address: int, array: FloatArray) -> None:
+        """Put a contiguous array on the device, after all that was asked of the stream."""
+        self._copy(address, array.ctypes.data, array.nbytes, "cudaMemcpyHostToDevice")
+
+    def from_device(self, array: FloatArray, address: int) -> None:
+        """Fill a contiguous array from the device, after all that was asked of the stream."""
+        self._copy(array.ctypes.data, address, array.nbytes, "cudaMemcpyDeviceToHost")
+
+    def _copy(self, target: int, source: int, n_bytes: int, kind: str) -> None:
+        kinds = self._runtime.cudaMemcpyKind
+        self.call("cudaMemcpyAsync", target, source, n_bytes, getattr(kinds, kind), self.stream)
+
+    def wait(self) -> None:
+        """Until all that was asked of the stream is done."""
+        self.call("cudaStreamSynchronize", self.stream)
+
+    def close(self) -> None:
+        """Free everything; what fails to be freed is left. May be called twice."""
+        for name, addresses in (("cudaFree", self._device), ("cudaFreeHost", self._host)):
+            while addresses:
+                with contextlib.suppress(RuntimeError):  # a device that failed fails here too
+                    self.call(name, addresses.pop())
+        if self.stream is not None:
+            with contextlib.suppress(RuntimeError):
+                self.call("cudaStreamDestroy", self.stream)
+            self.stream = None
+
+
+class Tensor:
+    """An input or output of an engine: its memory on both sides, of the largest shape.
+
+    Args:
+        cuda: The device.
+        name: Of the tensor.
+        largest: Its largest shape.
+        dtype: Of its elements.
+    """
+
+    def __init__(self, cuda: Cuda, name: str, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self.name, self.largest, self.dtype = name, tuple(largest), dtype
+        n_elements = math.prod(largest)
+        self.address = cuda.allocate(n_elements * dtype.itemsize)
+        self._host = cuda.pinned(n_elements, dtype)
+
+    def host(self, shape: Sequence[int]) -> FloatArray:
+        """The memory on the host as an array of a shape that fits into it."""
+        view: FloatArray = self._host[: math.prod(shape)].reshape(tuple(shape))
+        return view

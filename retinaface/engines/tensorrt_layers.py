@@ -1,0 +1,108 @@
+"""What TensorRT's inspector tells of a plan: in which type its layers give their outputs.
+
+The inspector's JSON is that of plans built with detailed profiling verbosity; others hold names
+alone. Up to TensorRT 10 a tensor has `Format/Datatype` (`Half`, or `Row major linear FP16 format`),
+from 11 on `Format` and `DataType`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from retinaface.engines.base import EngineSpec
+from retinaface.errors import EngineUnavailable
+
+_KEYS = ("DataType", "Format/Datatype", "Format")
+_TYPES = (
+    ("bf16", re.compile(r"bf16|bfloat16", re.IGNORECASE)),
+    ("fp16", re.compile(r"half|fp16|float16", re.IGNORECASE)),
+    ("fp32", re.compile(r"fp32|\bfloat(32)?\b", re.IGNORECASE)),
+    ("integer", re.compile(r"u?int\d+|bool", re.IGNORECASE)),
+)
+
+
+class Layers(NamedTuple):
+    """Layers of a plan.
+
+    Attributes:
+        n_layers: Their number.
+        by_type: How many give their first output in each type; None where the plan does not say.
+        tf32: Names of those whose kernel's name says TF32.
+    """
+
+    n_layers: int
+    by_type: dict[str, int] | None
+    tf32: list[str]
+
+    @property
+    def proof(self) -> str:
+        """What is known, in words."""
+        if self.by_type is None:
+            return (
+                "the plan was deserialized and run by TensorRT, which has no nodes on the host; it "
+                "was built without detailed profiling verbosity, so in which precision a layer "
+                "runs is not known"
+            )
+        return (
+            "the plan was deserialized and run by TensorRT, which has no nodes on the host; types "
+            "of layers are those of their outputs, as its inspector gives them"
+        )
+
+
+def inspected(trt: Any, engine: Any) -> Layers:
+    """Ask the inspector of an engine."""
+    inspector = engine.create_engine_inspector()
+    text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+    try:
+        information = json.loads(text)
+    except ValueError:
+        information = {}
+    return layers_of(information)
+
+
+def layers_of(information: Mapping[str, Any]) -> Layers:
+    """Count the layers in what the inspector gave.
+
+    Args:
+        information: Its JSON.
+    """
+    layers = information.get("Layers") or []
+    detailed = [layer for layer in layers if isinstance(layer, dict) and layer.get("Outputs")]
+    types = Counter(_type_of(layer["Outputs"][0]) for layer in detailed)
+    tf32 = [
+        str(layer.get("Name"))
+        for layer in detailed
+        if "tf32" in str(layer.get("TacticName", "")).lower()
+    ]
+    return Layers(len(layers), dict(sorted(types.items())) if types else None, tf32)
+
+
+def _type_of(tensor: Mapping[str, Any]) -> str:
+    text = next((str(tensor[key]) for key in _KEYS if tensor.get(key)), "")
+    return next((name for name, pattern in _TYPES if pattern.search(text)), "other")
+
+
+def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:
+    """Refuse a plan of another precision, as far as it tells.
+
+    Args:
+        spec: What the engine is asked to be.
+        file: The plan; for messages.
+        layers: Its layers.
+
+    Raises:
+        EngineUnavailable: No layer is of the precision; or FP32 is asked for and a layer is FP16.
+    """
+    if layers.by_type is None:
+        return
+    has_fp16 = "fp16" in layers.by_type
+    if spec.precision not in layers.by_type or (spec.precision == "fp32" and has_fp16):
+        found = ", ".join(f"{n} {name}" for name, n in layers.by_type.items())
+        raise EngineUnavailable(
+            f"{spec.name}: {file} should be {spec.precision.upper()}, but its layers are {found}; "
+            f"build it from the {spec.precision.upper()} file, or take the engine of its precision"
+        )

@@ -1,0 +1,60 @@
+"""Which input shapes a TensorRT engine is built for: smallest, the one it is tuned at, largest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from retinaface.engines.base import EngineSpec
+
+# Sides of images where they are free, of the pipelines `upstream-320` and `upstream-640`: no side
+# is longer than 640, and the other may be short.
+SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 16, 640
+# What most photographs are at a long side of 640; that pipeline runs them one by one.
+USUAL_SIDES_PX = (480, 640)
+
+
+class Profile(NamedTuple):
+    """Shapes of the input, (N, 3, H, W).
+
+    Attributes:
+        smallest: Of any call.
+        usual: Where kernels are chosen.
+        largest: Of any call.
+    """
+
+    smallest: tuple[int, ...]
+    usual: tuple[int, ...]
+    largest: tuple[int, ...]
+
+
+def profile_of(spec: EngineSpec, axes: Sequence[int | str | None]) -> Profile:
+    """The shapes that a run needs.
+
+    Args:
+        spec: What the engine is asked to be; batches of `max_batch` are the usual ones, unless the
+            size of images is free.
+        axes: Of the file's input: a number from 1 where an axis is fixed, else anything.
+    """
+    sizes = (spec.height_px, spec.width_px)
+    is_free = None in sizes
+    usual = USUAL_SIDES_PX if is_free else sizes
+    wanted = Profile(
+        (1, 3, *(px or SMALLEST_SIDE_PX for px in sizes)),
+        (1 if is_free else spec.max_batch, 3, *(px or 0 for px in usual)),
+        (spec.max_batch, 3, *(px or LARGEST_SIDE_PX for px in sizes)),
+    )
+    return Profile(
+        *(
+            tuple(
+                axis if isinstance(axis, int) and axis > 0 else want
+                for axis, want in zip(axes, shape, strict=True)
+            )
+            for shape in wanted
+        )
+    )
+
+
+def written(shape: Sequence[int]) -> str:
+    """A shape as TensorRT's tools write it: `32x3x320x320`."""
+    return "x".join(map(str, shape))
