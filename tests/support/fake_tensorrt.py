@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -276,6 +277,7 @@ class FakeTensorRt:
         }
         self.modules = {name: ModuleType(name) for name in parts if name not in lacks}
         for name, module in self.modules.items():
+            module.__spec__ = ModuleSpec(name, None)  # torch's exporter asks whether they are there
             for key, value in parts[name].items():
                 if f"{name}.{key}" not in lacks:
                     setattr(module, key, value)

@@ -25,7 +25,10 @@ def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     target = make_target()
     assert target == Target(weights=target.weights)
     assert target.engines == DEFAULT_ENGINES
-    assert tuple(name for name in BUILTIN if name.startswith("ort-")) == DEFAULT_ENGINES
+    assert (
+        tuple(name for name in BUILTIN if name.startswith(("ort-cpu-", "ort-cuda-")))
+        == DEFAULT_ENGINES
+    )
     assert target.pipelines == tuple(PIPELINES)
     assert not target.engines_named
     assert not target.pipelines_named
