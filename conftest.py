@@ -170,6 +170,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "tensorrt": _opens("tensorrt-cuda-fp32"),
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
+    "tvm": _opens("tvm-llvm-fp32"),
     "chromium": _chromium,
     "opencv-dnn": _opencv_dnn,
     "resident-memory": _resident_memory,

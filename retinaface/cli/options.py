@@ -31,6 +31,7 @@ ENGINE_NAMES = (
     "openvino-auto-fp32",
     "ncnn-cpu-fp32",
     "ncnn-cpu-fp16",
+    "tvm-llvm-fp32",
     "igie-iluvatar-fp32",
     "igie-iluvatar-fp16",
     "ixrt-iluvatar-fp16",
@@ -63,7 +64,7 @@ def model_options(function: F) -> F:
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
             "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-            "compiler. ncnn: use_winograd_convolution=off and the like.",
+            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target=llvm, or JSON.",
         ),
         click.option(
             "--threads",

@@ -70,6 +70,7 @@ _TENSORRT = "retinaface.engines.tensorrt:TensorRtEngine"
 _TORCH = "retinaface.engines.torch:TorchEngine"
 _NCNN = "retinaface.engines.ncnn:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino:OpenVinoEngine"
+_TVM = "retinaface.engines.tvm:TvmEngine"
 _IGIE = "retinaface.engines.igie:IgieEngine"
 _IXRT = "retinaface.engines.ixrt:IxrtEngine"
 _OPENCV = "retinaface.engines.opencv:OpenCvEngine"
@@ -95,6 +96,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
+        "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
         "igie-iluvatar-fp32": _builder(_IGIE, "iluvatar", "fp32"),
         "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
         "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),

@@ -7,7 +7,7 @@ from retinaface.cli.options import ENGINE_NAMES
 from retinaface.engines import BUILTIN, engine_names, find_engine, open_engine
 from retinaface.errors import EngineUnavailable
 
-RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch", "tensorrt", "cuda")
+RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch", "tensorrt", "cuda", "tvm")
 
 
 def test_the_command_line_names_the_built_in_engines():
@@ -21,6 +21,8 @@ def test_names_say_device_and_precision():
         device = "reference" if name.startswith("onnx-") else entry.device
         # ONNX Runtime has two ways to one device; its name says which.
         device = "tensorrt" if name.startswith("ort-tensorrt-") else device
+        # What TVM compiles for, it calls by its compiler.
+        device = "llvm" if name.startswith("tvm-") else device
         assert name.split("-")[1:] == [device, entry.precision]
 
 
@@ -52,7 +54,12 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
 
 @pytest.mark.parametrize(
     ("runtime", "extra"),
-    [("onnxruntime", "'cpu' or 'gpu'"), ("openvino", "'openvino'"), ("ncnn", "'ncnn'")],
+    [
+        ("onnxruntime", "'cpu' or 'gpu'"),
+        ("openvino", "'openvino'"),
+        ("ncnn", "'ncnn'"),
+        ("tvm", "'tvm'"),
+    ],
 )
 def test_a_runtime_that_is_not_installed_is_named_with_its_extra(monkeypatch, runtime, extra):
     (name, *_) = [n for n, entry in BUILTIN.items() if f".{runtime}:" in entry.factory]

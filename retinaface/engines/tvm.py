@@ -1,0 +1,144 @@
+"""Apache TVM: a library compiled for a target, run by Relax's virtual machine, image by image."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.config import OUTPUT_NAMES
+from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.engines.builds import check_options, first_line, fixed_size, output_shapes
+from retinaface.engines.onnx_interface import model_of
+from retinaface.engines.onnx_ports import check_file
+from retinaface.engines.tvm_build import CPU, built_library, find_tvm, import_tvm, target_and_device
+from retinaface.environment import n_usable_cpus
+from retinaface.errors import EngineUnavailable
+from retinaface.files import file_sha256
+from retinaface.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+import_tvm()  # before an export is made for nothing
+
+_BIG_CORES = 1  # as TVM numbers what its threads may run on
+
+
+class TvmEngine(Engine):
+    """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
+
+    Option `target`: what to compile for, and where to run; this host's processor without it.
+    """
+
+    _pool = threading.local()  # TVM keeps threads for each thread that calls it
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        check_options(spec, ("target",))
+        self._size = fixed_size(spec)
+        self._tvm, relax = find_tvm(spec)
+        self._threads = spec.threads or n_usable_cpus()
+        self._target, self._device = target_and_device(spec, self._tvm)
+        started = time.perf_counter()
+        self._file = self.built_file = spec.engine_file or self._build()
+        self._machine = self._open(relax)
+        self._placement = self._prove_placement()
+        self._build_s = time.perf_counter() - started
+
+    def _build(self) -> Path:
+        model = model_of(self.spec)
+        # Images are run one by one, so a batch of one is enough for any number.
+        batch = check_file(dataclasses.replace(self.spec, max_batch=1), model)
+        if batch not in (None, 1):
+            raise EngineUnavailable(
+                f"{self.spec.name} runs one image at a time, and {model} takes batches of {batch}; "
+                "export with --batch-size dynamic"
+            )
+        return built_library(self.spec, self._tvm, self._target, model)
+
+    def _open(self, relax: Any) -> Any:
+        try:
+            library = self._tvm.runtime.load_module(str(self._file))
+            return relax.VirtualMachine(library, self._device)
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot load {self._file} with tvm {self._tvm.__version__}: "
+                f"{first_line(error)}; compile it with this version, for this machine"
+            ) from error
+
+    def _prove_placement(self) -> dict[str, Any]:
+        """Run once; read from the outputs where they were computed.
+
+        Raises:
+            EngineUnavailable: Outputs are not as they should be, or lie on another device.
+        """
+        name = self.spec.name
+        probe = np.zeros((1, 3, *self._size), dtype=np.float32)
+        try:
+            found = self._outputs(probe)
+            got = [tuple(int(axis) for axis in output.shape) for output in found]
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{name} cannot run {self._file} on {probe.shape} FP32: {first_line(error)}; "
+                "compile it from a file of retinaface export"
+            ) from error
+        if got != (expected := output_shapes(1, len(prior_boxes(*self._size)))):
+            raise EngineUnavailable(
+                f"{name}: {', '.join(OUTPUT_NAMES)} of {self._file} should be {expected}, got "
+                f"{got}; compile it from a file of retinaface export"
+            )
+        elsewhere = [
+            f"{output_name} on {output.device}"
+            for output_name, output in zip(OUTPUT_NAMES, found, strict=True)
+            if str(output.device) != str(self._device)
+        ]
+        if elsewhere:
+            raise EngineUnavailable(
+                f"{name}: outputs of {self._file} should lie on {self._device}, got "
+                f"{', '.join(elsewhere)}; compile it for {self._target}"
+            )
+        return {
+            "provider": f"tvm on {self._device}",
+            "fallback": [],
+            "proof": f"the machine was given {self._device} alone, and its outputs lie there",
+        }
+
+    def _outputs(self, image: FloatArray) -> Any:
+        """Outputs of one image, on the device; new ones in each call."""
+        if getattr(self._pool, "n_threads", None) != self._threads:
+            configure = self._tvm.get_global_func("runtime.config_threadpool")
+            configure(_BIG_CORES, self._threads)
+            self._pool.n_threads = self._threads
+        found = self._machine["main"](self._tvm.runtime.tensor(image, self._device))
+        if len(found) != len(OUTPUT_NAMES):
+            raise RuntimeError(f"expected {', '.join(OUTPUT_NAMES)}, got {len(found)} outputs")
+        return found
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        each = [[o.numpy() for o in self._outputs(image[None])] for image in images]
+        return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device if self._target.kind.name == CPU else str(self._device),
+            "precision": self.spec.precision,
+            "runtime": f"tvm {self._tvm.__version__}",
+            "target": str(self._target),
+            "threads": self._threads,
+            "options": dict(self.spec.options),
+            "model": self.spec.model.name if self.spec.model else None,
+            "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
+            "build_s": self._build_s,
+            "placement": self._placement,
+        }
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._machine = None
+        super().close()

@@ -1,0 +1,139 @@
+"""Apache TVM: found and told from others of its name, a target, a compiled file.
+
+Its Relax frontend wants the batch size when it reads `Resize`, so a file is compiled for one image.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from retinaface.config import INPUT_NAME
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import cached_build, first_line
+from retinaface.engines.tvm_schedule import with_cpu_loops
+from retinaface.environment import n_usable_cpus, package_versions
+from retinaface.errors import EngineUnavailable
+
+INSTALL = "install the extra 'tvm'"
+CPU = "llvm"  # what targets of processors are called, by their compiler
+THREADS_VARIABLE = "TVM_NUM_THREADS"
+
+
+def import_tvm() -> Any:
+    """Import TVM, whoever made it.
+
+    Its threads never become more than what its variable says, and without one than half of the
+    processors, where it takes the others for their siblings; so the variable is set, where nobody
+    has set it.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    os.environ.setdefault(THREADS_VARIABLE, str(n_usable_cpus()))
+    try:
+        return importlib.import_module("tvm")
+    except Exception as error:  # a broken install fails with whatever its loader raises
+        raise EngineUnavailable(
+            f"tvm cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
+        ) from error
+
+
+def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
+    """Import TVM and its Relax, which the vendors' older ones lack.
+
+    Returns:
+        `tvm`, `tvm.relax`.
+
+    Raises:
+        EngineUnavailable: This TVM has no Relax.
+    """
+    tvm = import_tvm()
+    try:
+        return tvm, importlib.import_module("tvm.relax")
+    except ImportError as error:
+        version = getattr(tvm, "__version__", "of no version")
+        raise EngineUnavailable(
+            f"{spec.name} needs Apache TVM with Relax, and tvm {version} here has none ({error}): "
+            f"a maker's own may be called so too; {INSTALL} in another environment"
+        ) from error
+
+
+def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
+    """What to compile for, and where to run: the option's, else this host's processor.
+
+    Args:
+        spec: Option `target` is a kind (`llvm`) or JSON (`{"kind": "llvm", "mcpu": "znver3"}`).
+        tvm: The module.
+
+    Raises:
+        EngineUnavailable: TVM knows no such target, or has no such device here.
+    """
+    text = spec.options.get("target")
+    try:
+        if text is None:
+            return tvm.target.Target.from_device("cpu"), tvm.cpu()
+        target = tvm.target.Target(json.loads(text) if text.startswith("{") else text)
+        kind = target.kind.name
+        device = tvm.cpu() if kind == CPU else tvm.device(kind, 0)
+    except Exception as error:  # TVM's exceptions have no base of their own
+        raise EngineUnavailable(
+            f"{spec.name}: tvm {tvm.__version__} knows no target {text!r}: {first_line(error)}; "
+            'give a kind, as llvm, or JSON, as {"kind": "llvm", "mcpu": "x86-64-v3"}'
+        ) from error
+    if not device.exist:
+        raise EngineUnavailable(
+            f"{spec.name}: target {text!r} compiles for {device}, which is not there; take a "
+            "target of this machine"
+        )
+    return target, device
+
+
+def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
+    """Compile an ONNX file for one image, or find that in the cache.
+
+    Args:
+        spec: What the engine is asked to be.
+        tvm: The module.
+        target: What to compile for.
+        model: With a free batch size, or one of 1.
+
+    Raises:
+        EngineUnavailable: TVM cannot compile it.
+    """
+    key = {
+        "target": str(target),
+        "packages": package_versions(("apache-tvm", "apache-tvm-ffi", "onnx")),
+        "code": inspect.getsource(_compiled)
+        + inspect.getsource(inspect.getmodule(with_cpu_loops) or with_cpu_loops),
+    }
+
+    def build(path: Path) -> None:
+        try:
+            shape = (1, 3, spec.height_px, spec.width_px)
+            _compiled(tvm, target, model, shape).export_library(str(path))
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}: "
+                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
+                "exporter"
+            ) from error
+
+    return cached_build(spec, model, ".so", key, build)
+
+
+def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
+    """An executable: read, fused, its loops put in order for a processor, compiled."""
+    import onnx
+
+    relax = importlib.import_module("tvm.relax")
+    frontend = importlib.import_module("tvm.relax.frontend.onnx")
+    module = frontend.from_onnx(onnx.load(model), shape_dict={INPUT_NAME: list(shape)})
+    with target:
+        if target.kind.name == CPU:
+            module = with_cpu_loops(relax.get_pipeline("zero")(module))
+        return tvm.compile(module, target=target)
