@@ -129,6 +129,24 @@ def _opens(engine: str) -> Callable[[Target], str | None]:
     return probe
 
 
+def _compiles(_target: Target) -> str | None:
+    """Compile a function that adds."""
+    if (reason := _import("torch")(_target)) is not None:
+        return reason
+    import warnings
+
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its parts warn of each other
+            torch.compile(lambda x: x + 1, fullgraph=True)(torch.zeros(3))
+    except Exception as error:  # noqa: BLE001 - the compiler's exceptions have no base of their own
+        said = " ".join(str(error).splitlines()[:2])
+        return f"torch.compile failed ({type(error).__name__}: {said})"
+    return None
+
+
 def _chromium(_target: Target) -> str | None:
     from tests.support.chromium import missing_chromium
 
@@ -171,6 +189,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
     "tvm": _opens("tvm-llvm-fp32"),
+    "torch-compile": _compiles,
     "chromium": _chromium,
     "opencv-dnn": _opencv_dnn,
     "resident-memory": _resident_memory,

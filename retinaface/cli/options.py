@@ -15,6 +15,12 @@ PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
 ENGINE_NAMES = (
     "torch-cpu-fp32",
     "torch-cpu-fp16",
+    "torch-cuda-fp32",
+    "torch-cuda-fp16",
+    "torch-compile-cpu-fp32",
+    "torch-compile-cpu-fp16",
+    "torch-compile-cuda-fp32",
+    "torch-compile-cuda-fp16",
     "ort-cpu-fp32",
     "ort-cpu-fp16",
     "ort-cuda-fp32",
@@ -64,7 +70,8 @@ def model_options(function: F) -> F:
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
             "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target=llvm, or JSON.",
+            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target=llvm, or JSON. "
+            "torch-compile: mode=max-autotune.",
         ),
         click.option(
             "--threads",

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from retinaface.engines import open_engine
+from retinaface.engines.base import EngineSpec
 from retinaface.errors import EngineUnavailable
 from retinaface.scenes import synthetic_inputs
 
@@ -69,3 +72,54 @@ def test_onnxruntime_on_a_cached_export_agrees_with_torch(size):
             results.append(engine.infer(images))
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def on_the_processor(spec):
+    """The engine of CUDA, its steps on the processor."""
+    from retinaface.engines.torch import TorchDeviceEngine
+
+    class Device(TorchDeviceEngine):
+        waits = 0
+
+        def _check_device(self):
+            pass
+
+        def _wait(self):
+            self.waits += 1
+
+    return Device(spec)
+
+
+def test_on_a_device_the_three_steps_give_what_the_processor_gives(monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
+    images = synthetic_inputs(2, 1)
+    with open_engine("torch-cpu-fp32", weights="synthetic") as engine:
+        expected = engine.infer(images)
+    spec = EngineSpec("torch-cuda-fp32", "fp32", "cpu", weights="synthetic")
+    with on_the_processor(spec) as engine:
+        for ours, theirs in zip(engine.infer(images), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert engine.waits == 2  # for the input, and for the run
+        said = engine.describe()
+        layers = engine.infer_intermediates(images, ["body.stage1.0.2"])
+    assert (said["device_name"], said["placement"]["fallback"]) == ("H100", [])
+    assert layers["body.stage1.0.2"].shape == (2, 8, 160, 160)
+
+
+def test_parameters_that_lie_elsewhere_are_a_fallback(monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
+    spec = EngineSpec("torch-cuda-fp32", "fp32", "cpu", weights="synthetic")
+    with on_the_processor(spec) as engine:
+        engine.spec = replace(spec, device="cuda")
+        assert "body.stage1.0.0.weight on cpu" in engine.describe()["placement"]["fallback"]
+
+
+@pytest.mark.parametrize("name", ["torch-cuda-fp32", "torch-compile-cuda-fp16"])
+def test_without_a_device_cuda_is_refused_with_torchs_own_reason(monkeypatch, name):
+    def fails():
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.init", fails)
+    with pytest.raises(EngineUnavailable, match="needs cuda: torch .* not compiled with CUDA"):
+        open_engine(name, weights="synthetic")
