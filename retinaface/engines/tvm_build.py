@@ -15,7 +15,7 @@ from typing import Any
 from retinaface.config import INPUT_NAME
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, first_line
-from retinaface.engines.tvm_schedule import with_cpu_loops
+from retinaface.engines.tvm_schedule import CHANNELS_LAST, with_cpu_loops
 from retinaface.environment import n_usable_cpus, package_versions
 from retinaface.errors import EngineUnavailable
 
@@ -135,5 +135,6 @@ def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any
     module = frontend.from_onnx(onnx.load(model), shape_dict={INPUT_NAME: list(shape)})
     with target:
         if target.kind.name == CPU:
+            module = relax.transform.ConvertLayout(CHANNELS_LAST)(module)
             module = with_cpu_loops(relax.get_pipeline("zero")(module))
         return tvm.compile(module, target=target)
