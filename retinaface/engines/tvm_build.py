@@ -21,20 +21,21 @@ from retinaface.errors import EngineUnavailable
 
 INSTALL = "install the extra 'tvm'"
 CPU = "llvm"  # what targets of processors are called, by their compiler
-THREADS_VARIABLE = "TVM_NUM_THREADS"
 
 
 def import_tvm() -> Any:
     """Import TVM, whoever made it.
 
-    Its threads never become more than what its variable says, and without one than half of the
-    processors, where it takes the others for their siblings; so the variable is set, where nobody
-    has set it.
+    Its threads never become more than what a variable says, and without one than half of the
+    processors, where it takes the others for their siblings. And it pins them, which takes the
+    thread that calls it out of the processors that the process was given (`taskset`). So these
+    variables are set, where nobody has set them.
 
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    os.environ.setdefault(THREADS_VARIABLE, str(n_usable_cpus()))
+    os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
+    os.environ.setdefault("TVM_BIND_THREADS", "0")
     try:
         return importlib.import_module("tvm")
     except Exception as error:  # a broken install fails with whatever its loader raises
