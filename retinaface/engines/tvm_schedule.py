@@ -8,34 +8,38 @@ are contiguous in the input, the weights and the output.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Sequence
 from typing import Any
 
 CHANNELS_LAST = {"relax.nn.conv2d": ["NHWC", "HWIO"]}
-# The first of these that divides an axis. 8 pixels x 16 channels are 8 registers of AVX-512, 16 of
-# AVX2; more would not stay in them.
+# The first of these that divides an axis. 16 channels of a pixel are one register of AVX-512, which
+# has 32, and two of AVX2, which has 16: of the latter, 8 pixels were a quarter slower than 4.
 _CHANNELS = (16, 20, 8, 4, 2, 1)
-_PIXELS = (8, 10, 4, 5, 2, 1)
+_PIXELS = (4, 5, 2, 1)
+_PIXELS_WIDE = (8, 10, *_PIXELS)
 _WIDTHS = (32, 16, 20, 10, 8, 4, 5, 2, 1)  # of a row, where the reduction is no convolution
 _CHUNK, _VECTOR = 64, 16  # of what has no reductions: for one thread, and at a time
 _SPATIAL, _REDUCTION = 0, 2  # kinds of axes, as TVM numbers them
 _CONVOLUTION = [_SPATIAL] * 4 + [_REDUCTION] * 3
 
 
-def with_cpu_loops(module: Any) -> Any:
+def with_cpu_loops(module: Any, *, is_wide: bool) -> Any:
     """Put the loops of every function in order; one that TVM does not let be changed stays.
 
     Args:
         module: Legalized and fused.
+        is_wide: Whether there are 32 registers of 64 bytes.
     """
+    order = functools.partial(_order_convolution, n_pixels=_PIXELS_WIDE if is_wide else _PIXELS)
     dlight: Any = importlib.import_module("tvm.s_tir.dlight")
     schedules: Any = importlib.import_module("tvm.s_tir.schedule")
 
     class CpuLoops(dlight.ScheduleRule):  # type: ignore[misc]  # its base is known at run time alone
         def apply(self, func: Any, _target: Any, _tunable: bool) -> Any:
             try:
-                return _scheduled(schedules.Schedule(func), _order_convolution)
+                return _scheduled(schedules.Schedule(func), order)
             except schedules.ScheduleError:  # what is fused with it is not value by value
                 return _scheduled(schedules.Schedule(func), _order_each)
 
@@ -47,7 +51,7 @@ def _scheduled(schedule: Any, order: Any) -> Any:
     return schedule
 
 
-def _order_convolution(schedule: Any, blocks: Sequence[Any]) -> None:
+def _order_convolution(schedule: Any, blocks: Sequence[Any], n_pixels: Sequence[int]) -> None:
     """A convolution, with the padding before it and what is computed of each value after it."""
     places = [i for i, block in enumerate(blocks) if _REDUCTION in _kinds(schedule, block)]
     if len(places) != 1 or _kinds(schedule, blocks[places[0]]) != _CONVOLUTION:
@@ -64,13 +68,13 @@ def _order_convolution(schedule: Any, blocks: Sequence[Any]) -> None:
     for step in after[:-1]:
         schedule.compute_inline(step)
     last = after[-1] if after else schedule.cache_write(block, 0, "global")
-    _order_tiles(schedule, block, last)
+    _order_tiles(schedule, block, last, n_pixels)
 
 
-def _order_tiles(schedule: Any, block: Any, last: Any) -> None:
+def _order_tiles(schedule: Any, block: Any, last: Any, n_pixels: Sequence[int]) -> None:
     """Compute a tile of a convolution in registers, then what follows of it; rows in parallel."""
     batch, row, column, channel = schedule.get_loops(last)
-    column, pixels = schedule.split(column, [None, _divisor(schedule, column, _PIXELS)])
+    column, pixels = schedule.split(column, [None, _divisor(schedule, column, n_pixels)])
     channel, vector = schedule.split(channel, [None, _divisor(schedule, channel, _CHANNELS)])
     schedule.reorder(batch, row, column, channel, pixels, vector)
     schedule.parallel(schedule.fuse(batch, row))
