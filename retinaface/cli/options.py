@@ -70,8 +70,8 @@ def model_options(function: F) -> F:
             callback=pairs,
             help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
             "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target=llvm, or JSON. "
-            "torch-compile: mode=max-autotune.",
+            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
+            "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
         ),
         click.option(
             "--threads",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import queue
 import threading
 import time
 from pathlib import Path
@@ -15,7 +17,9 @@ from retinaface.engines.base import Engine, EngineSpec, RawOutputs
 from retinaface.engines.builds import check_options, first_line, fixed_size, output_shapes
 from retinaface.engines.onnx_interface import model_of
 from retinaface.engines.onnx_ports import check_file
-from retinaface.engines.tvm_build import CPU, built_library, find_tvm, import_tvm, target_and_device
+from retinaface.engines.parallel import threads_and_calls
+from retinaface.engines.tvm_build import built_library, find_tvm, import_tvm, stated_target
+from retinaface.engines.tvm_target import CPU, lacking_features, target_and_device
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineUnavailable
 from retinaface.files import file_sha256
@@ -30,7 +34,8 @@ _BIG_CORES = 1  # as TVM numbers what its threads may run on
 class TvmEngine(Engine):
     """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
 
-    Option `target`: what to compile for, and where to run; this host's processor without it.
+    Option `target`: what to compile for, and where to run; this host's processor without it. Calls
+    at a time have a virtual machine each, of one library.
     """
 
     _pool = threading.local()  # TVM keeps threads for each thread that calls it
@@ -40,11 +45,13 @@ class TvmEngine(Engine):
         check_options(spec, ("target",))
         self._size = fixed_size(spec)
         self._tvm, relax = find_tvm(spec)
-        self._threads = spec.threads or n_usable_cpus()
+        threads, self.parallel_calls = threads_and_calls(spec)
+        self._threads = threads or n_usable_cpus()
         self._target, self._device = target_and_device(spec, self._tvm)
         started = time.perf_counter()
         self._file = self.built_file = spec.engine_file or self._build()
-        self._machine = self._open(relax)
+        self._machines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._stated = self._open(relax)
         self._placement = self._prove_placement()
         self._build_s = time.perf_counter() - started
 
@@ -59,15 +66,27 @@ class TvmEngine(Engine):
             )
         return built_library(self.spec, self._tvm, self._target, model)
 
-    def _open(self, relax: Any) -> Any:
+    def _open(self, relax: Any) -> str | None:
+        """Load the library, and give the target that it states."""
+        tvm, name = self._tvm, self.spec.name
         try:
-            library = self._tvm.runtime.load_module(str(self._file))
-            return relax.VirtualMachine(library, self._device)
+            library = tvm.runtime.load_module(str(self._file))
+            for _ in range(self.parallel_calls):
+                machine = relax.VirtualMachine(library, self._device)
+                self._machines.put(machine)
+            stated = stated_target(machine)
+            lacking = lacking_features(tvm, tvm.target.Target(json.loads(stated))) if stated else []
         except Exception as error:  # TVM's exceptions have no base of their own
             raise EngineUnavailable(
-                f"{self.spec.name} cannot load {self._file} with tvm {self._tvm.__version__}: "
+                f"{name} cannot load {self._file} with tvm {tvm.__version__}: "
                 f"{first_line(error)}; compile it with this version, for this machine"
             ) from error
+        if lacking:
+            raise EngineUnavailable(
+                f"{name}: {self._file} was compiled for a processor with {', '.join(lacking[:6])}, "
+                "which this one lacks, so it would end the process; compile it for this one"
+            )
+        return stated
 
     def _prove_placement(self) -> dict[str, Any]:
         """Run once; read from the outputs where they were computed.
@@ -79,6 +98,7 @@ class TvmEngine(Engine):
         probe = np.zeros((1, 3, *self._size), dtype=np.float32)
         try:
             found = self._outputs(probe)
+            self._n_threads = int(self._tvm.get_global_func("runtime.NumThreads")())
             got = [tuple(int(axis) for axis in output.shape) for output in found]
         except Exception as error:  # TVM's exceptions have no base of their own
             raise EngineUnavailable(
@@ -108,11 +128,15 @@ class TvmEngine(Engine):
 
     def _outputs(self, image: FloatArray) -> Any:
         """Outputs of one image, on the device; new ones in each call."""
-        if getattr(self._pool, "n_threads", None) != self._threads:
+        if getattr(self._pool, "n_asked", None) != self._threads:
             configure = self._tvm.get_global_func("runtime.config_threadpool")
             configure(_BIG_CORES, self._threads)
-            self._pool.n_threads = self._threads
-        found = self._machine["main"](self._tvm.runtime.tensor(image, self._device))
+            self._pool.n_asked = self._threads
+        machine = self._machines.get()
+        try:
+            found = machine["main"](self._tvm.runtime.tensor(image, self._device))
+        finally:
+            self._machines.put(machine)
         if len(found) != len(OUTPUT_NAMES):
             raise RuntimeError(f"expected {', '.join(OUTPUT_NAMES)}, got {len(found)} outputs")
         return found
@@ -128,8 +152,10 @@ class TvmEngine(Engine):
             "device": self.spec.device if self._target.kind.name == CPU else str(self._device),
             "precision": self.spec.precision,
             "runtime": f"tvm {self._tvm.__version__}",
-            "target": str(self._target),
-            "threads": self._threads,
+            "target": self._stated or f"not stated by {self._file.name}",
+            "threads": self._n_threads,  # as TVM says: it has no more than processors
+            "parallel_calls": self.parallel_calls,
+            "images_per_call": 1,
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
@@ -140,5 +166,5 @@ class TvmEngine(Engine):
 
     def close(self) -> None:
         """See `Engine.close`."""
-        self._machine = None
+        self._machines = queue.SimpleQueue()
         super().close()

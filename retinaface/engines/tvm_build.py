@@ -7,34 +7,37 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from retinaface.config import INPUT_NAME
+from retinaface.engines import tvm_schedule
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, first_line
-from retinaface.engines.tvm_schedule import with_cpu_loops
+from retinaface.engines.tvm_target import CPU, has_wide_registers
 from retinaface.environment import n_usable_cpus, package_versions
 from retinaface.errors import EngineUnavailable
 
 INSTALL = "install the extra 'tvm'"
-CPU = "llvm"  # what targets of processors are called, by their compiler
-THREADS_VARIABLE = "TVM_NUM_THREADS"
+_STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
 
 
 def import_tvm() -> Any:
     """Import TVM, whoever made it.
 
-    Its threads never become more than what its variable says, and without one than half of the
-    processors, where it takes the others for their siblings; so the variable is set, where nobody
-    has set it.
+    Its threads never become more than what a variable says, and without one than half of the
+    processors, where it takes the others for their siblings. And it pins them, which takes the
+    thread that calls it out of the processors that the process was given (`taskset`). So these
+    variables are set, where nobody has set them.
 
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    os.environ.setdefault(THREADS_VARIABLE, str(n_usable_cpus()))
+    os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
+    os.environ.setdefault("TVM_BIND_THREADS", "0")
     try:
         return importlib.import_module("tvm")
     except Exception as error:  # a broken install fails with whatever its loader raises
@@ -63,36 +66,6 @@ def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
         ) from error
 
 
-def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
-    """What to compile for, and where to run: the option's, else this host's processor.
-
-    Args:
-        spec: Option `target` is a kind (`llvm`) or JSON (`{"kind": "llvm", "mcpu": "znver3"}`).
-        tvm: The module.
-
-    Raises:
-        EngineUnavailable: TVM knows no such target, or has no such device here.
-    """
-    text = spec.options.get("target")
-    try:
-        if text is None:
-            return tvm.target.Target.from_device("cpu"), tvm.cpu()
-        target = tvm.target.Target(json.loads(text) if text.startswith("{") else text)
-        kind = target.kind.name
-        device = tvm.cpu() if kind == CPU else tvm.device(kind, 0)
-    except Exception as error:  # TVM's exceptions have no base of their own
-        raise EngineUnavailable(
-            f"{spec.name}: tvm {tvm.__version__} knows no target {text!r}: {first_line(error)}; "
-            'give a kind, as llvm, or JSON, as {"kind": "llvm", "mcpu": "x86-64-v3"}'
-        ) from error
-    if not device.exist:
-        raise EngineUnavailable(
-            f"{spec.name}: target {text!r} compiles for {device}, which is not there; take a "
-            "target of this machine"
-        )
-    return target, device
-
-
 def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
     """Compile an ONNX file for one image, or find that in the cache.
 
@@ -103,13 +76,17 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
         model: With a free batch size, or one of 1.
 
     Raises:
-        EngineUnavailable: TVM cannot compile it.
+        EngineUnavailable: TVM cannot compile it, or there is nothing to link it with.
     """
+    if importlib.import_module("tvm.support.cc").get_cc() is None:
+        raise EngineUnavailable(
+            f"{spec.name}: tvm {tvm.__version__} links what it compiles with a C++ compiler, and "
+            "there is none; install g++, or give a library: --engine-file FILE.so"
+        )
     key = {
         "target": str(target),
         "packages": package_versions(("apache-tvm", "apache-tvm-ffi", "onnx")),
-        "code": inspect.getsource(_compiled)
-        + inspect.getsource(inspect.getmodule(with_cpu_loops) or with_cpu_loops),
+        "code": [inspect.getsource(part) for part in (_compiled, _statement, tvm_schedule)],
     }
 
     def build(path: Path) -> None:
@@ -135,5 +112,30 @@ def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any
     module = frontend.from_onnx(onnx.load(model), shape_dict={INPUT_NAME: list(shape)})
     with target:
         if target.kind.name == CPU:
-            module = with_cpu_loops(relax.get_pipeline("zero")(module))
+            module = relax.transform.ConvertLayout(tvm_schedule.CHANNELS_LAST)(module)
+            module = relax.get_pipeline("zero")(module)
+            is_wide = has_wide_registers(tvm, target)
+            module = tvm_schedule.with_cpu_loops(module, is_wide=is_wide)
+        module[_STATEMENT] = _statement(relax, str(target))
         return tvm.compile(module, target=target)
+
+
+def _statement(relax: Any, text: str) -> Any:
+    """A function that gives a text."""
+    builder = relax.BlockBuilder()
+    with builder.function(_STATEMENT, []):
+        builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))
+    return builder.get()[_STATEMENT]
+
+
+def stated_target(machine: Any) -> str | None:
+    """What a library says that it was compiled for; None where it was not compiled here.
+
+    Args:
+        machine: Relax's virtual machine with the library.
+    """
+    try:
+        function = machine[_STATEMENT]
+    except AttributeError:  # as TVM says that a library has no such function
+        return None
+    return bytes(function().numpy()).decode()

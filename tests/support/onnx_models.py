@@ -147,3 +147,62 @@ def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
     checker.check_model(model)
     save(model, path)
+
+
+def write_convolutions(path: Path) -> None:
+    """Write a model of each kind of convolution that compilers tell apart.
+
+    Kernels of 1 and 3, with padding and strides, one with a group for each channel, channels that
+    fill a vector and those that do not; with a bias or without, a rectifier, a sum, transposed.
+    """
+    import numpy as np
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    rng = np.random.default_rng(0)
+    constants, nodes = [], []
+
+    def convolve(name: str, source: str, shape: tuple[int, ...], **settings: Any) -> str:
+        has_bias = settings.pop("has_bias", True)
+        weight = rng.normal(0, 0.3 / shape[1], shape).astype(np.float32)
+        constants.append(numpy_helper.from_array(weight, f"w_{name}"))
+        inputs = [source, f"w_{name}"]
+        if has_bias:
+            bias = rng.normal(0, 0.1, shape[:1]).astype(np.float32)
+            constants.append(numpy_helper.from_array(bias, f"b_{name}"))
+            inputs.append(f"b_{name}")
+        nodes.append(helper.make_node("Conv", inputs, [name], **settings))
+        return name
+
+    def add(kind: str, sources: list[str], name: str, **settings: Any) -> str:
+        nodes.append(helper.make_node(kind, sources, [name], **settings))
+        return name
+
+    padded = {"pads": [1, 1, 1, 1]}
+    first = convolve("first", "input", (8, 3, 3, 3), strides=[2, 2], **padded)
+    narrow = add("Relu", [first], "narrow")
+    each = add("Relu", [convolve("each", narrow, (8, 1, 3, 3), group=8, **padded)], "each_r")
+    wide = convolve("wide", each, (32, 8, 1, 1), has_bias=False, strides=[4, 4])
+    shifted = convolve("shifted", wide, (32, 32, 3, 3), strides=[2, 2], **padded)
+    odd = convolve("odd", add("Relu", [shifted], "shifted_r"), (20, 32, 1, 1))
+    again = convolve("again", odd, (20, 20, 3, 3), **padded)
+    last = add("Transpose", [add("Add", [odd, again], "sum")], "last", perm=[0, 2, 3, 1])
+    constants.append(numpy_helper.from_array(np.array([-1, 1, 20 * 20 * 20], np.int64), "flat"))
+    flat, values = add("Reshape", [last, "flat"], "values"), []
+    for name, width in (("loc", 4), ("conf", 2), ("landmarks", 10)):
+        shape = np.array([-1, N_PRIORS, width], np.int64)
+        index = rng.permutation(np.arange(N_PRIORS * width) % 8000).astype(np.int64)
+        constants += [
+            numpy_helper.from_array(index, f"i_{name}"),
+            numpy_helper.from_array(shape, f"s_{name}"),
+        ]
+        taken = add("Gather", [flat, f"i_{name}"], f"t_{name}", axis=2)
+        add("Reshape", [taken, f"s_{name}"], name)
+        values.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", N_PRIORS, width])
+        )
+    image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 320, 320])
+    graph = helper.make_graph(nodes, "convolutions", [image], values, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    helper.set_model_props(model, {"retinaface.precision": "fp32"})
+    checker.check_model(model)
+    save(model, path)

@@ -1,6 +1,10 @@
 """Apache TVM: what it computes, what it refuses, and which of two builds is run."""
 
+import os
+import platform
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 
 from retinaface.engines import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import write_model
+from tests.support.onnx_models import write_convolutions, write_model
 
 NAME = "tvm-llvm-fp32"
 real = pytest.mark.needs("tvm", "onnx", "onnxruntime")
@@ -91,6 +95,11 @@ def test_a_file_that_is_no_library_is_refused(tmp_path):
     [
         ("llvm9", "knows no target 'llvm9'"),
         ("{kind", "knows no target '{kind'"),
+        ("", "knows no target '': "),
+        ("llvm mcpu=znver4", "knows no target .* 'mcpu=znver4' is not of the form -NAME=VALUE"),
+        ("llvm -frob=1", "knows no target 'llvm -frob=1': Unknown config option 'frob'"),
+        ("llvm -mcpu=frob", "LLVM has no processor 'frob'; give llvm"),
+        ("llvm -mattr=+frob", r"LLVM has no feature '\+frob'"),
         ("cuda", "compiles for cuda:0, which is not there"),
     ],
 )
@@ -99,11 +108,125 @@ def test_a_target_that_is_not_here_is_refused(path, target, said):
 
 
 @real
-def test_another_target_is_another_library(path):
-    json = '{"kind": "llvm", "mcpu": "x86-64-v2"}'
-    with open_engine(NAME, model=path, options={"target": json}) as engine:
-        assert "x86-64-v2" in engine.describe()["target"]
+@pytest.mark.parametrize(
+    "target",
+    ["llvm -mcpu=x86-64-v2 -num-cores=1", '{"kind": "llvm", "mcpu": "x86-64-v2", "num-cores": 1}'],
+    ids=["words", "json"],
+)
+def test_a_target_is_a_kind_with_settings_or_json(path, target):
+    if platform.machine() != "x86_64":
+        target = "llvm -num-cores=1"
+    with open_engine(NAME, model=path, options={"target": target}) as engine:
+        assert '"num-cores":1' in engine.describe()["target"]
+        assert ("x86-64-v2" in engine.describe()["target"]) == ("x86-64-v2" in target)
         assert np.isfinite(engine.infer(images(1)).loc).all()
+
+
+@real
+def test_a_processor_with_what_this_one_lacks_is_refused(path, monkeypatch, tmp_path):
+    """Its code would end the process, built here or given."""
+    with open_engine(NAME, model=path) as engine:
+        built = engine.built_file
+    monkeypatch.setattr("retinaface.engines.tvm_target._absent", lambda _: ["avx9"])
+    monkeypatch.setattr("retinaface.engines.tvm_target._features", lambda *_: {"avx9"})
+    refused("for a processor with avx9, which this one lacks", engine_file=built)
+    options = {"target": "llvm"}
+    refused("target 'llvm' compiles for a processor with avx9", model=path, options=options)
+
+
+@real
+def test_the_hosts_target_is_without_what_a_hypervisor_hides(monkeypatch):
+    import tvm
+
+    from retinaface.engines import tvm_target
+
+    ours = tvm_target._features(tvm, tvm_target._host(tvm))
+    assert not ours & set(tvm_target._absent(tvm))
+    hidden = next(iter(sorted(ours)))
+    monkeypatch.setattr(tvm_target, "_absent", lambda _: [hidden])
+    assert f'"-{hidden}"' in str(tvm_target._host(tvm))
+
+
+@real
+def test_a_library_says_what_it_was_compiled_for(path):
+    options = {"target": "llvm -num-cores=1"}
+    with open_engine(NAME, model=path, options=options) as engine:
+        built, said = engine.built_file, engine.describe()["target"]
+    with open_engine(NAME, engine_file=built) as engine:
+        assert engine.describe()["target"] == said
+
+
+@real
+def test_a_library_that_others_compiled_says_nothing_of_its_target(path, monkeypatch):
+    monkeypatch.setattr("retinaface.engines.tvm_build._STATEMENT", "other")
+    with open_engine(NAME, model=path) as engine:
+        built = engine.built_file
+    monkeypatch.setattr("retinaface.engines.tvm_build._STATEMENT", "compiled_for")
+    with open_engine(NAME, engine_file=built) as engine:
+        assert engine.describe()["target"] == f"not stated by {built.name}"
+
+
+@real
+@pytest.mark.parametrize("target", ["llvm", None], ids=["narrow", "host"])
+def test_convolutions_in_any_order_of_loops_give_what_the_file_says(tmp_path, target):
+    """With a kernel of 1, 3, padding, strides, groups, a bias, and what is fused behind them."""
+    file = tmp_path / "convolutions.onnx"
+    write_convolutions(file)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    expected = session.run(["loc", "conf", "landmarks"], {"input": images(2)})
+    options = {} if target is None else {"target": target}
+    with open_engine(NAME, model=file, options=options) as engine:
+        for ours, theirs in zip(engine.infer(images(2)), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@real
+def test_two_builds_are_equal_in_every_byte(tmp_path):
+    file = tmp_path / "convolutions.onnx"
+    write_convolutions(file)
+    built = []
+    for build in (1, 2):
+        with open_engine(NAME, model=file, build=build) as engine:
+            built.append(engine.built_file.read_bytes())
+    assert built[0] == built[1]
+
+
+@real
+def test_calls_side_by_side_give_what_single_calls_give(path, monkeypatch):
+    monkeypatch.setattr("retinaface.engines.parallel.n_usable_cpus", lambda: 2)
+    batches = [images(1 + i % 3, seed=i) for i in range(12)]
+    with open_engine(NAME, model=path, shares_cpus=True) as engine:
+        assert engine.parallel_calls == 2
+        one_by_one = [engine.infer(batch) for batch in batches]
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(engine.infer, batches))
+    for expected, actual in zip(one_by_one, together, strict=True):
+        for theirs, ours in zip(expected, actual, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@real
+def test_threads_are_what_tvm_counts_and_processors_stay_what_they_were():
+    """In a process of its own: TVM reads what it may do once."""
+    code = (
+        "import os; from retinaface.engines import open_engine\n"
+        "from tests.support.onnx_models import tiny_model\n"
+        "before = os.sched_getaffinity(0); os.sched_setaffinity(0, {min(before)})\n"
+        f"engine = open_engine({NAME!r}, model=tiny_model(), threads=64)\n"
+        "assert engine.describe()['threads'] == 1, engine.describe()['threads']\n"
+        "assert os.sched_getaffinity(0) == {min(before)}, os.sched_getaffinity(0)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TVM_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@real
+def test_a_machine_without_a_compiler_is_told_so(path, monkeypatch):
+    monkeypatch.setattr("tvm.support.cc.get_cc", lambda: None)
+    refused("links .* with a C.. compiler, and there is none; install", model=path)
 
 
 @real
