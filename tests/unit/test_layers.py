@@ -277,6 +277,6 @@ def test_fp16_overflow_is_said(loaded):
     norm.weight.data *= 1e5
     norm.bias.data *= 1e5
     with open_engine("torch-cpu-fp16", weights="synthetic", input_size_px=None) as engine:
-        engine._model = fold_batch_norms(large).half()
+        engine._network = engine._model = fold_batch_norms(large).half()
         text = explain_drift(large, engine, None, IMAGES, factor=NOISE_FACTOR)
     assert "FP16 itself overflows from fpn.output3.0 on" in text
