@@ -18,6 +18,8 @@ from retinaface.statistics import CONFIDENCE, ratio_interval
 from retinaface.typing import FloatArray, IntArray, Precision
 from retinaface.verdicts import Check, Verdict
 
+# What the images/s of any engine are a multiple of, where figures of several machines meet.
+YARDSTICK = "ort-cpu-fp32"
 # Multiply-adds of the network for one 320x320 image, times two (facts of the model's own graph).
 FLOPS_PER_IMAGE = 2 * 245.3e6
 # Small enough to move no output by a noise floor, large enough to be another float32.
@@ -285,3 +287,36 @@ def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]
                 peak = 4 * 2 * side**3 / product_s
                 shares.append(FLOPS_PER_IMAGE * len(images) / network_s / peak)
     return shares
+
+
+def turn_by_turn(
+    engine: Engine, yardstick: Engine, inputs: Sequence[CheckedInputs], turns: int
+) -> list[float]:
+    """Images/s of an engine over those of another, turn by turn, so that noise meets both.
+
+    Each goes first in every other turn.
+
+    Args:
+        engine: Open.
+        yardstick: Open; the same one tells how much two calls of one engine differ.
+        inputs: Those of the engine, then of the yardstick, with the same number of images in a
+            call; the outputs are checked, outside the clock.
+        turns: How many pairs.
+
+    Returns:
+        One ratio for each turn.
+    """
+    ratios = []
+    for turn in range(turns + 1):
+        sides = [*zip((engine, yardstick), inputs, strict=True)]
+        seconds = [0.0, 0.0]
+        for side in (0, 1) if turn % 2 else (1, 0):
+            called, checked = sides[side]
+            images = checked.fill()
+            started = time.perf_counter_ns()
+            outputs = called.infer(images)
+            seconds[side] = (time.perf_counter_ns() - started) * 1e-9
+            checked.check(outputs)
+        if turn:  # the first warms up
+            ratios.append(seconds[1] / seconds[0])
+    return ratios

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,8 @@ def cached_build(
 ) -> Path:
     """Find a build in the cache, or make it: once for each source, setting, version and number.
 
+    Beside it is written what it was made of, and how long that took: see `build_seconds`.
+
     Args:
         spec: What the engine is asked to be: its name, precision, size, options and `build` are
             part of what is looked up.
@@ -196,9 +199,31 @@ def cached_build(
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_dir() / "builds" / spec.name / f"retinaface-{digest}{suffix}"
     if not path.is_file():
+        started = time.perf_counter()
         with new_file(path) as temporary:
             build(temporary)
+        made = {**whole, "build_s": time.perf_counter() - started}
+        with new_file(_note_of(path)) as temporary:
+            temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
     return path
+
+
+def build_seconds(started: float, file: Path) -> float:
+    """How long an engine took from its source, also where the build was in the cache.
+
+    Args:
+        started: When opening it began, as `time.perf_counter()` said.
+        file: The build. One that was not made here counts as no work.
+    """
+    elapsed_s = time.perf_counter() - started
+    try:
+        return max(elapsed_s, float(json.loads(_note_of(file).read_bytes())["build_s"]))
+    except (OSError, ValueError, KeyError, TypeError):  # no note, or a file of somebody else's
+        return elapsed_s
+
+
+def _note_of(build: Path) -> Path:
+    return build.with_name(f"{build.name}.json")
 
 
 def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:

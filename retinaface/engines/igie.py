@@ -12,6 +12,7 @@ import numpy as np
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.engines.base import EngineSpec, RawOutputs
 from retinaface.engines.builds import (
+    build_seconds,
     check_batch,
     check_options,
     check_scores,
@@ -51,7 +52,7 @@ class IgieEngine(StagedEngine):
             source = read_source(spec, size)
             shape = (source_batch(spec, source), 3, *size)
             file = built_engine(spec, self._chain, source.path, shape)
-        self._build_s = time.perf_counter() - started
+        self._build_s = build_seconds(started, file)
         self._file = self.built_file = file
         self._executor, graph = self._open(file)
         self._input_type, self.fixed_batch = self._check_input_tensor(size)

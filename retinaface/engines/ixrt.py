@@ -18,6 +18,7 @@ import numpy as np
 from retinaface.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.engines.base import EngineSpec, RawOutputs
 from retinaface.engines.builds import (
+    build_seconds,
     check_batch,
     check_options,
     check_scores,
@@ -76,7 +77,7 @@ class IxrtEngine(StagedEngine):
         if file is None:
             source = read_source(spec, self._size, {len(OUTPUT_NAMES), N_HEADS})
             file = built_plan(spec, self._ixrt, source, source_batch(spec, source))
-        self._build_s = time.perf_counter() - started
+        self._build_s = build_seconds(started, file)
         self._file = self.built_file = file
         self._bindings: list[Binding] = []
         try:

@@ -13,7 +13,7 @@ import numpy as np
 
 from retinaface.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.engines.base import EngineSpec, RawOutputs
-from retinaface.engines.builds import check_batch, check_options, first_line
+from retinaface.engines.builds import build_seconds, check_batch, check_options, first_line
 from retinaface.engines.cuda_memory import Cuda, Tensor, import_cuda
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt_build import (
@@ -52,7 +52,7 @@ class TensorRtEngine(StagedEngine):
             self._file = self.built_file = spec.engine_file or built_plan(
                 spec, self._trt, self._cuda
             )
-            self._build_s = time.perf_counter() - started
+            self._build_s = build_seconds(started, self._file)
             self._engine, self._context = self._open(self._file)
             self._layers = inspected(self._trt, self._engine)
             check_types(spec, self._file, self._layers)

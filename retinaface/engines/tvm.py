@@ -14,7 +14,13 @@ import numpy as np
 
 from retinaface.config import OUTPUT_NAMES
 from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.builds import check_options, first_line, fixed_size, output_shapes
+from retinaface.engines.builds import (
+    build_seconds,
+    check_options,
+    first_line,
+    fixed_size,
+    output_shapes,
+)
 from retinaface.engines.onnx_interface import model_of
 from retinaface.engines.onnx_ports import check_file
 from retinaface.engines.parallel import threads_and_calls
@@ -53,7 +59,7 @@ class TvmEngine(Engine):
         self._machines: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stated = self._open(relax)
         self._placement = self._prove_placement()
-        self._build_s = time.perf_counter() - started
+        self._build_s = build_seconds(started, self._file)
 
     def _build(self) -> Path:
         model = model_of(self.spec)

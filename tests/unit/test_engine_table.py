@@ -44,7 +44,7 @@ def run(tmp_path):
     ]
     one = make_run(tmp_path / "a", tests=tests)
     results = []
-    for name, seconds in (("ort-cpu-fp32", 0.1), ("ort-cpu-fp16", 0.2)):
+    for name, turns in (("ort-cpu-fp32", [1.0] * 3), ("ort-cpu-fp16", [0.25, 0.5, 0.75])):
         results.append(
             {
                 "id": f"{name}--igie--b32",
@@ -52,7 +52,7 @@ def run(tmp_path):
                 "precision": name[-4:],
                 "ap": {"easy": 0.8, "medium": 0.7, "hard": 0.4},
                 "n_images": 434,
-                "speed": {"network": {"median_s": seconds, "samples_s": [seconds]}},
+                "images_per_s_over": {"ort-cpu-fp32": turns, "other": [9.0]},
             }
         )
     results.append({"id": "other--igie--b8", "engine": {"name": "other", "runtime": "x"}})
@@ -66,7 +66,9 @@ def test_each_figure_is_that_of_its_own_engine(run):
     assert (full.engine, full.largest_error, full.of_the_limit) == ("ort-cpu-fp32", 1e-5, 0.3)
     assert (full.unmatched, half.unmatched) == (0.0, pytest.approx(0.2))
     assert (half.largest_error, half.of_the_limit) == (0.25, 0.9)
-    assert (full.speed_ratio, half.speed_ratio) == (1.0, pytest.approx(0.5))
+    assert full.speed_ratio == [1.0] * 3
+    assert half.speed_ratio == pytest.approx([0.3, 0.5, 0.7])
+    assert half.cells()[6] == "0.50 (0.30 to 0.70)"
     assert full.ap == pytest.approx({"easy": 80.0, "medium": 70.0, "hard": 40.0})
     assert full.build_s == 0.5
     assert other.cells()[2:] == [""] * (len(COLUMNS) - 2)

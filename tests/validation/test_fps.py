@@ -22,12 +22,14 @@ from retinaface.differences import differences
 from retinaface.environment import device_name
 from retinaface.pipelines import PIPELINES, preprocess
 from retinaface.speed import (
+    YARDSTICK,
     CheckedInputs,
     FetchTimes,
     check_speed,
     share_of_peak,
     speed_entry,
     summarise,
+    turn_by_turn,
 )
 from retinaface.verdicts import Check, Verdict
 
@@ -37,6 +39,7 @@ BATCHES = pytest.mark.parametrize("batch", [1, 8, 32], ids=lambda batch: f"b{bat
 ROUNDS = {1: (50, 10), 8: (20, 3), 32: (10, 2)}
 SLOW_ROUNDS = 5
 PEAK_TURNS = 9
+TURNS, TURNS_BATCH = 15, 32
 
 
 @pytest.fixture
@@ -251,6 +254,28 @@ def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
         1,
     )
     judged("first-run", None, inputs.verdict("outputs of the first runs"))
+
+
+@pytest.mark.needs(f"engine:{YARDSTICK}")
+def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, validation_run, gate):
+    """Reported, not gated: the images/s of two engines, whatever else the machine does meanwhile.
+
+    Of the yardstick with itself it says how much two calls differ.
+    """
+    engines = [pool.get(name) for name in (engine_name, YARDSTICK)]
+    scenes = cases.get("scene", 32)
+    inputs = [CheckedInputs(scenes, TURNS_BATCH, engine.spec.precision) for engine in engines]
+    ratios = turn_by_turn(*engines, inputs, TURNS)
+    name = f"{engine_name}--{pipeline.name}--b{TURNS_BATCH}"
+    validation_run.add_result(
+        name, engine=engines[0].describe(), images_per_s_over={YARDSTICK: ratios}
+    )
+    low, median, high = np.quantile(ratios, [0.1, 0.5, 0.9])
+    text = f"{median:.2f} times those of {YARDSTICK} ({low:.2f} to {high:.2f} over {TURNS} turns)"
+    gate(
+        inputs[0].verdict("outputs while timed"),
+        Check("images per second", Verdict.PASS, text, {"ratios": ratios}),
+    )
 
 
 @pytest.mark.precision("fp32")

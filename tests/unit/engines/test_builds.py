@@ -1,0 +1,83 @@
+"""The cache of builds, and what it says of how long one took."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import build_seconds, cached_build
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"graph")
+    return path
+
+
+def spec(**changes):
+    names = {"name": "acme-x1-fp16", "device": "x1", "precision": "fp16"}
+    return EngineSpec(**{**names, **changes})
+
+
+class Builds:
+    def __init__(self, seconds=0.0):
+        self.seconds, self.n = seconds, 0
+
+    def __call__(self, path: Path):
+        self.n += 1
+        time.sleep(self.seconds)
+        path.write_bytes(b"plan")
+
+
+def test_a_build_is_made_once_and_says_later_how_long_it_took(source):
+    build = Builds(0.05)
+    first = cached_build(spec(), source, ".plan", {"version": "1"}, build)
+    again = cached_build(spec(), source, ".plan", {"version": "1"}, build)
+    assert (first, build.n) == (again, 1)
+    assert 0.05 <= build_seconds(time.perf_counter(), again) < 5
+    assert json.loads(Path(f"{again}.json").read_text())["version"] == "1"
+
+
+def test_what_opening_took_in_all_counts_where_it_is_more(source):
+    path = cached_build(spec(), source, ".plan", {}, Builds())
+    assert build_seconds(time.perf_counter() - 9, path) >= 9
+
+
+@pytest.mark.parametrize("note", [None, "", "[]", "{}", '{"build_s": null}', '{"build_s": "fast"}'])
+def test_a_build_of_somebody_else_took_what_opening_it_took(tmp_path, note):
+    path = tmp_path / "given.plan"
+    path.write_bytes(b"plan")
+    if note is not None:
+        Path(f"{path}.json").write_text(note)
+    assert build_seconds(time.perf_counter(), path) < 5
+
+
+@pytest.mark.parametrize("change", ["source", "version", "precision", "options", "build"])
+def test_a_build_of_anything_else_is_another(source, change):
+    build = Builds()
+    first = cached_build(spec(), source, ".plan", {"version": "1"}, build)
+    if change == "source":
+        source.write_bytes(b"another")
+    changed = {"precision": "fp32", "options": {"batch": "8"}, "build": 2}
+    other = spec(**({change: changed[change]} if change in changed else {}))
+    key = {"version": "2" if change == "version" else "1"}
+    assert cached_build(other, source, ".plan", key, build) != first
+    assert build.n == 2
+
+
+def test_a_build_that_fails_leaves_nothing(source, tmp_path):
+    def fails(path):
+        path.write_bytes(b"half")
+        raise RuntimeError("no memory")
+
+    with pytest.raises(RuntimeError):
+        cached_build(spec(), source, ".plan", {}, fails)
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
