@@ -128,6 +128,7 @@ def validate(
     from retinaface.files import check_output_dir, check_output_file
 
     root = _checkout()
+    _check_no_name_alone(pytest_args)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     record: Path | None = options["record"]
@@ -145,6 +146,21 @@ def validate(
         command += [] if record else ["--record-is-temporary"]
         code = _supervise([*command, *pytest_args], root, folder, timeout, kept=record)
     click.get_current_context().exit(code)
+
+
+def _check_no_name_alone(words: tuple[str, ...]) -> None:
+    """Refuse `--engine A B`, of which pytest would take B for a file."""
+    from retinaface.engines import engine_names
+    from retinaface.pipelines import PIPELINES
+
+    options = dict.fromkeys(engine_names(), "--engine") | dict.fromkeys(PIPELINES, "--pipeline")
+    for before, word in zip(("", *words), words, strict=False):
+        if word in options and not before.startswith("-"):
+            option = options[word]
+            raise click.UsageError(
+                f"{word} stands without an option, so pytest would take it for a file; each name "
+                f"has an option of its own: {option} {word}"
+            )
 
 
 def _checkout() -> Path:

@@ -294,6 +294,24 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
     assert (root, folder, timeout, kept) == (tmp_path, tmp_path / "r", 9, Path("r"))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--engine", "ort-cpu-fp32", "ort-cpu-fp16"), ("--pipeline", "igie", "ixrt")],
+)
+def test_a_second_name_after_an_option_is_refused(run, words):
+    code, said, calls = run(*words)
+    assert (code, calls) == (2, [])
+    error = " ".join(said.err.split())
+    assert f"{words[2]} stands without an option" in error
+    assert f"{words[0]} {words[2]}" in error
+
+
+def test_a_name_that_is_the_value_of_an_option_of_pytest_is_left_alone(run):
+    code, _, ((command, *_),) = run("--deselect", "igie")
+    assert code == 10
+    assert command[-2:] == ["--deselect", "igie"]
+
+
 def test_without_a_record_a_temporary_one_is_watched_and_removed(run, tmp_path):
     _, _, ((command, _, folder, timeout, kept),) = run()
     assert command[4:] == [f"--record={folder}", "--record-is-temporary"]
