@@ -9,10 +9,7 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, cached_build
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

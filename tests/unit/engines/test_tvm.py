@@ -15,13 +15,9 @@ from retinaface.engines import open_engine
 from retinaface.errors import EngineUnavailable
 from tests.support.onnx_models import write_convolutions, write_model
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 NAME = "tvm-llvm-fp32"
 real = pytest.mark.needs("tvm", "onnx", "onnxruntime")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
