@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.runs import Run
-from retinaface.speed import YARDSTICK
+from retinaface.speed import YARDSTICK, middle_of_turns
 
 # Where the figures are taken: the published pipeline and batch.
 PIPELINE, BATCH = "igie", 32
@@ -138,7 +138,7 @@ def _unmatched(run: Run, engine: str) -> float | None:
 def _speed_ratio(run: Run, engine: str) -> list[float] | None:
     result = run.results.get(f"{engine}--{PIPELINE}--b{BATCH}", {})
     turns = result.get("images_per_s_over", {}).get(YARDSTICK)
-    return np.quantile(np.asarray(turns, np.float64), [0.1, 0.5, 0.9]).tolist() if turns else None
+    return list(middle_of_turns(turns)) if turns else None
 
 
 def _text(value: float | None, form: str) -> str:
