@@ -22,8 +22,9 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     retinaface engines RUN
 
     Error against float64 torch, and as a share of what rounding allows; detections without a
-    counterpart in the baseline, and AP, of the pipeline igie; images/s over those of ort-cpu-fp32
-    in the same run, network alone, batch 32; time to build. An empty cell was not measured.
+    counterpart in the baseline, and AP, of the pipeline igie; images/s over those of ort-cpu-fp32,
+    turn by turn, network alone, batch 32: the median, and between what eight in ten turns lie; time
+    to build. An empty cell was not measured.
     """
     from retinaface.engine_table import COLUMNS, engine_rows
     from retinaface.files import check_output_file, new_file
