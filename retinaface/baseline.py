@@ -19,7 +19,7 @@ import jsonschema
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA_FILE = "schema.json"
 ANY = "any"
 CANDIDATE_SUFFIX = ".candidate.json"
@@ -101,6 +101,7 @@ def load_baselines(path: Path) -> list[Entry]:
 def _load_file(path: Path) -> list[Entry]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        _check_version(path, content)
         jsonschema.validate(content, schema())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
@@ -119,6 +120,15 @@ def _load_file(path: Path) -> list[Entry]:
     for entry in entries:
         _check_detections(entry)
     return entries
+
+
+def _check_version(path: Path, content: Any) -> None:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version == 1:
+        raise BaselineError(
+            f"baseline {path} is of version 1, which knows its images by name alone, so it may be "
+            "of others; accept it anew: --accept-baseline --reason TEXT"
+        )
 
 
 def _check_detections(entry: Entry) -> None:

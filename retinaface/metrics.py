@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +83,10 @@ def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[M
     if images != other_images or not np.array_equal(old.n_faces, new.n_faces):
         note = f"other images ({len(images)} and {len(other_images)}) or other faces"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
-    delta = smallest_effect(len(images))
+    if _files_differ(reference.results[ours], candidate.results[theirs]):
+        note = "images of the same names with other contents: not comparable"
+        return _unpaired(name, values, note, Verdict.INCONCLUSIVE)
+    delta = smallest_effect(len(images), is_embedded=reference.is_embedded)
     ap = [average_precision(counts) for counts in (old, new)]
     metrics = []
     for split, interval in paired_ap_intervals(old, new).items():
@@ -100,6 +104,12 @@ def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[M
             )
         )
     return metrics
+
+
+def _files_differ(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two results say that they are over other files; older records do not say."""
+    hashes = {result.get("image_files_sha256") for result in (ours, theirs)} - {None}
+    return len(hashes) > 1
 
 
 def _unpaired(

@@ -145,9 +145,14 @@ def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray 
     }
 
 
-def images_sha256(images: tuple[str, ...]) -> str:
-    """SHA-256 of a set of image ids: two results over the same images have the same."""
-    return hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()
+def images_sha256(by_image: Mapping[str, str]) -> str:
+    """SHA-256 of a set of images, contents included: two results over the same have the same.
+
+    Args:
+        by_image: SHA-256 of each file by image id; empty for one that could not be read.
+    """
+    lines = sorted(f"{sha256}  {image}\n" for image, sha256 in by_image.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def checkout_commit() -> str | None:

@@ -157,6 +157,12 @@ def test_another_layout_of_the_same_content_is_no_edit(edit, path):
     assert len(load_baselines(path)) == 2
 
 
+def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
+    edit(lambda c: c.update(schema_version=1), sealed=True)
+    with pytest.raises(BaselineError, match="is of version 1, which knows its images by name"):
+        load_baselines(path)
+
+
 @pytest.mark.parametrize(
     ("function", "place"),
     [
@@ -172,7 +178,7 @@ def test_another_layout_of_the_same_content_is_no_edit(edit, path):
         (lambda c: c["entries"][1]["tolerance"].update(relative=1), "entries/1"),
         (lambda c: c["entries"][1].update(typo=1), "entries/1"),
         (lambda c: c["entries"].clear(), "entries"),
-        (lambda c: c.update(schema_version=2), "schema_version"),
+        (lambda c: c.update(schema_version=3), "schema_version"),
         (lambda c: c.pop("sdk"), "the file"),
     ],
     ids=["metric", "split", "slug", "sha256", "no-source", "no-words", "short-reason", "delta"]

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_ap_is_that_of_the_predictions_written(dataset, tmp_path):
     assert set(written) == set(IMAGES)
     assert score_predictions(written, dataset.truth).ap == result.ap
     assert list(result.detections) == IMAGES
+
+
+def test_the_files_that_were_read_are_known_by_their_content(dataset):
+    result = run(dataset)
+    assert list(result.image_sha256) == IMAGES
+    for image in IMAGES:
+        assert result.image_sha256[image] == hashlib.sha256(dataset.read_bytes(image)).hexdigest()
 
 
 def test_a_bad_image_stops_the_run(dataset):

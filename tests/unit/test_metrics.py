@@ -29,6 +29,16 @@ def test_ap_is_in_points_with_what_is_allowed(two):
     assert f"{smallest_effect(N):g} points over {N} images" in easy.note
 
 
+def test_images_of_the_same_names_with_other_contents_do_not_compare(tmp_path):
+    runs = (
+        make_run(tmp_path / name, result={"image_files_sha256": sha256})
+        for name, sha256 in (("a", "1" * 64), ("b", "2" * 64))
+    )
+    found = ap_metrics(*runs, RESULT, RESULT)
+    assert {str(metric.verdict) for metric in found} == {"INCONCLUSIVE"}
+    assert "with other contents: not comparable" in found[0].note
+
+
 def test_a_result_without_ap_has_no_metric_of_it(two):
     assert ap_metrics(*two(result={"ap": {}}), RESULT, RESULT) == []
 

@@ -40,6 +40,12 @@ def test_packing_nothing_found_keeps_the_shapes():
 
 
 def test_the_hash_of_images_does_not_depend_on_their_order():
-    assert images_sha256(("a", "b")) == images_sha256(("b", "a"))
-    assert images_sha256(("a", "b")) != images_sha256(("a", "c"))
-    assert images_sha256(("a", "b")) != images_sha256(("ab",))
+    both = {"a": "1" * 64, "b": "2" * 64}
+    assert images_sha256(both) == images_sha256(dict(reversed(both.items())))
+    for other in (
+        {"a": "1" * 64, "c": "2" * 64},
+        {"a": "1" * 64, "b": "3" * 64},
+        {"a": "2" * 64, "b": "1" * 64},
+        {"a": "1" * 64},
+    ):
+        assert images_sha256(both) != images_sha256(other)
