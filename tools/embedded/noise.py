@@ -1,0 +1,70 @@
+"""How much AP of the embedded set moves between honest engines: where its delta comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from retinaface.embedded import embedded_root
+from retinaface.engines import open_engine
+from retinaface.evaluation import Evaluation, evaluate
+from retinaface.ground_truth import SPLITS
+from retinaface.pipelines import PIPELINES
+from retinaface.statistics import paired_ap_intervals
+from retinaface.widerface import open_widerface
+
+EXACT = "ort-cpu-fp32"
+# Another runtime, other arithmetic, and FP16 with every intermediate rounded or in storage alone.
+HONEST = ("torch-cpu-fp32", "opencv-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
+
+
+@dataclass(frozen=True)
+class Shift:
+    """AP of one honest engine minus that of another, in points, with its paired interval.
+
+    Attributes:
+        pipeline: The recipe.
+        engine: The other engine.
+        split: easy, medium or hard.
+        ap: Of the exact engine, in percent.
+        difference: In points.
+        low: End of the interval that 95 % of paired resamples lie in.
+        high: The other end.
+    """
+
+    pipeline: str
+    engine: str
+    split: str
+    ap: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of the paired difference, in points: the interval's width over that of a normal one."""
+        return (self.high - self.low) / (2 * 1.96)
+
+
+def honest_shifts() -> Iterator[Shift]:
+    """Compare honest engines over all pipelines that they can run."""
+    for pipeline in PIPELINES:
+        exact = _evaluate(EXACT, pipeline)
+        for engine in HONEST:
+            if engine.startswith("opencv") and PIPELINES[pipeline].input_size_px is None:
+                continue  # built for one size
+            found = _evaluate(engine, pipeline)
+            intervals = paired_ap_intervals(exact.counts, found.counts)
+            for split in SPLITS:
+                interval = intervals[split]
+                points = 100 * np.array([interval.estimate, interval.low, interval.high])
+                yield Shift(pipeline, engine, split, 100 * exact.ap[split], *map(float, points))
+
+
+def _evaluate(engine: str, pipeline: str) -> Evaluation:
+    recipe = PIPELINES[pipeline]
+    dataset = open_widerface(embedded_root())
+    with open_engine(engine, weights="embedded", input_size_px=recipe.input_size_px) as opened:
+        return evaluate(opened, recipe, dataset, dataset.select(), batch_size=recipe.batch_size)
