@@ -1,0 +1,78 @@
+"""The set that ships with the package: generated pictures, their ground truth, and a checkpoint.
+
+Made by the programs in `tools/embedded`; nothing of WIDER FACE or of the published checkpoint is in
+it. It has the layout of WIDER FACE, so everything that reads that set reads this one. Its figures
+compare with its own baselines alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+from retinaface.assets import EMBEDDED, EMBEDDED_CHECKPOINT_SHA256, EMBEDDED_SET_SHA256
+from retinaface.errors import AssetError
+from retinaface.files import file_sha256
+
+CHECKPOINT_FILE = "embedded.pth"
+_HERE = Path(__file__).parent
+_SET = "widerface"
+
+
+@functools.cache
+def embedded_checkpoint() -> Path:
+    """Path of the checkpoint, once its hash is right.
+
+    Raises:
+        AssetError: The file is missing, or is not the pinned one.
+    """
+    path = _HERE / CHECKPOINT_FILE
+    actual = file_sha256(path) if path.is_file() else "nothing"
+    _check(path, EMBEDDED_CHECKPOINT_SHA256, actual)
+    return path
+
+
+@functools.cache
+def embedded_root() -> Path:
+    """Folder of pictures and ground truth, once every file of it is right.
+
+    Raises:
+        AssetError: A file is missing, changed, or does not belong there.
+    """
+    root = _HERE / _SET
+    _check(root, EMBEDDED_SET_SHA256, folder_sha256(root))
+    return root
+
+
+@functools.cache
+def _picture_hashes() -> frozenset[str]:
+    return frozenset(file_sha256(path) for path in embedded_root().rglob("*.jpg"))
+
+
+@functools.cache
+def embedded_truth_sha256() -> dict[str, str]:
+    """SHA-256 of the four files of ground truth, by name."""
+    return {path.name: file_sha256(path) for path in (embedded_root() / "ground_truth").iterdir()}
+
+
+def is_embedded_picture(data: bytes) -> bool:
+    """Whether a file's bytes are those of a picture of the set."""
+    return hashlib.sha256(data).hexdigest() in _picture_hashes()
+
+
+def folder_sha256(folder: Path) -> str:
+    """SHA-256 over names and contents of all files of a folder; empty folders do not count."""
+    files = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _check(path: Path, expected: str, actual: str) -> None:
+    if actual != expected:
+        raise AssetError(
+            f"{path}, part of the {EMBEDDED} set, is not what was shipped: expected sha256 "
+            f"{expected[:16]}, got {actual[:16]}; install the package again"
+        )
