@@ -45,12 +45,28 @@ def _import(name: str) -> Callable[[Target], str | None]:
 
 
 def _checkpoint(target: Target) -> str | None:
-    if target.weights.is_synthetic and not target.has_files:
+    if target.weights.is_embedded and not target.has_files:
         return f"weights are {target.weights.description}"
     return None
 
 
+def _scorable(target: Target) -> str | None:
+    """AP of weights that never saw such pictures compares with nothing."""
+    if not target.data.is_embedded or target.data.is_named or target.has_embedded_weights:
+        return None
+    return (
+        "AP of the embedded pictures is comparable for the embedded weights alone, and others are "
+        "judged; name the images that yours are scored on with --widerface DIR"
+    )
+
+
 def _widerface(target: Target) -> str | None:
+    if target.data.is_embedded:
+        return "the pictures are those of the embedded set"
+    return _images(target)
+
+
+def _images(target: Target) -> str | None:
     from retinaface.errors import RetinaFaceError
 
     try:
@@ -71,9 +87,9 @@ def _full_set(target: Target) -> str | None:
 
 
 def _n_images(target: Target) -> int:
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
-    dataset = open_widerface(target.widerface or default_root())
+    dataset = open_widerface(target.data.root)
     return len(dataset.select(target.subset).images)
 
 
@@ -90,12 +106,10 @@ def _full_reference(target: Target) -> str | None:
 
 
 def _photographs(target: Target) -> str | None:
-    """The exact outputs on photographs: from a full reference, or made by torch from the data."""
+    """The exact outputs on pictures: from a full reference, or made by torch from the data."""
     from retinaface.cases import REAL, missing_reference
 
-    if (reason := missing_reference(target, REAL)) is not None:
-        return reason
-    return _widerface(target) if _import("torch")(target) is None else None
+    return missing_reference(target, REAL)
 
 
 def _golden(_target: Target) -> str | None:
@@ -178,6 +192,8 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "onnxsim": _import("onnxsim"),
     "onnxruntime": _import("onnxruntime"),
     "checkpoint": _checkpoint,
+    "scorable": _scorable,
+    "images": _images,
     "widerface": _widerface,
     "full-set": _full_set,
     "reference": _reference,
@@ -314,8 +330,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         metavar="NAME=VALUE",
         help="setting of the engines of the run (repeatable); one that does not know it fails",
     )
-    group.addoption("--weights", metavar="FILE", help="checkpoint, or 'synthetic'")
-    group.addoption("--widerface", metavar="DIR", help="WIDER FACE validation set")
+    group.addoption("--weights", metavar="FILE", help="checkpoint, or 'embedded'")
+    group.addoption("--widerface", metavar="DIR", help="WIDER FACE validation set, or 'embedded'")
     group.addoption("--subset", metavar="NAME", help="named part of it: every-8")
     group.addoption(
         "--baseline", metavar="FILE|auto", help="baselines to hold against. Default: baselines/"
@@ -359,11 +375,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept, left = [], []
     for item in items:
         is_extra = item.get_closest_marker("exhaustive") and not item.get_closest_marker("core")
-        is_out = (is_extra and not wants_all) or not _is_for_engine(item, config.stash[TARGET])
+        is_out = (
+            (is_extra and not wants_all)
+            or not _is_for_engine(item, config.stash[TARGET])
+            or (config.stash[TARGET].data.is_embedded and _needs(item, "full-set"))
+        )
         (left if is_out else kept).append(item)
     items[:] = kept
     if left:
         config.hook.pytest_deselected(items=left)
+
+
+def _needs(item: pytest.Item, name: str) -> bool:
+    return any(name in mark.args for mark in item.iter_markers("needs"))
 
 
 def _is_for_engine(item: pytest.Item, target: Target) -> bool:
@@ -404,8 +428,8 @@ def _demand(name: str, config: pytest.Config) -> str | None:
     target = config.stash[TARGET]
     if name in option(config, "require"):
         return f"--require {name}"
-    if name == "widerface" and target.widerface is not None:
-        return f"--widerface {target.widerface}"
+    if name == "images":  # named, found, or shipped: they are there, and must be right
+        return f"the images in {target.data.root}"
     if name.startswith(_ENGINE):
         engine = name.removeprefix(_ENGINE)
         if target.engines_named:

@@ -15,9 +15,19 @@ ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
 CHECKPOINT = "mobilenet0.25_Final.pth"
 IMAGES_ARCHIVE = "WIDER_val.zip"
+# The set that ships with the package, and the name that asks for it in so many words. Pinned by
+# content: training is not reproducible to the bit. `python -m tools.embedded publish` prints them.
+EMBEDDED = "embedded"
+EMBEDDED_CHECKPOINT_SHA256 = "b4caa3aa5d7f00d39bdc9cf0ca0ee3b975c4b5c98dc1e1e399181f607c32f3bf"
+EMBEDDED_SET_SHA256 = "74ee30ab1c897e7f329b6a0557ccc2267fcc6581ba4768ca525ff079e9df6c11"
 
 _UPSTREAM = "https://github.com/biubug6/Face-Detector-1MB-with-landmark/raw/master"
 _GROUND_TRUTH = f"{_UPSTREAM}/widerface_evaluate/ground_truth"
+
+_OWN_WEIGHTS = (
+    f"; or name weights: --weights FILE, or --weights {EMBEDDED} for those that ship with the "
+    "package, which know generated faces alone"
+)
 
 
 @dataclass(frozen=True)
@@ -191,6 +201,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
         f"cannot fetch {asset.name}: looked in {_places()}; tried {'; '.join(attempts)}. "
         f"To place it by hand: put a file with {asset.known_hash} at {target}, "
         f"or set {ASSETS_VARIABLE} to a folder that holds {asset.relative_path}"
+        + (_OWN_WEIGHTS if asset.name == CHECKPOINT else "")
     )
 
 

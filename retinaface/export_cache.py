@@ -8,19 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from retinaface import export, export_options, model, onnx_file
-from retinaface.assets import CHECKPOINT, cache_dir, fetch_asset, get_asset
+from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.files import file_sha256
 from retinaface.typing import Precision
 from retinaface.weights import load_model
-from retinaface.weights_choice import SYNTHETIC
 
 
 def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_size: bool) -> Path:
     """Find or make the default export of a checkpoint: TorchScript, free batch, simplified.
 
     Args:
-        weights: Checkpoint, `synthetic`, or None for the published checkpoint.
+        weights: Checkpoint, `embedded`, or None for the published checkpoint.
         precision: Of the weights; input and outputs are FP32.
         dynamic_size: Free height and width.
 
@@ -50,7 +49,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
 
 
 def _weights_hash(weights: str | Path) -> str:
-    if str(weights) == SYNTHETIC or not Path(weights).is_file():
+    if str(weights) == EMBEDDED or not Path(weights).is_file():
         return load_model(weights).sha256  # reports a missing file in its own words
     return file_sha256(Path(weights))
 

@@ -106,22 +106,34 @@ def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
         DatasetError: A file is missing, unreadable, or not the one that its name says.
         AssetError: A pinned file is needed and cannot be found.
     """
-    names = ["wider_face_val.mat", *(f"wider_{split}_val.mat" for split in SPLITS)]
+    found = find_ground_truth(root)
     paths, notes = [], []
-    for name in names:
-        path = next((root / d / name for d in _TRUTH_DIRS if (root / d / name).is_file()), None)
-        if path is None:
-            if (root / "ground_truth").is_dir():
-                raise DatasetError(
-                    f"ground truth {root / 'ground_truth' / name} is missing; "
-                    f"copy it there: retinaface assets fetch {name}"
-                )
-            path = fetch_asset(REGISTRY[name])
+    for name, place in found.items():
+        path = place or fetch_asset(REGISTRY[name])
+        if place is None:
             notes.append(f"{name} is not in {root}; the pinned {path} is used")
         paths.append(path)
     faces, *splits = (_load_mat(path) for path in paths)
     truth = _ground_truth_from_mats(faces, dict(zip(SPLITS, splits, strict=True)), paths)
     return truth, tuple(notes)
+
+
+def find_ground_truth(root: Path) -> dict[str, Path | None]:
+    """Where each of the four files lies below a folder; None for one that is not there.
+
+    Raises:
+        DatasetError: There is a `ground_truth/`, and it lacks a file.
+    """
+    found: dict[str, Path | None] = {}
+    for name in ("wider_face_val.mat", *(f"wider_{split}_val.mat" for split in SPLITS)):
+        places = [root / d / name for d in _TRUTH_DIRS]
+        found[name] = next((path for path in places if path.is_file()), None)
+        if found[name] is None and (root / "ground_truth").is_dir():
+            raise DatasetError(
+                f"ground truth {root / 'ground_truth' / name} is missing; "
+                f"copy it there: retinaface assets fetch {name}"
+            )
+    return found
 
 
 def _load_mat(path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
             engine_files=tuple(Path(p) for p in option(config, "engine_file")),
             engine_options=option(config, "engine_option"),
             weights=_one(option(config, "weights")),
-            widerface=_path(_one(option(config, "widerface"))),
+            widerface=_one(option(config, "widerface")),
             subset=_one(option(config, "subset")),
             baseline=_one(option(config, "baseline")) or "auto",
         )
@@ -146,8 +146,9 @@ def describe_target(target: Target) -> dict[str, Any]:
         "weights": {
             "description": target.weights.description,
             "sha256": target.weights.sha256,
-            "synthetic": target.weights.is_synthetic,
+            "embedded": target.has_embedded_weights,
         },
+        "data": {"embedded": target.data.is_embedded},
         "subset": target.subset,
     }
 
@@ -185,10 +186,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def _data_coverage(target: Target) -> str:
     from retinaface.evaluation import coverage_note
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
     try:
-        dataset = open_widerface(target.widerface or default_root())
+        dataset = open_widerface(target.data.root)
         return f"{dataset.root}: {coverage_note(dataset.select(target.subset), target.subset)}"
     except RetinaFaceError as error:
         return f"none: {error}"

@@ -75,6 +75,12 @@ class Run:
         """See `environment.describe_environment`."""
         return dict(self.data["environment"])
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether its images are those of the embedded set."""
+        target, coverage = self.data.get("target", {}), self.data.get("coverage", {})
+        return bool(target.get("data", {}).get("embedded") or coverage.get("embedded"))
+
     @functools.cached_property
     def results(self) -> dict[str, dict[str, Any]]:
         """Results by id, in the order of the run."""

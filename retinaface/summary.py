@@ -68,10 +68,7 @@ def _coverage_lines(run: ValidationRun) -> list[str]:
 def _missing_lines(run: ValidationRun, target: Target) -> list[str]:
     reasons = [need for e in run.tests.values() if e.outcome == SKIPPED for need in e.needs()]
     needs = [
-        name
-        for name in _GET
-        if any(reason.startswith(f"needs {name}:") for reason in reasons)
-        or (name == "checkpoint" and target.weights.is_synthetic and not target.has_files)
+        name for name in _GET if any(reason.startswith(f"needs {name}:") for reason in reasons)
     ]
     return [f"Missing: {name}. Get it: {_GET[name]}" for name in needs]
 

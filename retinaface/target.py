@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinaface.engines import BUILTIN, find_engine
-from retinaface.errors import DatasetError, RetinaFaceError
+from retinaface.errors import RetinaFaceError
+from retinaface.export_options import read_manifest
 from retinaface.ground_truth import SUBSETS
 from retinaface.pipelines import PIPELINES
-from retinaface.weights_choice import SYNTHETIC, WeightsChoice, choose_weights
+from retinaface.sources import DataChoice, choose_sources, embedded_data
+from retinaface.weights_choice import WeightsChoice, embedded_weights
 
 # Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
 # against; every other runtime is an extra of its own, tested where somebody asks for it.
@@ -34,7 +36,6 @@ OPTION_VARIABLES = (
     "RECORD",
 )
 OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
-_SYNTHETIC_WEIGHTS = WeightsChoice(SYNTHETIC, SYNTHETIC, None)
 
 
 class TargetError(RetinaFaceError, ValueError):
@@ -76,7 +77,8 @@ class Target:
             that it can run, and none of the models.
         engine_options: Settings of the engines.
         weights: What exports and references are made of.
-        widerface: Folder of the data set; None for the mirror or the cache.
+        data: Images and their ground truth.
+        sources_note: A line for the user where the embedded set steps in unasked; else empty.
         subset: Named part of it.
         baseline: File or folder; None for `baselines/` of the checkout.
     """
@@ -89,8 +91,9 @@ class Target:
     models: tuple[Path, ...] = ()
     engine_files: tuple[Path, ...] = ()
     engine_options: Mapping[str, str] = field(default_factory=dict)
-    weights: WeightsChoice = _SYNTHETIC_WEIGHTS
-    widerface: Path | None = None
+    weights: WeightsChoice = field(default_factory=embedded_weights)
+    data: DataChoice = field(default_factory=embedded_data)
+    sources_note: str = ""
     subset: str | None = None
     baseline: Path | None = None
 
@@ -98,6 +101,21 @@ class Target:
     def has_files(self) -> bool:
         """Whether files are judged, which hold weights of their own."""
         return bool(self.models or self.engine_files)
+
+    @property
+    def has_embedded_weights(self) -> bool:
+        """Whether what is judged was made of the weights of the embedded set."""
+        if not self.models:
+            return self.weights.is_embedded and not self.engine_files
+        sources = [(read_manifest(model) or {}).get("weights", {}) for model in self.models]
+        return all(source.get("sha256") == embedded_weights().sha256 for source in sources)
+
+    @property
+    def data_note(self) -> str:
+        """What a verdict on the embedded set says of itself, in brackets; else empty."""
+        if not self.data.is_embedded:
+            return ""
+        return " (embedded set)" if self.has_embedded_weights else " (embedded pictures, no AP)"
 
     def files_of(self, engine: str) -> tuple[Path, ...]:
         """The prebuilt engines that an engine is offered."""
@@ -113,7 +131,7 @@ def make_target(
     engine_files: tuple[Path, ...] = (),
     engine_options: Sequence[str] = (),
     weights: str | None = None,
-    widerface: Path | None = None,
+    widerface: str | None = None,
     subset: str | None = None,
     baseline: str = "auto",
 ) -> Target:
@@ -122,7 +140,7 @@ def make_target(
     Raises:
         TargetError: An unknown pipeline or subset, a file or folder that is not there.
         EngineUnavailable: An unknown engine.
-        AssetError: The published checkpoint is there and damaged.
+        WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     is_named = bool(engines)
     for name in engines:
@@ -134,11 +152,9 @@ def make_target(
     for model in models:
         if not model.exists():
             raise TargetError(f"--model {model} does not exist; give an exported file")
-    chosen_weights = choose_weights(weights)
+    sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
     engines = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
-    _check_engine_files(engine_files, engines, models, chosen_weights)
-    if widerface is not None and not widerface.is_dir():
-        raise DatasetError(f"--widerface {widerface} is not a folder; give the data set's folder")
+    _check_engine_files(engine_files, engines, models, is_built_from_known=weights is not None)
     if baseline != "auto" and not Path(baseline).parent.is_dir():
         raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
     return Target(
@@ -150,15 +166,20 @@ def make_target(
         models=models,
         engine_files=engine_files,
         engine_options=_pairs(engine_options),
-        weights=chosen_weights,
-        widerface=widerface,
+        weights=sources.weights,
+        data=sources.data,
+        sources_note=sources.note,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
     )
 
 
 def _check_engine_files(
-    files: Sequence[Path], engines: Sequence[str], models: Sequence[Path], weights: WeightsChoice
+    files: Sequence[Path],
+    engines: Sequence[str],
+    models: Sequence[Path],
+    *,
+    is_built_from_known: bool,
 ) -> None:
     """Refuse builds that are not there, that nobody loads, or whose outputs nothing predicts."""
     for file in files:
@@ -170,11 +191,11 @@ def _check_engine_files(
                 f"--engine-file {file}: {', '.join(engines)} load no prebuilt engines; name one "
                 f"that does with --engine: {', '.join(having)}"
             )
-        if weights.is_synthetic and not models:
+        if not (is_built_from_known or models):
             raise TargetError(
-                f"--engine-file {file}: what it should compute is not known, because weights are "
-                f"{weights.description}; give the checkpoint it was built from with --weights, or "
-                "the ONNX file, FILE.reference.npz beside it, with --model"
+                f"--engine-file {file}: what it should compute is not known; give the checkpoint "
+                "it was built from with --weights, or the ONNX file, FILE.reference.npz beside it, "
+                "with --model"
             )
 
 

@@ -1,9 +1,8 @@
-"""Checkpoints: strict and safe loading, and synthetic weights for machines that have none."""
+"""Checkpoints: strict and safe loading."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import pickle
 import warnings
 import zipfile
@@ -11,23 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
-from retinaface.assets import CHECKPOINT, fetch_asset, get_asset
-from retinaface.config import SCORE_LIMIT
+from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
+from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
 from retinaface.files import file_sha256
 from retinaface.model import RetinaFace
-from retinaface.scenes import noise_inputs, synthetic_inputs
-from retinaface.weights_choice import SYNTHETIC
-
-# FP16's largest number is 65 504; the published checkpoint has a running variance of 89 549.
-SYNTHETIC_VARIANCE = 90_000.0
-_SEED = 20_260_101
-# Aim of the calibration: share of the 4200 priors above the score limit, near 200.
-_PASSING_SHARE = 200 / 4200
 
 
 @dataclass(frozen=True)
@@ -36,8 +26,8 @@ class LoadedModel:
 
     Attributes:
         model: The network.
-        source: Path of the checkpoint, or `synthetic`.
-        sha256: Of the file; of the tensors where there is no file.
+        source: Path of the checkpoint.
+        sha256: Of the file.
     """
 
     model: RetinaFace
@@ -49,7 +39,7 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
     """Build the network with the weights asked for.
 
     Args:
-        weights: Path of a checkpoint, `synthetic`, or None for the published checkpoint, which is
+        weights: Path of a checkpoint, `embedded`, or None for the published checkpoint, which is
             fetched if need be.
         progress: Show a progress bar while fetching.
 
@@ -59,10 +49,7 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
     """
     if weights is None:
         weights = fetch_asset(get_asset(CHECKPOINT), progress=progress)
-    if str(weights) == SYNTHETIC:
-        model = synthetic_model()
-        return LoadedModel(model, SYNTHETIC, tensors_sha256(model))
-    path = Path(weights)
+    path = embedded_checkpoint() if str(weights) == EMBEDDED else Path(weights)
     model = RetinaFace()
     model.load_state_dict(read_checkpoint(path, model.state_dict()))
     return LoadedModel(model.eval(), str(path), file_sha256(path))
@@ -194,73 +181,3 @@ def tensors_sha256(model: nn.Module) -> str:
     for name, tensor in model.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
-
-
-def synthetic_model() -> RetinaFace:
-    """Make deterministic weights that behave like trained ones where numerics are concerned.
-
-    Random convolutions; batch norms calibrated on generated scenes, so that activations have a real
-    range; class heads biased so that some 200 of 4200 priors pass the score limit; one running
-    variance above FP16's largest number. They find no faces.
-
-    Returns:
-        The network in evaluation mode. The same on every machine up to the last bits of float32.
-    """
-    generator = torch.Generator().manual_seed(_SEED)
-    model = RetinaFace()
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            fan_in = module.weight[0].numel()
-            std = math.sqrt(2 / fan_in)  # He et al. 2015: keeps the variance through ReLU
-            module.weight.data.normal_(0, std, generator=generator)
-            if module.bias is not None:
-                module.bias.data.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
-            module.weight.data.uniform_(0.8, 1.2, generator=generator)
-            module.bias.data.uniform_(-0.1, 0.3, generator=generator)
-    # Noise beside scenes, so that the counts below hold for inputs of either kind.
-    images = torch.from_numpy(
-        np.concatenate([synthetic_inputs(6, seed=_SEED), noise_inputs(2, seed=_SEED)])
-    )
-    _calibrate_batch_norms(model, images)
-    _calibrate_heads(model, images)
-    return model.eval()
-
-
-@torch.no_grad()
-def _calibrate_batch_norms(model: RetinaFace, images: torch.Tensor) -> None:
-    """Set running statistics to those of `images`, in one pass from input to output."""
-    stem_conv = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
-    variance = stem_conv(images)[:, 0].var()
-    stem_conv.weight[0] *= torch.sqrt(SYNTHETIC_VARIANCE / variance)
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0  # the running statistics become those of this one batch
-    model.train()(images)
-    for norm in norms:
-        norm.momentum = 0.1
-        _round_(norm.running_mean)
-        _round_(norm.running_var)
-    model.eval()
-
-
-@torch.no_grad()
-def _calibrate_heads(model: RetinaFace, images: torch.Tensor) -> None:
-    """Shift the class biases so that the wanted share of priors passes the score limit."""
-    logit_limit = math.log(SCORE_LIMIT / (1 - SCORE_LIMIT))
-    for heads, scale in ((model.BboxHead, 0.3), (model.LandmarkHead, 0.3), (model.ClassHead, 0.6)):
-        for head in heads:
-            head.conv1x1.weight *= scale  # type: ignore[union-attr,operator]
-    scores = model(images)[1][..., 1].double()
-    logits = torch.logit(scores)
-    shift = logit_limit - torch.quantile(logits.flatten(), 1 - _PASSING_SHARE)
-    for head in model.ClassHead:
-        face_bias = head.conv1x1.bias[1::2]  # type: ignore[union-attr,index]
-        face_bias += torch.round(shift * 1024) / 1024
-
-
-def _round_(statistic: torch.Tensor | None) -> None:
-    """Keep 12 bits, so that the last bits of one machine's float32 sums do not matter."""
-    if statistic is not None:
-        mantissa, exponent = torch.frexp(statistic)
-        statistic.copy_(torch.ldexp(torch.round(mantissa * 4096) / 4096, exponent))

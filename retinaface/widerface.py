@@ -6,9 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinaface.assets import IMAGES_ARCHIVE, cache_dir, mirror_dir
+from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError
-from retinaface.ground_truth import GroundTruth, image_id, load_ground_truth
+from retinaface.ground_truth import GroundTruth, find_ground_truth, image_id, load_ground_truth
 from retinaface.predictions import ZIP_ERRORS
 
 _IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
@@ -188,3 +188,32 @@ def default_root(*, images: bool = True) -> Path:
         f"no WIDER FACE {what} in {' or '.join(map(str, places))}; "
         "name a folder with --widerface, or run: retinaface assets fetch"
     )
+
+
+def check_whole(root: Path, *, may_fetch: bool) -> None:
+    """Check, without reading them, that the files of a data set that was found are all there.
+
+    Args:
+        root: Of the data set.
+        may_fetch: Whether ground truth that is not there may be fetched later.
+
+    Raises:
+        DatasetError: Ground truth or images are missing, or the list is damaged.
+    """
+    store = _open_store(root)
+    elsewhere = [name for name, path in find_ground_truth(root).items() if path is None]
+    if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):
+        raise DatasetError(
+            f"ground truth {', '.join(lacking)} is missing in {root}; copy it to "
+            f"{root / 'ground_truth'}: retinaface assets fetch"
+        )
+    list_file = root / _LIST_FILE
+    listed = read_image_list(list_file) if list_file.is_file() else ()
+    missing = [image for image in listed if not store.has(image)]
+    is_empty = isinstance(store, ImageFolder) and not any(store.folder.iterdir())
+    if missing or is_empty:
+        what = f"{len(missing)} of {len(listed)} listed" if missing else "all"
+        raise DatasetError(
+            f"{what} images are missing in {root}; complete the folder, or name another with "
+            "--widerface"
+        )

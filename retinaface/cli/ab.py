@@ -15,6 +15,7 @@ from retinaface.cli.tables import print_table
 
 if TYPE_CHECKING:
     from retinaface.ab import Open, Timings
+    from retinaface.sources import DataChoice
     from retinaface.typing import FloatArray
     from retinaface.verdicts import Check
 
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
 @click.option("--engine-file-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
 @click.option(
     "--weights",
-    metavar="FILE|synthetic",
-    help="Checkpoint.  [default: the published one; synthetic weights where that is not at hand]",
+    metavar="FILE|embedded",
+    help="Checkpoint.  [default: the published one; the embedded one where that is not here]",
 )
 @click.option(
     "--engine-option",
@@ -131,6 +132,7 @@ def ab(
     from retinaface.ab import Plan, judge_outputs, judge_speed, measure
     from retinaface.engines import find_engine
     from retinaface.files import check_output_file
+    from retinaface.sources import choose_data
     from retinaface.verdicts import worst
     from retinaface.weights_choice import choose_weights
 
@@ -140,7 +142,8 @@ def ab(
     python_b = python_b or python_a
     engine_b = engine_b or engine
     chosen = choose_weights(weights)
-    images, has_faces = _images(widerface)
+    data = choose_data(widerface)
+    images = _images(data)
     open_a = _opener(python_a, engine, chosen.source, settings, is_b=False)
     open_b = _opener(python_b, engine_b, chosen.source, settings, is_b=True)
     click.echo(f"A: {engine} in {python_a}")
@@ -152,7 +155,7 @@ def ab(
         *judge_outputs(
             timings,
             "fp16" if "fp16" in precisions else "fp32",
-            has_faces=has_faces and not chosen.is_synthetic,
+            has_faces=data.is_embedded == chosen.is_embedded,
         ),
         judge_speed(timings),
     ]
@@ -164,25 +167,19 @@ def ab(
     click.get_current_context().exit(verdict.exit_code)
 
 
-def _images(widerface: Path | None) -> tuple[FloatArray, bool]:
-    """Network inputs to draw batches from, and whether they are photographs."""
+def _images(data: DataChoice) -> FloatArray:
+    """Network inputs to draw batches from."""
     from retinaface.cases import N_IMAGES, REAL, photograph_inputs
-    from retinaface.errors import DatasetError
     from retinaface.pipelines import PIPELINES
-    from retinaface.scenes import synthetic_inputs
     from retinaface.stages import spread
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
-    try:
-        dataset = open_widerface(widerface or default_root())
-        names = spread(dataset.select(None).images, N_IMAGES[REAL])
-    except DatasetError as error:
-        if widerface is not None:
-            raise
-        click.echo(f"note: generated images: {error}")
-        return synthetic_inputs(N_IMAGES["scene"], seed=0), False
+    dataset = open_widerface(data.root)
+    names = spread(dataset.select(None).images, N_IMAGES[REAL])
+    if data.is_embedded:
+        click.echo("note: WIDER FACE is not here; the pictures are those of the embedded set")
     encoded = {name: dataset.read_bytes(name) for name in names}
-    return photograph_inputs(encoded, PIPELINES["igie"]), True
+    return photograph_inputs(encoded, PIPELINES["igie"])
 
 
 def _opener(

@@ -10,7 +10,8 @@ def assets() -> None:
     """Pinned files: checkpoint, ground truth, images.
 
     Looked for in the folder that RETINAFACE_ASSETS names, then in the cache (RETINAFACE_CACHE, else
-    the user's), then on the network. Every file is verified by its hash.
+    the user's), then on the network. Every file is verified by its hash. The embedded set ships
+    with the package: generated pictures with ground truth, and weights trained on such.
     """
 
 
@@ -29,7 +30,22 @@ def list_() -> None:
         except AssetError:
             where = "WRONG HASH"
         rows.append([asset.name, f"{asset.n_bytes / 1e6:.1f}", asset.licence, where])
+    rows.append(_embedded_row())
     print_table(["name", "MB", "licence", "where"], rows, right=[1])
+
+
+def _embedded_row() -> list[str]:
+    from retinaface.assets import EMBEDDED
+    from retinaface.embedded import embedded_checkpoint, embedded_root
+    from retinaface.errors import AssetError
+
+    try:
+        root = embedded_root()
+        files = [embedded_checkpoint(), *(path for path in root.rglob("*") if path.is_file())]
+    except AssetError:
+        return [EMBEDDED, "", "of this package", "WRONG HASH"]
+    n_bytes = sum(path.stat().st_size for path in files)
+    return [EMBEDDED, f"{n_bytes / 1e6:.1f}", "of this package", str(root)]
 
 
 @assets.command()
@@ -45,11 +61,15 @@ def fetch(names: tuple[str, ...]) -> None:
 @assets.command()
 @click.argument("name")
 def path(name: str) -> None:
-    """Print where a file is; an error if it is not on this machine."""
-    from retinaface.assets import find_asset, get_asset
+    """Print where a file is; an error if it is not on this machine.
+
+    `embedded` is the folder of the set that ships with the package.
+    """
+    from retinaface.assets import EMBEDDED, find_asset, get_asset
+    from retinaface.embedded import embedded_root
     from retinaface.errors import AssetError
 
-    found = find_asset(get_asset(name))
+    found = embedded_root() if name == EMBEDDED else find_asset(get_asset(name))
     if found is None:
         raise AssetError(f"{name} is not on this machine; run: retinaface assets fetch {name}")
     click.echo(found)

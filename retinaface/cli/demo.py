@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,24 +11,17 @@ from retinaface.cli.options import PATH
 
 if TYPE_CHECKING:
     from retinaface.ground_truth import GroundTruth
+    from retinaface.sources import DataChoice
     from retinaface.weights import LoadedModel
+    from retinaface.weights_choice import WeightsChoice
     from retinaface.widerface import WiderFace
 
 _PIPELINE = "igie"
 _SUBSET = "every-8"
 _N_PICTURES = 4
+_SCORE = 0.5
 # Lightest first; FP16 in torch is slow on a CPU, and is there as the emulator of true FP16.
 _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
-
-
-@dataclass
-class _Missing:
-    """What the demo did without, and the command that gets it."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, what: str, command: str) -> None:
-        self.lines.append(f"{what}; to get it: {command}")
 
 
 @click.command()
@@ -41,43 +33,46 @@ class _Missing:
 )
 @click.option(
     "--weights",
-    metavar="FILE|synthetic",
-    help="Checkpoint.  [default: the published checkpoint; synthetic weights where it can neither "
-    "be found nor fetched]",
+    metavar="FILE|embedded",
+    help="Checkpoint.  [default: the published one where it is here; else the embedded one]",
 )
 @click.option(
     "--widerface",
     type=PATH,
-    metavar="DIR",
-    help="WIDER FACE validation set.  [default: where RETINAFACE_ASSETS or the cache has it]",
+    metavar="DIR|embedded",
+    help="WIDER FACE validation set.  [default: where RETINAFACE_ASSETS or the cache has it; else "
+    "the embedded pictures]",
 )
 def demo(output: Path | None, weights: str | None, widerface: Path | None) -> None:
-    """The whole path once: export, fidelity, detection, and AP if the data is here.
+    """The whole path once: export, fidelity, detection, AP.
 
-    Without checkpoint and network it runs on synthetic weights and generated pictures, and says so.
+    Where neither the published checkpoint nor WIDER FACE is here it runs on the embedded set, which
+    ships with the package, and says so.
     """
     from datetime import datetime
 
     from retinaface.files import new_dir
+    from retinaface.sources import choose_sources
 
+    sources = choose_sources(weights, widerface)
     folder = output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
-    missing = _Missing()
-    loaded = _load(weights, missing)
-    found = _find_dataset(widerface, missing)
+    if sources.note:
+        click.echo(f"note: {sources.note}")
+    loaded = _load(sources.weights)
+    dataset, truth = _open(sources.data)
     with new_dir(folder) as temporary:
         models = _export(loaded, temporary)
         _fidelity(loaded, models)
-        _detect(loaded, models["fp32"], found, temporary / "pictures")
-        if found is not None:
-            _accuracy(models, *found, synthetic=loaded.source == "synthetic")
+        _detect(models["fp32"], dataset, truth, temporary / "pictures")
+        if sources.data.is_embedded == sources.weights.is_embedded:
+            _accuracy(models, dataset, truth)
+        else:
+            click.echo("\nAP: left out, since weights and pictures do not belong together")
     click.echo(f"\nExported files and pictures are in {folder}")
-    for line in missing.lines:
-        click.echo(f"Missing: {line}")
 
 
-def _load(weights: str | None, missing: _Missing) -> LoadedModel:
-    from retinaface.assets import CHECKPOINT, find_asset, get_asset
-    from retinaface.errors import AssetError, ExportError
+def _load(weights: WeightsChoice) -> LoadedModel:
+    from retinaface.errors import ExportError
 
     try:
         from retinaface.weights import load_model
@@ -85,36 +80,22 @@ def _load(weights: str | None, missing: _Missing) -> LoadedModel:
         raise ExportError(
             f"the demo exports, which needs {error.name}; install the extra 'export'"
         ) from error
-    if weights is None:
-        find_asset(get_asset(CHECKPOINT))  # a wrong hash is an error, not a reason to go without
-    try:
-        loaded = load_model(weights, progress=True)
-    except AssetError as error:
-        if weights is not None:
-            raise
-        click.echo(f"The published checkpoint is not available: {error}\n")
-        click.secho("Running on SYNTHETIC weights, which find no faces.", bold=True)
-        missing.add("the published checkpoint", "retinaface assets fetch mobilenet0.25_Final.pth")
-        return load_model("synthetic")
-    click.echo(f"Weights: {loaded.source} (sha256 {loaded.sha256[:16]})")
-    return loaded
+    click.echo(f"Weights: {weights.description} (sha256 {weights.sha256[:16]})")
+    return load_model(weights.source)
 
 
-def _find_dataset(
-    widerface: Path | None, missing: _Missing
-) -> tuple[WiderFace, GroundTruth] | None:
-    from retinaface.errors import AssetError, DatasetError
-    from retinaface.widerface import default_root, open_widerface
+def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:
+    from retinaface.widerface import open_widerface
 
-    if widerface is not None:
-        dataset = open_widerface(widerface)
-        return dataset, dataset.select(_SUBSET)
-    try:
-        dataset = open_widerface(default_root())
-        return dataset, dataset.select(_SUBSET)
-    except (AssetError, DatasetError) as error:
-        missing.add(f"AP ({error})", "retinaface assets fetch")
-        return None
+    dataset = open_widerface(data.root)
+    return dataset, dataset.select(_subset(dataset))
+
+
+def _subset(dataset: WiderFace) -> str | None:
+    """An eighth of the official set is enough to see; a smaller set is run whole."""
+    from retinaface.ground_truth import OFFICIAL_N_IMAGES
+
+    return _SUBSET if len(dataset.truth.images) == OFFICIAL_N_IMAGES else None
 
 
 def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
@@ -164,48 +145,29 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     print_table(["engine", *OUTPUT_NAMES], rows, right=[1, 2, 3])
 
 
-def _detect(
-    loaded: LoadedModel,
-    model: Path,
-    data: tuple[WiderFace, GroundTruth] | None,
-    folder: Path,
-) -> None:
-    import cv2
-
+def _detect(model: Path, dataset: WiderFace, truth: GroundTruth, folder: Path) -> None:
     from retinaface.detections import Detections
     from retinaface.detector import detect as run
     from retinaface.drawing import draw_detections, encode_picture
     from retinaface.engines import open_engine
     from retinaface.images import decode_image
     from retinaface.pipelines import PIPELINES
-    from retinaface.scenes import scene
 
-    if data is None:
-        encoded = {
-            f"scene-{i}": cv2.imencode(".png", scene(480, 640, i))[1].tobytes()
-            for i in range(_N_PICTURES)
-        }
-    else:
-        dataset, truth = data
-        images = truth.images[:: max(1, len(truth.images) // _N_PICTURES)][:_N_PICTURES]
-        encoded = {image: dataset.read_bytes(image) for image in images}
-    limit = 0.5 if loaded.source != "synthetic" else 0.1
+    images = truth.images[:: max(1, len(truth.images) // _N_PICTURES)][:_N_PICTURES]
+    encoded = {image: dataset.read_bytes(image) for image in images}
     folder.mkdir()
-    kind = "generated scenes" if data is None else "WIDER FACE images"
-    click.secho(f"\nDetection on {kind}, score above {limit}", bold=True)
+    click.secho(f"\nDetection, score above {_SCORE}", bold=True)
     with open_engine("ort-cpu-fp32", model=model) as engine:
         for name, found in run(engine, PIPELINES[_PIPELINE], encoded, encoded.__getitem__):
             if isinstance(found, Detections):
-                shown = found.above(limit)
+                shown = found.above(_SCORE)
                 click.echo(f"  {name}: {len(shown.scores)}")
                 picture = draw_detections(decode_image(encoded[name], name), shown)
                 target = folder / f"{name.rpartition('/')[2]}.jpg"
                 target.write_bytes(encode_picture(picture, name))
 
 
-def _accuracy(
-    models: dict[str, Path], dataset: WiderFace, truth: GroundTruth, *, synthetic: bool
-) -> None:
+def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -> None:
     from retinaface.cli.tables import print_ap
     from retinaface.engines import open_engine
     from retinaface.evaluation import coverage_note, evaluate
@@ -218,6 +180,4 @@ def _accuracy(
         )
     click.echo()
     print_ap(f"ort-cpu-fp32, {_PIPELINE}, batch {recipe.batch_size}", result.ap)
-    click.echo(f"note: {coverage_note(truth, _SUBSET)}")
-    if synthetic:
-        click.echo("note: synthetic weights find no faces; this shows the path, not the model")
+    click.echo(f"note: {coverage_note(truth, _subset(dataset))}")

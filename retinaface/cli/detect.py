@@ -48,6 +48,10 @@ def detect(
     \b
     retinaface detect group.jpg --draw pictures/
     retinaface detect *.jpg --score 0.3 --json faces.json
+
+    Pictures of the embedded set (retinaface assets path embedded) are run with its weights where
+    the published checkpoint is not here. They know generated faces alone: for pictures of your own
+    they must be named, --weights embedded.
     """
     from retinaface.detector import detect as run
     from retinaface.engines import open_engine
@@ -63,6 +67,7 @@ def detect(
     if json_file is not None:
         check_output_file(json_file)
     _check_names("results are named by image", [str(path) for path in images])
+    weights = _weights(images, weights, has_files=bool(model or engine_file))
     sizes = {str(path): read_image(path).shape for path in images}  # all good before any runs
     found: dict[str, Detections] = {}
     with open_engine(
@@ -90,6 +95,24 @@ def detect(
     _write(found, draw, json_file, content)
     for name, detections in found.items():
         _print(name, detections)
+
+
+def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) -> str | None:
+    """The weights asked for; the embedded ones for embedded pictures, where no others are here."""
+    from retinaface.assets import CHECKPOINT, EMBEDDED, find_asset, get_asset, mirror_dir
+    from retinaface.embedded import is_embedded_picture
+
+    if asked is not None or has_files or mirror_dir() is not None:
+        return asked
+    if find_asset(get_asset(CHECKPOINT)) is not None:
+        return None
+    if not all(path.is_file() and is_embedded_picture(path.read_bytes()) for path in images):
+        return None
+    click.echo(
+        f"note: pictures and weights are those of the embedded set ({CHECKPOINT} is not here)",
+        err=True,
+    )
+    return EMBEDDED
 
 
 def _read(name: str) -> bytes:

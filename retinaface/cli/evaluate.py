@@ -83,18 +83,28 @@ def evaluate(
     retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR --subset every-8
     """
     from retinaface.engines import find_engine, open_engine
+    from retinaface.errors import DatasetError
     from retinaface.evaluation import coverage_note, scored_selection
     from retinaface.evaluation import evaluate as run
     from retinaface.files import new_dir
     from retinaface.pipelines import PIPELINES
+    from retinaface.sources import choose_sources
     from retinaface.stages import spread, trace
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
     _check_outputs(predictions, output)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
     batch_size = batch or recipe.batch_size
-    dataset = open_widerface(widerface or default_root())
+    sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
+    if sources.data.is_embedded and not (sources.data.is_named or sources.weights.is_embedded):
+        raise DatasetError(
+            f"AP of {sources.weights.description} needs images: WIDER FACE is not on this machine; "
+            "name a folder with --widerface, or run: retinaface assets fetch"
+        )
+    if sources.note:
+        click.echo(f"note: {sources.note}", err=True)
+    dataset = open_widerface(sources.data.root)
     selection = dataset.select(subset, limit)
     truth, label = scored_selection(selection, scoring, batch_size=batch_size)
     with contextlib.ExitStack() as stack:  # both folders appear when both are complete
@@ -103,7 +113,7 @@ def evaluate(
                 engine,
                 model=model,
                 engine_file=engine_file,
-                weights=weights,
+                weights=sources.weights.source,
                 max_batch=batch_size,
                 input_size_px=recipe.input_size_px,
                 threads=threads,
@@ -133,6 +143,7 @@ def evaluate(
                 "subset": subset,
                 "limit": limit,
                 "scoring": scoring,
+                "embedded": sources.data.is_embedded,
             }
             names = spread(tuple(result.detections))
             traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
@@ -191,9 +202,10 @@ def _write(
             "n_images_total": truth.n_images_total,
             "subset": settings["subset"],
             "limit": settings["limit"],
-            "images_sha256": images_sha256(truth.images),
+            "image_files_sha256": images_sha256(result.image_sha256),
             "ground_truth_sha256": dict(truth.sha256),
             "bad_images": result.bad_images,
+            "embedded": settings["embedded"],
             "notes": notes,
         },
         "results": [
@@ -206,7 +218,7 @@ def _write(
                 "scoring": settings["scoring"],
                 "ap": result.ap,
                 "n_images": len(truth.images),
-                "images_sha256": images_sha256(truth.images),
+                "image_files_sha256": images_sha256(result.image_sha256),
                 "n_detections": sum(len(d.scores) for d in result.detections.values()),
                 "detect_s": result.detect_s,
             }

@@ -35,8 +35,9 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
 @click.option("--output", type=PATH, required=True, metavar="FILE.onnx", help="What to write.")
 @click.option(
     "--weights",
-    metavar="FILE|synthetic",
-    help="Checkpoint; 'synthetic' for generated weights.  [default: the published checkpoint]",
+    metavar="FILE|embedded",
+    help="Checkpoint; 'embedded' for the one that ships with the package.  "
+    "[default: the published checkpoint]",
 )
 @click.option(
     "--exporter",
@@ -164,26 +165,20 @@ def _print(output: Path, manifest: dict[str, Any]) -> None:
 
 
 def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
-    """Network inputs of every kind; photographs where there are any, or they were asked for."""
+    """Network inputs of every kind; photographs where there are any, else generated pictures."""
     from retinaface.cases import KINDS, N_IMAGES, REAL, kind_inputs, photograph_inputs
-    from retinaface.errors import DatasetError
     from retinaface.pipelines import PIPELINES
+    from retinaface.sources import choose_data
     from retinaface.stages import spread
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
     def real_images(n: int) -> Any:
         chosen = spread(dataset.select(subset).images, n)
         encoded = {name: dataset.read_bytes(name) for name in chosen}
         return photograph_inputs(encoded, PIPELINES["igie"])
 
-    kinds = list(KINDS)
-    try:
-        dataset = open_widerface(widerface or default_root())
-    except DatasetError as error:
-        if widerface is not None:
-            raise
-        kinds.remove(REAL)
-        click.echo(f"note: the reference has no photographs: {error}")
-    else:
-        click.echo(f"note: the reference has {N_IMAGES[REAL]} photographs of {dataset.root}")
-    return {kind: kind_inputs(kind, real_images) for kind in kinds}
+    data = choose_data(widerface)
+    dataset = open_widerface(data.root)
+    what = "generated pictures" if data.is_embedded else "photographs"
+    click.echo(f"note: the reference has {N_IMAGES[REAL]} {what} of {dataset.root}")
+    return {kind: kind_inputs(kind, real_images) for kind in KINDS}

@@ -81,9 +81,9 @@ def model_options(function: F) -> F:
         ),
         click.option(
             "--weights",
-            metavar="FILE|synthetic",
-            help="Checkpoint to build from; 'synthetic' for generated weights.  "
-            "[default: the published checkpoint]",
+            metavar="FILE|embedded",
+            help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
+            "which knows generated faces alone.  [default: the published checkpoint]",
         ),
         click.option(
             "--engine-file",
@@ -157,9 +157,11 @@ def widerface_options(function: F) -> F:
         click.option(
             "--widerface",
             type=PATH,
-            metavar="DIR",
+            metavar="DIR|embedded",
             help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
-            "and ground_truth/.  [default: widerface/ in RETINAFACE_ASSETS or the cache]",
+            "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
+            "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set where neither images "
+            "nor weights are here]",
         ),
     ):
         function = option(function)

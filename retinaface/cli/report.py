@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from retinaface.cli.options import COLOURS, PATH
+
+if TYPE_CHECKING:
+    from retinaface.runs import Run
 
 
 @click.command(no_args_is_help=True)
@@ -45,7 +50,7 @@ def report(
     from retinaface.files import check_output_file
     from retinaface.report import write_report
     from retinaface.runs import find_runs
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface import open_widerface
 
     if output.suffix != ".html":
         raise click.UsageError(f"--output {output}: expected a name that ends in .html")
@@ -58,7 +63,7 @@ def report(
         )
     dataset = None
     try:
-        dataset = open_widerface(widerface or default_root())
+        dataset = open_widerface(widerface or _root_of(runs))
     except DatasetError as error:
         if widerface is not None:
             raise
@@ -76,3 +81,11 @@ def report(
         click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")
     verdict = str(page.verdict)
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[verdict], bold=True)
+
+
+def _root_of(runs: Sequence[Run]) -> Path:
+    """Where the pictures of runs are: in the embedded set, where that is what they ran on."""
+    from retinaface.embedded import embedded_root
+    from retinaface.widerface import default_root
+
+    return embedded_root() if all(run.is_embedded for run in runs) else default_root()

@@ -71,10 +71,16 @@ _MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require
 )
 @click.option(
     "--weights",
-    metavar="FILE|synthetic",
-    help="Checkpoint.  [default: the published one; synthetic weights where that is not at hand]",
+    metavar="FILE|embedded",
+    help="Checkpoint.  [default: the published one; the embedded set where neither it nor images "
+    "are here]",
 )
-@click.option("--widerface", type=PATH, metavar="DIR", help="WIDER FACE validation set.")
+@click.option(
+    "--widerface",
+    type=PATH,
+    metavar="DIR|embedded",
+    help="WIDER FACE validation set, or the pictures that ship with the package.",
+)
 @click.option("--subset", type=click.Choice(SUBSET_NAMES), help="Only a named part of it.")
 @click.option(
     "--baseline", metavar="FILE|auto", help="Baselines to hold against.  [default: baselines/]"
@@ -192,8 +198,8 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 def _absolute(name: str, value: Any) -> str:
     """Paths are the caller's; the child runs in the checkout."""
-    is_path = name in ("model", "engine_file", "widerface", "record", "junitxml") or (
-        name in ("weights", "baseline") and value not in ("synthetic", "auto")
+    is_path = name in ("model", "engine_file", "record", "junitxml") or (
+        name in ("weights", "widerface", "baseline") and str(value) not in ("embedded", "auto")
     )
     return str(Path(value).resolve()) if is_path else str(value)
 

@@ -168,7 +168,7 @@ def open_engine(
             export of `weights`, made once and kept in the cache.
         engine_file: A prebuilt engine to load; then nothing is exported or built.
         build: Which build: another number is built anew, where builds are files.
-        weights: Checkpoint, `synthetic`, or None for the published checkpoint.
+        weights: Checkpoint, `embedded`, or None for the published checkpoint.
         max_batch: Most images in one call.
         input_size_px: Height and width of every input; None where they follow the image.
         threads: Of the runtime, inside one call.

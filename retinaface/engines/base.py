@@ -29,7 +29,7 @@ class EngineSpec:
         model: The file to load or to build from, for runtimes that load one.
         engine_file: A prebuilt engine, for runtimes whose builds are files; then nothing is built.
         build: Which build: another number is built anew, to see whether builds differ.
-        weights: Checkpoint, `synthetic`, or None for the published one; for torch.
+        weights: Checkpoint, `embedded`, or None for the published one; for torch.
         max_batch: Most images in one call.
         height_px: Height of every input; None where it follows the image.
         width_px: Width, likewise.

@@ -98,7 +98,11 @@ def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
 
 def _allowed(reference: Run, result_id: str) -> float | None:
     found = reference.counts(result_id)
-    return None if found is None else smallest_effect(len(found[0]))
+    return (
+        None
+        if found is None
+        else (smallest_effect(len(found[0]), is_embedded=reference.is_embedded))
+    )
 
 
 def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float | None) -> Plot:

@@ -22,7 +22,7 @@ def run(tmp_path_factory):
         tmp_path_factory.mktemp("builds") / "record",
         f"{SUITES}/test_engine_builds.py",
         f"{SUITES}/test_fps.py::test_run_alone",
-        "--weights=synthetic",
+        "--weights=embedded",
         "-k",
         f"(engine_builds and not cuda and (second_build_is or scene)) or (b8 and ({staged}))",
         *(f"--engine={MODULE}:{name}" for name in names),

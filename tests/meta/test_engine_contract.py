@@ -48,7 +48,7 @@ def run(tmp_path_factory):
     return pytest_run(
         tmp_path_factory.mktemp("contract") / "record",
         KIT,
-        "--weights=synthetic",
+        "--weights=embedded",
         "-k",
         " or ".join([*HONEST, *broken]),
         *(f"--engine={MODULE}:{name}" for name in names),

@@ -114,7 +114,7 @@ def test_a_fault_in_an_export_is_seen(fault, reason, tmp_path):
         EXPORT,
         "-k",
         "torchscript-13-raw",
-        "--weights=synthetic",
+        "--weights=embedded",
         fault=fault,
     )
     assert run.code == 1, run.output[-3000:]
@@ -131,7 +131,7 @@ def test_one_perturbed_layer_is_seen_and_named(engine, tmp_path, monkeypatch):
         "-k",
         "(test_the_model_under_test or test_outputs_lie) and b3-noise",
         f"--engine={engine}",
-        "--weights=synthetic",
+        "--weights=embedded",
         fault="one_layer_perturbed",
     )
     assert run.code == 1, run.output[-3000:]
@@ -145,9 +145,9 @@ def test_an_overflow_inside_the_network_is_seen(tmp_path):
     import torch
 
     from retinaface.model import fold_batch_norms
-    from retinaface.weights import synthetic_model
+    from retinaface.weights import load_model
 
-    model = synthetic_model()
+    model = load_model("embedded").model
     convolution, norm = model.body.stage1[0][0], model.body.stage1[0][1]
     factor = 4.0e6
     with torch.no_grad():

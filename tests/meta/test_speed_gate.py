@@ -19,7 +19,7 @@ N_RUNS = 3
 
 def timed(folder, engine, *more):
     tests = f"{SUITES}/test_fps.py::test_network_alone"
-    return pytest_run(folder, tests, "-k", "b1", f"--engine={engine}", "--weights=synthetic", *more)
+    return pytest_run(folder, tests, "-k", "b1", f"--engine={engine}", "--weights=embedded", *more)
 
 
 def figures(run):

@@ -19,7 +19,7 @@ NOISE_FACTOR = 8
 def loaded():
     from retinaface.weights import load_model
 
-    return load_model("synthetic")
+    return load_model("embedded")
 
 
 def exported(loaded, folder, exporter):

@@ -16,7 +16,7 @@ IMAGES = synthetic_inputs(1, 7, 96, 128)  # small: float64 takes its time
 def model():
     from retinaface.weights import load_model
 
-    return load_model("synthetic").model
+    return load_model("embedded").model
 
 
 class Torch(Engine):
@@ -47,7 +47,7 @@ class Torch(Engine):
 def test_torch_does_not_drift(model, precision, size):
     from retinaface.drift import layer_drifts
 
-    with open_engine(f"torch-cpu-{precision}", weights="synthetic", input_size_px=size) as engine:
+    with open_engine(f"torch-cpu-{precision}", weights="embedded", input_size_px=size) as engine:
         drifts = layer_drifts(model, engine, None, synthetic_inputs(2, 7, *size))
     assert len(drifts) == 56
     assert [d for d in drifts if d.exceeds(NOISE_FACTOR)] == []
@@ -135,7 +135,7 @@ def test_activation_ranges_are_those_of_each_layer(model):
     from retinaface.drift import activation_ranges
 
     ranges = activation_ranges(model, IMAGES)
-    with open_engine("torch-cpu-fp32", weights="synthetic", input_size_px=None) as engine:
+    with open_engine("torch-cpu-fp32", weights="embedded", input_size_px=None) as engine:
         found = engine.infer_intermediates(IMAGES, ["body.stage1.0.1", "fpn.merge1.1"])
     relu_in = float(np.abs(found["body.stage1.0.1"]).max())
     names = list(ranges)

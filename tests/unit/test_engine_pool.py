@@ -77,7 +77,7 @@ def test_an_engine_of_weights_gets_no_file(files, monkeypatch):
     monkeypatch.setattr("retinaface.engines.BUILTIN", {"own": entry})
     engine = EnginePool(Target(models=files[:1])).get("own")
     assert engine.spec.model is None
-    assert engine.spec.weights == "synthetic"
+    assert engine.spec.weights == "embedded"
 
 
 def test_threads_and_options_reach_a_new_engine(files):

@@ -8,13 +8,13 @@ pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
 def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
     from retinaface import export_cache
 
-    path = export_cache.cached_export("synthetic", precision="fp32", dynamic_size=False)
+    path = export_cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     before = path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(export_cache.export, "export", None)  # a second export would fail
-        assert path == export_cache.cached_export("synthetic", precision="fp32", dynamic_size=False)
+        assert path == export_cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     path.write_bytes(before[:-1])
-    export_cache.cached_export("synthetic", precision="fp32", dynamic_size=False)
+    export_cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     assert path.read_bytes() == before
 
 

@@ -14,7 +14,7 @@ def case():
     from retinaface.weights import load_model
 
     inputs = {"noise": noise_inputs(N_UNFOLDED + 1, 3, 64, 64)}
-    return full_reference(load_model("synthetic"), inputs)[0]
+    return full_reference(load_model("embedded"), inputs)[0]
 
 
 def test_each_kind_has_what_torch_says_beside_its_outputs(case):

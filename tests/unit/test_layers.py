@@ -19,7 +19,7 @@ LAYER = "body.stage2.1.3"
 def loaded():
     from retinaface.weights import load_model
 
-    return load_model("synthetic")
+    return load_model("embedded")
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_a_missing_onnx_is_said(loaded, file, monkeypatch):
 def test_an_engine_without_a_file_is_explained_by_its_modules(loaded):
     import copy
 
-    with open_engine("torch-cpu-fp32", weights="synthetic", input_size_px=None) as engine:
+    with open_engine("torch-cpu-fp32", weights="embedded", input_size_px=None) as engine:
         model = copy.deepcopy(loaded.model)
         model.get_submodule(LAYER).weight.data *= 1.01
         from retinaface.layers import explain_drift
@@ -276,7 +276,7 @@ def test_fp16_overflow_is_said(loaded):
     norm = large.fpn.output3[1]
     norm.weight.data *= 1e5
     norm.bias.data *= 1e5
-    with open_engine("torch-cpu-fp16", weights="synthetic", input_size_px=None) as engine:
+    with open_engine("torch-cpu-fp16", weights="embedded", input_size_px=None) as engine:
         engine._network = engine._model = fold_batch_norms(large).half()
         text = explain_drift(large, engine, None, IMAGES, factor=NOISE_FACTOR)
     assert "FP16 itself overflows from fpn.output3.0 on" in text

@@ -5,9 +5,9 @@ pytestmark = pytest.mark.needs("torch")
 
 @pytest.fixture(scope="module")
 def model():
-    from retinaface.weights import synthetic_model
+    from retinaface.weights import load_model
 
-    return synthetic_model()
+    return load_model("embedded").model
 
 
 def test_the_network_has_the_300_tensors_of_the_published_checkpoint(model):

@@ -86,7 +86,7 @@ def test_the_record_says_what_was_checked(session):
         "test_small": {"FAIL": 1, "INCONCLUSIVE": 1, "SKIPPED": 1}
     }
     assert record["coverage"]["not_selected"] == {"test_small": 1}
-    assert record["target"]["weights"]["synthetic"] is True
+    assert record["target"]["weights"]["embedded"] is True
     assert record["schema_version"] == 2
     result.stdout.fnmatch_lines(
         [
@@ -168,17 +168,17 @@ def test_the_header_says_what_is_tested(session, pytester):
             "--engine=ort-cpu-fp32",
             "--pipeline=ixrt",
             "--model=a.onnx",
-            "--weights=synthetic",
+            "--weights=embedded",
         ],
     )
     result.stdout.fnmatch_lines(
         [
             "target: engines ort-cpu-fp32",
             "target: pipelines ixrt; models: a.onnx",
-            "target: weights synthetic, as asked for; they find no faces",
+            "target: weights embedded",
             "versions: *numpy *",
             "device: *, * processors (*)",
-            "data: none: *",
+            "data: *covers 67 of 67 images of the embedded set*",
         ]
     )
     assert record["target"]["engines"] == ["ort-cpu-fp32"]
@@ -233,7 +233,7 @@ def test_a_candidate_for_a_baseline_is_told(session, pytester):
     test = """
 def test_j(gate, acceptance, target, validation_run):
     from tests.unit.test_baseline import timing
-    assert target.weights.is_synthetic
+    assert target.weights.is_embedded
     validation_run.add_result("x", n_images=3)
     entry = timing()
     del entry["source"]

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from retinaface.summary import summary_lines
@@ -69,14 +67,6 @@ def test_a_need_is_not_taken_for_another_that_begins_like_it():
     run = run_of((SKIPPED, "needs onnxruntime: importing it needs torch: no; needs onnx: none"))
     missing = [line.partition(".")[0] for line in summary_lines(run, REAL) if "Get it:" in line]
     assert missing == ["Missing: onnx", "Missing: onnxruntime"]
-
-
-def test_synthetic_weights_are_missing_a_checkpoint_even_if_all_passes():
-    line = "Missing: checkpoint. Get it: retinaface assets fetch mobilenet0.25_Final.pth"
-    assert line in summary_lines(run_of(("PASS", "")), Target())
-    assert line not in summary_lines(run_of(("PASS", "")), REAL)
-    given = Target(models=(Path("a.onnx"),))
-    assert line not in summary_lines(run_of(("PASS", "")), given)
 
 
 def test_what_is_not_green_is_named_with_its_first_line():

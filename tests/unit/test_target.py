@@ -1,3 +1,4 @@
+import json
 import os
 import re
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 
 from retinaface.engines import BUILTIN
 from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
+from retinaface.files import file_sha256
 from retinaface.pipelines import PIPELINES
 from retinaface.target import (
     DEFAULT_ENGINES,
@@ -24,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     target = make_target()
-    assert target == Target(weights=target.weights)
+    assert target == Target(sources_note=target.sources_note)
     assert target.engines == DEFAULT_ENGINES
     assert (
         tuple(name for name in BUILTIN if name.startswith(("ort-cpu-", "ort-cuda-")))
@@ -33,7 +35,9 @@ def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     assert target.pipelines == tuple(PIPELINES)
     assert not target.engines_named
     assert not target.pipelines_named
-    assert target.weights.is_synthetic
+    assert target.weights.is_embedded
+    assert target.data.is_embedded
+    assert target.data_note == " (embedded set)"
 
 
 def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
@@ -43,8 +47,8 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
         pipelines=("ixrt", "igie", "ixrt"),
         batch=3,
         models=(tmp_path / "a.onnx",),
-        weights="synthetic",
-        widerface=tmp_path,
+        weights="embedded",
+        widerface=str(tmp_path),
         subset="every-8",
         baseline=str(tmp_path / "new.json"),
     )
@@ -52,13 +56,15 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
     assert target.pipelines == ("ixrt", "igie")
     assert target.engines_named
     assert target.pipelines_named
-    assert (target.batch, target.models, target.widerface, target.subset) == (
+    assert (target.batch, target.models, target.data.root, target.subset) == (
         3,
         (tmp_path / "a.onnx",),
         tmp_path,
         "every-8",
     )
-    assert "as asked for" in target.weights.description
+    assert target.weights.is_embedded
+    assert target.data.is_named
+    assert target.data_note == ""
     assert target.baseline == tmp_path / "new.json"
 
 
@@ -71,6 +77,17 @@ def test_engines_that_build_are_offered_the_builds_and_no_others(tmp_path):
     assert target.has_files
     assert [target.files_of(name) for name in engines] == [(build,), ()]
     assert not make_target().has_files
+
+
+def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path):
+    model = tmp_path / "a.onnx"
+    model.touch()
+    assert not make_target(models=(model,)).has_embedded_weights
+    assert make_target(models=(model,)).data_note == " (embedded pictures, no AP)"
+    weights = {"source": "x", "sha256": make_target().weights.sha256}
+    content = json.dumps({"sha256": file_sha256(model), "weights": weights})
+    model.with_suffix(".json").write_text(content)
+    assert make_target(models=(model,)).has_embedded_weights
 
 
 def test_options_are_read_as_pairs():
@@ -114,15 +131,15 @@ def test_options_are_read_as_pairs():
             "load no prebuilt engines; name one that does with --engine: ",
         ),
         (
-            {"engines": (IGIE,), "engine_files": (Path("conftest.py"),), "weights": "synthetic"},
+            {"engines": (IGIE,), "engine_files": (Path("conftest.py"),)},
             TargetError,
-            "what it should compute is not known, because weights are synthetic",
+            "what it should compute is not known; give the checkpoint it was built from",
         ),
         ({"engine_options": ("a",)}, TargetError, "'a' is not of the form NAME=VALUE"),
         ({"engine_options": ("a=1", "a=2")}, TargetError, "--engine-option 'a=2' is given twice"),
         ({"weights": "no.pth"}, WeightsError, "--weights no.pth is not a file"),
         (
-            {"widerface": Path("no")},
+            {"widerface": "no"},
             DatasetError,
             "--widerface no is not a folder; give the data set's folder",
         ),

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.needs("torch")
 
 @pytest.fixture(scope="module")
 def state():
-    from retinaface.weights import synthetic_model
+    from retinaface.weights import load_model
 
-    return synthetic_model().state_dict()
+    return load_model("embedded").model.state_dict()
 
 
 def save(content, path, **options):
@@ -166,32 +166,13 @@ def test_the_default_is_the_published_checkpoint(tmp_path, monkeypatch):
         load_model()
 
 
-def test_synthetic_weights_are_the_same_every_time(state):
-    import torch
-
+def test_the_embedded_checkpoint_is_taken_when_asked_for():
+    from retinaface.embedded import embedded_checkpoint
+    from retinaface.files import file_sha256
     from retinaface.weights import load_model
 
-    again = load_model("synthetic")
-    assert again.source == "synthetic"
-    assert again.sha256 == load_model("synthetic").sha256
-    for name, tensor in again.model.state_dict().items():
-        torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
-
-
-def test_synthetic_weights_have_a_variance_beyond_fp16(state):
-    largest = max(t.max().item() for n, t in state.items() if n.endswith("running_var"))
-    assert 65_504 < largest < 1e6
-
-
-@pytest.mark.parametrize("kind", ["scenes", "noise"])
-def test_synthetic_weights_pass_100_to_300_priors(kind):
-    import torch
-
-    from retinaface.scenes import noise_inputs, synthetic_inputs
-    from retinaface.weights import synthetic_model
-
-    make = {"scenes": synthetic_inputs, "noise": noise_inputs}[kind]
-    with torch.no_grad():
-        scores = synthetic_model()(torch.from_numpy(make(6, 12345)))[1][..., 1]
-    n_passing = (scores > 0.02).sum(dim=1)
-    assert ((n_passing >= 100) & (n_passing <= 300)).all(), n_passing
+    loaded = load_model("embedded")
+    assert loaded.source == str(embedded_checkpoint())
+    assert loaded.sha256 == file_sha256(embedded_checkpoint())
+    assert len(loaded.model.state_dict()) == 300
+    assert not loaded.model.training

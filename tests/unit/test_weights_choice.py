@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from retinaface.assets import CHECKPOINT, get_asset
+from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import AssetError, WeightsError
-from retinaface.weights_choice import SYNTHETIC, choose_weights
+from retinaface.weights_choice import choose_weights
 
 CONTENT = b"any bytes: a choice does not load them"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -28,27 +29,27 @@ def published(mirror, monkeypatch):
     return path
 
 
-def test_without_a_checkpoint_weights_are_synthetic_and_say_how_to_get_one():
+def test_without_a_checkpoint_weights_are_those_that_ship_with_the_package():
     choice = choose_weights(None)
-    assert (choice.source, choice.sha256, choice.is_synthetic) == (SYNTHETIC, None, True)
-    assert "find no faces" in choice.description
-    assert choice.description.endswith(f"retinaface assets fetch {CHECKPOINT}")
+    assert choice.source == str(embedded_checkpoint())
+    assert choice.is_embedded
 
 
 def test_the_published_checkpoint_is_taken_where_it_is_at_hand(published):
     choice = choose_weights(None)
     assert (choice.source, choice.sha256) == (str(published), SHA256)
     assert choice.description == f"{CHECKPOINT} (published)"
-    assert not choice.is_synthetic
+    assert not choice.is_embedded
 
 
-def test_synthetic_is_taken_when_asked_for(published):
-    choice = choose_weights("synthetic")
-    assert choice.is_synthetic
-    assert "as asked for" in choice.description
+def test_the_embedded_ones_are_taken_when_asked_for_by_name_or_by_path(published):
+    for asked in ("embedded", str(embedded_checkpoint())):
+        choice = choose_weights(asked)
+        assert choice.is_embedded
+        assert choice.source == str(embedded_checkpoint())
 
 
-def test_a_damaged_published_checkpoint_is_no_reason_for_synthetic_weights(mirror):
+def test_a_damaged_published_checkpoint_is_no_reason_for_others(mirror):
     path = mirror / get_asset(CHECKPOINT).relative_path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CONTENT)
@@ -66,5 +67,5 @@ def test_a_file_asked_for_goes_before_the_published_one(published, tmp_path):
 
 @pytest.mark.parametrize("asked", ["no.pth", "", "."], ids=["missing", "empty", "folder"])
 def test_what_is_no_file_is_refused(asked, published):
-    with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint or"):
+    with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint, or"):
         choose_weights(asked)

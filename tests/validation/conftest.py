@@ -18,7 +18,7 @@ from retinaface.pipelines import PIPELINES, Pipeline
 from retinaface.pytest_plugin import TARGET
 from retinaface.stages import ImageStages, spread, trace
 from retinaface.target import Target
-from retinaface.widerface import WiderFace, default_root, open_widerface
+from retinaface.widerface import WiderFace, open_widerface
 
 # Exports that are judged: exporter, opset; those of the default run first.
 CORE_EXPORTS = (("torchscript", 13), ("dynamo", 18), ("dynamo", 20))
@@ -124,7 +124,7 @@ def pool(pytestconfig: pytest.Config) -> EnginePool:
 @pytest.fixture(scope="session")
 def dataset(target: Target) -> WiderFace:
     """The data set of the run."""
-    return open_widerface(target.widerface or default_root())
+    return open_widerface(target.data.root)
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +133,7 @@ def photographs(target: Target):
 
     @functools.cache
     def get(n: int) -> dict[str, bytes]:
-        data = open_widerface(target.widerface or default_root())
+        data = open_widerface(target.data.root)
         chosen = spread(data.select(target.subset).images, n)
         return {name: data.read_bytes(name) for name in chosen}
 

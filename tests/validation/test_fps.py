@@ -171,7 +171,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
 @pytest.fixture(scope="session")
 def pictures(cases, photographs, pipeline, pytestconfig):
     """Encoded images with the detections that their exact outputs give; scenes without data."""
-    if all(missing(need, pytestconfig) is None for need in ("widerface", "torch")):
+    if all(missing(need, pytestconfig) is None for need in ("images", "torch")):
         encoded = photographs(32)
         case = cases.get(REAL, len(encoded))
     else:

@@ -21,8 +21,9 @@ from retinaface.regression import (
     not_comparable,
 )
 from retinaface.verdicts import Check, Verdict
+from retinaface.weights_choice import embedded_weights
 
-pytestmark = [pytest.mark.accuracy, pytest.mark.needs("widerface", "checkpoint")]
+pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
 
 
 def result_id(engine_name, pipeline_name, batch):
@@ -37,9 +38,16 @@ def run_key(target, measured, pipeline_name, images):
         "precision": engine["precision"],
         "device": slug(device_name(engine)),
         "n_images": len(images),
-        "images_sha256": images_sha256(images),
-        "weights_sha256": None if target.has_files else target.weights.sha256,
+        "images_sha256": images_sha256({i: measured.evaluation.image_sha256[i] for i in images}),
+        "weights_sha256": weights_sha256(target),
     }
+
+
+def weights_sha256(target):
+    """Hash of the checkpoint that is judged, where it is known of the files that are."""
+    if target.has_embedded_weights:
+        return embedded_weights().sha256
+    return None if target.has_files else target.weights.sha256
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def test_every_image_is_run_by_this_engine(
         ap=evaluation.ap,
         n_images=len(evaluation.images),
         n_detections=sum(len(d.scores) for d in evaluation.detections.values()),
-        images_sha256=images_sha256(evaluation.images),
+        image_files_sha256=images_sha256(evaluation.image_sha256),
         detect_s=evaluation.detect_s,
         coverage=coverage_note(dataset.select(target.subset), target.subset),
     )
@@ -172,9 +180,10 @@ def _offer(acceptance, measured, pipeline_name, target):
         precision=measured.engine["precision"],
         batch=measured.batch,
         ap=evaluation.ap,
-        images_sha256=images_sha256(evaluation.images),
+        images_sha256=images_sha256(evaluation.image_sha256),
         n_images=len(evaluation.images),
-        weights_sha256=target.weights.sha256,
+        weights_sha256=weights_sha256(target),
+        is_embedded=target.data.is_embedded,
     )
     return acceptance.offer(entry, measured.engine, evaluation.detections)
 

@@ -10,7 +10,7 @@ from retinaface.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE = "tests.support.remote_engines:plain_cpu_fp32"
-SHORT = ["--starts", "2", "--turns", "3", "--batch", "2", "--weights", "synthetic"]
+SHORT = ["--starts", "2", "--turns", "3", "--batch", "2", "--weights", "embedded"]
 
 
 @pytest.fixture(autouse=True)

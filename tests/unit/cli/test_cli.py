@@ -8,41 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.cli import main
 from retinaface.scenes import scene
 from tests.support.onnx_models import write_model
 from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
 from tests.unit.test_evaluation import Finder
 
 FINDER = "tests.unit.test_evaluation:Finder"
-
-
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "any.model").touch()  # what engines of the tests are given; they do not read it
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return end.value.code, out, err
-
-    return call
-
-
-@pytest.fixture
-def refuse(run):
-    """Run a command that must fail with one line and exit code 2."""
-
-    def call(*arguments, match):
-        code, out, err = run(*arguments)
-        assert code == 2
-        assert re.fullmatch(r"retinaface: error: [^\n]+\n", err), err
-        assert re.search(match, err), err
-        assert out == ""
-
-    return call
 
 
 @pytest.fixture
@@ -253,7 +224,7 @@ def test_score_refuses_malformed_predictions(refuse, tmp_path, widerface):
 
 @pytest.mark.needs("torch", "onnx", "onnxsim")
 def test_export_says_what_it_wrote(run, tmp_path):
-    code, out, _ = run("export", "--output", "x.onnx", "--weights", "synthetic", "--opset", 12)
+    code, out, _ = run("export", "--output", "x.onnx", "--weights", "embedded", "--opset", 12)
     assert code == 0
     assert "opset 12, IR 7, fp32 (I/O fp32), input batchx3x320x320" in out
     assert tree(tmp_path) == ["any.model", "x.json", "x.onnx", "x.reference.npz"]
@@ -263,29 +234,9 @@ def test_export_says_what_it_wrote(run, tmp_path):
 def test_export_refuses_a_bad_checkpoint_and_writes_nothing(refuse, tmp_path):
     (tmp_path / "w.pth").write_bytes(b"hello")
     refuse("export", "--output", "x.onnx", "--weights", "w.pth", match="truncated or not a PyTorch")
-    options = ["--weights", "synthetic", "--exporter", "dynamo", "--opset", 13]
+    options = ["--weights", "embedded", "--exporter", "dynamo", "--opset", 13]
     refuse("export", "--output", "x.onnx", *options, match="use --exporter torchscript")
     assert tree(tmp_path) == ["any.model", "w.pth"]
-
-
-@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
-def test_demo_runs_on_synthetic_weights_and_says_what_is_missing(run, tmp_path, monkeypatch):
-    from retinaface import assets
-
-    # No mirror, an empty cache, and nothing listens where the checkpoint would be fetched.
-    nowhere = {
-        name: assets.Asset(name, a.folder, ("http://127.0.0.1:9/x",), a.known_hash, 1, a.licence)
-        for name, a in assets.REGISTRY.items()
-    }
-    monkeypatch.setattr(assets, "REGISTRY", nowhere)
-    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
-    code, out, _ = run("demo", "--output", "demo")
-    assert code == 0
-    assert "Running on SYNTHETIC weights" in out
-    assert "torch-cpu-fp16" in out
-    assert "Missing: the published checkpoint; to get it: retinaface assets fetch" in out
-    assert "Missing: AP (no WIDER FACE images" in out
-    assert len(tree(tmp_path / "demo/pictures")) == 4
 
 
 def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
@@ -313,9 +264,7 @@ def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
 
 
 @pytest.mark.needs("torch")
-def test_a_damaged_checkpoint_in_the_mirror_is_no_reason_for_synthetic_weights(
-    refuse, tmp_path, monkeypatch
-):
+def test_a_damaged_checkpoint_in_the_mirror_is_no_reason_for_others(refuse, tmp_path, monkeypatch):
     (tmp_path / "m").mkdir()
     (tmp_path / "m/mobilenet0.25_Final.pth").write_bytes(b"no")
     monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path / "m"))

@@ -243,8 +243,8 @@ def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
         f"--baseline={tmp_path.parent / 'b.json'}",
     ]
     assert arguments(junitxml=Path("j.xml")) == [f"--junitxml={tmp_path / 'j.xml'}"]
-    words = ["--weights=synthetic", "--baseline=auto"]
-    assert arguments(weights="synthetic", baseline="auto") == words
+    words = ["--weights=embedded", "--baseline=auto"]
+    assert arguments(weights="embedded", baseline="auto") == words
 
 
 @pytest.fixture

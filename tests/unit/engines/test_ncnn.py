@@ -220,7 +220,7 @@ def test_the_network_gives_what_onnx_runtime_gives(precision):
     found = []
     for runtime in ("ort", "ncnn"):
         name = f"{runtime}-cpu-{precision}"
-        with open_engine(name, weights="synthetic", max_batch=2, threads=1) as engine:
+        with open_engine(name, weights="embedded", max_batch=2, threads=1) as engine:
             found.append(engine.infer(batch))
     for expected, actual in zip(*found, strict=True):
         spread = np.abs(expected).max()

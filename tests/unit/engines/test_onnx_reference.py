@@ -47,7 +47,7 @@ def test_outputs_agree_with_torch():
     images = synthetic_inputs(1, 1)
     results = []
     for name in ("torch-cpu-fp32", "onnx-reference-fp32"):
-        with open_engine(name, weights="synthetic") as engine:
+        with open_engine(name, weights="embedded") as engine:
             results.append(engine.infer(images))
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-4)

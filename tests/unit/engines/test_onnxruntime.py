@@ -336,7 +336,7 @@ def test_a_provider_that_cannot_be_loaded_says_which_library_is_missing(path, mo
 @pytest.mark.parametrize("name", ["ort-cuda-fp32", "ort-cuda-fp16"])
 @pytest.mark.needs("torch", "onnxsim")
 def test_cuda_really_runs_on_cuda(name):
-    with open_engine(name, weights="synthetic", max_batch=2) as engine:
+    with open_engine(name, weights="embedded", max_batch=2) as engine:
         outputs = engine.infer(np.zeros((2, 3, 320, 320), np.float32))
         placement = engine.describe()["placement"]
     assert placement["provider"] == "CUDAExecutionProvider"

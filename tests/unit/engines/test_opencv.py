@@ -28,7 +28,7 @@ def test_outputs_agree_with_torch(size):
     images = synthetic_inputs(3, 1, *(size or (100, 320)))
     results = []
     for name in ("torch-cpu-fp32", "opencv-cpu-fp32"):
-        with open_engine(name, weights="synthetic", input_size_px=size) as engine:
+        with open_engine(name, weights="embedded", input_size_px=size) as engine:
             results.append(engine.infer(images))
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-4)
@@ -63,7 +63,7 @@ def test_an_engine_that_merges_the_batch_is_refused(path, monkeypatch):
 def test_the_real_classic_engine_is_refused(monkeypatch):
     monkeypatch.setattr(cv2.dnn, "ENGINE_NEW", cv2.dnn.ENGINE_CLASSIC)
     with pytest.raises(EngineUnavailable, match="merges the images of a batch"):
-        open_engine("opencv-cpu-fp32", weights="synthetic")
+        open_engine("opencv-cpu-fp32", weights="embedded")
 
 
 def test_rows_that_are_mixed_up_are_refused(path, monkeypatch):

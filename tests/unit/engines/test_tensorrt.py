@@ -392,7 +392,7 @@ def test_files_and_plans_of_another_shape_are_refused(use, model, tmp_path):
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", [NAME, HALF])
 def test_tensorrt_really_runs(name):
-    with open_engine(name, weights="synthetic", max_batch=2) as engine:
+    with open_engine(name, weights="embedded", max_batch=2) as engine:
         outputs = engine.infer(np.zeros((2, 3, 320, 320), np.float32))
         placement = engine.describe()["placement"]
     assert placement["layers_by_type"][engine.spec.precision] > 10

@@ -16,19 +16,19 @@ NAME = "torch-compile-cpu-fp32"
 
 def refused(match, **settings):
     with pytest.raises(EngineUnavailable, match=match) as caught:
-        open_engine(NAME, weights="synthetic", **settings)
+        open_engine(NAME, weights="embedded", **settings)
     assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def engine():
-    with open_engine(NAME, weights="synthetic", max_batch=4) as engine:
+    with open_engine(NAME, weights="embedded", max_batch=4) as engine:
         yield engine
 
 
 def test_every_batch_gives_what_eager_pytorch_gives(engine):
     images = synthetic_inputs(4, 1)
-    with open_engine("torch-cpu-fp32", weights="synthetic") as eager:
+    with open_engine("torch-cpu-fp32", weights="embedded") as eager:
         expected = eager.infer(images)
     for n in (1, 2, 3, 4):
         for ours, theirs in zip(engine.infer(images[:n]), expected, strict=True):
