@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ N_PICTURES = 4_500
 INPUT_PX = 320
 MIN_HEIGHT_PX = 2.5  # smaller faces are left out: nothing is left of them
 _FILE = "training-set.npz"
+# JPEG bytes, (F, 4) boxes, (F, 5, 2) landmarks.
+_Drawn = tuple[bytes, NDArray[np.float64], NDArray[np.float32]]
 # A face that is looked at from the other side has its left eye where the right one was.
 _MIRRORED = [1, 0, 2, 4, 3]
 
@@ -62,9 +65,7 @@ def write_training_set(folder: Path, n_pictures: int = N_PICTURES, n_processes: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(FIRST_SEED, FIRST_SEED + n_pictures)
-    with ProcessPoolExecutor(n_processes) as pool:
-        made = pool.map(_draw_one, seeds, chunksize=16)
-        rows = list(track(made, "drawing", total=n_pictures))
+    rows = list(track(_drawn(seeds, n_processes), "drawing", total=n_pictures))
     jpegs, boxes, landmarks = zip(*rows, strict=True)
     np.savez(
         folder / _FILE,
@@ -76,8 +77,17 @@ def write_training_set(folder: Path, n_pictures: int = N_PICTURES, n_processes: 
     )
 
 
-def _draw_one(seed: int) -> tuple[bytes, NDArray[np.float64], NDArray[np.float32]]:
-    cv2.setNumThreads(1)
+def _drawn(seeds: range, n_processes: int) -> Iterator[_Drawn]:
+    if n_processes == 1:
+        yield from map(_draw_one, seeds)
+        return
+    # A fork would copy locks that threads of other libraries hold.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+        yield from pool.map(_draw_one, seeds, chunksize=16)
+
+
+def _draw_one(seed: int) -> _Drawn:
     rng = np.random.default_rng(seed)
     plan = random_plan(rng)
     image, faces = draw_picture(plan, seed)

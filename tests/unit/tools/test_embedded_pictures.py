@@ -10,7 +10,14 @@ from retinaface.embedded import embedded_root
 from retinaface.widerface import open_widerface
 from tools.embedded.embedded_set import write_embedded_set
 from tools.embedded.faces import Face, draw_face
-from tools.embedded.picture_plans import FIRST_SEED, difficulty, picture_plans
+from tools.embedded.picture_plans import (
+    EASY_PX,
+    FIRST_SEED,
+    HARD_PX,
+    MEDIUM_PX,
+    difficulty,
+    picture_plans,
+)
 from tools.embedded.pictures import Plan, clipped_boxes_xywh, draw_picture
 from tools.embedded.training_set import FIRST_SEED as FIRST_TRAINING_SEED
 
@@ -87,7 +94,9 @@ def test_lookalikes_are_not_annotated():
 def test_a_face_is_harder_when_it_is_small_blurred_covered_or_turned():
     face = Face((0.0, 0.0), 10.0)
     plan = Plan(240, 320, 1, (0.1, 0.2))
-    assert [difficulty(face, h, plan) for h in (1.0, 7.0, 10.0, 40.0)] == [0, 1, 2, 3]
-    clear = difficulty(face, 16.0, plan)
+    limits = (HARD_PX, MEDIUM_PX, EASY_PX)
+    heights = [0.9 * HARD_PX, *(1.1 * limit for limit in limits)]
+    assert [difficulty(face, height, plan) for height in heights] == [0, 1, 2, 3]
+    clear = difficulty(face, heights[-1], plan)
     for worse in ({"blur_px": 1.0}, {"cover": "mask"}, {"roll": 0.9}):
-        assert difficulty(replace(face, **worse), 16.0, plan) < clear
+        assert difficulty(replace(face, **worse), heights[-1], plan) < clear
