@@ -15,6 +15,7 @@ from retinaface.baseline import slug
 from retinaface.environment import package_versions
 from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
+from retinaface.quick import LEFT_OUT
 from retinaface.record import new_record
 from retinaface.target import Target, check_environment, from_environment, make_target
 from retinaface.validation_run import SKIPPED, ValidationRun
@@ -112,6 +113,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
     left_out = config.stash.setdefault(DESELECTED, Counter())
     run.n_deselected.update(left_out)
+    run.n_left_by_quick = config.stash.get(LEFT_OUT, Counter())
     config.stash[RUN] = run
 
 
