@@ -99,6 +99,11 @@ class Target:
         """Whether files are judged, which hold weights of their own."""
         return bool(self.models or self.engine_files)
 
+    @property
+    def data_note(self) -> str:
+        """What the line of the verdict says of the data; nothing where it is the user's."""
+        return ""
+
     def files_of(self, engine: str) -> tuple[Path, ...]:
         """The prebuilt engines that an engine is offered."""
         return self.engine_files if find_engine(engine).builds_files else ()
