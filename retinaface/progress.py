@@ -11,8 +11,12 @@ from typing import Any
 _FOLLOW = 0.15
 _FOLLOW_S = 3.0
 # Seconds for which an expectation counts beside what was measured.
-_TRUST_S = 1.0
-_SKIPPED = "SKIPPED"
+_TRUST_S = 3.0
+# A test that takes longer than this many times what is expected made something that others share.
+_OUTLIER = 4.0
+# Of a test that takes longer than expected: that it will go on for this share of its time.
+_OVERRUN = 0.25
+_PASS, _SKIPPED = "PASS", "SKIPPED"
 
 
 @dataclass
@@ -92,7 +96,8 @@ class Progress:
             return
         if planned.engine is not None:
             self._engines.setdefault(planned.engine, Counter())[outcome] += 1
-        if outcome != _SKIPPED:
+        if outcome == _PASS:  # a failure looks for its cause, which takes long and is done once
+            seconds = min(seconds, _OUTLIER * planned.seconds * self._all.ratio(1.0))
             self._all.add(planned.seconds, seconds)
             self._kinds.setdefault(planned.kind, _Seen()).add(planned.seconds, seconds)
 
@@ -120,8 +125,13 @@ class Progress:
             if self._is_skipped(test):
                 continue
             seconds = test.seconds * self._kinds.get(test.kind, _Seen()).ratio(overall)
-            left += max(0.0, seconds - (now - self._since)) if test.id == self.running else seconds
+            left += self._left_of(seconds, now) if test.id == self.running else seconds
         return left
+
+    def _left_of(self, seconds: float, now: float) -> float:
+        """Of the test that runs: what is expected, else a share of what it has taken by now."""
+        taken = now - self._since
+        return max(seconds - taken, _OVERRUN * taken if taken > seconds else 0.0)
 
     def _is_skipped(self, test: _Planned) -> bool:
         """Whether its engine seems not to be here: all its tests so far were skipped."""
@@ -139,7 +149,7 @@ class Progress:
         left, so_far = self.left_s(now), clock(now - self.started)
         n_ended = self.outcomes.total()
         if left is None:
-            return f"{so_far}, collecting tests"
+            return f"{so_far}, starting"
         if n_ended == self._n_tests:
             return f"{n_ended} of {self._n_tests} tests, {so_far}, writing the record"
         bad = [f", {self.outcomes[o]} {o}" for o in ("FAIL", "INCONCLUSIVE") if self.outcomes[o]]

@@ -31,6 +31,9 @@ _GRACE_S = 5.0
 # without a test how many there were.
 _TAIL_OF_ERROR = 30
 _TAIL = {4: 0, 5: 1}
+# As `faulthandler` writes it: all threads, the one that crashed last.
+_BEFORE_CRASH = 4
+_FATAL, _CURRENT = "Fatal Python error", "Current thread"
 
 
 @dataclass
@@ -91,8 +94,11 @@ def supervise_on_screen(
         if problem is None and screen.closing:
             _show_closing(screen.closing)
         else:
-            _show_tail(out, 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR))
-            _show_tail(err, _TAIL_OF_ERROR)
+            n_lines = 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR)
+            for line in _lines(out)[-n_lines:] if n_lines else ():
+                click.echo(line)
+            for line in telling_lines(_lines(err)):
+                click.echo(line, err=True)
     return _conclude(child, problem, folder, kept)
 
 
@@ -111,10 +117,20 @@ def _show_closing(lines: list[str]) -> None:
     click.secho(lines[-1], fg=COLOURS[verdict], bold=True)
 
 
-def _show_tail(file: Path, n_lines: int) -> None:
-    lines = file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
-    for line in lines[max(0, len(lines) - n_lines) :]:
-        click.echo(line, err=file.name == "err")
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+
+
+def telling_lines(lines: list[str]) -> list[str]:
+    """Pick the last lines of a process; of a crash what led to it and the innermost frames."""
+    fatal = [i for i, line in enumerate(lines) if line.startswith(_FATAL)]
+    if not fatal:
+        return lines[-_TAIL_OF_ERROR:]
+    start = fatal[-1]
+    later = range(start + 1, len(lines))
+    current = next((i for i in later if lines[i].startswith(_CURRENT)), start + 1)
+    before = lines[max(0, start - _BEFORE_CRASH) : start + 1]  # a C++ exception says its message
+    return [*before, *lines[current : current + _TAIL_OF_ERROR - len(before)]]
 
 
 class _Child:

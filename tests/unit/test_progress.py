@@ -25,9 +25,9 @@ def end(progress, test, now, seconds, outcome="PASS"):
     progress.take({"event": "end", "test": test, "outcome": outcome, "seconds": seconds}, now)
 
 
-def test_before_the_tests_are_known_it_collects():
+def test_before_the_tests_are_known_it_starts():
     assert Progress(10.0).left_s(15.0) is None
-    assert Progress(10.0).line(75.0, 80) == "1:05, collecting tests"
+    assert Progress(10.0).line(75.0, 80) == "1:05, starting"
 
 
 def test_what_is_left_is_what_is_expected_of_the_tests_that_did_not_end():
@@ -44,17 +44,29 @@ def test_time_runs_while_a_test_runs():
     assert [progress.left_s(now) for now in (0.0, 4.0, 9.0)] == [20.0, 16.0, 11.0]
 
 
-def test_a_test_that_takes_longer_does_not_eat_the_time_of_others():
+def test_a_test_that_takes_longer_goes_on_for_a_while_and_does_not_eat_the_time_of_others():
     progress = of(planned(A), planned(B))
     begin(progress, A, 0.0)
-    assert progress.left_s(100.0) == pytest.approx(10.0)
+    assert progress.left_s(100.0) == pytest.approx(10.0 + 25.0)
 
 
 def test_a_slow_machine_is_learnt_from_the_tests_that_ended():
     progress = of(planned(A, kind="k"), planned(B, kind="k"), planned(C, kind="other"))
     begin(progress, A, 0.0)
     end(progress, A, 30.0, 30.0)
-    assert 50.0 < progress.left_s(30.0) < 60.0  # 3 times as slow, nearly trusted
+    assert 45.0 < progress.left_s(30.0) < 60.0  # 3 times as slow, not wholly trusted
+
+
+def test_a_test_that_made_what_others_share_says_little_of_them():
+    progress = of(*(planned(f"{A}{i}", 1.0, kind="k") for i in range(61)))
+    end(progress, f"{A}0", 100.0, 100.0)
+    assert progress.left_s(100.0) < 150.0
+
+
+def test_a_failure_that_looks_for_its_cause_says_nothing_of_others():
+    progress = of(planned(A, kind="k"), planned(B, kind="k"))
+    end(progress, A, 30.0, 30.0, "FAIL")
+    assert progress.left_s(30.0) == 10.0
 
 
 def test_small_changes_of_the_forecast_are_not_shown():
@@ -68,7 +80,7 @@ def test_small_changes_of_the_forecast_are_not_shown():
 def test_what_is_left_is_never_less_than_nothing():
     progress = of(planned(A, 1.0))
     begin(progress, A, 0.0)
-    assert progress.left_s(2.0) == 0.0
+    assert [progress.left_s(now) for now in (0.0, 2.0)] == [1.0, 0.0]
     assert progress.line(2.0, 80) == "0 of 1 tests, 0:02, a few s left  fps: a[x]"
 
 

@@ -1,4 +1,4 @@
-"""Small sessions with the quick selection, in processes of their own: Hypothesis's profile is global."""
+"""Sessions in processes of their own, because the profile of Hypothesis is global."""
 
 import shutil
 import sys

@@ -290,3 +290,18 @@ def test_a_hanging_run_gives_the_terminal_back(on_screen):
     result, out, _ = on_screen(f"record({TEST!r}); time.sleep(60)", timeout=1.0)
     assert result == 1
     assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
+
+
+def test_of_a_crash_the_innermost_frames_of_its_thread_are_told():
+    frames = [f"  File {n}" for n in range(100)]
+    dump = ["chatter", "Fatal Python error: Aborted", "", "Thread 0x1:", *frames]
+    lines = supervisor.telling_lines([*dump, "Current thread 0x2:", *frames])
+    assert lines[:2] == ["chatter", "Fatal Python error: Aborted"]
+    assert lines[2:4] == ["Current thread 0x2:", "  File 0"]
+    assert len(lines) == 30
+
+
+def test_of_any_other_end_the_last_lines_are_told():
+    lines = [f"line {n}" for n in range(100)]
+    assert supervisor.telling_lines(lines) == lines[-30:]
+    assert supervisor.telling_lines([]) == []
