@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from retinaface import pytest_plugin
+from retinaface import events, pytest_plugin, quick
 from retinaface.engine_pool import FIXED_SIZE, EnginePool
 from retinaface.engines import Engine, find_engine
 from retinaface.engines.staged import StagedEngine
@@ -291,7 +291,8 @@ def _slow(engine: str) -> str | None:
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options of a validation run, and the hooks that read them."""
-    pluginmanager.register(pytest_plugin)
+    for plugin in (pytest_plugin, quick, events):
+        pluginmanager.register(plugin)
     group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
     group.addoption(
         "--engine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,10 +12,9 @@ from typing import Any
 import pytest
 
 from retinaface.acceptance import Acceptance, start_acceptance
-from retinaface.baseline import slug
-from retinaface.environment import package_versions
 from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
+from retinaface.quick import LEFT_OUT
 from retinaface.record import new_record
 from retinaface.target import Target, check_environment, from_environment, make_target
 from retinaface.validation_run import SKIPPED, ValidationRun
@@ -112,6 +112,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
     left_out = config.stash.setdefault(DESELECTED, Counter())
     run.n_deselected.update(left_out)
+    run.n_left_by_quick = config.stash.get(LEFT_OUT, Counter())
     config.stash[RUN] = run
 
 
@@ -155,44 +156,14 @@ def describe_target(target: Target) -> dict[str, Any]:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what is tested, with what, on what."""
-    from retinaface.environment import cpu_model, n_usable_cpus
-
-    target = config.stash[TARGET]
-    names = (
-        "torch",
-        "onnx",
-        "onnxsim",
-        "onnxruntime",
-        "onnxruntime-gpu",
-        "numpy",
-        "opencv-python-headless",
-        "opencv-python",
-    )
-    versions = ", ".join(f"{name} {v}" for name, v in package_versions(names).items())
-    models = ", ".join(str(m) for m in target.models) or "exports made from the weights"
-    options = [f"{name}={value}" for name, value in target.engine_options.items()]
-    return [
-        f"target: engines {', '.join(target.engines)}"
-        + ("" if target.engines_named else " (those of ONNX Runtime; name others with --engine)")
-        + (f"; options {', '.join(options)}" if options else ""),
-        f"target: pipelines {', '.join(target.pipelines)}; models: {models}",
-        *(f"target: engine file {file}" for file in target.engine_files),
-        f"target: weights {target.weights.description}",
-        f"versions: {versions}",
-        f"device: {cpu_model()}, {n_usable_cpus()} processors ({slug(cpu_model())})",
-        f"data: {_data_coverage(target)}",
-    ]
+    return header(config, shutil.get_terminal_size().columns)
 
 
-def _data_coverage(target: Target) -> str:
-    from retinaface.evaluation import coverage_note
-    from retinaface.widerface import open_widerface
+def header(config: pytest.Config, width: int) -> list[str]:
+    """Write the first lines of a run."""
+    from retinaface.header import header_lines
 
-    try:
-        dataset = open_widerface(target.data.root)
-        return f"{dataset.root}: {coverage_note(dataset.select(target.subset), target.subset)}"
-    except RetinaFaceError as error:
-        return f"none: {error}"
+    return header_lines(config.stash[TARGET], is_quick=config.getoption("quick"), width=width)
 
 
 @pytest.fixture
@@ -277,9 +248,12 @@ def _clean(text: str) -> str:
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     """Show an undecided test as what it is."""
-    if report.failed and (_INCONCLUSIVE, True) in getattr(report, "user_properties", ()):
-        return "inconclusive", "I", "INCONCLUSIVE"
-    return None
+    return ("inconclusive", "I", "INCONCLUSIVE") if is_undecided(report) else None
+
+
+def is_undecided(report: Any) -> bool:
+    """Whether a phase of a test ended without a decision, which pytest takes for a failure."""
+    return report.failed and (_INCONCLUSIVE, True) in getattr(report, "user_properties", ())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -315,21 +289,27 @@ def _exit_status(session: pytest.Session, verdict: Verdict) -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say the verdict, what it rests on, and what would make it rest on more."""
-    from retinaface.summary import summary_lines
-
-    run = config.stash.get(RUN, None)
     for report in terminalreporter.stats.get("inconclusive", []):
         terminalreporter.section(f"INCONCLUSIVE {report.nodeid}", sep="_")
         terminalreporter.line(str(report.longrepr))
-    if run is None:
+    if not (lines := closing_text(config, shutil.get_terminal_size().columns)):
         return
-    terminalreporter.section("validation")
-    for line in summary_lines(run, config.stash[TARGET]):
+    for line in lines[:-1]:
         terminalreporter.line(line)
-    for line in config.stash[ACCEPTANCE].lines():
-        terminalreporter.line(line)
+    colour = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
+    verdict = str(config.stash[RUN].verdict)
+    terminalreporter.line(lines[-1], bold=True, **{colour[verdict]: True})
+
+
+def closing_text(config: pytest.Config, width: int) -> list[str]:
+    """Write the block that ends a run, the verdict in its last line; empty where none was run."""
+    from retinaface.summary import closing_lines
+
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return []
     folder = _one(option(config, "record"))
-    if folder is not None and not config.getoption("record_is_temporary"):
-        terminalreporter.line(f"Record: {folder}")
-    colour = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}[str(run.verdict)]
-    terminalreporter.line(f"VERDICT: {run.verdict}", bold=True, **{colour: True})
+    is_kept = folder is not None and not config.getoption("record_is_temporary")
+    record = [f"Record: {folder}"] if is_kept else []
+    after = [*record, *config.stash[ACCEPTANCE].lines()]
+    return closing_lines(run, config.stash[TARGET], after, width=width)

@@ -68,6 +68,9 @@ class ValidationRun:
         self.results: dict[str, dict[str, Any]] = {}
         self.kept: dict[str, Kept] = {}
         self.n_deselected: Counter[str] = Counter()
+        self.n_left_by_quick: Counter[str] = (
+            Counter()
+        )  # of those, what the quick selection left out
         self.expected: list[str] = []
         self.problem: str | None = None  # with the run itself: then it is no pass
         self._write("running", None)
@@ -126,6 +129,7 @@ class ValidationRun:
             "suites": {name: dict(counts) for name, counts in sorted(suites.items())},
             "skipped": [{"reason": reason, "tests": ids} for reason, ids in skips.items()],
             "not_selected": dict(self.n_deselected),
+            "left_by_quick": dict(self.n_left_by_quick),
             "images": images,
         }
 

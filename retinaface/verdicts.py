@@ -53,6 +53,11 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
+def verdict_line(verdict: Verdict, note: str = "") -> str:
+    """Write the last line of a run; `note` says on what data, where that is not the user's."""
+    return f"VERDICT: {verdict}" + (f" ({note})" if note else "")
+
+
 def check_limit(name: str, value: float, limit: float, message: str = "") -> Check:
     """Hold a number against a limit; a NaN fails."""
     verdict = Verdict.PASS if value <= limit else Verdict.FAIL

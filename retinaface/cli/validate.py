@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from retinaface.cli.options import ENGINE_NAMES, MAX_BATCH, PATH, PIPELINE_NAMES, SUBSET_NAMES
+from retinaface.cli.selection import is_quick, paths, wants_own_output
 
-# How pytest's own exit codes read here: a run that was interrupted, broke inside, or found no test
-# is no pass; 4 is bad usage.
-_EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 1, 10: 10}
-_POLL_S = 0.2
-_GRACE_S = 5.0
-# What pytest answers without running a test.
-_NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
+_SUITES = "tests/validation"
 _MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require"}
 
 
@@ -100,6 +90,13 @@ _MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require
     help="Make this run's figures the baseline. Wants --reason and a clean tree; refused in CI.",
 )
 @click.option("--reason", metavar="TEXT", help="Why the new baseline is right.")
+@click.option(
+    "--quick/--full",
+    "quick",
+    default=None,
+    help="Only the quick selection, or every test.  [default: quick where no engine, model, data "
+    "or test is named]",
+)
 @click.option("-m", "markers", metavar="EXPR", help='Marks, as "not accuracy and not speed".')
 @click.option("-k", "keywords", metavar="EXPR", help="Names of tests, as for pytest.")
 @click.option(
@@ -112,6 +109,7 @@ _MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require
 )
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def validate(
+    quick: bool | None,
     markers: str | None,
     keywords: str | None,
     timeout: float,
@@ -121,22 +119,28 @@ def validate(
     """Validate engines: fidelity, FP16 parity, decoding and NMS, WIDER FACE AP, speed.
 
     \b
-    retinaface validate
+    retinaface validate                  the quick selection: AP, fidelity, parity, contract, speed
+    retinaface validate --full           every test
     retinaface validate --engine ort-cpu-fp32 --engine ort-cpu-fp16 --widerface DIR --record RUN
     retinaface validate --engine ort-cpu-fp32 -m "not accuracy and not speed"
     retinaface validate --engine mypackage.engines:open_mine --pipeline igie
 
     It is the run `pytest tests/validation` in a process of its own, so that an engine that crashes
-    or hangs is a FAIL whose record names the test. What else pytest takes may follow.
+    or hangs is a FAIL whose record names the test. What else pytest takes may follow; -v shows
+    pytest's own output.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
+    from retinaface.cli.supervise import supervise, supervise_on_screen
     from retinaface.files import check_output_dir, check_output_file
 
     root = _checkout()
     _check_no_name_alone(pytest_args)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
+    if quick is None:
+        asked = {**options, "markers": markers, "keywords": keywords}
+        quick = is_quick(asked, pytest_args, os.environ, root)
     record: Path | None = options["record"]
     if record is not None:
         check_output_dir(record)
@@ -147,10 +151,13 @@ def validate(
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
             folder = Path(temporary) / "run"
             options["record"] = folder
-        command = [sys.executable, "-m", "pytest", "tests/validation"]
+        command = [sys.executable, "-m", "pytest"]
+        command += [] if paths(pytest_args, root) else [_SUITES]
         command += _arguments(options, markers, keywords)
         command += [] if record else ["--record-is-temporary"]
-        code = _supervise([*command, *pytest_args], root, folder, timeout, kept=record)
+        command += ["--quick"] if quick else []
+        run = supervise if wants_own_output(pytest_args) else supervise_on_screen
+        code = run([*command, *pytest_args], root, folder, timeout, kept=record)
     click.get_current_context().exit(code)
 
 
@@ -202,104 +209,3 @@ def _absolute(name: str, value: Any) -> str:
         name in ("weights", "widerface", "baseline") and str(value) not in ("embedded", "auto")
     )
     return str(Path(value).resolve()) if is_path else str(value)
-
-
-@dataclass
-class _Watch:
-    """Follows a run by its record: which test is running, and since when."""
-
-    folder: Path
-    running: str | None = None
-    since: float = 0.0
-    state: str | None = None
-
-    def look(self) -> None:
-        """Read the record; it is replaced whole, so it can be read at any time."""
-        try:
-            record = json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        self.state = record.get("state")
-        if record.get("running") != self.running:
-            self.running, self.since = record.get("running"), time.monotonic()
-
-
-def _supervise(
-    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
-) -> int:
-    """Run the child to its end, its crash, or its last second.
-
-    Returns:
-        The exit code of the command.
-    """
-    environment = dict(os.environ)
-    # The child's Python must find engines that the caller's finds.
-    paths = [str(Path.cwd()), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-    child = subprocess.Popen(command, cwd=root, env=environment, start_new_session=True)  # noqa: S603
-    watch = _Watch(folder, since=time.monotonic())
-    problem = None
-    try:
-        while child.poll() is None:
-            watch.look()
-            if time.monotonic() - watch.since > timeout:
-                problem = f"took longer than --timeout {timeout:g} s"
-                break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(_POLL_S)
-    finally:
-        _end(child)
-    watch.look()
-    if problem is None and child.returncode < 0:
-        problem = f"the process ended by {_signal_name(-child.returncode)}"
-    if problem is None and child.returncode not in _EXIT_CODES:
-        problem = f"the process ended itself with exit code {child.returncode}"
-    if problem is None and watch.running is not None:
-        problem = f"the process ended with exit code {child.returncode} inside a test"
-    runs_tests = not _NO_RUN.intersection(command)
-    if problem is None and child.returncode in (0, 10) and runs_tests and watch.state != "finished":
-        problem = f"the process ended with exit code {child.returncode} and left no whole record"
-    if problem is None:
-        return _EXIT_CODES[child.returncode]
-    _report(problem, watch.running, folder, kept)
-    return 1
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and all that it started: politely, then for good."""
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_GRACE_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # whatever it started and did not end itself
-    child.wait()
-
-
-def _signal_name(number: int) -> str:
-    with contextlib.suppress(ValueError):  # real-time signals have no name
-        return signal.Signals(number).name
-    return f"signal {number}"
-
-
-def _report(problem: str, running: str | None, folder: Path, kept: Path | None) -> None:
-    """Say which test was running, and write it into the record."""
-    from retinaface.files import new_file
-
-    where = running or "before the first test, or after the last"
-    path = folder / "record.json"
-    record = None
-    with contextlib.suppress(OSError, ValueError):
-        record = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(record, dict):
-        record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
-        for test in record.get("tests", []):
-            if test["id"] == running:
-                test |= {"verdict": "FAIL", "reason": problem}
-        with new_file(path) as file:
-            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    click.echo(f"\nFAIL {where}: {problem}")
-    if kept is not None:
-        click.echo(f"Record: {kept}")
-    click.secho("VERDICT: FAIL", fg="red", bold=True)

@@ -80,7 +80,11 @@ def commands(path: Path) -> Iterator[list[str]]:
 
 
 def options_of(command: click.Command) -> set[str]:
-    return {name for parameter in command.params for name in parameter.opts}
+    return {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def all_options(command: click.Command) -> set[str]:

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinaface.verdicts import Check, Verdict, check_limit, judge_interval, worst
+from retinaface.verdicts import (
+    Check,
+    Verdict,
+    check_limit,
+    judge_interval,
+    verdict_line,
+    worst,
+)
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 NAN = float("nan")
@@ -61,6 +68,11 @@ def test_a_limit_includes_itself_and_no_nan(value, expected):
     assert "allowed 1; at (0, 3)" in check.message
     assert check.numbers["limit"] == 1
     np.testing.assert_equal(check.numbers["value"], value)
+
+
+def test_the_line_of_the_verdict_names_the_data_where_there_is_something_to_say():
+    assert verdict_line(PASS) == "VERDICT: PASS"
+    assert verdict_line(FAIL, "embedded set") == "VERDICT: FAIL (embedded set)"
 
 
 def test_a_check_reads_as_one_sentence():

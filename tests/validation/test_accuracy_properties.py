@@ -67,6 +67,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(left, right, err_msg=field.name)
 
 
+@pytest.mark.quick
 @settings(max_examples=40)
 @given(scored_images())
 def test_average_precision_agrees_with_the_slow_reference(images):
@@ -112,6 +113,7 @@ def test_a_false_positive_of_any_score_never_raises_ap(images, thousandths, data
     assert all(after[split] <= before[split] + SUMMATION for split in SPLITS)
 
 
+@pytest.mark.quick
 def test_a_false_positive_between_two_hits_lowers_ap():
     faces = np.array([[0.0, 0, 20, 20], [100.0, 0, 20, 20]])
     image = {"boxes": faces, "scores": np.array([0.9, 0.5]), "faces": faces}
@@ -135,6 +137,7 @@ def test_a_second_worse_detection_of_the_same_box_never_raises_ap(images, data):
     assert (count(worse[i]).is_hit.sum(axis=0) == count(images[i]).is_hit.sum(axis=0)).all()
 
 
+@pytest.mark.quick
 @settings(max_examples=60)
 @given(scored_images(), st.data())
 def test_counts_add_over_shards_of_any_split_in_any_order(images, data):
@@ -194,6 +197,7 @@ def test_the_order_of_detections_of_an_image_does_not_matter(images, data):
         assert_same(count(image), count(image | {"boxes": boxes, "scores": scores}))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("face", "box", "found"),
     [
@@ -214,6 +218,7 @@ COORDINATES = st.integers(-800, 4000).map(lambda n: n / 8)
 SCORES = st.floats(0, 1, exclude_min=True, width=32)
 
 
+@pytest.mark.quick
 @given(st.lists(st.tuples(*[COORDINATES] * 4, SCORES), max_size=6))
 def test_the_official_form_is_what_the_published_scripts_write(rows):
     array = np.array(rows, dtype=np.float32).reshape(-1, 5)

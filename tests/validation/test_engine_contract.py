@@ -108,6 +108,7 @@ def _found(name: str, problems: list[str], otherwise: str) -> Check:
     return Check(name, verdict, "; ".join(problems) or otherwise)
 
 
+@pytest.mark.quick
 def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
     n_priors = len(prior_boxes(*subject.images.shape[2:]))
     problems = []
@@ -124,6 +125,7 @@ def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
     gate(_found("shapes and types", problems, f"float32, {n_priors} priors"))
 
 
+@pytest.mark.quick
 def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
     checks = [check_different("images alone", subject.alone, subject.allowed)]
     for n in subject.batches:
@@ -134,6 +136,7 @@ def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
     gate(*checks)
 
 
+@pytest.mark.quick
 def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
     """Same address, same shape, other content; and outputs that the new content does not change."""
     n = min(3, subject.engine.spec.max_batch)
@@ -160,6 +163,7 @@ def test_arrays_need_not_be_contiguous(subject, gate):
     gate(*(subject.check(k, subject.engine.infer(v), [0, 1]) for k, v in views.items()))
 
 
+@pytest.mark.quick
 def test_wrong_input_is_refused_and_does_no_harm(subject, gate):
     engine, image = subject.engine, subject.images[:1]
     most = engine.spec.max_batch
@@ -197,6 +201,7 @@ def _named(error: Exception | None) -> str:
     return "no error" if error is None else f"{type(error).__name__}: {error}"
 
 
+@pytest.mark.quick
 def test_returned_arrays_belong_to_the_caller(subject, gate):
     engine, images = subject.engine, subject.images
     first = engine.infer(images[:2])
@@ -304,6 +309,7 @@ def test_runs_leave_no_memory_behind(subject, gate):
     gate(Check("memory", verdict, text, {"growth_bytes_per_run": growth, "n_runs": n_runs}))
 
 
+@pytest.mark.quick
 def test_describe_says_what_the_record_needs(subject, gate):
     first = subject.engine.describe()
     subject.engine.infer(subject.images[:1])

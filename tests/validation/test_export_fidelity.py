@@ -11,6 +11,9 @@ from retinaface.verdicts import Check, Verdict
 from tests.validation.conftest import GIVEN
 
 BATCHES = (1, 3, 32)
+# Of the quick selection: the export that engines load, and inputs that show faces.
+QUICK_VARIANTS = ("torchscript-13-simplified", GIVEN)
+QUICK_KINDS = (REAL, "scene")
 KIND_PARAMS = [
     pytest.param(
         kind,
@@ -21,6 +24,7 @@ KIND_PARAMS = [
 ]
 
 
+@pytest.mark.quick(variant=QUICK_VARIANTS)
 @pytest.mark.needs("onnx")
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     """Names, axes, types, opset, IR version, one file, the ONNX checker."""
@@ -47,6 +51,7 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     gate(Check("interface of the file", Verdict.PASS, str(options.interface())))
 
 
+@pytest.mark.quick(variant=QUICK_VARIANTS, batch=(1, 3), kind=QUICK_KINDS)
 @pytest.mark.exported
 @pytest.mark.precision("fp32")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
@@ -64,6 +69,7 @@ def test_outputs_agree_with_float64_torch(
     gate(explained(check, engine, path, case, cases))
 
 
+@pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
 @pytest.mark.precision("fp32")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"b{batch}")

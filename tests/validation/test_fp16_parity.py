@@ -16,7 +16,7 @@ from retinaface.errors import EngineUnavailable
 from retinaface.fidelity import check_fidelity, output_errors
 from retinaface.reference import N_UNFOLDED
 from retinaface.verdicts import Check, Verdict
-from tests.validation.test_export_fidelity import KIND_PARAMS, explained
+from tests.validation.test_export_fidelity import KIND_PARAMS, QUICK_KINDS, explained
 
 FP16_MAX = 65_504.0
 ARBITER = "torch-cpu-fp16"
@@ -29,6 +29,7 @@ def infer(engine, images, chunk=32):
     return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
+@pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
 @pytest.mark.precision("fp16")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", [1, 3, 32], ids=lambda batch: f"b{batch}")
@@ -48,6 +49,7 @@ def agreement(name, reference, candidate, kind, precision="fp16"):
     return check_differences(name, found, TOLERANCES[precision])
 
 
+@pytest.mark.quick
 @pytest.mark.precision("fp16")
 @pytest.mark.parametrize("kind", DETECTION_KINDS)
 def test_detections_agree_with_fp32_of_the_same_engine(engine_name, kind, pool, cases, gate):
@@ -88,6 +90,7 @@ def raw_outputs(by_name, n):
     return RawOutputs(*(array[np.arange(n) % len(array)] for array in by_name.values()))
 
 
+@pytest.mark.quick(kind=("scene",))
 @pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
@@ -107,6 +110,7 @@ def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.needs("full-reference")
 def test_a_cast_of_unfolded_batch_norms_is_caught(cases, gate):
     """The trap: `model.half()` with batch norms as they are; one variance is beyond FP16."""

@@ -134,6 +134,7 @@ def time_calls(benchmark, target, setup, teardown, rounds, warmup):
     )
 
 
+@pytest.mark.quick(batch=(8,))
 @BATCHES
 def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)

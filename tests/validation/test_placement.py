@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from retinaface.engines import find_engine
 from retinaface.verdicts import Check, Verdict
 
 
+@pytest.mark.quick
 def test_an_engine_runs_where_its_name_says(engine_name, pool, gate):
     entry = find_engine(engine_name)
     engine = pool.get(engine_name)

@@ -19,6 +19,7 @@ from tests.support.references import (
 )
 from tests.support.strategies import JUST_ABOVE, LIMIT, geometry, raw_outputs
 
+pytestmark = pytest.mark.quick
 # Share of the longer image side: a dozen float32 operations on sizes of up to 1.5 inputs.
 WHOLE_WAY = 2.0**-18
 # Closer to the limit than this, float32 may decide otherwise than float64.

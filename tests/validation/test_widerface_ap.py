@@ -58,6 +58,7 @@ def baseline_entries(target, acceptance):
     return load_baselines(acceptance.place)
 
 
+@pytest.mark.quick
 def test_every_image_is_run_by_this_engine(
     engine_name, pipeline_name, evaluated, dataset, target, validation_run, gate
 ):
@@ -188,11 +189,13 @@ def _offer(acceptance, measured, pipeline_name, target):
     return acceptance.offer(entry, measured.engine, evaluation.detections)
 
 
+@pytest.mark.quick
 def test_ap_is_that_of_the_baseline(against, gate):
     entry, comparison, instead = against
     gate(*([instead] if instead else check_ap(entry, comparison)))
 
 
+@pytest.mark.quick
 def test_detections_and_landmarks_have_counterparts_in_the_baseline(
     against, engine_name, pipeline_name, evaluated, validation_run, gate
 ):

@@ -1,0 +1,76 @@
+"""What the words of `retinaface validate` ask for: which tests, and whose output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# What names an engine, a model or data: then everything runs. Accepting a baseline wants all too.
+_NAMES_TARGET = ("engine", "model", "engine_file", "weights", "widerface", "subset")
+_ENV_PREFIX = "RETINAFACE_"
+_NAMES_ALL = (*_NAMES_TARGET, "accept_baseline")
+_VARIABLES = (*_NAMES_TARGET, "assets")
+# Options of pytest that select tests; `-k` and `-m` are options of the command itself.
+_SELECTS = ("--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
+# Options of pytest that ask for its own output; each may go on: -vv, --durations=5.
+_OWN_OUTPUT: tuple[str, ...] = (
+    "-v",
+    "-s",
+    "-r",
+    "-V",
+    "-h",
+    "--verbos",
+    "--capture=",
+    "--pdb",
+    "--trace",
+    "--tb",
+)
+_OWN_OUTPUT += ("--durations", "--setup-", "--co", "--help", "--version", "--fixtures", "--markers")
+# Flags of pytest; the word after any other option is its value, not a path to tests.
+_FLAGS: tuple[str, ...] = (
+    "-x",
+    "-q",
+    "-v",
+    "-vv",
+    "-s",
+    "-l",
+    "--exitfirst",
+    "--quiet",
+    "--verbose",
+    "--co",
+)
+_FLAGS += ("--collect-only", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--pdb")
+
+
+def is_quick(
+    options: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str], root: Path
+) -> bool:
+    """Whether the quick selection runs: where no engine, no model, no data and no test is named.
+
+    Args:
+        options: Of the command, `markers` and `keywords` among them.
+        words: What goes on to pytest.
+        environ: Variables, which name what options name.
+        root: Of the checkout.
+    """
+    named = any(options[name] for name in (*_NAMES_ALL, "markers", "keywords"))
+    named = named or any(environ.get(_ENV_PREFIX + name.upper()) for name in _VARIABLES)
+    return not (named or paths(words, root) or any(word.startswith(_SELECTS) for word in words))
+
+
+def paths(words: Sequence[str], root: Path) -> list[str]:
+    """Files, folders and ids of tests among the words that go on to pytest."""
+    before = ("", *words)
+    return [
+        word
+        for previous, word in zip(before, words, strict=False)
+        if (not previous.startswith("-") or previous in _FLAGS or "=" in previous)
+        and not word.startswith("-")
+        and (root / word.partition("::")[0]).exists()
+    ]
+
+
+def wants_own_output(words: Sequence[str]) -> bool:
+    """Whether the words ask for what pytest itself writes, as -v and --durations do."""
+    return any(word.startswith(_OWN_OUTPUT) for word in words)

@@ -1,0 +1,68 @@
+"""The quick selection of a run: tests marked `quick`, which give the whole verdict in a minute.
+
+A test of a matrix belongs to it for some values only: `quick(batch=(1, 3), kind=("scene",))`.
+Values are compared as `str` writes them; what the mark does not name is free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+
+MARK = "quick"
+# Of each property that states no number of its own.
+N_EXAMPLES = 20
+_PROFILE = "quick"
+_BEFORE: pytest.StashKey[str] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[Counter[str]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--quick`."""
+    parser.getgroup("retinaface").addoption(
+        "--quick",
+        action="store_true",
+        help="only the quick selection, about a minute; what it leaves out is said at the end",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer examples: before test modules are imported, which fixes their number."""
+    if config.getoption("quick"):
+        config.stash[_BEFORE] = settings.get_current_profile_name()
+        settings.register_profile(_PROFILE, settings.default, max_examples=N_EXAMPLES)
+        settings.load_profile(_PROFILE)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the settings to the session around this one, where there is one."""
+    if _BEFORE in config.stash:
+        settings.load_profile(config.stash[_BEFORE])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not quick, after all others have left out what is not for this run."""
+    left_out = config.stash.setdefault(LEFT_OUT, Counter())
+    if not config.getoption("quick"):
+        return
+    left = [item for item in items if not is_quick(item)]
+    items[:] = [item for item in items if is_quick(item)]
+    left_out.update(item.path.stem for item in left)
+    if left:
+        config.hook.pytest_deselected(items=left)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether a test belongs to the quick selection: by the closest mark and its values."""
+    mark = item.get_closest_marker(MARK)
+    if mark is None:
+        return False
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return all(
+        str(parameters[name]) in {str(value) for value in values}
+        for name, values in mark.kwargs.items()
+        if name in parameters
+    )

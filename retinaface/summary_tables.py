@@ -1,0 +1,61 @@
+"""Figures of a run for the terminal: AP and images per second, a line for each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Result = Mapping[str, Any]
+_NUMBER_WIDTH = 8
+
+
+def ap_table(results: Iterable[Result]) -> list[str]:
+    """AP of each engine and pipeline, in percent; empty where none was measured."""
+    rows = [(_name(result), result) for result in results if "ap" in result]
+    if not rows:
+        return []
+    counts = sorted({int(result["n_images"]) for _, result in rows})
+    n_images = " or ".join(f"{n}" for n in counts)
+    heading = f"AP in %, {n_images} images"
+    splits = list(rows[0][1]["ap"])
+    cells = {name: [f"{100 * v:.2f}" for v in result["ap"].values()] for name, result in rows}
+    return _aligned(heading, splits, cells)
+
+
+def speed_table(results: Iterable[Result]) -> list[str]:
+    """Images per second of each engine by batch; empty where none was timed."""
+    found: dict[str, dict[str, str]] = {}
+    for result in results:
+        engine, _, batch = _parts(result)
+        for timed, figures in result.get("speed", {}).items():
+            if "images_per_s" in figures:
+                row = found.setdefault(f"{engine} {timed}", {})
+                row[batch] = f"{figures['images_per_s']:.1f}"
+    batches = sorted({batch for row in found.values() for batch in row}, key=_natural)
+    cells = {name: [row.get(batch, "-") for batch in batches] for name, row in found.items()}
+    return _aligned("images/s by batch", batches, cells) if found else []
+
+
+def _parts(result: Result) -> tuple[str, str, str]:
+    """Engine, pipeline and batch of a result's id; an id of another form is the engine."""
+    parts = str(result["id"]).rsplit("--", 2)
+    engine, pipeline, batch = parts if len(parts) == 3 else (str(result["id"]), "", "")
+    return engine, pipeline, batch
+
+
+def _name(result: Result) -> str:
+    engine, pipeline, _ = _parts(result)
+    return f"{engine} {pipeline}".strip()
+
+
+def _natural(batch: str) -> tuple[int, str]:
+    return len(batch), batch  # b8 before b32
+
+
+def _aligned(heading: str, columns: list[str], cells: Mapping[str, list[str]]) -> list[str]:
+    width = max(len(heading), *(len(name) + 2 for name in cells))
+    rows = [(heading, columns), *((f"  {name}", row) for name, row in cells.items())]
+    return [
+        f"{name:{width}}" + "".join(f"{cell:>{_NUMBER_WIDTH}}" for cell in row)
+        for name, row in rows
+    ]

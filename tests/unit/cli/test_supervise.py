@@ -1,0 +1,307 @@
+"""The supervisor, with small children in place of a validation run."""
+
+import fcntl
+import json
+import os
+import sys
+import time
+
+import pytest
+
+from retinaface.cli import supervise as supervisor
+
+TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
+# What a child begins with: a record that says which test is running.
+BEGIN = f"""
+import json, os, signal, subprocess, sys, time
+def record(running, state="running"):
+    tests = [{{"id": "before", "verdict": "PASS"}}, {{"id": {TEST!r}, "verdict": None}}]
+    content = {{"running": running, "state": state, "verdict": "FAIL", "tests": tests}}
+    with open("new.json", "w") as file:
+        json.dump(content, file)
+    os.replace("new.json", "record.json")
+"""
+HOLD = "import fcntl; lock = open('lock', 'w'); fcntl.flock(lock, fcntl.LOCK_EX); "
+# A worker that takes the lock, says so, and goes on for a minute.
+WORKER = HOLD + "import sys, time; print(flush=True); time.sleep(60)"
+START_WORKER = f"""
+worker = subprocess.Popen([sys.executable, "-c", {WORKER!r}], stdout=subprocess.PIPE)
+worker.stdout.readline()
+"""
+
+
+@pytest.fixture
+def supervise(tmp_path, capfd):
+    """Run a child in a folder that is checkout and record in one."""
+
+    def call(code, timeout=30.0, kept=None):
+        command = [sys.executable, "-c", BEGIN + code]
+        result = supervisor.supervise(command, tmp_path, tmp_path, timeout, kept=kept)
+        path = tmp_path / "record.json"
+        return result, capfd.readouterr().out, json.loads(path.read_text()) if path.exists() else {}
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (10, 10)]
+)
+def test_exit_codes_of_pytest_are_mapped(supervise, code, expected):
+    result, out, record = supervise(f"record(None, 'finished'); sys.exit({code})")
+    assert (result, out) == (expected, "")
+    assert record["state"] == "finished"  # not touched
+
+
+@pytest.mark.parametrize("sent", ["SIGKILL", "SIGTERM", "SIGUSR1"])
+def test_a_child_that_is_ended_by_a_signal_fails_the_test_that_ran(supervise, sent, tmp_path):
+    result, out, record = supervise(
+        f"record({TEST!r}); os.kill(os.getpid(), signal.{sent})", kept=tmp_path / "kept"
+    )
+    problem = f"the process ended by {sent}"
+    assert result == 1
+    assert out.splitlines() == [
+        "",
+        f"FAIL {TEST}: {problem}",
+        f"Record: {tmp_path / 'kept'}",
+        "VERDICT: FAIL",
+    ]
+    assert (record["state"], record["verdict"], record["running"]) == ("crashed", "FAIL", TEST)
+    assert record["crash"] == problem
+    assert record["tests"] == [
+        {"id": "before", "verdict": "PASS"},
+        {"id": TEST, "verdict": "FAIL", "reason": problem},
+    ]
+
+
+@pytest.mark.parametrize("code", [0, 1, 10])
+def test_a_child_that_ends_itself_inside_a_test_fails(supervise, code):
+    """An engine may call exit; what it says is not pytest's word."""
+    result, out, record = supervise(f"record({TEST!r}); os._exit({code})")
+    assert result == 1
+    assert f"FAIL {TEST}: the process ended with exit code {code} inside a test" in out
+    assert (record["state"], record["verdict"]) == ("crashed", "FAIL")
+
+
+def test_an_exit_code_that_pytest_does_not_have_fails(supervise):
+    result, out, record = supervise("record(None); os._exit(77)")
+    assert result == 1
+    assert (
+        "FAIL before the first test, or after the last: the process ended itself with exit code"
+        in out
+    )
+    assert record["running"] is None
+
+
+def test_a_child_that_dies_before_there_is_a_record_fails(supervise):
+    result, out, record = supervise("os.kill(os.getpid(), signal.SIGKILL)")
+    assert (result, record) == (1, {})
+    assert "FAIL before the first test, or after the last: the process ended by SIGKILL" in out
+    assert out.endswith("VERDICT: FAIL\n")
+    assert "Record:" not in out
+
+
+def test_a_test_that_hangs_is_ended_and_named(supervise):
+    started = time.monotonic()
+    result, out, record = supervise(f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert 1 <= time.monotonic() - started < 20
+    assert result == 1
+    assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
+    assert record["crash"] == "took longer than --timeout 1 s"
+
+
+def test_a_child_that_does_not_listen_is_killed(supervise, monkeypatch):
+    monkeypatch.setattr(supervisor, "_GRACE_S", 0.2)
+    code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); record({TEST!r}); time.sleep(60)"
+    result, out, _ = supervise(code, timeout=1.0)
+    assert result == 1
+    assert f"FAIL {TEST}: took longer" in out
+
+
+def is_free(path):
+    """Whether nobody holds the lock any more; a killed process lets go of it in its own time."""
+    deadline = time.monotonic() + 5
+    with path.open("w") as file:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return True
+    return False
+
+
+def test_what_a_hanging_child_started_is_ended_too(supervise, tmp_path):
+    code = f"{START_WORKER}record({TEST!r}); time.sleep(60)"
+    assert supervise(code, timeout=1.0)[0] == 1
+    assert is_free(tmp_path / "lock")
+
+
+def test_a_supervisor_that_is_interrupted_ends_the_child(supervise, tmp_path, monkeypatch):
+    looks = []
+
+    def look(_watch):
+        looks.append(1)
+        if (tmp_path / "lock").exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervisor._Watch, "look", look)
+    with pytest.raises(KeyboardInterrupt):
+        supervise(f"{HOLD}time.sleep(60)")
+    assert is_free(tmp_path / "lock")
+
+
+def test_each_test_has_the_whole_time(tmp_path, monkeypatch):
+    clock = iter(range(10, 100, 10))
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: next(clock))
+    watch = supervisor._Watch(tmp_path)
+    seen = []
+    for content in (None, '{"running": "a"}', '{"running": "a"}', "{", '{"running": "b"}', "{}"):
+        if content is not None:
+            (tmp_path / "record.json").write_text(content)
+        watch.look()
+        seen.append((watch.running, watch.since))
+    assert seen == [(None, 0), ("a", 10), ("a", 10), ("a", 10), ("b", 20), (None, 30)]
+
+
+def test_the_child_finds_what_the_caller_finds(supervise, tmp_path, monkeypatch):
+    (tmp_path / "caller").mkdir()
+    monkeypatch.chdir(tmp_path / "caller")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    code = "record(os.getcwd() + os.pathsep + os.environ['PYTHONPATH']); os._exit(0)"
+    record = supervise(code)[2]
+    assert record["running"].split(os.pathsep) == [
+        str(tmp_path),
+        str(tmp_path / "caller"),
+        "/elsewhere",
+    ]
+
+
+SLEEPER = WORKER.replace("60", "6")
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
+
+
+def start(code):
+    return (
+        f"worker = subprocess.Popen([sys.executable, '-c', {code!r}], stdout=subprocess.PIPE)\n"
+        "worker.stdout.readline()\n"
+    )
+
+
+def free_soon(path):
+    with path.open("w") as file:
+        time.sleep(0.5)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def test_what_a_crashed_child_started_is_ended(supervise, tmp_path):
+    supervise(start(SLEEPER) + f"record({TEST!r}); os.kill(os.getpid(), 9)")
+    assert free_soon(tmp_path / "lock")
+
+
+def test_a_grandchild_that_does_not_listen_is_killed(supervise, tmp_path):
+    supervise(start(DEAF) + f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert free_soon(tmp_path / "lock")
+
+
+def test_exit_0_without_a_record_is_no_pass(supervise):
+    assert supervise("os._exit(0)")[0] == 1
+
+
+def test_a_damaged_record_does_not_hide_the_verdict(tmp_path, capfd):
+    code = "open('record.json', 'w').write('{'); os.kill(os.getpid(), 9)"
+    assert (
+        supervisor.supervise([sys.executable, "-c", BEGIN + code], tmp_path, tmp_path, 9, kept=None)
+        == 1
+    )
+    assert "VERDICT: FAIL" in capfd.readouterr().out
+
+
+def test_a_signal_without_a_name(supervise):
+    assert supervise("os.kill(os.getpid(), signal.SIGRTMIN + 1)")[0] == 1
+
+
+# A child that tells what a run tells; the file of events is its last argument.
+TELL = """
+record(None)
+path = sys.argv[-1].removeprefix("--events=")
+def tell(event, **values):
+    with open(path, "a") as file:
+        file.write(json.dumps({"event": event, **values}) + chr(10))
+print("dots of pytest"); print("a tool warns", file=sys.stderr)
+tell("header", lines=["what is tested"])
+"""
+CLOSING = ["-- validation --", "Coverage: 1 PASS", "VERDICT: PASS (embedded set)"]
+FINISH = f"tell('verdict', lines={CLOSING!r}); record(None, 'finished')"
+
+
+@pytest.fixture
+def on_screen(tmp_path, capfd):
+    """The same child under a supervisor that owns the screen; gives exit code, output, errors."""
+
+    def call(code, timeout=30.0):
+        command = [sys.executable, "-c", BEGIN + TELL + code]
+        result = supervisor.supervise_on_screen(command, tmp_path, tmp_path, timeout, kept=None)
+        return result, *capfd.readouterr()
+
+    return call
+
+
+def test_the_screen_shows_header_and_verdict_and_nothing_of_tools(on_screen):
+    assert on_screen(FINISH) == (0, "\n".join(["what is tested", *CLOSING, ""]), "")
+
+
+def test_a_crash_shows_what_the_process_wrote_last_and_the_test(on_screen):
+    code = f"import faulthandler; faulthandler.enable(); record({TEST!r}); os.abort()"
+    result, out, err = on_screen(code)
+    assert result == 1
+    assert "a tool warns" in err
+    assert "Fatal Python error: Aborted" in err
+    assert "dots of pytest" not in out
+    assert out.splitlines()[-2:] == [
+        f"FAIL {TEST}: the process ended by SIGABRT",
+        "VERDICT: FAIL",
+    ]
+
+
+def test_a_crash_after_the_verdict_is_not_hidden_by_it(on_screen):
+    result, out, _ = on_screen(f"{FINISH}; os.kill(os.getpid(), 9)")
+    assert result == 1
+    assert "VERDICT: PASS" not in out
+    assert out.endswith("VERDICT: FAIL\n")
+
+
+def test_bad_usage_is_said_by_pytest_itself(on_screen):
+    result, out, err = on_screen("print('ERROR: no such option', file=sys.stderr); sys.exit(4)")
+    assert (result, out) == (2, "what is tested\n")
+    assert err.endswith("ERROR: no such option\n")
+
+
+def test_a_run_without_a_test_says_so_in_a_line(on_screen):
+    result, out, _ = on_screen("print('more'); print('=== 9 deselected ==='); sys.exit(5)")
+    assert (result, out) == (1, "what is tested\n=== 9 deselected ===\n")
+
+
+def test_a_hanging_run_gives_the_terminal_back(on_screen):
+    result, out, _ = on_screen(f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert result == 1
+    assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
+
+
+def test_of_a_crash_the_innermost_frames_of_its_thread_are_told():
+    frames = [f"  File {n}" for n in range(100)]
+    dump = ["chatter", "Fatal Python error: Aborted", "", "Thread 0x1:", *frames]
+    lines = supervisor.telling_lines([*dump, "Current thread 0x2:", *frames])
+    assert lines[:2] == ["chatter", "Fatal Python error: Aborted"]
+    assert lines[2:4] == ["Current thread 0x2:", "  File 0"]
+    assert len(lines) == 30
+
+
+def test_of_any_other_end_the_last_lines_are_told():
+    lines = [f"line {n}" for n in range(100)]
+    assert supervisor.telling_lines(lines) == lines[-30:]
+    assert supervisor.telling_lines([]) == []
