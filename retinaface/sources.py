@@ -124,12 +124,12 @@ def choose_data(widerface: Path | str | None) -> DataChoice:
 def _note(is_without_weights: bool, is_without_data: bool) -> str:
     if is_without_weights and is_without_data:
         return (
-            "embedded set: generated pictures and weights trained on such, since neither "
-            f"{CHECKPOINT} nor WIDER FACE is here ({_GET_DATA})"
+            f"embedded set, since {CHECKPOINT} and WIDER FACE are not here; "
+            f"{_GET_DATA} gets both"
         )
     if is_without_data:
         return (
-            "embedded pictures: WIDER FACE is not here, so AP is not compared; name it with "
-            f"--widerface DIR ({_GET_DATA})"
+            "embedded pictures, since WIDER FACE is not here: AP is not compared; name it with "
+            f"--widerface DIR, or {_GET_DATA}"
         )
     return ""

@@ -112,10 +112,10 @@ class Target:
 
     @property
     def data_note(self) -> str:
-        """What a verdict on the embedded set says of itself, in brackets; else empty."""
+        """What the line of the verdict says of the data; nothing where it is the user's."""
         if not self.data.is_embedded:
             return ""
-        return " (embedded set)" if self.has_embedded_weights else " (embedded pictures, no AP)"
+        return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
 
     def files_of(self, engine: str) -> tuple[Path, ...]:
         """The prebuilt engines that an engine is offered."""

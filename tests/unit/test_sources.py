@@ -50,7 +50,7 @@ def test_where_nothing_is_named_or_at_hand_it_is_the_embedded_set_and_says_so(ca
     assert sources.weights.source == str(embedded_checkpoint())
     assert sources.data.is_embedded
     assert sources.data.root == embedded_root()
-    assert sources.note.startswith("embedded set: ")
+    assert sources.note.startswith("embedded set, since ")
     assert CHECKPOINT in sources.note
 
 

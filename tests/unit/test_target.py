@@ -37,7 +37,7 @@ def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     assert not target.pipelines_named
     assert target.weights.is_embedded
     assert target.data.is_embedded
-    assert target.data_note == " (embedded set)"
+    assert target.data_note == "embedded set"
 
 
 def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
@@ -83,7 +83,7 @@ def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path
     model = tmp_path / "a.onnx"
     model.touch()
     assert not make_target(models=(model,)).has_embedded_weights
-    assert make_target(models=(model,)).data_note == " (embedded pictures, no AP)"
+    assert make_target(models=(model,)).data_note == "embedded pictures, no AP"
     weights = {"source": "x", "sha256": make_target().weights.sha256}
     content = json.dumps({"sha256": file_sha256(model), "weights": weights})
     model.with_suffix(".json").write_text(content)

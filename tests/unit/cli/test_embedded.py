@@ -30,7 +30,7 @@ def nothing_is_fetched(monkeypatch):
 def test_evaluate_runs_on_the_embedded_set_where_nothing_is_here(run, tmp_path):
     code, out, err = run(*EVALUATE, "--output", "r")
     assert code == 0
-    assert err.startswith("note: embedded set: ")
+    assert err.startswith("note: embedded set, since ")
     assert "covers 67 of 67 images of the embedded set" in out
     record = json.loads((tmp_path / "r/record.json").read_text())
     assert record["coverage"]["embedded"] is True
@@ -94,7 +94,7 @@ def test_assets_shows_the_embedded_set(run):
 def test_demo_runs_on_the_embedded_set_and_says_so(run, tmp_path):
     code, out, _ = run("demo", "--output", "demo")
     assert code == 0
-    assert out.startswith("note: embedded set: ")
+    assert out.startswith("note: embedded set, since ")
     assert "torch-cpu-fp16" in out
     assert "WIDER FACE AP (%)" in out
     assert len(tree(tmp_path / "demo/pictures")) == 4
