@@ -124,8 +124,7 @@ def choose_data(widerface: Path | str | None) -> DataChoice:
 def _note(is_without_weights: bool, is_without_data: bool) -> str:
     if is_without_weights and is_without_data:
         return (
-            f"embedded set, since {CHECKPOINT} and WIDER FACE are not here; "
-            f"{_GET_DATA} gets both"
+            f"embedded set, since {CHECKPOINT} and WIDER FACE are not here; {_GET_DATA} gets both"
         )
     if is_without_data:
         return (

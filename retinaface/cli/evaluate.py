@@ -97,9 +97,11 @@ def evaluate(
     recipe = PIPELINES[pipeline]
     batch_size = batch or recipe.batch_size
     sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
-    if sources.data.is_embedded and not (sources.data.is_named or sources.weights.is_embedded):
+    has_own = bool(model or engine_file) or not sources.weights.is_embedded
+    if sources.data.is_embedded and has_own and not sources.data.is_named:
+        judged = model or engine_file or sources.weights.description
         raise DatasetError(
-            f"AP of {sources.weights.description} needs images: WIDER FACE is not on this machine; "
+            f"AP of {judged} needs images: WIDER FACE is not on this machine; "
             "name a folder with --widerface, or run: retinaface assets fetch"
         )
     if sources.note:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.building_engines"
@@ -22,7 +22,7 @@ def run(tmp_path_factory):
         tmp_path_factory.mktemp("builds") / "record",
         f"{SUITES}/test_engine_builds.py",
         f"{SUITES}/test_fps.py::test_run_alone",
-        "--weights=embedded",
+        *EMBEDDED,
         "-k",
         f"(engine_builds and not cuda and (second_build_is or scene)) or (b8 and ({staged}))",
         *(f"--engine={MODULE}:{name}" for name in names),

@@ -12,6 +12,7 @@ from retinaface.cli import main
 from retinaface.comparison import compare_runs
 from retinaface.metrics import matched_results
 from retinaface.runs import find_runs
+from tests.support.runs import EMBEDDED
 
 RUNS = {
     "a1": ("ort-cpu-fp32",),
@@ -22,16 +23,16 @@ RUNS = {
 }
 pytestmark = [
     pytest.mark.accuracy,
-    pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime"),
+    pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime"),
 ]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Of 64 images each, by name."""
+    """Over the embedded set, by name."""
     folder = tmp_path_factory.mktemp("runs")
     for name, (engine, *options) in RUNS.items():
-        arguments = ["--pipeline", "igie", "--engine", engine, "--limit", "64", *options]
+        arguments = ["--pipeline", "igie", "--engine", engine, *EMBEDDED, *options]
         with contextlib.suppress(SystemExit):
             main(["evaluate", *arguments, "--output", str(folder / name)])
     return {run.name: run for run in find_runs([folder])[0]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.faulty_engines"
@@ -48,7 +48,7 @@ def run(tmp_path_factory):
     return pytest_run(
         tmp_path_factory.mktemp("contract") / "record",
         KIT,
-        "--weights=embedded",
+        *EMBEDDED,
         "-k",
         " or ".join([*HONEST, *broken]),
         *(f"--engine={MODULE}:{name}" for name in names),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run, validate
+from tests.support.runs import EMBEDDED, SUITES, pytest_run, validate
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.faulty_engines"
@@ -77,7 +77,7 @@ def test_an_engine_that_ends_or_stops_the_process_fails_and_is_named(
     found = validate(
         tmp_path / "record",
         f"--engine={MODULE}:{fault}_cpu_fp32",
-        "--weights=embedded",
+        *EMBEDDED,
         f"--timeout={seconds}",
         "-k",
         "network and b1",
@@ -92,7 +92,7 @@ def test_an_engine_that_ends_or_stops_the_process_fails_and_is_named(
 
 
 def test_a_run_without_a_test_fails(tmp_path):
-    found = validate(tmp_path / "record", "--weights=embedded", "-k", "no_such_test")
+    found = validate(tmp_path / "record", *EMBEDDED, "-k", "no_such_test")
     assert found.code == 1
     assert "no tests ran" in found.output or "deselected" in found.output
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from retinaface.baseline import find_entries, load_baselines
+from retinaface.embedded import embedded_root
 from retinaface.engines import open_engine
 from retinaface.evaluation import evaluate
 from retinaface.pipelines import PIPELINES
 from retinaface.record import images_sha256
 from retinaface.regression import check_ap, check_detections, compare_with_entry
 from retinaface.verdicts import Verdict
-from retinaface.widerface import default_root, open_widerface
+from retinaface.widerface import open_widerface
 
 BASELINES = Path(__file__).resolve().parents[2] / "baselines"
 # Engine, pipeline, batch, threads of the runtime, threads that prepare images.
@@ -31,16 +32,16 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def dataset():
-    return open_widerface(default_root())
+    return open_widerface(embedded_root())
 
 
 @pytest.mark.accuracy
-@pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
+@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
 def test_a_healthy_engine_agrees_with_its_baseline(setting, dataset):
     engine_name, pipeline_name, batch, threads, workers = setting
-    truth = dataset.select("every-8")
-    with open_engine(engine_name, threads=threads, max_batch=batch) as engine:
+    truth = dataset.select()
+    with open_engine(engine_name, weights="embedded", threads=threads, max_batch=batch) as engine:
         result = evaluate(
             engine, PIPELINES[pipeline_name], dataset, truth, batch_size=batch, workers=workers
         )
@@ -49,7 +50,7 @@ def test_a_healthy_engine_agrees_with_its_baseline(setting, dataset):
         "pipeline": pipeline_name,
         "precision": precision,
         "n_images": len(truth.images),
-        "images_sha256": images_sha256(truth.images),
+        "images_sha256": images_sha256(result.image_sha256),
     }
     found = find_entries(load_baselines(BASELINES), "accuracy", key, strict=False)
     entry = next(entry for entry in found.comparable if not entry.is_published)

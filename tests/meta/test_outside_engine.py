@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 ENGINES = [f"tests.support.outside_engine:acme_cpu_{p}" for p in ("fp32", "fp16")]
 
 
 @pytest.mark.accuracy
-@pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
+@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 def test_an_outside_engine_passes_every_suite(tmp_path):
     run = pytest_run(
         tmp_path / "record",
@@ -18,6 +18,7 @@ def test_an_outside_engine_passes_every_suite(tmp_path):
         "-k",
         "not dynamo and not emulation and not properties",
         "--pipeline=igie",
+        *EMBEDDED,
         *(f"--engine={name}" for name in ENGINES),
     )
     assert run.code == 0, run.reasons() or run.output[-3000:]

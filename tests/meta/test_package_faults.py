@@ -8,15 +8,22 @@ import numpy as np
 import pytest
 
 from retinaface.baseline import content_sha256
-from tests.support.runs import ROOT, SUITES, pytest_run, runs_ahead
+from tests.support.runs import EMBEDDED, ROOT, SUITES, pytest_run, runs_ahead
 
-ACCURACY = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
+ON_OFFICIAL = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
+ACCURACY = (*ON_OFFICIAL, *EMBEDDED)
 PROPERTIES = tuple(
     f"{SUITES}/test_{name}_properties.py"
     for name in ("decode_nms", "pipeline", "postprocess", "accuracy")
 )
 EXPORT = f"{SUITES}/test_export_fidelity.py::test_a_file_holds_what_was_asked_for"
+needs_export = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 needs_data = pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
+# Faults that are also looked for over photographs, where they are here.
+OFFICIAL = {
+    "rgb_for_bgr": "detections without a counterpart",
+    "dropped_crowded_images": "not run: ",
+}
 # Faults that the data show, and what the run must say.
 ON_DATA = {
     "rgb_for_bgr": "detections without a counterpart",
@@ -74,7 +81,7 @@ def without_data(request, tmp_path_factory):
         yield run_of
 
 
-@needs_data
+@needs_export
 @pytest.mark.accuracy
 @pytest.mark.parametrize("fault", ON_DATA)
 def test_a_fault_is_seen_on_the_data(fault, on_data):
@@ -85,6 +92,22 @@ def test_a_fault_is_seen_on_the_data(fault, on_data):
 
 
 @needs_data
+@pytest.mark.accuracy
+@pytest.mark.parametrize("fault", OFFICIAL)
+def test_a_fault_is_seen_on_photographs(fault, tmp_path):
+    run = pytest_run(tmp_path / "record", *ON_OFFICIAL, fault=fault)
+    assert run.verdict == "FAIL", run.output[-3000:]
+    assert OFFICIAL[fault] in run.reasons()
+
+
+@needs_data
+@pytest.mark.accuracy
+def test_photographs_without_a_fault_are_green(tmp_path):
+    run = pytest_run(tmp_path / "record", *ON_OFFICIAL)
+    assert run.verdict == "PASS", run.reasons()
+
+
+@needs_export
 @pytest.mark.accuracy
 @pytest.mark.parametrize("fault", ["none", "shuffled_lines"])
 def test_what_changes_nothing_stays_green(fault, on_data):
@@ -114,7 +137,7 @@ def test_a_fault_in_an_export_is_seen(fault, reason, tmp_path):
         EXPORT,
         "-k",
         "torchscript-13-raw",
-        "--weights=embedded",
+        *EMBEDDED,
         fault=fault,
     )
     assert run.code == 1, run.output[-3000:]
@@ -131,7 +154,7 @@ def test_one_perturbed_layer_is_seen_and_named(engine, tmp_path, monkeypatch):
         "-k",
         "(test_the_model_under_test or test_outputs_lie) and b3-noise",
         f"--engine={engine}",
-        "--weights=embedded",
+        *EMBEDDED,
         fault="one_layer_perturbed",
     )
     assert run.code == 1, run.output[-3000:]
@@ -170,16 +193,13 @@ def test_an_overflow_inside_the_network_is_seen(tmp_path):
     assert "range of" in run.reasons()
 
 
-def entries_of(name):
-    return json.loads((ROOT / "baselines" / name).read_text())
-
-
 def an_fp32_file():
+    """The file that the embedded set was accepted into."""
     files = sorted((ROOT / "baselines" / "any").glob("onnxruntime-*.json"))
-    return files[0]
+    return files[-1]
 
 
-@needs_data
+@needs_export
 @pytest.mark.accuracy
 def test_a_baseline_of_another_pipeline_is_not_comparable(tmp_path):
     content = json.loads(an_fp32_file().read_text())
@@ -192,7 +212,7 @@ def test_a_baseline_of_another_pipeline_is_not_comparable(tmp_path):
     assert "pipeline: baseline ixrt, run igie" in run.reasons()
 
 
-@needs_data
+@needs_export
 @pytest.mark.accuracy
 def test_an_edited_baseline_fails(tmp_path):
     content = json.loads(an_fp32_file().read_text())
@@ -203,7 +223,7 @@ def test_an_edited_baseline_fails(tmp_path):
     assert "was edited by hand" in run.reasons()
 
 
-@needs_data
+@needs_export
 @pytest.mark.accuracy
 def test_a_missing_baseline_fails_and_leaves_a_candidate(tmp_path):
     place = tmp_path / "baselines"

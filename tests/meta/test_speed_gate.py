@@ -9,7 +9,7 @@ import pytest
 from retinaface.baseline import slug, write_baseline
 from retinaface.environment import cpu_model
 from retinaface.speed import speed_entry
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.faulty_engines"
@@ -19,7 +19,7 @@ N_RUNS = 3
 
 def timed(folder, engine, *more):
     tests = f"{SUITES}/test_fps.py::test_network_alone"
-    return pytest_run(folder, tests, "-k", "b1", f"--engine={engine}", "--weights=embedded", *more)
+    return pytest_run(folder, tests, "-k", "b1", f"--engine={engine}", *EMBEDDED, *more)
 
 
 def figures(run):

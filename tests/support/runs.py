@@ -17,6 +17,7 @@ from retinaface.environment import n_usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "tests/validation"
+EMBEDDED = ("--weights=embedded", "--widerface=embedded")
 _LIMIT_S = 600
 
 

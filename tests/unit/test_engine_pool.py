@@ -1,5 +1,6 @@
 import pytest
 
+from retinaface.embedded import embedded_checkpoint
 from retinaface.engine_pool import EnginePool
 from retinaface.engines import EngineEntry
 from retinaface.errors import EngineUnavailable
@@ -77,7 +78,7 @@ def test_an_engine_of_weights_gets_no_file(files, monkeypatch):
     monkeypatch.setattr("retinaface.engines.BUILTIN", {"own": entry})
     engine = EnginePool(Target(models=files[:1])).get("own")
     assert engine.spec.model is None
-    assert engine.spec.weights == "embedded"
+    assert engine.spec.weights == str(embedded_checkpoint())
 
 
 def test_threads_and_options_reach_a_new_engine(files):

@@ -33,7 +33,7 @@ def test_a_run_is_told_from_its_header_to_its_verdict(events):
     outcomes = ["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"]
     assert [event["outcome"] for event in ends] == outcomes
     assert all(event["seconds"] >= 0 for event in ends)
-    assert found[-1]["lines"][-1] == "VERDICT: FAIL"
+    assert found[-1]["lines"][-1] == "VERDICT: FAIL (embedded set)"
 
 
 def test_what_breaks_around_a_test_is_its_outcome(events):

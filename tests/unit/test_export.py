@@ -39,7 +39,7 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
     ]
     assert read_manifest(path) == json.loads(path.with_suffix(".json").read_text()) == manifest
     assert manifest["options"]["opset"] == 13
-    assert manifest["weights"] == {"source": "embedded", "sha256": loaded.sha256}
+    assert manifest["weights"] == {"source": "embedded.pth", "sha256": loaded.sha256}
     assert manifest["axes"]["input"] == ["batch", 3, 320, 320]
     assert manifest["axes"]["loc"] == ["batch", 4200, 4]
     assert manifest["operators"]["Conv"] == 56

@@ -70,7 +70,7 @@ def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
             "RetinaFace validation: quick selection, all with --full",
             "examples: 20",
             "Quick selection; retinaface validate --full adds 5 tests: small 5",
-            "VERDICT: PASS",
+            "VERDICT: PASS (embedded set)",
         ]
     )
 
@@ -78,5 +78,7 @@ def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
 def test_without_the_option_all_runs_and_nothing_is_said_of_it(session):
     result = session()
     result.assert_outcomes(passed=10)
-    result.stdout.fnmatch_lines(["RetinaFace validation", "examples: 100", "VERDICT: PASS"])
+    result.stdout.fnmatch_lines(
+        ["RetinaFace validation", "examples: 100", "VERDICT: PASS (embedded set)"]
+    )
     result.stdout.no_fnmatch_line("*uick*")

@@ -1,12 +1,15 @@
+from pathlib import Path
+
 import pytest
 
+from retinaface.sources import DataChoice
 from retinaface.summary import MOST_LINES, closing_lines, short_id
 from retinaface.target import Target
 from retinaface.validation_run import SKIPPED, ValidationRun
 from retinaface.weights_choice import WeightsChoice
 
 SUITE = "tests/validation/test_fps.py"
-REAL = Target(weights=WeightsChoice("c.pth", "c.pth", "0" * 64))
+REAL = Target(weights=WeightsChoice("c.pth", "c.pth", "0" * 64), data=DataChoice(Path("wf")))
 
 
 def run_of(*tests):
@@ -128,7 +131,7 @@ def test_the_block_fits_a_screen_whatever_happened(n_failures):
     run = failing(n_failures)
     run.problem = "the run was cut off: " + "many words " * 30
     after = ["Record: somewhere", *["Candidate, not accepted: a.json (1 entries)"] * 9]
-    lines = closing_lines(run, Target(), after)
+    lines = closing_lines(run, REAL, after)
     assert len(lines) <= MOST_LINES
     assert lines[-1] == "VERDICT: FAIL"
     assert "Record: somewhere" in lines
