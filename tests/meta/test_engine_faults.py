@@ -33,6 +33,7 @@ FAULTS = {
     "lower_scores_cpu_fp32": "conf: error against",
     "lower_scores_cpu_fp16": "conf: error against",
     "swapped_landmarks_cpu_fp16": "landmarks: error against",
+    "unfolded_cpu_fp16": "conf: error against",
     "raises_cpu_fp32": "RuntimeError: out of memory",
     "fallen_back_cuda_fp32": "device is cpu, the name says cuda",
     "lying_placement_cuda_fp32": "no proof of placement",
