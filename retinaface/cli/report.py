@@ -50,6 +50,7 @@ def report(
     from retinaface.files import check_output_file
     from retinaface.report import write_report
     from retinaface.runs import find_runs
+    from retinaface.sources import choose_data
     from retinaface.widerface import open_widerface
 
     if output.suffix != ".html":
@@ -63,7 +64,7 @@ def report(
         )
     dataset = None
     try:
-        dataset = open_widerface(widerface or _root_of(runs))
+        dataset = open_widerface(choose_data(widerface).root if widerface else _root_of(runs))
     except DatasetError as error:
         if widerface is not None:
             raise

@@ -37,7 +37,9 @@ def score(
     \b
     retinaface score predictions.zip --widerface DIR
     """
+    from retinaface.assets import EMBEDDED
     from retinaface.cli.tables import print_ap
+    from retinaface.embedded import embedded_root
     from retinaface.errors import DatasetError
     from retinaface.evaluation import score_predictions
     from retinaface.files import check_output_file, new_file
@@ -47,7 +49,8 @@ def score(
 
     if json_file is not None:
         check_output_file(json_file)
-    root = widerface or default_root(images=False)
+    root = embedded_root() if str(widerface) == EMBEDDED else widerface
+    root = root or default_root(images=False)
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
     truth, truth_notes = load_ground_truth(root)
