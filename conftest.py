@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Workers side by side: a thread each, before any library starts its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from retinaface import events, pytest_plugin, quick
 from retinaface.engine_pool import FIXED_SIZE, EnginePool
 from retinaface.engines import Engine, find_engine
@@ -368,6 +372,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Close the engines."""
     if POOL in config.stash:
         config.stash[POOL].close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """All but the tests of parts and of gates run alone: times and the record belong to one."""
+    folders = item.path.relative_to(item.config.rootpath).parts
+    if not {"unit", "meta"} & set(folders):
+        item.add_marker(pytest.mark.alone)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

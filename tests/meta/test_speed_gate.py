@@ -11,7 +11,7 @@ from retinaface.environment import cpu_model
 from retinaface.speed import speed_entry
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
-pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
+pytestmark = [pytest.mark.alone, pytest.mark.needs("torch", "onnxruntime", "onnx")]
 MODULE = "tests.support.faulty_engines"
 STEADY, SLOWER = f"{MODULE}:steady_cpu_fp32", f"{MODULE}:slower_cpu_fp32"
 N_RUNS = 3

@@ -86,11 +86,11 @@ def test_the_second_build_agrees_with_float64_torch(builds, kind, cases, gate):
 
 
 @pytest.mark.parametrize("kind", DETECTION_KINDS)
-def test_both_builds_give_the_same_detections(builds, kind, cases, target, gate):
+def test_both_builds_give_the_same_detections(builds, kind, cases, gate):
     name = f"second build against the first, {kind}"
     if builds.n_differing == 0:
         gate(builds.are_equal(name))
         return
     images = cases.get(kind, N_IMAGES[kind]).images
     outputs = (infer(engine, images) for engine in (builds.first, builds.second))
-    gate(*agreement(name, *outputs, kind, target, builds.first.spec.precision))
+    gate(*agreement(name, *outputs, kind, builds.first.spec.precision))

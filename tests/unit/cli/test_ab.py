@@ -10,6 +10,7 @@ from retinaface.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE = "tests.support.remote_engines:plain_cpu_fp32"
+pytestmark = pytest.mark.alone
 SHORT = ["--starts", "2", "--turns", "3", "--batch", "2", "--weights", "embedded"]
 
 
