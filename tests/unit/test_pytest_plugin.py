@@ -6,12 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import scipy.io  # noqa: F401
 
 # What a run imports late must be here before: pytester forgets what a run brought in.
-import retinaface.evaluation
-import retinaface.header
-import retinaface.summary
-import retinaface.widerface  # noqa: F401
 import tests.unit.test_baseline  # noqa: F401
 
 pytest_plugins = ["pytester"]
