@@ -86,7 +86,9 @@ def validate(folder: Path, *arguments: str) -> Run:
 
 
 def _run(command: list[str], folder: Path, fault: str | None) -> Run:
-    environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
+    # A run is a session of its own: told that it is a worker of another, it would take no times.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+    environment = {**inherited, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
     if fault is not None:
         environment["INJECTED_FAULT"] = fault
     result = subprocess.run(
