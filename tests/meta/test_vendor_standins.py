@@ -16,6 +16,7 @@ CHOICE = "placement or (lie_within and scene) or (run_alone and b32) or engine_b
 
 
 @pytest.mark.needs("torch", "onnxruntime", "onnxconverter_common")
+@pytest.mark.alone
 @pytest.mark.speed
 def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_path):
     run = pytest_run(
