@@ -223,8 +223,7 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
     judged("end-to-end", n_pictures, Check("detections while timed", verdict, text))
 
 
-@BATCHES
-def test_session_creation(engine_name, batch, benchmark, pool, cases, judged):
+def test_session_creation(engine_name, benchmark, pool, cases, judged):
     model = pool.get(engine_name).spec.model
     inputs = CheckedInputs(cases.get("scene", 32), 1, pool.get(engine_name).spec.precision)
 
