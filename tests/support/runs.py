@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,12 +14,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from retinaface.environment import n_usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "tests/validation"
 EMBEDDED = ("--weights=embedded", "--widerface=embedded")
 _LIMIT_S = 600
+# What every run imports. A package that is not here is passed over.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "pytest",
+        "scipy.io",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "retinaface.evaluation",
+        "retinaface.regression",
+        "retinaface.engines.onnxruntime",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +67,39 @@ class Run:
 
 
 def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
-    """Run the suites with pytest, with a fault inside the package if one is named."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    """Run the suites with pytest, with a fault inside the package if one is named.
+
+    In a process of its own, forked off one that has imported what every run imports: that start-up
+    is most of a short run. Nothing of it was used there, so a fault breaks one run alone.
+    """
+    words = ["-p", "no:cacheprovider", "-q"]
     if fault is not None:
-        command += ["-p", "tests.support.faults"]
-    return _run([*command, *arguments, f"--record={folder}"], folder, fault)
+        words += ["-p", "tests.support.faults"]
+    words += [*arguments, f"--record={folder}"]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    output = folder.with_suffix(".output")
+    child = _FORKS.Process(target=_child, args=(words, _environment(fault), output))
+    child.start()
+    child.join(_LIMIT_S)
+    if child.exitcode is None:
+        child.kill()
+        raise TimeoutError(f"pytest {' '.join(words)} took more than {_LIMIT_S} s")
+    return _finished(child.exitcode, output.read_text(errors="replace"), folder)
+
+
+def _child(words: list[str], environment: dict[str, str], output: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    sys.argv = ["pytest", *words]
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    code = pytest.main(words)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(code))
 
 
 @contextlib.contextmanager
@@ -82,24 +127,30 @@ def runs_ahead(folder: Path, calls: Mapping[str, Sequence[str]]) -> Iterator[Cal
 def validate(folder: Path, *arguments: str) -> Run:
     """Run `retinaface validate`."""
     command = [sys.executable, "-m", "retinaface", "validate", *arguments, f"--record={folder}"]
-    return _run(command, folder, None)
+    return _run(command, folder)
 
 
-def _run(command: list[str], folder: Path, fault: str | None) -> Run:
-    # A run is a session of its own: told that it is a worker of another, it would take no times.
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
-    environment = {**inherited, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
-    if fault is not None:
-        environment["INJECTED_FAULT"] = fault
+def _run(command: list[str], folder: Path) -> Run:
     result = subprocess.run(
         command,
         cwd=ROOT,
-        env=environment,
+        env=_environment(None),
         capture_output=True,
         text=True,
         timeout=_LIMIT_S,
         check=False,
     )
+    return _finished(result.returncode, result.stdout + result.stderr, folder)
+
+
+def _environment(fault: str | None) -> dict[str, str]:
+    # A run is a session of its own: told that it is a worker of another, it would take no times.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+    named = {"INJECTED_FAULT": fault} if fault is not None else {}
+    return {**inherited, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT), **named}
+
+
+def _finished(code: int, output: str, folder: Path) -> Run:
     path = folder / "record.json"
     record = json.loads(path.read_text()) if path.is_file() else {}
-    return Run(result.returncode, result.stdout + result.stderr, record)
+    return Run(code, output, record)
