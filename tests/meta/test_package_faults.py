@@ -12,10 +12,6 @@ from tests.support.runs import EMBEDDED, ROOT, SUITES, pytest_run, runs_ahead
 
 ON_OFFICIAL = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
 ACCURACY = (*ON_OFFICIAL, *EMBEDDED)
-PROPERTIES = tuple(
-    f"{SUITES}/test_{name}_properties.py"
-    for name in ("decode_nms", "pipeline", "postprocess", "accuracy")
-)
 EXPORT = f"{SUITES}/test_export_fidelity.py::test_a_file_holds_what_was_asked_for"
 needs_export = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 needs_data = pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
@@ -42,18 +38,18 @@ ON_DATA = {
     "exchanged_images": "confident detections whose change nothing explains",
     "stale_predictions": "did not all come from this engine in this run",
 }
-# Faults that need no data to be seen.
-WITHOUT_DATA = (
-    "rgb_for_bgr",
-    "mean_not_subtracted",
-    "padding_off_by_one",
-    "priors_one_stride_off",
-    "plus_one_dropped",
-    "plus_one_dropped_in_the_evaluation",
-    "ignored_faces_counted",
-    "landmark_points_swapped",
-    "landmarks_of_the_neighbour",
-)
+# Faults that need no data to be seen, and the properties that show them.
+WITHOUT_DATA = {
+    "rgb_for_bgr": "pipeline",
+    "mean_not_subtracted": "pipeline",
+    "padding_off_by_one": "pipeline",
+    "priors_one_stride_off": "decode_nms",
+    "plus_one_dropped": "decode_nms",
+    "plus_one_dropped_in_the_evaluation": "accuracy",
+    "ignored_faces_counted": "accuracy",
+    "landmark_points_swapped": "decode_nms",
+    "landmarks_of_the_neighbour": "postprocess",
+}
 
 
 def selected(request, *tests):
@@ -77,7 +73,8 @@ def without_data(request, tmp_path_factory):
     """`-x`: the first property that turns red is enough."""
     names = selected(request, "test_a_fault_is_seen_without_data")
     folder = tmp_path_factory.mktemp("without-data")
-    with runs_ahead(folder, dict.fromkeys(names, (*PROPERTIES, "-x"))) as run_of:
+    suites = {name: f"{SUITES}/test_{WITHOUT_DATA[name]}_properties.py" for name in names}
+    with runs_ahead(folder, {name: (file, "-x") for name, file in suites.items()}) as run_of:
         yield run_of
 
 

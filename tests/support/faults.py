@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 
 import numpy as np
+from hypothesis import Phase, settings
 
 FAULTS: dict[str, Callable[[], None]] = {}
 
@@ -21,7 +22,10 @@ def fault(function: Callable[[], None]) -> Callable[[], None]:
 
 
 def pytest_configure() -> None:
-    """Break what is to be broken."""
+    """Break what is to be broken; that a property fails is enough, the smallest case is not."""
+    phases = [phase for phase in Phase if phase is not Phase.shrink]
+    settings.register_profile("faults", settings.default, phases=phases)
+    settings.load_profile("faults")
     FAULTS[os.environ["INJECTED_FAULT"]]()
 
 

@@ -223,7 +223,8 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
     judged("end-to-end", n_pictures, Check("detections while timed", verdict, text))
 
 
-def test_session_creation(engine_name, benchmark, pool, cases, judged):
+@pytest.mark.parametrize("batch", [1], ids=["b1"])  # a session is made once for all batches
+def test_session_creation(engine_name, batch, benchmark, pool, cases, judged):
     model = pool.get(engine_name).spec.model
     inputs = CheckedInputs(cases.get("scene", 32), 1, pool.get(engine_name).spec.precision)
 
