@@ -376,9 +376,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """All but the tests of parts and of gates run alone: times and the record belong to one."""
+    """The suites and the browser run alone: times and the record belong to one process."""
     folders = item.path.relative_to(item.config.rootpath).parts
-    if not {"unit", "meta"} & set(folders):
+    if not {"unit", "meta", "golden"} & set(folders):
         item.add_marker(pytest.mark.alone)
 
 

@@ -28,12 +28,16 @@ _FORKS.set_forkserver_preload(
     [
         "pytest",
         "scipy.io",
+        "jsonschema",
+        "onnxsim",
         "torch",
         "onnx",
         "onnxruntime",
         "retinaface.evaluation",
         "retinaface.regression",
         "retinaface.engines.onnxruntime",
+        "retinaface.export_cache",
+        "retinaface.torch_reference",
     ]
 )
 

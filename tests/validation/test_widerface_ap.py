@@ -50,7 +50,7 @@ def weights_sha256(target):
     return None if target.has_files else target.weights.sha256
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def baseline_entries(target, acceptance):
     """Entries to hold against; a damaged or edited file fails the tests that need it."""
     if not acceptance.place.exists():
