@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
-pytestmark = [pytest.mark.alone, pytest.mark.needs("torch", "onnxruntime", "onnx")]
+pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.building_engines"
 BUILDING = ("builds", "builds_differ", "second_is_wrong", "second_is_first")
 STAGED = ("staged", "does_not_wait")

@@ -379,15 +379,19 @@ class Unfolded(Wrapped):
 
 
 class Steady(Wrapped):
-    """Takes 60 ms for a call, whatever the machine does: an accelerator that is not shared."""
+    """Takes 40 ms for a call, whatever the machine does: an accelerator that is not shared."""
 
-    seconds = 0.06
+    seconds = 0.04
 
     def _run(self, images):
         started = time.perf_counter()
         outputs = super()._run(images)
         time.sleep(max(0.0, self.seconds - (time.perf_counter() - started)))
         return outputs
+
+
+class SteadyAgain(Steady):
+    """The same build under another name."""
 
 
 class Slower(Steady):

@@ -27,6 +27,8 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
         "pytest",
+        "hypothesis",
+        "pytest_benchmark.plugin",
         "scipy.io",
         "jsonschema",
         "onnxsim",
@@ -38,6 +40,8 @@ _FORKS.set_forkserver_preload(
         "retinaface.engines.onnxruntime",
         "retinaface.export_cache",
         "retinaface.torch_reference",
+        "retinaface.pytest_plugin",
+        "retinaface.summary",
     ]
 )
 
@@ -76,7 +80,7 @@ def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     In a process of its own, forked off one that has imported what every run imports: that start-up
     is most of a short run. Nothing of it was used there, so a fault breaks one run alone.
     """
-    words = ["-p", "no:cacheprovider", "-q"]
+    words = ["-p", "no:cacheprovider", "--assert=plain", "-q"]
     if fault is not None:
         words += ["-p", "tests.support.faults"]
     words += [*arguments, f"--record={folder}"]
