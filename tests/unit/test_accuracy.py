@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -58,6 +58,7 @@ def fixed_range_counts(items, scores_range=ScoreRange(0.0, 1.0)):
 
 
 @given(images())
+@settings(max_examples=50)
 def test_average_precision_agrees_with_the_slow_reference(items):
     ap = average_precision(count_set(*as_set(items)))
     for column, split in enumerate(SPLITS):

@@ -30,14 +30,14 @@ def exported(loaded, folder, exporter):
 
 
 @pytest.fixture(scope="module")
-def torchscript(loaded, tmp_path_factory):
+def torchscript(loaded, tmp_path_factory, shared_exports):
     """What the TorchScript exporter writes, not simplified."""
     return exported(loaded, tmp_path_factory.mktemp("torchscript"), "torchscript")
 
 
 @pytest.fixture(scope="module")
-def dynamo(loaded, tmp_path_factory):
-    """What the dynamo exporter writes, not simplified. Costly: 10 s."""
+def dynamo(loaded, tmp_path_factory, shared_exports):
+    """What the dynamo exporter writes, not simplified."""
     return exported(loaded, tmp_path_factory.mktemp("dynamo"), "dynamo")
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLE = ROOT / "docs" / "add-an-engine.md"
 # Options of other programs that the pages show: pip's.
-OTHERS = {"--index-url", "--no-deps"}
+OTHERS = {"--index-url", "--no-deps", "--no-loadscope-reorder"}
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 

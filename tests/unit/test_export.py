@@ -5,7 +5,10 @@ import pytest
 
 from retinaface.errors import ExportError, OutputError
 
-pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common")
+pytestmark = [
+    pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common"),
+    pytest.mark.usefixtures("shared_exports"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_detect_refuses_a_folder_that_is_not_empty_and_equal_names(refuse, tmp_p
 
 
 def test_detect_refuses_a_picture_that_no_jpeg_can_hold(refuse, tmp_path):
-    cv2.imwrite(str(tmp_path / "wide.png"), scene(300, 66_000, 1))
+    cv2.imwrite(str(tmp_path / "wide.png"), np.full((300, 66_000, 3), 90, np.uint8))
     before = tree(tmp_path)
     options = ["--engine", FINDER, "--model", "any.model", "--draw", "d", "--json", "a.json"]
     refuse("detect", "wide.png", *options, match="a JPEG cannot be 66000x300 px")

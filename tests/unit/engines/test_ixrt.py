@@ -100,6 +100,7 @@ def test_heads_in_any_order_give_the_networks_outputs(use, model, n, sorts):
     ids=["torchscript-simplified", "torchscript-raw", "dynamo-simplified"],
 )
 @pytest.mark.filterwarnings("ignore")  # exporters warn by nature
+@pytest.mark.usefixtures("shared_exports")
 def test_every_exporters_file_is_cut_at_its_heads(options, tmp_path):
     from retinaface.export import export
     from retinaface.export_options import ExportOptions

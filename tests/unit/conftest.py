@@ -1,0 +1,41 @@
+"""What unit tests share."""
+
+import hashlib
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_exports(tmp_path_factory):
+    """What an exporter gives for the same weights and options is made once, for all workers.
+
+    A run of dynamo takes 5 s. Tests that put something in an exporter's place are not served.
+    """
+    import torch
+
+    from retinaface import export
+    from retinaface.weights import tensors_sha256
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if base.name.startswith("popen-") else base) / "exporter-runs"
+    folder.mkdir(exist_ok=True)
+    originals = {export._export_dynamo, export._export_torchscript, torch.onnx.export}
+    run_exporter = export._run_exporter
+
+    def run_once(run, model, options, place):
+        if not {run, torch.onnx.export} <= originals:
+            return run_exporter(run, model, options, place)
+        key = f"{tensors_sha256(model)} {run.__name__} {options}"
+        file = folder / hashlib.sha256(key.encode()).hexdigest()
+        if not file.exists():
+            proto, notes = run_exporter(run, model, options, place)
+            whole = place / f"{file.name}.whole"
+            whole.write_bytes(json.dumps(notes).encode() + b"\n" + proto)
+            whole.replace(file)
+        notes, _, proto = file.read_bytes().partition(b"\n")
+        return proto, json.loads(notes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "_run_exporter", run_once)
+        yield
