@@ -376,9 +376,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The suites run alone: times and the record belong to one process."""
+    """The suites and the browser run alone: times and the record belong to one process."""
     folders = item.path.relative_to(item.config.rootpath).parts
-    if "validation" in folders:
+    if {"validation", "browser"} & set(folders):
         item.add_marker(pytest.mark.alone)
 
 
