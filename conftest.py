@@ -15,13 +15,14 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from retinaface import events, pytest_plugin, quick
-from retinaface.engine_pool import FIXED_SIZE, EnginePool
-from retinaface.engines import Engine, find_engine
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.base import Engine
+from retinaface.engines.catalogue import find_engine
 from retinaface.engines.staged import StagedEngine
-from retinaface.pipelines import PIPELINES
-from retinaface.pytest_plugin import TARGET, option
-from retinaface.target import Target
+from retinaface.suite import events, plugin, quick
+from retinaface.suite.plugin import TARGET, option
+from retinaface.suite.pool import FIXED_SIZE, EnginePool
+from retinaface.suite.target import Target
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
@@ -81,7 +82,7 @@ def _images(target: Target) -> str | None:
 
 
 def _full_set(target: Target) -> str | None:
-    from retinaface.ground_truth import OFFICIAL_N_IMAGES
+    from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
 
     if (reason := _widerface(target)) is not None:
         return reason
@@ -91,27 +92,28 @@ def _full_set(target: Target) -> str | None:
 
 
 def _n_images(target: Target) -> int:
-    from retinaface.widerface import open_widerface
+    from retinaface.widerface.dataset import open_widerface
 
     dataset = open_widerface(target.data.root)
     return len(dataset.select(target.subset).images)
 
 
 def _reference(target: Target) -> str | None:
-    from retinaface.cases import missing_reference
+    from retinaface.suite.cases import missing_reference
 
     return missing_reference(target, "scene")
 
 
 def _full_reference(target: Target) -> str | None:
-    from retinaface.cases import FULL, missing_reference
+    from retinaface.suite.cases import FULL, missing_reference
 
     return missing_reference(target, FULL)
 
 
 def _photographs(target: Target) -> str | None:
     """The exact outputs on pictures: from a full reference, or made by torch from the data."""
-    from retinaface.cases import REAL, missing_reference
+    from retinaface.reference.inputs import REAL
+    from retinaface.suite.cases import missing_reference
 
     return missing_reference(target, REAL)
 
@@ -131,7 +133,7 @@ def _opens(engine: str) -> Callable[[Target], str | None]:
     def probe(target: Target) -> str | None:
         import numpy as np
 
-        from retinaface.engines import open_engine
+        from retinaface.engines.opening import open_engine
         from retinaface.errors import RetinaFaceError
         from tests.support.onnx_models import tiny_model
 
@@ -180,7 +182,7 @@ def _opencv_dnn(_target: Target) -> str | None:
 
 
 def _resident_memory(_target: Target) -> str | None:
-    from retinaface.contract import resident_bytes
+    from retinaface.checks.engine_contract import resident_bytes
 
     try:
         resident_bytes()
@@ -295,8 +297,8 @@ def _slow(engine: str) -> str | None:
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the options of a validation run, and the hooks that read them."""
-    for plugin in (pytest_plugin, quick, events):
-        pluginmanager.register(plugin)
+    for module in (plugin, quick, events):
+        pluginmanager.register(module)
     group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
     group.addoption(
         "--engine",

@@ -72,7 +72,7 @@ def end_to_end(
     python -m benchmarks end-to-end --widerface DIR
     """
     from benchmarks import measure, report
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface.dataset import default_root, open_widerface
 
     dataset = open_widerface(widerface or default_root())
     truth = dataset.select(subset, images)
@@ -103,7 +103,7 @@ def scaling(
     """
     from benchmarks import measure, report
     from retinaface.environment import n_usable_cpus
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.widerface.dataset import default_root, open_widerface
 
     root = widerface or default_root()
     n_images = len(open_widerface(root).select(subset).images)
@@ -141,8 +141,8 @@ def report_page(
     import tempfile
 
     from benchmarks import report, report_page
-    from retinaface.runs import read_run
-    from retinaface.widerface import default_root, open_widerface
+    from retinaface.records.read import read_run
+    from retinaface.widerface.dataset import default_root, open_widerface
     from tests.support.chromium import missing_chromium
 
     if (reason := missing_chromium()) is not None:
@@ -168,8 +168,8 @@ def engines(runs: tuple[Path, ...]) -> None:
     python -m benchmarks engines RUN
     """
     from benchmarks import report
-    from retinaface.engine_table import engine_rows
-    from retinaface.runs import find_runs
+    from retinaface.comparison.engine_table import engine_rows
+    from retinaface.records.read import find_runs
 
     rows = engine_rows(find_runs(runs)[0])
     report.write_engines(rows)
@@ -190,7 +190,7 @@ def one(
     # Before anything counts the processors.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting["cores"]])
     from benchmarks import measure
-    from retinaface.widerface import open_widerface
+    from retinaface.widerface.dataset import open_widerface
 
     dataset = open_widerface(widerface)
     cell = measure.Cell(**setting)

@@ -19,18 +19,18 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import plain
-from retinaface.accuracy import average_precision, count_set
-from retinaface.detections import Detections
-from retinaface.detector import detect
-from retinaface.differences import match_detections
-from retinaface.engines import open_engine
+from retinaface.checks.detection_changes import match_detections
+from retinaface.detection.detections import Detections
+from retinaface.detection.detector import detect
+from retinaface.detection.images import decode_image
+from retinaface.detection.pipelines import PIPELINES, preprocess
+from retinaface.engines.opening import open_engine
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import DatasetError
-from retinaface.ground_truth import GroundTruth
-from retinaface.images import decode_image
-from retinaface.pipelines import PIPELINES, preprocess
-from retinaface.predictions import Predictions, official_form
-from retinaface.widerface import WiderFace
+from retinaface.widerface.average_precision import average_precision, count_set
+from retinaface.widerface.dataset import WiderFace
+from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.predictions import Predictions, official_form
 
 PIPELINE = PIPELINES["igie"]
 ROOT = Path(__file__).resolve().parents[1]

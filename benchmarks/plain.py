@@ -19,9 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from retinaface.engines import Engine
-from retinaface.ground_truth import SPLITS, GroundTruth
-from retinaface.predictions import Predictions, parse_predictions
+from retinaface.engines.base import Engine
+from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.predictions import Predictions, parse_predictions
 
 SIDE = 320
 STRIDES = (8, 16, 32)

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import Cell, EndToEnd
-from retinaface.engine_table import COLUMNS, EngineRow
+from retinaface.comparison.engine_table import COLUMNS, EngineRow
 from retinaface.environment import cpu_model, n_usable_cpus, package_versions
 
 README = Path(__file__).with_name("README.md")

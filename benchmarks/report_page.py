@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.detections import Detections
+from retinaface.detection.detections import Detections
 from retinaface.files import new_dir
-from retinaface.record import Kept, write_record
+from retinaface.records.read import Run, read_run
+from retinaface.records.write import Kept, write_record
 from retinaface.report import write_report
-from retinaface.runs import Run, read_run
-from retinaface.widerface import WiderFace
+from retinaface.widerface.dataset import WiderFace
 from tests.support.chromium import open_chromium
 
 # Of a run that drifted: how far boxes move, in pixels, and how many faces are no longer found.

@@ -10,16 +10,21 @@ import numpy as np
 import pytest
 
 from benchmarks import plain
-from retinaface.accuracy import Counts, ScoreRange, add_counts, average_precision, count_image
-from retinaface.boxes import decode_boxes, decode_landmarks, overlap_matrix
-from retinaface.config import MOBILENET_025, NMS_OVERLAP_LIMIT
-from retinaface.detections import check_outputs, postprocess
-from retinaface.pipelines import PIPELINES, preprocess
-from retinaface.predictions import official_form
-from retinaface.priors import prior_boxes
-from retinaface.scenes import scene
-from retinaface.statistics import paired_ap_intervals
-from retinaface.suppression import nms
+from retinaface.checks.intervals import paired_ap_intervals
+from retinaface.detection.boxes import decode_boxes, decode_landmarks, nms, overlap_matrix
+from retinaface.detection.detections import check_outputs, postprocess
+from retinaface.detection.pipelines import PIPELINES, preprocess
+from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT
+from retinaface.network.priors import prior_boxes
+from retinaface.network.scenes import scene
+from retinaface.widerface.average_precision import (
+    Counts,
+    ScoreRange,
+    add_counts,
+    average_precision,
+    count_image,
+)
+from retinaface.widerface.predictions import official_form
 from tests.support.references import nms_numpy, nms_slow, prior_boxes_slow
 
 VARIANCES = MOBILENET_025.variances

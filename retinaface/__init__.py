@@ -1,3 +1,5 @@
 """Validation and regression suite for RetinaFace (MobileNet-0.25) deployments."""
 
-__version__ = "0.1.0"
+from retinaface.version import __version__
+
+__all__ = ["__version__"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -172,3 +173,8 @@ def command_output(*command: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return result.stdout.strip()
+
+
+def slug(text: str) -> str:
+    """Lower case, letters, digits, dots, dashes: `AMD EPYC 7R13 @ 2.6` -> `amd-epyc-7r13-2.6`."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"

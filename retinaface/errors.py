@@ -52,3 +52,8 @@ class BaselineError(RetinaFaceError, ValueError):
 
 class RecordError(RetinaFaceError, ValueError):
     """A run record is missing, damaged, or of a version that this release does not read."""
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, in a line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -81,3 +81,6 @@ def judge_interval(low: float, high: float, delta: float) -> Verdict:
     if low <= delta and high >= -delta:
         return Verdict.INCONCLUSIVE
     return Verdict.FAIL
+
+
+SKIPPED = "SKIPPED"

@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import click
 
-import retinaface
 from retinaface.cli.ab import ab
 from retinaface.cli.assets import assets
 from retinaface.cli.compare import compare, runs
@@ -21,6 +20,7 @@ from retinaface.cli.report import report
 from retinaface.cli.score import score
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
+from retinaface.version import __version__
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -28,7 +28,7 @@ EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(retinaface.__version__, prog_name="retinaface")
+@click.version_option(__version__, prog_name="retinaface")
 def cli() -> None:
     """Does RetinaFace still work after the ground under it has changed?
 

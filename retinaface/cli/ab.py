@@ -14,8 +14,8 @@ from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS
 from retinaface.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from retinaface.ab import Open, Timings
-    from retinaface.sources import DataChoice
+    from retinaface.checks.ab import Open, Timings
+    from retinaface.suite.sources import DataChoice
     from retinaface.typing import FloatArray
     from retinaface.verdicts import Check
 
@@ -129,12 +129,12 @@ def ab(
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or other detections), 2 bad input,
     10 INCONCLUSIVE.
     """
-    from retinaface.ab import Plan, judge_outputs, judge_speed, measure
-    from retinaface.engines import find_engine
+    from retinaface.checks.ab import Plan, judge_outputs, judge_speed, measure
+    from retinaface.engines.catalogue import find_engine
     from retinaface.files import check_output_file
-    from retinaface.sources import choose_data
+    from retinaface.network.weights import choose_weights
+    from retinaface.suite.sources import choose_data
     from retinaface.verdicts import worst
-    from retinaface.weights_choice import choose_weights
 
     if json_file is not None:
         check_output_file(json_file)
@@ -169,10 +169,10 @@ def ab(
 
 def _images(data: DataChoice) -> FloatArray:
     """Network inputs to draw batches from."""
-    from retinaface.cases import N_IMAGES, REAL, photograph_inputs
-    from retinaface.pipelines import PIPELINES
-    from retinaface.stages import spread
-    from retinaface.widerface import open_widerface
+    from retinaface.detection.pipelines import PIPELINES, photograph_inputs
+    from retinaface.records.traced_images import spread
+    from retinaface.reference.inputs import N_IMAGES, REAL
+    from retinaface.widerface.dataset import open_widerface
 
     dataset = open_widerface(data.root)
     names = spread(dataset.select(None).images, N_IMAGES[REAL])
@@ -188,7 +188,7 @@ def _opener(
     """What starts one side."""
     import functools
 
-    from retinaface.engines import open_remote_engine
+    from retinaface.engines.remote.engine import open_remote_engine
 
     return functools.partial(
         open_remote_engine,
@@ -219,8 +219,8 @@ def _progress(n: int) -> Iterator[int]:
 
 def _print(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     """Environments first, then times, then what was judged."""
-    from retinaface.ab import AGAIN, SIDES, A, B, interval_words
-    from retinaface.statistics import mean_ratio_interval
+    from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
+    from retinaface.checks.intervals import mean_ratio_interval
 
     changed = _differences(timings)
     if changed:
@@ -247,8 +247,8 @@ def _print(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
 
 def _differences(timings: Timings) -> list[list[str]]:
     """Facts of environment and engine that A and B do not share."""
-    from retinaface.ab import A, B
-    from retinaface.comparison import fact_differences
+    from retinaface.checks.ab import A, B
+    from retinaface.comparison.compare import fact_differences
 
     facts = [
         {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)

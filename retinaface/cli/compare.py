@@ -13,8 +13,8 @@ from retinaface.cli.options import COLOURS, PATH
 from retinaface.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from retinaface.comparison import RunComparison
-    from retinaface.runs import Run, Unavailable
+    from retinaface.comparison.compare import RunComparison
+    from retinaface.records.read import Run, Unavailable
 
 
 @click.command(no_args_is_help=True)
@@ -46,11 +46,11 @@ def compare(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
-    from retinaface.comparison import compare_runs
-    from retinaface.comparison_text import as_json
-    from retinaface.comparison_text import markdown as as_markdown
+    from retinaface.comparison.compare import compare_runs
+    from retinaface.comparison.text import as_json
+    from retinaface.comparison.text import markdown as as_markdown
     from retinaface.files import check_output_file, new_file
-    from retinaface.runs import find_runs
+    from retinaface.records.read import find_runs
     from retinaface.verdicts import worst
 
     for path in (markdown, json_file):
@@ -82,7 +82,7 @@ def compare(
 
 def _print(comparison: RunComparison, *, attribute: bool) -> str:
     """One comparison on the terminal; returns the attribution as Markdown, if it was asked for."""
-    from retinaface.comparison_text import METRIC_COLUMNS, brief_rows, summary
+    from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, summary
 
     click.secho(
         f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
@@ -107,9 +107,9 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
 
 def _print_attribution(comparison: RunComparison) -> str:
     """The stages of each pair of results; returns them as Markdown."""
-    from retinaface.attribution import attribute
-    from retinaface.comparison_text import attribution_markdown
-    from retinaface.metrics import matched_results, subject
+    from retinaface.comparison.attribution import attribute
+    from retinaface.comparison.metrics import matched_results, subject
+    from retinaface.comparison.text import attribution_markdown
 
     markdown = ""
     for ours, theirs in matched_results(comparison.reference, comparison.candidate):
@@ -154,7 +154,7 @@ def runs(folders: tuple[Path, ...]) -> None:
 
     One line for each: when, verdict, versions, what it measured.
     """
-    from retinaface.runs import find_runs
+    from retinaface.records.read import find_runs
 
     found, unavailable = find_runs(folders)
     rows = [_listed(run) for run in sorted(found, key=lambda run: str(run.data["created"]))]

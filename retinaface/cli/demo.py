@@ -10,11 +10,11 @@ import click
 from retinaface.cli.options import PATH
 
 if TYPE_CHECKING:
-    from retinaface.ground_truth import GroundTruth
-    from retinaface.sources import DataChoice
-    from retinaface.weights import LoadedModel
-    from retinaface.weights_choice import WeightsChoice
-    from retinaface.widerface import WiderFace
+    from retinaface.network.checkpoint import LoadedModel
+    from retinaface.network.weights import WeightsChoice
+    from retinaface.suite.sources import DataChoice
+    from retinaface.widerface.dataset import WiderFace
+    from retinaface.widerface.ground_truth import GroundTruth
 
 _PIPELINE = "igie"
 _SUBSET = "every-8"
@@ -52,7 +52,7 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
     from datetime import datetime
 
     from retinaface.files import new_dir
-    from retinaface.sources import choose_sources
+    from retinaface.suite.sources import choose_sources
 
     sources = choose_sources(weights, widerface)
     folder = output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
@@ -75,7 +75,7 @@ def _load(weights: WeightsChoice) -> LoadedModel:
     from retinaface.errors import ExportError
 
     try:
-        from retinaface.weights import load_model
+        from retinaface.network.checkpoint import load_model
     except ImportError as error:
         raise ExportError(
             f"the demo exports, which needs {error.name}; install the extra 'export'"
@@ -85,7 +85,7 @@ def _load(weights: WeightsChoice) -> LoadedModel:
 
 
 def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:
-    from retinaface.widerface import open_widerface
+    from retinaface.widerface.dataset import open_widerface
 
     dataset = open_widerface(data.root)
     return dataset, dataset.select(_subset(dataset))
@@ -93,14 +93,14 @@ def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:
 
 def _subset(dataset: WiderFace) -> str | None:
     """An eighth of the official set is enough to see; a smaller set is run whole."""
-    from retinaface.ground_truth import OFFICIAL_N_IMAGES
+    from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
 
     return _SUBSET if len(dataset.truth.images) == OFFICIAL_N_IMAGES else None
 
 
 def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
-    from retinaface.export import export
-    from retinaface.export_options import ExportOptions
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     click.secho("\nExport", bold=True)
     models = {}
@@ -118,12 +118,13 @@ def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
 def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     import numpy as np
 
+    from retinaface.checks.raw_outputs import output_errors
     from retinaface.cli.tables import print_table
-    from retinaface.config import OUTPUT_NAMES
-    from retinaface.engines import find_engine, open_engine
-    from retinaface.export_options import sidecars
-    from retinaface.fidelity import output_errors
-    from retinaface.reference import load_reference
+    from retinaface.engines.catalogue import find_engine
+    from retinaface.engines.opening import open_engine
+    from retinaface.export.options import sidecars
+    from retinaface.network.config import OUTPUT_NAMES
+    from retinaface.reference.stored import load_reference
 
     cases = load_reference(sidecars(models["fp32"])[0])
     rows = []
@@ -146,12 +147,12 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
 
 
 def _detect(model: Path, dataset: WiderFace, truth: GroundTruth, folder: Path) -> None:
-    from retinaface.detections import Detections
-    from retinaface.detector import detect as run
-    from retinaface.drawing import draw_detections, encode_picture
-    from retinaface.engines import open_engine
-    from retinaface.images import decode_image
-    from retinaface.pipelines import PIPELINES
+    from retinaface.detection.detections import Detections
+    from retinaface.detection.detector import detect as run
+    from retinaface.detection.drawing import draw_detections, encode_picture
+    from retinaface.detection.images import decode_image
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.opening import open_engine
 
     images = truth.images[:: max(1, len(truth.images) // _N_PICTURES)][:_N_PICTURES]
     encoded = {image: dataset.read_bytes(image) for image in images}
@@ -169,9 +170,9 @@ def _detect(model: Path, dataset: WiderFace, truth: GroundTruth, folder: Path) -
 
 def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -> None:
     from retinaface.cli.tables import print_ap
-    from retinaface.engines import open_engine
-    from retinaface.evaluation import coverage_note, evaluate
-    from retinaface.pipelines import PIPELINES
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.opening import open_engine
+    from retinaface.widerface.evaluation import coverage_note, evaluate
 
     recipe = PIPELINES[_PIPELINE]
     with open_engine("ort-cpu-fp32", model=models["fp32"]) as engine:

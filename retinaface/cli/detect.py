@@ -12,7 +12,7 @@ import click
 from retinaface.cli.options import PATH, engine_option, finite, model_options, pipeline_option
 
 if TYPE_CHECKING:
-    from retinaface.detections import Detections
+    from retinaface.detection.detections import Detections
 
 
 @click.command(no_args_is_help=True)
@@ -53,12 +53,12 @@ def detect(
     the published checkpoint is not here. They know generated faces alone: for pictures of your own
     they must be named, --weights embedded.
     """
-    from retinaface.detector import detect as run
-    from retinaface.engines import open_engine
+    from retinaface.detection.detector import detect as run
+    from retinaface.detection.images import read_image
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.opening import open_engine
     from retinaface.errors import ImageError
     from retinaface.files import check_output_dir, check_output_file
-    from retinaface.images import read_image
-    from retinaface.pipelines import PIPELINES
 
     recipe = PIPELINES[pipeline]
     if draw is not None:
@@ -154,9 +154,9 @@ def _write(
     content: dict[str, Any],
 ) -> None:
     """Write pictures and JSON; both appear when both are complete."""
-    from retinaface.drawing import draw_detections, encode_picture
+    from retinaface.detection.drawing import draw_detections, encode_picture
+    from retinaface.detection.images import read_image
     from retinaface.files import new_dir, new_file
-    from retinaface.images import read_image
 
     with contextlib.ExitStack() as stack:
         if draw is not None:

@@ -26,9 +26,9 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     turn by turn, network alone, batch 32: the median, and between what eight in ten turns lie; time
     to build. An empty cell was not measured.
     """
-    from retinaface.engine_table import COLUMNS, engine_rows
+    from retinaface.comparison.engine_table import COLUMNS, engine_rows
     from retinaface.files import check_output_file, new_file
-    from retinaface.runs import find_runs
+    from retinaface.records.read import find_runs
 
     if json_file is not None:
         check_output_file(json_file)

@@ -19,10 +19,10 @@ from retinaface.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from retinaface.engines import Engine
-    from retinaface.evaluation import Evaluation
-    from retinaface.ground_truth import GroundTruth
-    from retinaface.stages import ImageStages
+    from retinaface.engines.base import Engine
+    from retinaface.records.traced_images import ImageStages
+    from retinaface.widerface.evaluation import Evaluation
+    from retinaface.widerface.ground_truth import GroundTruth
 
 
 @click.command(no_args_is_help=True)
@@ -82,15 +82,16 @@ def evaluate(
     retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR
     retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR --subset every-8
     """
-    from retinaface.engines import find_engine, open_engine
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.catalogue import find_engine
+    from retinaface.engines.opening import open_engine
     from retinaface.errors import DatasetError
-    from retinaface.evaluation import coverage_note, scored_selection
-    from retinaface.evaluation import evaluate as run
     from retinaface.files import new_dir
-    from retinaface.pipelines import PIPELINES
-    from retinaface.sources import choose_sources
-    from retinaface.stages import spread, trace
-    from retinaface.widerface import open_widerface
+    from retinaface.records.traced_images import spread, trace
+    from retinaface.suite.sources import choose_sources
+    from retinaface.widerface.dataset import open_widerface
+    from retinaface.widerface.evaluation import coverage_note, scored_selection
+    from retinaface.widerface.evaluation import evaluate as run
 
     _check_outputs(predictions, output)
     find_engine(engine)
@@ -194,7 +195,7 @@ def _write(
     settings: dict[str, Any],
     notes: list[str],
 ) -> None:
-    from retinaface.record import Kept, images_sha256, new_record, write_record
+    from retinaface.records.write import Kept, images_sha256, new_record, write_record
 
     result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"
     record = new_record() | {

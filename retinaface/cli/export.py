@@ -117,9 +117,9 @@ def export(
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
     """
     try:
-        from retinaface.export import export as run
-        from retinaface.export_options import ExportOptions, sidecars
-        from retinaface.weights import load_model
+        from retinaface.export.exporter import export as run
+        from retinaface.export.options import ExportOptions, sidecars
+        from retinaface.network.checkpoint import load_model
     except ImportError as error:
         from retinaface.errors import ExportError
 
@@ -142,7 +142,7 @@ def export(
     if reference == "full":
         if dynamic_size:
             raise click.UsageError("--reference full is of 320x320 inputs; drop --dynamic-size")
-        from retinaface.full_reference import full_reference
+        from retinaface.reference.from_torch import full_reference
 
         cases = full_reference(loaded, _inputs(widerface, subset), progress=True)
     _print(output, run(loaded, options, output, cases=cases))
@@ -166,11 +166,11 @@ def _print(output: Path, manifest: dict[str, Any]) -> None:
 
 def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
     """Network inputs of every kind; photographs where there are any, else generated pictures."""
-    from retinaface.cases import KINDS, N_IMAGES, REAL, kind_inputs, photograph_inputs
-    from retinaface.pipelines import PIPELINES
-    from retinaface.sources import choose_data
-    from retinaface.stages import spread
-    from retinaface.widerface import open_widerface
+    from retinaface.detection.pipelines import PIPELINES, photograph_inputs
+    from retinaface.records.traced_images import spread
+    from retinaface.reference.inputs import KINDS, N_IMAGES, REAL, kind_inputs
+    from retinaface.suite.sources import choose_data
+    from retinaface.widerface.dataset import open_widerface
 
     def real_images(n: int) -> Any:
         chosen = spread(dataset.select(subset).images, n)

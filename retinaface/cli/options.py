@@ -1,4 +1,4 @@
-"""Options that several commands share. Imports click alone."""
+"""Options that several commands share. Imports click and the table of engines alone."""
 
 from __future__ import annotations
 
@@ -9,42 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-# Repeated here, because importing the registries would import NumPy and OpenCV for --help;
-# a test holds both against the registries.
+from retinaface.engines.catalogue import BUILTIN
+
+# Repeated here, because importing their rooms would import NumPy and OpenCV for --help; tests hold
+# both against those.
 PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
-ENGINE_NAMES = (
-    "torch-cpu-fp32",
-    "torch-cpu-fp16",
-    "torch-cuda-fp32",
-    "torch-cuda-fp16",
-    "torch-compile-cpu-fp32",
-    "torch-compile-cpu-fp16",
-    "torch-compile-cuda-fp32",
-    "torch-compile-cuda-fp16",
-    "ort-cpu-fp32",
-    "ort-cpu-fp16",
-    "ort-cuda-fp32",
-    "ort-cuda-fp16",
-    "ort-tensorrt-fp32",
-    "ort-tensorrt-fp16",
-    "tensorrt-cuda-fp32",
-    "tensorrt-cuda-fp16",
-    "openvino-cpu-fp32",
-    "openvino-cpu-fp16",
-    "openvino-gpu-fp32",
-    "openvino-gpu-fp16",
-    "openvino-npu-fp16",
-    "openvino-auto-fp32",
-    "ncnn-cpu-fp32",
-    "ncnn-cpu-fp16",
-    "tvm-llvm-fp32",
-    "igie-iluvatar-fp32",
-    "igie-iluvatar-fp16",
-    "ixrt-iluvatar-fp16",
-    "opencv-cpu-fp32",
-    "onnx-reference-fp32",
-    "onnx-reference-fp16",
-)
+ENGINE_NAMES = tuple(BUILTIN)
 SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
 

@@ -11,7 +11,7 @@ import click
 from retinaface.cli.options import COLOURS, PATH
 
 if TYPE_CHECKING:
-    from retinaface.runs import Run
+    from retinaface.records.read import Run
 
 
 @click.command(no_args_is_help=True)
@@ -48,10 +48,10 @@ def report(
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
+    from retinaface.records.read import find_runs
     from retinaface.report import write_report
-    from retinaface.runs import find_runs
-    from retinaface.sources import choose_data
-    from retinaface.widerface import open_widerface
+    from retinaface.suite.sources import choose_data
+    from retinaface.widerface.dataset import open_widerface
 
     if output.suffix != ".html":
         raise click.UsageError(f"--output {output}: expected a name that ends in .html")
@@ -87,6 +87,6 @@ def report(
 def _root_of(runs: Sequence[Run]) -> Path:
     """Where the pictures of runs are: in the embedded set, where that is what they ran on."""
     from retinaface.embedded import embedded_root
-    from retinaface.widerface import default_root
+    from retinaface.widerface.dataset import default_root
 
     return embedded_root() if all(run.is_embedded for run in runs) else default_root()

@@ -41,11 +41,11 @@ def score(
     from retinaface.cli.tables import print_ap
     from retinaface.embedded import embedded_root
     from retinaface.errors import DatasetError
-    from retinaface.evaluation import score_predictions
     from retinaface.files import check_output_file, new_file
-    from retinaface.ground_truth import load_ground_truth
-    from retinaface.predictions import read_predictions
-    from retinaface.widerface import default_root
+    from retinaface.widerface.dataset import default_root
+    from retinaface.widerface.evaluation import score_predictions
+    from retinaface.widerface.ground_truth import load_ground_truth
+    from retinaface.widerface.predictions import read_predictions
 
     if json_file is not None:
         check_output_file(json_file)

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from retinaface.cli.options import COLOURS
-from retinaface.screen import Screen, open_display
+from retinaface.cli.screen import Screen, open_display
 from retinaface.verdicts import Verdict, verdict_line
 
 # How pytest's own exit codes read here: a run that was interrupted, broke inside, or found no test

@@ -163,8 +163,8 @@ def validate(
 
 def _check_no_name_alone(words: tuple[str, ...]) -> None:
     """Refuse `--engine A B`, of which pytest would take B for a file."""
-    from retinaface.engines import engine_names
-    from retinaface.pipelines import PIPELINES
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.catalogue import engine_names
 
     options = dict.fromkeys(engine_names(), "--engine") | dict.fromkeys(PIPELINES, "--pipeline")
     for before, word in zip(("", *words), words, strict=False):

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from retinaface.config import OUTPUT_WIDTHS
 from retinaface.errors import EngineFault, RetinaFaceError
-from retinaface.priors import prior_boxes
+from retinaface.network.config import OUTPUT_WIDTHS
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray, Precision
 
 
@@ -52,20 +53,6 @@ class EngineSpec:
     threads: int | None = None
     shares_cpus: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
-
-
-class RawOutputs(NamedTuple):
-    """What the network says, before decoding; float32, owned by the caller.
-
-    Attributes:
-        loc: (N, P, 4) box offsets.
-        scores: (N, P, 2) probability of background and of face, after softmax.
-        landmarks: (N, P, 10) offsets of five points.
-    """
-
-    loc: FloatArray
-    scores: FloatArray
-    landmarks: FloatArray
 
 
 class Engine(ABC):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from retinaface.assets import cache_dir
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.engines.base import EngineSpec
-from retinaface.errors import EngineUnavailable
+from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256, new_file
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.typing import FloatArray
 
 DEFAULT_BATCH = 32  # of the published figures
@@ -120,7 +120,7 @@ def read_source(
     try:
         import onnx
 
-        from retinaface.onnx_file import axes_of
+        from retinaface.export.onnx_graph import axes_of
     except ImportError as error:
         raise EngineUnavailable(
             f"{spec.name} builds from {path}, and reading it needs onnx, which cannot be imported "
@@ -249,8 +249,3 @@ def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
 def output_shapes(batch: int, n_priors: int) -> list[tuple[int, ...]]:
     """Shapes of `loc`, `conf`, `landmarks`."""
     return [(batch, n_priors, width) for width in OUTPUT_WIDTHS.values()]
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, in a line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

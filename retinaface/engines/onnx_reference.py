@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.onnx_interface import model_of
-from retinaface.engines.onnx_ports import check_file
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.errors import EngineUnavailable
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
 try:
@@ -65,7 +65,7 @@ class OnnxReferenceEngine(Engine):
     ) -> dict[str, FloatArray]:
         """Tensors of the file by name."""
         if names not in self._marked:
-            from retinaface.onnx_file import with_outputs
+            from retinaface.export.onnx_graph import with_outputs
 
             try:
                 marked = with_outputs(self._model, names)

@@ -15,12 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from retinaface.config import INPUT_NAME, OUTPUT_NAMES
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.onnx_interface import model_of
-from retinaface.engines.onnx_ports import check_file
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.errors import EngineUnavailable
-from retinaface.scenes import noise_inputs
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.scenes import noise_inputs
 from retinaface.typing import FloatArray
 
 

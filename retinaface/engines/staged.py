@@ -6,7 +6,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from retinaface.engines.base import Engine, RawOutputs
+from retinaface.engines.base import Engine
+from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
 

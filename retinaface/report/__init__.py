@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from retinaface.comparison import compare_runs
+from retinaface.comparison.compare import compare_runs
 from retinaface.errors import RetinaFaceError
 from retinaface.files import new_file
+from retinaface.records.read import Run, Unavailable
 from retinaface.report.content import Page, build_page
 from retinaface.report.pictures import changed_pictures
-from retinaface.runs import Run, Unavailable
-from retinaface.widerface import WiderFace
+from retinaface.widerface.dataset import WiderFace
 
 __all__ = ["ReportError", "write_report"]
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retinaface.comparison import EnvironmentDifference, RunComparison
-from retinaface.comparison_text import interval_text, number, summary
+from retinaface.comparison.compare import EnvironmentDifference, RunComparison
+from retinaface.comparison.text import interval_text, number, summary
+from retinaface.records.read import Run, Unavailable
 from retinaface.report.matrix import MatrixGroup, build_matrix
-from retinaface.runs import Run, Unavailable
-from retinaface.validation_run import SKIPPED
-from retinaface.verdicts import Verdict, worst
+from retinaface.verdicts import SKIPPED, Verdict, worst
 
 # More than these do not fit the first screen; all of them stand in the sections.
 _MAX_MOVED = 4

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from retinaface.comparison import RunComparison
-from retinaface.comparison_text import interval_text
-from retinaface.metrics import Metric, matched_results
-from retinaface.runs import Run
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.metrics import Metric, matched_results
+from retinaface.comparison.text import interval_text
+from retinaface.records.read import Run
 from retinaface.verdicts import Verdict
 
 # Of the figures on detections the matrix shows one row; all of them stand in the tables below it.

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from retinaface.comparison import RunComparison
-from retinaface.detections import Detections
-from retinaface.differences import ImageDifference
+from retinaface.checks.detection_changes import ImageDifference
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.metrics import image_differences, matched_results, subject
+from retinaface.detection.detections import Detections
+from retinaface.detection.images import decode_image
 from retinaface.errors import ImageError, RetinaFaceError
-from retinaface.images import decode_image
-from retinaface.metrics import image_differences, matched_results, subject
 from retinaface.report.content import Picture
 from retinaface.typing import ByteArray
-from retinaface.widerface import WiderFace
+from retinaface.widerface.dataset import WiderFace
 
 # Small enough that ten runs stay far below what a mail server takes.
 _SIDE_PX = 360

@@ -14,15 +14,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from retinaface.accuracy import N_THRESHOLDS, Counts
-from retinaface.comparison import RunComparison
-from retinaface.fidelity import FACTORS
-from retinaface.ground_truth import SPLITS
-from retinaface.metrics import Metric
-from retinaface.regression import smallest_effect
+from retinaface.checks.accuracy import smallest_effect
+from retinaface.checks.raw_outputs import FACTORS
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.metrics import Metric
+from retinaface.records.read import Run
 from retinaface.report.svg import INK, colour, finished, line, marker
-from retinaface.runs import Run
 from retinaface.typing import FloatArray
+from retinaface.widerface.average_precision import N_THRESHOLDS, Counts
+from retinaface.widerface.ground_truth import SPLITS
 
 # Shown at 360 to 510 px, so that a text of 9 points is read on a phone as well.
 _WIDTH_IN = 4.6

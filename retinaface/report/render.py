@@ -10,9 +10,9 @@ import jinja2
 import matplotlib as mpl
 from markupsafe import Markup, escape
 
-from retinaface.comparison import RunComparison
-from retinaface.comparison_text import METRIC_COLUMNS, markdown, metric_rows, summary
-from retinaface.engine_table import COLUMNS, engine_rows
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.engine_table import COLUMNS, engine_rows
+from retinaface.comparison.text import METRIC_COLUMNS, markdown, metric_rows, summary
 from retinaface.report.content import (
     Page,
     changes_text,

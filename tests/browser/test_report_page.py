@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from retinaface.records.read import Unavailable
 from retinaface.report import write_report
-from retinaface.runs import Unavailable
 from tests.support.chromium import open_chromium
-from tests.unit.test_comparison import IMAGES, RESULT, N, entry, make_run
+from tests.unit.comparison.test_compare import IMAGES, RESULT, N, entry, make_run
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import plain
-from retinaface.accuracy import average_precision, count_set
-from retinaface.detections import Detections
-from retinaface.detector import detect
-from retinaface.engines import open_engine
-from retinaface.evaluation import score_predictions
-from retinaface.ground_truth import load_ground_truth
-from retinaface.pipelines import PIPELINES
-from retinaface.predictions import official_form, read_predictions
-from retinaface.widerface import default_root, open_widerface
+from retinaface.detection.detections import Detections
+from retinaface.detection.detector import detect
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.opening import open_engine
+from retinaface.widerface.average_precision import average_precision, count_set
+from retinaface.widerface.dataset import default_root, open_widerface
+from retinaface.widerface.evaluation import score_predictions
+from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.predictions import official_form, read_predictions
 from tests.support.golden import golden_file, unmatched_share
 
 pytestmark = [
@@ -41,8 +41,8 @@ def dataset():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Export each variant once."""
-    from retinaface.export import ExportOptions, export
-    from retinaface.weights import load_model
+    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.network.checkpoint import load_model
 
     folder, made = tmp_path_factory.mktemp("exported"), {}
 

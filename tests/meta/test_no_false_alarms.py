@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from retinaface.baseline import find_entries, load_baselines
+from retinaface.baselines.entries import find_entries, load_baselines
+from retinaface.checks.accuracy import check_ap, check_detections, compare_with_entry
+from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_root
-from retinaface.engines import open_engine
-from retinaface.evaluation import evaluate
-from retinaface.pipelines import PIPELINES
-from retinaface.record import images_sha256
-from retinaface.regression import check_ap, check_detections, compare_with_entry
+from retinaface.engines.opening import open_engine
+from retinaface.records.write import images_sha256
 from retinaface.verdicts import Verdict
-from retinaface.widerface import open_widerface
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.evaluation import evaluate
 
 BASELINES = Path(__file__).resolve().parents[2] / "baselines"
 # Engine, pipeline, batch, threads of the runtime, threads that prepare images.

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from retinaface.baseline import content_sha256
+from retinaface.baselines.entries import content_sha256
 from tests.support.runs import EMBEDDED, ROOT, SUITES, pytest_run, runs_ahead
 
 ON_OFFICIAL = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
@@ -164,8 +164,8 @@ def test_an_overflow_inside_the_network_is_seen(tmp_path):
     """The network is the same in FP32: one layer's outputs are scaled up, the next one's down."""
     import torch
 
-    from retinaface.model import fold_batch_norms
-    from retinaface.weights import load_model
+    from retinaface.network.checkpoint import load_model
+    from retinaface.network.model import fold_batch_norms
 
     model = load_model("embedded").model
     convolution, norm = model.body.stage1[0][0], model.body.stage1[0][1]

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from retinaface.baseline import slug, write_baseline
-from retinaface.environment import cpu_model
-from retinaface.speed import speed_entry
+from retinaface.baselines.entries import write_baseline
+from retinaface.checks.speed import speed_entry
+from retinaface.environment import cpu_model, slug
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = [pytest.mark.alone, pytest.mark.needs("torch", "onnxruntime", "onnx")]

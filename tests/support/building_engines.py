@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from retinaface.engines.base import EngineSpec, RawOutputs
+from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build
 from retinaface.engines.staged import StagedEngine
+from retinaface.network.outputs import RawOutputs
 from tests.support.faulty_engines import Wrapped
 
 

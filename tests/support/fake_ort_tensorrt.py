@@ -37,14 +37,10 @@ class FakeOrtTensorRt:
 
     def install(self, monkeypatch: Any) -> FakeOrtTensorRt:
         """Stand in for the provider until the test ends."""
-        from retinaface.engines import (
-            onnxruntime,
-            onnxruntime_device,
-            onnxruntime_tensorrt,
-        )
+        from retinaface.engines.onnxruntime import cpu, cuda, tensorrt
 
-        ort = onnxruntime.ort
-        honest, placement = ort.InferenceSession, onnxruntime.placement_from_profile
+        ort = cpu.ort
+        honest, placement = ort.InferenceSession, cpu.placement_from_profile
 
         def session(*arguments: Any, providers: list[Any], **named: Any) -> Any:
             ((name, options),) = [p if isinstance(p, tuple) else (p, {}) for p in providers]
@@ -61,14 +57,14 @@ class FakeOrtTensorRt:
         monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")  # undone after the test, unlike prepare()
         monkeypatch.setattr(ort, "get_available_providers", lambda: [PROVIDER])
         monkeypatch.setattr(ort, "InferenceSession", session)
-        monkeypatch.setattr(onnxruntime, "placement_from_profile", placed)
-        monkeypatch.setattr(onnxruntime_device, "DeviceIO", _on_the_cpu)
-        monkeypatch.setattr(onnxruntime_tensorrt, "command_output", lambda *_: "NVIDIA Fake, 580")
+        monkeypatch.setattr(cpu, "placement_from_profile", placed)
+        monkeypatch.setattr(cuda, "DeviceIO", _on_the_cpu)
+        monkeypatch.setattr(tensorrt, "command_output", lambda *_: "NVIDIA Fake, 580")
         return self
 
 
 def _on_the_cpu(session: Any, device: str, *types: Any, **named: Any) -> Any:
-    from retinaface.engines.device_io import DeviceIO
+    from retinaface.engines.onnxruntime.device_memory import DeviceIO
 
     assert device == "cuda"
     return DeviceIO(session, "cpu", *types, **named)

@@ -205,7 +205,7 @@ class Context:
         return fits
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        from retinaface.priors import prior_boxes
+        from retinaface.network.priors import prior_boxes
 
         declared = self._engine.get_tensor_shape(name)
         if self._engine.get_tensor_mode(name) == "INPUT":

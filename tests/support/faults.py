@@ -35,9 +35,10 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
     import sys
 
     for user in (
-        "detections", "detector", "evaluation", "accuracy", "differences", "regression", "export",
-        "cases", "predictions", "boxes", "suppression", "pipelines", "priors", "widerface",
-        "engine_pool",
+        "checks.accuracy", "checks.detection_changes", "detection.boxes", "detection.detections",
+        "detection.detector", "detection.pipelines", "export.exporter", "network.priors",
+        "suite.cases", "suite.pool", "widerface.average_precision", "widerface.dataset",
+        "widerface.evaluation", "widerface.predictions",
     ):  # fmt: skip
         importlib.import_module(f"retinaface.{user}")
     right = getattr(sys.modules[module_name], name)
@@ -55,26 +56,26 @@ def none() -> None:
 
 @fault
 def rgb_for_bgr() -> None:
-    from retinaface import pipelines
+    from retinaface.detection import pipelines
 
     right = pipelines.preprocess
 
     def wrong(image, pipeline, out=None):
         return right(np.ascontiguousarray(image[..., ::-1]), pipeline, out)
 
-    _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
+    _replace_everywhere("retinaface.detection.pipelines", "preprocess", wrong)
 
 
 @fault
 def mean_not_subtracted() -> None:
-    from retinaface import pipelines
+    from retinaface.detection import pipelines
 
     pipelines._MEAN_BGR = np.zeros(3, dtype=np.float32)
 
 
 @fault
 def padding_off_by_one() -> None:
-    from retinaface import pipelines
+    from retinaface.detection import pipelines
 
     right = pipelines.preprocess
 
@@ -83,12 +84,12 @@ def padding_off_by_one() -> None:
         tensor[...] = np.roll(tensor, 1, axis=2)
         return tensor, geometry
 
-    _replace_everywhere("retinaface.pipelines", "preprocess", wrong)
+    _replace_everywhere("retinaface.detection.pipelines", "preprocess", wrong)
 
 
 @fault
 def priors_one_stride_off() -> None:
-    from retinaface import priors
+    from retinaface.network import priors
 
     right = priors.prior_boxes
 
@@ -97,40 +98,41 @@ def priors_one_stride_off() -> None:
         boxes[:, 0] += 8 / width
         return boxes
 
-    _replace_everywhere("retinaface.priors", "prior_boxes", wrong)
+    _replace_everywhere("retinaface.network.priors", "prior_boxes", wrong)
 
 
 @fault
 def plus_one_dropped() -> None:
     """In the suppression alone."""
-    from retinaface import suppression
+    from retinaface.detection import boxes
 
-    suppression.PLUS_ONE = 0.0
+    boxes.PLUS_ONE = 0.0
 
 
 @fault
 def plus_one_dropped_in_the_evaluation() -> None:
-    from retinaface import accuracy, boxes
+    from retinaface.detection import boxes
+    from retinaface.widerface import average_precision
 
     right = boxes.overlap_matrix
-    accuracy.overlap_matrix = lambda a, b, *, extra_px: right(a, b, extra_px=0.0)
+    average_precision.overlap_matrix = lambda a, b, *, extra_px: right(a, b, extra_px=0.0)
 
 
 @fault
 def ignored_faces_counted() -> None:
-    from retinaface import accuracy
+    from retinaface.widerface import average_precision
 
-    right = accuracy.count_image
+    right = average_precision.count_image
 
     def wrong(boxes, scores, faces, counted, whole):
         return right(boxes, scores, faces, np.ones_like(counted), whole)
 
-    accuracy.count_image = wrong
+    average_precision.count_image = wrong
 
 
 @fault
 def landmark_points_swapped() -> None:
-    from retinaface import boxes
+    from retinaface.detection import boxes
 
     right = boxes.decode_landmarks
 
@@ -138,12 +140,12 @@ def landmark_points_swapped() -> None:
         points = right(offsets, priors, variances)
         return points[..., [0, 1, 2, 3, 4, 5, 8, 9, 6, 7]]
 
-    _replace_everywhere("retinaface.boxes", "decode_landmarks", wrong)
+    _replace_everywhere("retinaface.detection.boxes", "decode_landmarks", wrong)
 
 
 @fault
 def landmarks_of_the_neighbour() -> None:
-    from retinaface import detections
+    from retinaface.detection import detections
 
     right = detections.postprocess
 
@@ -151,22 +153,24 @@ def landmarks_of_the_neighbour() -> None:
         found = right(loc, scores, landmarks, geometry, **options)
         return dataclasses.replace(found, landmarks_xy=np.roll(found.landmarks_xy, 1, axis=0))
 
-    _replace_everywhere("retinaface.detections", "postprocess", wrong)
+    _replace_everywhere("retinaface.detection.detections", "postprocess", wrong)
 
 
 @fault
 def suppression_limit_moved() -> None:
-    from retinaface import suppression
+    from retinaface.detection import boxes
 
-    right = suppression.nms
+    right = boxes.nms
     _replace_everywhere(
-        "retinaface.suppression", "nms", lambda found, scores, _limit: right(found, scores, 0.45)
+        "retinaface.detection.boxes",
+        "nms",
+        lambda found, scores, _limit: right(found, scores, 0.45),
     )
 
 
 def _change_stream(change: Callable[[list], list]) -> None:
     """Change what the detector gives for a whole set of images."""
-    from retinaface import evaluation
+    from retinaface.widerface import evaluation
 
     right = evaluation.detect
 
@@ -220,9 +224,9 @@ def exchanged_images() -> None:
 @fault
 def stale_predictions() -> None:
     """Predictions of an earlier run: the right ones, and not this engine's."""
-    from retinaface import evaluation
-    from retinaface.baseline import load_baselines
-    from retinaface.stored_detections import read_detections
+    from retinaface.baselines.detections_file import read_detections
+    from retinaface.baselines.entries import load_baselines
+    from retinaface.widerface import evaluation
 
     def wrong(_engine, pipeline, names, _load, **_options):
         from pathlib import Path
@@ -260,23 +264,23 @@ def shuffled_lines() -> None:
 
 @fault
 def opset_changed_by_the_exporter() -> None:
-    from retinaface import export
+    from retinaface.export import exporter
 
-    right = export._export_torchscript
+    right = exporter._export_torchscript
 
     def wrong(model, options, file):
         right(model, dataclasses.replace(options, opset=18), file)
 
-    export._export_torchscript = wrong
+    exporter._export_torchscript = wrong
 
 
 @fault
 def external_data_file() -> None:
     import onnx
 
-    from retinaface import export
+    from retinaface.export import exporter
 
-    right = export.onnx.save
+    right = exporter.onnx.save
 
     def wrong(model, file):
         right(
@@ -287,7 +291,7 @@ def external_data_file() -> None:
             size_threshold=0,
         )
 
-    export.onnx = type("onnx", (), {**vars(onnx), "save": staticmethod(wrong)})
+    exporter.onnx = type("onnx", (), {**vars(onnx), "save": staticmethod(wrong)})
 
 
 @fault
@@ -296,9 +300,9 @@ def one_layer_perturbed() -> None:
     import onnx
     from onnx import numpy_helper
 
-    from retinaface import export
+    from retinaface.export import exporter
 
-    right = export._exporter_output
+    right = exporter._exporter_output
 
     def wrong(model, options, folder):
         proto, notes = right(model, options, folder)
@@ -308,4 +312,4 @@ def one_layer_perturbed() -> None:
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
         return onnx.ModelProto.FromString(proto.SerializeToString()), notes
 
-    export._exporter_output = wrong
+    exporter._exporter_output = wrong

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
-from retinaface.engines.onnxruntime import OnnxRuntimeEngine
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.onnxruntime.cpu import OnnxRuntimeEngine
+from retinaface.network.outputs import RawOutputs
 
 
 class Wrapped(Engine):
@@ -364,7 +365,7 @@ class Unfolded(Wrapped):
     """The network is cast to FP16 before its batch norms are folded."""
 
     def __init__(self, spec):
-        from retinaface.weights import load_model
+        from retinaface.network.checkpoint import load_model
 
         super().__init__(spec)
         self._half = load_model(spec.weights).model.half()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from retinaface.boxes import xyxy_from_xywh
-from retinaface.differences import match_detections
-from retinaface.predictions import Predictions
+from retinaface.checks.detection_changes import match_detections
+from retinaface.detection.boxes import xyxy_from_xywh
+from retinaface.widerface.predictions import Predictions
 
 # Goldens stop at a score of 0.02, where a last bit decides; compare what is clear of that limit.
 SCORE_ABOVE = 0.03

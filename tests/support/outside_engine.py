@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from retinaface.engines import Engine, EngineSpec, RawOutputs
+from retinaface.engines.base import Engine, EngineSpec
 from retinaface.errors import EngineUnavailable
+from retinaface.network.outputs import RawOutputs
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 

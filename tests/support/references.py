@@ -14,8 +14,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from retinaface.boxes import overlap_matrix
-from retinaface.differences import FLIP_OVERLAP, FLIP_SCORE, Change
+from retinaface.checks.detection_changes import FLIP_OVERLAP, FLIP_SCORE, Change
+from retinaface.detection.boxes import overlap_matrix
 
 STRIDES = (8, 16, 32)
 PRIOR_SIZES = ((10, 20), (32, 64), (128, 256))

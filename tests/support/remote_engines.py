@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.engines.base import Engine, EngineSpec, RawOutputs
+from retinaface.engines.base import Engine, EngineSpec
 from retinaface.errors import EngineFault, EngineUnavailable
-from retinaface.priors import prior_boxes
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
 
 
 class Plain(Engine):

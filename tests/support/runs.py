@@ -35,13 +35,13 @@ _FORKS.set_forkserver_preload(
         "torch",
         "onnx",
         "onnxruntime",
-        "retinaface.evaluation",
-        "retinaface.regression",
-        "retinaface.engines.onnxruntime",
-        "retinaface.export_cache",
-        "retinaface.torch_reference",
-        "retinaface.pytest_plugin",
-        "retinaface.summary",
+        "retinaface.widerface.evaluation",
+        "retinaface.checks.accuracy",
+        "retinaface.engines.onnxruntime.cpu",
+        "retinaface.export.cache",
+        "retinaface.reference.from_torch",
+        "retinaface.suite.plugin",
+        "retinaface.suite.summary",
     ]
 )
 

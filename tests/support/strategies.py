@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from retinaface.pipelines import PIPELINES, Geometry, preprocess
+from retinaface.detection.pipelines import PIPELINES, Geometry, preprocess
 
 # Quarter pixels are exact in float32, so that a fast and a slow form round alike.
 _POSITIONS = st.integers(0, 20)

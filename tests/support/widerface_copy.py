@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import scipy.io
 
-from retinaface.scenes import scene
+from retinaface.network.scenes import scene
 
 EVENTS = {
     "0--Parade": [f"0_Parade_{i}" for i in (10, 2, 33, 4, 5, 6, 7, 8, 9)],

@@ -14,14 +14,14 @@ def shared_exports(tmp_path_factory):
     """
     import torch
 
-    from retinaface import export
-    from retinaface.weights import tensors_sha256
+    from retinaface.export import exporter
+    from retinaface.network.checkpoint import tensors_sha256
 
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if base.name.startswith("popen-") else base) / "exporter-runs"
     folder.mkdir(exist_ok=True)
-    originals = {export._export_dynamo, export._export_torchscript, torch.onnx.export}
-    run_exporter = export._run_exporter
+    originals = {exporter._export_dynamo, exporter._export_torchscript, torch.onnx.export}
+    run_exporter = exporter._run_exporter
 
     def run_once(run, model, options, place):
         if not {run, torch.onnx.export} <= originals:
@@ -37,5 +37,5 @@ def shared_exports(tmp_path_factory):
         return proto, json.loads(notes)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "_run_exporter", run_once)
+        patch.setattr(exporter, "_run_exporter", run_once)
         yield

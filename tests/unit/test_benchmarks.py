@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from benchmarks import measure, plain, report
-from retinaface.accuracy import average_precision, count_set
-from retinaface.detector import detect
+from retinaface.detection.detector import detect
+from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.errors import DatasetError
-from retinaface.pipelines import PIPELINES, preprocess
-from retinaface.predictions import official_form
-from retinaface.priors import prior_boxes
-from retinaface.scenes import scene
-from retinaface.widerface import open_widerface
+from retinaface.network.priors import prior_boxes
+from retinaface.network.scenes import scene
+from retinaface.widerface.average_precision import average_precision, count_set
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.predictions import official_form
 from tests.support.widerface_copy import IMAGES, write_vendor_layout
-from tests.unit.test_detector import Recorder
+from tests.unit.detection.test_detector import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from retinaface.cli import cli
-from retinaface.config import OUTPUT_WIDTHS
-from retinaface.engines import open_engine
+from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
+from retinaface.network.config import OUTPUT_WIDTHS
 from tests.support.onnx_models import N_PRIORS, tiny_model, write_model
 
 ROOT = Path(__file__).resolve().parents[2]

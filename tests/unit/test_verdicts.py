@@ -3,14 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinaface.verdicts import (
-    Check,
-    Verdict,
-    check_limit,
-    judge_interval,
-    verdict_line,
-    worst,
-)
+from retinaface.verdicts import Check, Verdict, check_limit, judge_interval, verdict_line, worst
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 NAN = float("nan")

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from retinaface.cases import Cases, photograph_inputs
-from retinaface.engine_pool import FIXED_SIZE, EnginePool
-from retinaface.engines import find_engine
-from retinaface.engines.witness import Witness
-from retinaface.evaluation import Evaluation, evaluate
-from retinaface.pipelines import PIPELINES, Pipeline
-from retinaface.pytest_plugin import TARGET
-from retinaface.stages import ImageStages, spread, trace
-from retinaface.target import Target
-from retinaface.widerface import WiderFace, open_widerface
+from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
+from retinaface.engines.catalogue import find_engine
+from retinaface.records.traced_images import ImageStages, spread, trace
+from retinaface.suite.cases import Cases
+from retinaface.suite.counting_engine import Witness
+from retinaface.suite.plugin import TARGET
+from retinaface.suite.pool import FIXED_SIZE, EnginePool
+from retinaface.suite.target import Target
+from retinaface.widerface.dataset import WiderFace, open_widerface
+from retinaface.widerface.evaluation import Evaluation, evaluate
 
 # Exports that are judged: exporter, opset; those of the default run first.
 CORE_EXPORTS = (("torchscript", 13), ("dynamo", 18), ("dynamo", 20))
@@ -164,8 +164,8 @@ def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
             return target.models[0]
         assert isinstance(variant, Variant)
         if variant not in made:
-            from retinaface.export import ExportOptions, export
-            from retinaface.weights import load_model
+            from retinaface.export.exporter import ExportOptions, export
+            from retinaface.network.checkpoint import load_model
 
             path = folder / f"{variant}.onnx"
             options = ExportOptions(

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.accuracy import (
+from retinaface.widerface.average_precision import (
     Counts,
     ScoreRange,
     add_counts,
@@ -21,8 +21,8 @@ from retinaface.accuracy import (
     count_set,
     precision_recall,
 )
-from retinaface.ground_truth import SPLITS, GroundTruth
-from retinaface.predictions import Predictions, format_predictions, official_form
+from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.predictions import Predictions, format_predictions, official_form
 from tests.support.references import ap_slow, official_lines_slow
 from tests.support.strategies import scored_images
 

@@ -6,10 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.boxes import PLUS_ONE, decode_boxes, decode_landmarks, overlap_matrix
-from retinaface.config import MOBILENET_025, NMS_OVERLAP_LIMIT
-from retinaface.priors import prior_boxes
-from retinaface.suppression import nms
+from retinaface.detection.boxes import PLUS_ONE, decode_boxes, decode_landmarks, nms, overlap_matrix
+from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT
+from retinaface.network.priors import prior_boxes
 from tests.support.references import (
     PRIOR_SIZES,
     STRIDES,

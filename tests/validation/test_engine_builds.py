@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retinaface.cases import N_IMAGES
-from retinaface.engines import Engine
-from retinaface.fidelity import check_fidelity, output_errors
+from retinaface.checks.raw_outputs import check_fidelity, output_errors
+from retinaface.engines.base import Engine
+from retinaface.reference.inputs import N_IMAGES
 from retinaface.verdicts import Check, Verdict
 from tests.validation.test_export_fidelity import KIND_PARAMS
 from tests.validation.test_fp16_parity import DETECTION_KINDS, agreement, infer

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retinaface.config import OUTPUT_WIDTHS
-from retinaface.contract import (
+from retinaface.checks.engine_contract import (
     N_PARTS,
     affordable,
     check_different,
@@ -25,11 +24,14 @@ from retinaface.contract import (
     resident_bytes,
     shapes_of,
 )
-from retinaface.engines import Engine, RawOutputs, find_engine
+from retinaface.checks.raw_outputs import largest_allowed
+from retinaface.engines.base import Engine
+from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
-from retinaface.fidelity import largest_allowed
-from retinaface.priors import prior_boxes
-from retinaface.scenes import noise_inputs
+from retinaface.network.config import OUTPUT_WIDTHS
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.network.scenes import noise_inputs
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = pytest.mark.needs("reference")

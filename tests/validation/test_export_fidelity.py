@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from retinaface.cases import KINDS, REAL
-from retinaface.engines import open_engine
-from retinaface.fidelity import FACTORS, check_fidelity, output_errors
+from retinaface.checks.raw_outputs import FACTORS, check_fidelity, output_errors
+from retinaface.engines.opening import open_engine
+from retinaface.reference.inputs import KINDS, REAL
 from retinaface.verdicts import Check, Verdict
 from tests.validation.conftest import GIVEN
 
@@ -28,9 +28,9 @@ KIND_PARAMS = [
 @pytest.mark.needs("onnx")
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     """Names, axes, types, opset, IR version, one file, the ONNX checker."""
-    from retinaface import onnx_file
     from retinaface.errors import ExportError
-    from retinaface.export_options import ExportOptions, read_manifest
+    from retinaface.export import onnx_graph
+    from retinaface.export.options import ExportOptions, read_manifest
 
     if variant == GIVEN:
         path = exported(variant)
@@ -45,7 +45,7 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
         )
     try:
         path = exported(variant)
-        onnx_file.verify(path, options.interface(), options.precision)
+        onnx_graph.verify(path, options.interface(), options.precision)
     except ExportError as error:
         gate(Check("interface of the file", Verdict.FAIL, str(error)))
     gate(Check("interface of the file", Verdict.PASS, str(options.interface())))
@@ -102,7 +102,7 @@ def _why(name, engine, path, case, cases, precision):
         return f"which layer starts it: see the failure on {_already[key]}"
     _already[key] = f"{case.name}, {len(case.images)} images"
     try:
-        from retinaface.layers import explain_drift
+        from retinaface.checks.layer_search import explain_drift
     except ImportError as error:
         return f"which layer drifts first cannot be told without {error.name}"
 

@@ -7,14 +7,15 @@ import re
 import numpy as np
 import pytest
 
-from retinaface.agreement import TOLERANCES, check_differences
-from retinaface.cases import N_IMAGES
-from retinaface.detections import detections_of_inputs
-from retinaface.differences import differences
-from retinaface.engines import RawOutputs, find_engine
+from retinaface.checks.detection_changes import differences
+from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.raw_outputs import check_fidelity, output_errors
+from retinaface.detection.detections import detections_of_inputs
+from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
-from retinaface.fidelity import check_fidelity, output_errors
-from retinaface.reference import N_UNFOLDED
+from retinaface.network.outputs import RawOutputs
+from retinaface.reference.inputs import N_IMAGES
+from retinaface.reference.stored import N_UNFOLDED
 from retinaface.verdicts import Check, Verdict
 from tests.validation.test_export_fidelity import KIND_PARAMS, QUICK_KINDS, explained
 

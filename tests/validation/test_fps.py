@@ -13,15 +13,10 @@ import numpy as np
 import pytest
 
 from conftest import missing
-from retinaface.agreement import TOLERANCES, check_differences
-from retinaface.baseline import find_entries, load_baselines, slug
-from retinaface.cases import REAL
-from retinaface.detections import Detections, postprocess
-from retinaface.detector import detect
-from retinaface.differences import differences
-from retinaface.environment import device_name
-from retinaface.pipelines import PIPELINES, preprocess
-from retinaface.speed import (
+from retinaface.baselines.entries import find_entries, load_baselines
+from retinaface.checks.detection_changes import differences
+from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.speed import (
     YARDSTICK,
     CheckedInputs,
     FetchTimes,
@@ -32,6 +27,11 @@ from retinaface.speed import (
     summarise,
     turn_by_turn,
 )
+from retinaface.detection.detections import Detections, postprocess
+from retinaface.detection.detector import detect
+from retinaface.detection.pipelines import PIPELINES, preprocess
+from retinaface.environment import device_name, slug
+from retinaface.reference.inputs import REAL
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
@@ -188,7 +188,7 @@ def pictures(cases, photographs, pipeline, pytestconfig):
 
 
 def _encode(image):
-    from retinaface.config import MOBILENET_025
+    from retinaface.network.config import MOBILENET_025
 
     pixels = image.transpose(1, 2, 0) + np.asarray(MOBILENET_025.mean_bgr, np.float32)
     return cv2.imencode(".png", pixels.round().astype(np.uint8))[1].tobytes()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from retinaface.cases import REAL
-from retinaface.fidelity import FACTORS
-from retinaface.layer_drift import N_LAYER_IMAGES, sampled_drifts
+from retinaface.checks.layers import sampled_drifts
+from retinaface.checks.raw_outputs import FACTORS
+from retinaface.reference.inputs import REAL
+from retinaface.reference.layers import N_LAYER_IMAGES
 from retinaface.verdicts import Check, Verdict
 from tests.validation.test_export_fidelity import KIND_PARAMS
 

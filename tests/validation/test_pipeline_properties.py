@@ -6,7 +6,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.pipelines import PIPELINES, preprocess, to_original
+from retinaface.detection.pipelines import PIPELINES, preprocess, to_original
 from tests.support.references import (
     LONG_SIDES,
     MEAN_BGR,

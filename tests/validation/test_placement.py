@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retinaface.engines import find_engine
+from retinaface.engines.catalogue import find_engine
 from retinaface.verdicts import Check, Verdict
 
 

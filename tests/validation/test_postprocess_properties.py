@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retinaface.detections import postprocess
-from retinaface.pipelines import PIPELINES
-from retinaface.priors import prior_boxes
+from retinaface.detection.detections import postprocess
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.network.priors import prior_boxes
 from tests.support.references import (
     candidates_slow,
     decode_box_slow,

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retinaface.accuracy import average_precision
-from retinaface.baseline import find_entries, load_baselines, slug
-from retinaface.environment import device_name
-from retinaface.evaluation import coverage_note, scored_selection
-from retinaface.pipelines import PIPELINES
-from retinaface.record import Kept, images_sha256
-from retinaface.regression import (
+from retinaface.baselines.entries import find_entries, load_baselines
+from retinaface.checks.accuracy import (
     accuracy_entry,
     check_ap,
     check_detections,
@@ -20,8 +15,13 @@ from retinaface.regression import (
     count_detections,
     not_comparable,
 )
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.environment import device_name, slug
+from retinaface.network.weights import embedded_weights
+from retinaface.records.write import Kept, images_sha256
 from retinaface.verdicts import Check, Verdict
-from retinaface.weights_choice import embedded_weights
+from retinaface.widerface.average_precision import average_precision
+from retinaface.widerface.evaluation import coverage_note, scored_selection
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
 

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from retinaface.boxes import overlap_matrix
-from retinaface.config import MOBILENET_025
-from retinaface.priors import prior_boxes
+from retinaface.detection.boxes import overlap_matrix
+from retinaface.network.config import MOBILENET_025
+from retinaface.network.priors import prior_boxes
 
 MATCH_OVERLAP = 0.35
 # A face that no prior overlaps by this much is too small to be learned; its best prior is left out.

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retinaface.checks.intervals import paired_ap_intervals
+from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_root
-from retinaface.engines import open_engine
-from retinaface.evaluation import Evaluation, evaluate
-from retinaface.ground_truth import SPLITS
-from retinaface.pipelines import PIPELINES
-from retinaface.statistics import paired_ap_intervals
-from retinaface.widerface import open_widerface
+from retinaface.engines.opening import open_engine
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.evaluation import Evaluation, evaluate
+from retinaface.widerface.ground_truth import SPLITS
 
 EXACT = "ort-cpu-fp32"
 # Another runtime, other arithmetic, and FP16 with every intermediate rounded or in storage alone.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from retinaface.model import RetinaFace
+from retinaface.network.model import RetinaFace
 from tools.embedded.loss import make_targets, multibox_loss
 from tools.embedded.training_set import INPUT_PX, TrainingSet
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from retinaface.config import MOBILENET_025
-from retinaface.pipelines import PAD_VALUE
+from retinaface.detection.pipelines import PAD_VALUE
+from retinaface.network.config import MOBILENET_025
 from tools.embedded.pictures import Plan, clipped_boxes_xywh, draw_picture
 
 FIRST_SEED = 1_000_000  # the embedded pictures' are below

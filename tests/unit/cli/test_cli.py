@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.scenes import scene
+from retinaface.network.scenes import scene
 from tests.support.onnx_models import write_model
 from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
-from tests.unit.test_evaluation import Finder
+from tests.unit.widerface.test_evaluation import Finder
 
-FINDER = "tests.unit.test_evaluation:Finder"
+FINDER = "tests.unit.widerface.test_evaluation:Finder"
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
     for engine, message in (
         (":f", "cannot import :f"),
         ("os:getcwd", "cannot be built: TypeError"),
-        (f"{__name__}:none", "gave NoneType, expected a retinaface.engines.Engine"),
+        (f"{__name__}:none", "gave NoneType, expected a retinaface.engines.base.Engine"),
         (f"{__name__}:raises", "cannot be built: ZeroDivisionError"),
         ("tests.support.ends_python:engine", "cannot import tests.support.ends_python:engine"),
     ):
@@ -283,7 +283,7 @@ class Broken:
     """An engine whose first output is NaN."""
 
     def __new__(cls, spec):
-        from tests.unit.test_detector import Recorder
+        from tests.unit.detection.test_detector import Recorder
 
         class NanEngine(Recorder):
             def _run(self, images):

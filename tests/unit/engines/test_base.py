@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from retinaface.engines import Engine, EngineSpec, RawOutputs
+from retinaface.engines.base import Engine, EngineSpec
 from retinaface.errors import EngineFault
+from retinaface.network.outputs import RawOutputs
 
 
 class Counting(Engine):

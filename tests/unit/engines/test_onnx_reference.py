@@ -3,10 +3,11 @@ import sys
 import numpy as np
 import pytest
 
-from retinaface.engines import BUILTIN, open_engine
+from retinaface.engines.catalogue import BUILTIN
+from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from retinaface.scenes import synthetic_inputs
-from retinaface.target import DEFAULT_ENGINES
+from retinaface.network.scenes import synthetic_inputs
+from retinaface.suite.target import DEFAULT_ENGINES
 from tests.support.onnx_models import write_model
 
 pytestmark = pytest.mark.needs("onnx")

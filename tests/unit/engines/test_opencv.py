@@ -2,10 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.engines import open_engine, opencv
-from retinaface.engines.base import RawOutputs
+from retinaface.engines import opencv
+from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from retinaface.scenes import synthetic_inputs
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.scenes import synthetic_inputs
 from tests.support.onnx_models import write_model
 
 pytestmark = pytest.mark.needs("onnx", "opencv-dnn")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from retinaface.engines.base import EngineSpec, RawOutputs
+from retinaface.engines.base import EngineSpec
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineFault
+from retinaface.network.outputs import RawOutputs
 from tests.unit.engines.test_base import images
 
 

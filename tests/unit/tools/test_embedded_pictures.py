@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retinaface.embedded import embedded_root
-from retinaface.widerface import open_widerface
+from retinaface.widerface.dataset import open_widerface
 from tools.embedded.embedded_set import write_embedded_set
 from tools.embedded.faces import Face, draw_face
 from tools.embedded.picture_plans import (

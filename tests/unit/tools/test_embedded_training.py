@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from retinaface.boxes import decode_boxes, decode_landmarks
-from retinaface.config import MOBILENET_025
-from retinaface.priors import prior_boxes
+from retinaface.detection.boxes import decode_boxes, decode_landmarks
+from retinaface.network.config import MOBILENET_025
+from retinaface.network.priors import prior_boxes
 
 pytestmark = pytest.mark.needs("torch")
 SIDE = 320
@@ -22,7 +22,7 @@ def pictures(tmp_path_factory):
 
 def test_training_lowers_the_loss_and_leaves_a_checkpoint(pictures, tmp_path):
     """The smoke training of CI: 20 steps."""
-    from retinaface.weights import load_model
+    from retinaface.network.checkpoint import load_model
     from tools.embedded.train import Schedule, train
 
     lines = []
@@ -106,7 +106,7 @@ def test_only_the_worst_priors_without_a_face_count():
 def test_the_fp16_trap_leaves_the_function_as_it_is():
     import torch
 
-    from retinaface.weights import load_model
+    from retinaface.network.checkpoint import load_model
     from tools.embedded.fp16_trap import FP16_LARGEST, NORM, with_fp16_trap
 
     model = load_model("embedded").model.double()

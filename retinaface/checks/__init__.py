@@ -1,0 +1,1 @@
+"""One question each, answered by a `Check`: value, limit and verdict."""

@@ -1,0 +1,223 @@
+"""Two engines timed turn by turn, and what the same engine differs by from itself meanwhile.
+
+Times of two runs of one build differ by more than most builds do: the machine is another one an
+hour later, and a process is another one each time it starts. So three processes take turns, A, A
+again and B, on the same input; they are started anew a few times; and B is held against A in the
+light of what A again gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from retinaface.checks.detection_changes import ImageDifference, differences
+from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.intervals import CONFIDENCE, Interval, mean_ratio_interval
+from retinaface.checks.speed import nudge
+from retinaface.detection.detections import check_outputs, detections_of_inputs
+from retinaface.engines.remote.engine import RemoteEngine
+from retinaface.errors import EngineFault
+from retinaface.network.outputs import RawOutputs
+from retinaface.typing import FloatArray, Precision
+from retinaface.verdicts import Check, Verdict
+
+# Who takes turns. The second is what the first differs by from itself.
+A, AGAIN, B = SIDES = ("A", "A again", "B")
+# Below this no difference counts, however quiet the machine.
+SMALLEST_EFFECT = 0.02
+# As for baselines of speed: half as much again as the session itself showed.
+_NOISE_FACTOR = 1.5
+# A sample is at least so long, so that the clock and the pipes do not weigh in it.
+_SAMPLE_S = 0.05
+_WARM_UP_CALLS = 3
+_SEED = 20_261_125
+
+Open = Callable[[], RemoteEngine]
+Progress = Callable[[int], Iterator[int]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure.
+
+    Attributes:
+        batch: Images in one call.
+        starts: How often the three processes are started; each start is one sample of the ratio.
+        turns: Of each process in one start.
+    """
+
+    batch: int
+    starts: int = 6
+    turns: int = 15
+
+
+@dataclass
+class Timings:
+    """What was measured.
+
+    Attributes:
+        seconds: By side: (starts, turns) float64, of one call.
+        changes: What B detects otherwise than A, in each image of each turn.
+        largest: By output: the largest difference of a raw value.
+        descriptions: Of the three engines.
+        environments: Of the three.
+    """
+
+    seconds: dict[str, FloatArray]
+    changes: list[ImageDifference] = field(default_factory=list)
+    largest: dict[str, float] = field(default_factory=dict)
+    descriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def ratios(self, side: str) -> FloatArray:
+        """(starts,) how many times as long as A a side took: the median over the turns."""
+        return np.asarray(np.median(self.seconds[side] / self.seconds[A], axis=1))
+
+    def median_s(self, side: str) -> float:
+        """Of one call."""
+        return float(np.median(self.seconds[side]))
+
+
+def measure(open_a: Open, open_b: Open, images: FloatArray, plan: Plan, steps: Progress) -> Timings:
+    """Start A, A again and B, and let them take turns on the same inputs.
+
+    Args:
+        open_a: Starts the reference.
+        open_b: Starts the candidate.
+        images: (M, 3, H, W) float32, to draw batches from.
+        plan: How long.
+        steps: Counts to a number, as `range` does, and shows it.
+
+    Raises:
+        EngineUnavailable: A side cannot be started.
+        EngineFault: A side failed, or gave outputs that cannot be right.
+    """
+    rng = np.random.default_rng(_SEED)
+    shape = plan.starts, plan.turns
+    timings = Timings({side: np.full(shape, np.nan) for side in SIDES})
+    engines: dict[str, RemoteEngine] = {}
+    n_calls = 1
+    with ExitStack() as running:
+        for step in steps(plan.starts * plan.turns):
+            start, turn = divmod(step, plan.turns)
+            if turn == 0:
+                running.close()
+                engines = _start(running, open_a, open_b, images, plan.batch, timings)
+                n_calls = _calls_of_a_sample(engines)
+            batch = nudge(images[rng.integers(0, len(images), plan.batch)], step)
+            outputs = {}
+            for side in rng.permutation(SIDES):
+                outputs[side] = _sample(engines[side], batch, n_calls, side)
+                timings.seconds[side][start, turn] = outputs[side][1]
+            _compare(timings, step, outputs[A][0], outputs[B][0])
+    return timings
+
+
+def _start(
+    running: ExitStack,
+    open_a: Open,
+    open_b: Open,
+    images: FloatArray,
+    batch: int,
+    timings: Timings,
+) -> dict[str, RemoteEngine]:
+    engines = {
+        side: running.enter_context(start())
+        for side, start in zip(SIDES, (open_a, open_a, open_b), strict=True)
+    }
+    warm_up = images[np.arange(batch) % len(images)]
+    for side, engine in engines.items():
+        for _ in range(_WARM_UP_CALLS):
+            engine.infer(warm_up)
+        timings.descriptions[side] = engine.describe()
+        timings.environments[side] = engine.environment
+    return engines
+
+
+def _calls_of_a_sample(engines: dict[str, RemoteEngine]) -> int:
+    """How many calls make a sample long enough; the same for all sides."""
+    fastest = min(engine.last_infer_s for engine in engines.values())
+    return max(1, int(np.ceil(_SAMPLE_S / max(fastest, 1e-6))))
+
+
+def _sample(
+    engine: RemoteEngine, batch: FloatArray, n_calls: int, side: str
+) -> tuple[RawOutputs, float]:
+    """The outputs of the last call, and the mean seconds of one."""
+    seconds = 0.0
+    for _ in range(n_calls):
+        outputs = engine.infer(batch)
+        seconds += engine.last_infer_s
+    try:
+        check_outputs(*outputs)
+    except EngineFault as error:
+        raise EngineFault(f"{side}: {engine.spec.name}: {error}") from error
+    return outputs, seconds / n_calls
+
+
+def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) -> None:
+    """Note how far apart two outputs for one input lie."""
+    for name, one, other in zip(RawOutputs._fields, ours, theirs, strict=True):
+        largest = float(np.abs(one - other).max())
+        timings.largest[name] = max(timings.largest.get(name, 0.0), largest)
+    name = f"turn {step + 1}, image"
+    timings.changes += differences(*(detections_of_inputs(o, name) for o in (ours, theirs)))
+
+
+def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> Check:
+    """Hold the ratio B / A against what A again / A showed.
+
+    PASS: no slower than the noise explains. FAIL: slower, the whole interval. A gain passes too,
+    and is said.
+    """
+    ratio, noise = (mean_ratio_interval(timings.ratios(side)) for side in (B, AGAIN))
+    band = noise_band(timings, smallest_effect)
+    if ratio.low > 1 + band:
+        verdict, words = Verdict.FAIL, "slower, by more than the noise of this session"
+    elif ratio.high > 1 + band:
+        verdict, words = Verdict.INCONCLUSIVE, "cannot be told from the noise; measure longer"
+    elif ratio.high < 1 - band:
+        verdict, words = Verdict.PASS, "faster, by more than the noise of this session"
+    else:
+        verdict, words = Verdict.PASS, "no slower than the noise of this session explains"
+    text = (
+        f"B takes {interval_words(ratio)} times as long as A: {words} (+-{band:.1%}; A again: "
+        f"{interval_words(noise)})"
+    )
+    numbers = {
+        "ratio": ratio.estimate,
+        "low": ratio.low,
+        "high": ratio.high,
+        "band": band,
+        "noise": vars(noise),
+    }
+    return Check("time of B over time of A", verdict, text, numbers)
+
+
+def noise_band(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> float:
+    """How far from 1 a ratio may lie before it counts."""
+    shown = float(np.abs(np.log(timings.ratios(AGAIN))).max())
+    return max(smallest_effect, _NOISE_FACTOR * float(np.expm1(shown)))
+
+
+def interval_words(ratio: Interval) -> str:
+    """Estimate and interval."""
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}, {CONFIDENCE:.0%}]"
+
+
+def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
+    """Hold what B detects against what A does.
+
+    Args:
+        timings: With the changes.
+        precision: Whose tolerances count.
+        has_faces: Whether the images show faces. Without them all scores lie near the limits, where
+            detections come and go, so that only what nothing explains counts.
+    """
+    unmatched, *others = check_differences("B against A", timings.changes, TOLERANCES[precision])
+    return [unmatched, *others] if has_faces else others

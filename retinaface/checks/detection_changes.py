@@ -1,0 +1,274 @@
+"""How far two sets of detections lie apart: matched, lost, gained, moved, and why.
+
+A detection may come or go because it stands at a limit (the score limit, the overlap limit of the
+suppression, two scores in a tie): a harmless flip. One that none of these explains is breakage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retinaface.detection.boxes import PLUS_ONE, overlap_matrix
+from retinaface.detection.detections import Detections
+from retinaface.network.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
+from retinaface.typing import BoolArray, FloatArray, IntArray
+
+MATCH_OVERLAP = 0.9
+MATCH_SCORE = 0.005
+# A landmark agrees within this share of the mean side of its box. FP16 moves 99.9 % of them by less
+# than 0.011 (the subset, four pipelines); swapped ones or a neighbour's are 0.2 and more off.
+MATCH_LANDMARK = 0.05
+# What a flip at a limit may be off by: scores as in a match, overlaps as far as boxes move in one.
+FLIP_SCORE = MATCH_SCORE
+FLIP_OVERLAP = 0.05
+# FP16 moves a score by up to 0.024 on photographs (the subset, four pipelines).
+DRIFT_SCORE = 0.03
+_SAME_OVERLAP = 0.8
+# Detections at the score limit come and go with the last bit; compare what is clear of it.
+COMPARE_ABOVE = 0.03
+
+
+@dataclass(frozen=True)
+class DetectionMatch:
+    """Which detections of each side have a counterpart on the other.
+
+    Attributes:
+        reference_matched: (D,) bool.
+        candidate_matched: (E,) bool.
+        pairs: (M, 2) int64: rows of reference and candidate.
+    """
+
+    reference_matched: BoolArray
+    candidate_matched: BoolArray
+    pairs: IntArray
+
+    def n_unmatched(self) -> int:
+        """Detections of either side without a counterpart."""
+        return int((~self.reference_matched).sum() + (~self.candidate_matched).sum())
+
+
+def match_detections(
+    reference_xyxy: FloatArray,
+    reference_scores: FloatArray,
+    candidate_xyxy: FloatArray,
+    candidate_scores: FloatArray,
+    *,
+    min_overlap: float = MATCH_OVERLAP,
+    max_score_difference: float = MATCH_SCORE,
+) -> DetectionMatch:
+    """Pair detections of one image, each with at most one of the other side.
+
+    Greedy over falling overlap (widths and heights + 1, the convention of the model's NMS).
+
+    Args:
+        reference_xyxy: (D, 4) pixels.
+        reference_scores: (D,).
+        candidate_xyxy: (E, 4) pixels.
+        candidate_scores: (E,).
+        min_overlap: Least overlap of a pair.
+        max_score_difference: Largest difference of the scores of a pair.
+    """
+    overlap = overlap_matrix(reference_xyxy, candidate_xyxy, extra_px=PLUS_ONE)
+    difference = np.abs(reference_scores[:, None] - candidate_scores[None, :])
+    rows, columns = np.nonzero((overlap >= min_overlap) & (difference <= max_score_difference))
+    reference_matched = np.zeros(len(reference_xyxy), dtype=bool)
+    candidate_matched = np.zeros(len(candidate_xyxy), dtype=bool)
+    pairs = []
+    for i in np.argsort(-overlap[rows, columns], kind="stable"):
+        row, column = rows[i], columns[i]
+        if not reference_matched[row] and not candidate_matched[column]:
+            reference_matched[row] = candidate_matched[column] = True
+            pairs.append((row, column))
+    return DetectionMatch(
+        reference_matched, candidate_matched, np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """One detection without a counterpart.
+
+    Attributes:
+        image: Its image.
+        kind: `lost` (in the reference alone), `gained` (in the candidate alone), `moved` (both
+            have one there, but box or score differ by more than a match allows).
+        score: Its score.
+        box_xyxy: Its box, pixels.
+        score_change: Of a moved one: score in the candidate minus in the reference; else NaN.
+        overlap: Of a moved one: overlap of the two; else 0.
+        to_score_limit: Its score minus the score limit.
+        to_overlap_limit: Its largest overlap with a better box of the other side, minus the limit
+            of the suppression; NaN where there is no better box.
+        cause: Why nothing need be broken: `score limit`, `overlap limit`, `tie` (of two boxes of
+            nearly one score the other was kept), `drift` (moved a little), `chain` (suppressed, or
+            no longer, by a box that came or went for one of these causes); else empty.
+    """
+
+    image: str
+    kind: str
+    score: float
+    box_xyxy: tuple[float, ...]
+    score_change: float
+    overlap: float
+    to_score_limit: float
+    to_overlap_limit: float
+    cause: str
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Nothing harmless explains it."""
+        return not self.cause
+
+    def __str__(self) -> str:
+        box = ", ".join(f"{value:.1f}" for value in self.box_xyxy)
+        how = (
+            f" by {self.score_change:+.4f} in score, overlap {self.overlap:.3f}"
+            if self.kind == "moved"
+            else ""
+        )
+        return (
+            f"{self.image}: {self.kind}{how}, score {self.score:.4f}, box [{box}] px, "
+            f"{self.to_score_limit:+.4f} from the score limit, {self.to_overlap_limit:+.3f} from "
+            f"the overlap limit: {self.cause or 'UNEXPLAINED'}"
+        )
+
+
+@dataclass(frozen=True)
+class ImageDifference:
+    """What changed in one image, among detections clear of the score limit.
+
+    Attributes:
+        image: Its id.
+        n_compared: Detections of both sides above `COMPARE_ABOVE`.
+        changes: Those without a counterpart.
+        landmark_shifts: (M,) of each pair: largest distance of a landmark, in mean box sides.
+        pair_scores: (M,) score of the reference of each pair.
+    """
+
+    image: str
+    n_compared: int
+    changes: tuple[Change, ...]
+    landmark_shifts: FloatArray
+    pair_scores: FloatArray
+
+
+def image_difference(image: str, reference: Detections, candidate: Detections) -> ImageDifference:
+    """Compare the detections of one image.
+
+    A counterpart may have any score: a pair across `COMPARE_ABOVE` is a pair.
+    """
+    match = match_detections(
+        reference.boxes_xyxy, reference.scores, candidate.boxes_xyxy, candidate.scores
+    )
+    sides = (
+        (reference, candidate, match.reference_matched, "lost"),
+        (candidate, reference, match.candidate_matched, "gained"),
+    )
+    lost, gained = (
+        [
+            _change(image, own, other, int(row), kind)
+            for row in np.flatnonzero(~matched & (own.scores > COMPARE_ABOVE))
+        ]
+        for own, other, matched, kind in sides
+    )
+    changes = _follow_chains(lost, gained)
+    rows, columns = match.pairs[:, 0], match.pairs[:, 1]
+    clear = reference.scores[rows] > COMPARE_ABOVE
+    rows, columns = rows[clear], columns[clear]
+    boxes = reference.boxes_xyxy[rows]
+    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).mean(axis=1), 1.0)
+    moves = reference.landmarks_xy[rows] - candidate.landmarks_xy[columns]  # (M, 5, 2)
+    shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / side
+    n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (reference, candidate))
+    return ImageDifference(image, n_compared, tuple(changes), shifts, reference.scores[rows])
+
+
+def _change(image: str, own: Detections, other: Detections, row: int, kind: str) -> Change:
+    box, score = own.boxes_xyxy[row], float(own.scores[row])
+    overlap = overlap_matrix(box[None], other.boxes_xyxy, extra_px=PLUS_ONE)[0]  # (E,)
+    twin = int(overlap.argmax()) if overlap.size else -1
+    moved = twin >= 0 and overlap[twin] >= _SAME_OVERLAP
+    sign = 1.0 if kind == "lost" else -1.0
+    change = sign * (float(other.scores[twin]) - score) if moved else float("nan")
+    better = other.scores >= score - FLIP_SCORE
+    if moved:
+        better[twin] = False
+    to_overlap = float(overlap[better].max() - NMS_OVERLAP_LIMIT) if better.any() else float("nan")
+    drifted = moved and overlap[twin] >= MATCH_OVERLAP - FLIP_OVERLAP and abs(change) <= DRIFT_SCORE
+    return Change(
+        image=image,
+        kind="moved" if moved else kind,
+        score=score,
+        box_xyxy=tuple(float(value) for value in box),
+        score_change=change,
+        overlap=float(overlap[twin]) if moved else 0.0,
+        to_score_limit=score - SCORE_LIMIT,
+        to_overlap_limit=to_overlap,
+        cause="drift" if drifted else _cause(own, other, row, overlap),
+    )
+
+
+def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) -> str:
+    """Why a detection may have come or gone without anything being broken."""
+    score = own.scores[row]
+    if score <= COMPARE_ABOVE + FLIP_SCORE:  # what is compared stands clear of the limit itself
+        return "score limit"
+    # Two boxes of nearly one score that suppress each other: which is kept is a matter of order.
+    tied = np.abs(other.scores - score) <= DRIFT_SCORE
+    if (overlap[tied] > NMS_OVERLAP_LIMIT - FLIP_OVERLAP).any():
+        return "tie"
+    # A better box suppresses it there by a hair, and lets it live here by a hair.
+    own_overlap = overlap_matrix(own.boxes_xyxy[row][None], own.boxes_xyxy, extra_px=PLUS_ONE)[0]
+    here = own_overlap[own.scores > score].max(initial=0.0)
+    there = overlap[other.scores >= score - FLIP_SCORE].max(initial=0.0)
+    if here >= NMS_OVERLAP_LIMIT - FLIP_OVERLAP and abs(there - NMS_OVERLAP_LIMIT) <= FLIP_OVERLAP:
+        return "overlap limit"
+    return ""
+
+
+def _follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
+    """A flip has consequences: the box that came suppresses a third one, the one that went did so.
+
+    A change that nothing explains is a consequence where a better box on the other side that comes
+    or goes itself, for a known cause, overlaps it enough to suppress it.
+    """
+    sides = (lost, gained)
+    boxes = [np.array([c.box_xyxy for c in side], np.float64).reshape(-1, 4) for side in sides]
+    scores = [np.array([c.score for c in side], np.float64) for side in sides]
+    is_explained = [np.array([not c.is_unexplained for c in side], bool) for side in sides]
+    overlaps = overlap_matrix(boxes[0], boxes[1], extra_px=PLUS_ONE) > (
+        NMS_OVERLAP_LIMIT - FLIP_OVERLAP
+    )  # (lost, gained)
+    suppressed_by = [
+        overlaps & (scores[1][None, :] >= scores[0][:, None] - FLIP_SCORE),
+        overlaps.T & (scores[0][None, :] >= scores[1][:, None] - FLIP_SCORE),
+    ]
+    n_before = -1
+    while (n := int(sum(side.sum() for side in is_explained))) != n_before:
+        n_before = n
+        for own, other in ((0, 1), (1, 0)):
+            is_explained[own] |= suppressed_by[own][:, is_explained[other]].any(axis=1)
+    return [
+        replace(change, cause="chain")
+        if change.is_unexplained and is_explained[side][i]
+        else change
+        for side, changes in enumerate(sides)
+        for i, change in enumerate(changes)
+    ]
+
+
+def differences(
+    reference: Mapping[str, Detections], candidate: Mapping[str, Detections]
+) -> list[ImageDifference]:
+    """Compare image by image; an image that one side lacks has no detections there."""
+    nothing = Detections(
+        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
+    )
+    images = dict.fromkeys([*reference, *candidate])
+    return [
+        image_difference(image, reference.get(image, nothing), candidate.get(image, nothing))
+        for image in images
+    ]

@@ -1,0 +1,163 @@
+"""Whether two sets of detections agree: the differences, held against tolerances."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.checks.detection_changes import MATCH_LANDMARK, Change, ImageDifference
+from retinaface.typing import FloatArray, Precision
+from retinaface.verdicts import Check, Verdict
+
+CONFIDENT = 0.5
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much two sets of detections may differ.
+
+    Attributes:
+        unmatched_share: Of detections without a counterpart, and of pairs whose landmarks disagree.
+        unexplained_share: Of detections whose coming or going no limit, tie or drift explains.
+        n_confident: Unexplained ones with a score above `CONFIDENT`.
+    """
+
+    unmatched_share: float
+    unexplained_share: float
+    n_confident: int
+
+
+# FP32 on another runtime or thread count: none of 45 000 differ; FP16 against FP32, two runtimes,
+# four pipelines: 0.16 to 0.39 % unmatched, and none of them unexplained.
+TOLERANCES: Mapping[Precision, Tolerance] = {
+    "fp32": Tolerance(0.0005, 0.0001, 0),
+    "fp16": Tolerance(0.005, 0.0005, 1),
+}
+# An image of which this share changed without an explanation is another image's, or broken.
+_BROKEN_SHARE, _BROKEN_CHANGES = 0.5, 4
+_N_LISTED = 20
+# One of few is a large share and says nothing: two flips, seen from both sides, are no breakage.
+_ALWAYS_ALLOWED = 4
+
+
+def check_differences(
+    name: str, found: Sequence[ImageDifference], tolerance: Tolerance
+) -> list[Check]:
+    """Judge differences: how many, how many unexplained, landmarks, and no image broken."""
+    changes = [change for difference in found for change in difference.changes]
+    unexplained = [change for change in changes if change.is_unexplained]
+    n_compared = sum(difference.n_compared for difference in found)
+    shifts = np.concatenate([d.landmark_shifts for d in found]) if found else np.zeros(0)
+    broken = [d for d in found if _is_broken(d)]
+    # A moved detection stands on both sides; it is one.
+    confident = sum(
+        0.5 if change.kind == "moved" else 1.0 for change in unexplained if change.score > CONFIDENT
+    )
+    numbers = summarise(found)
+    n_off = int((~(shifts <= MATCH_LANDMARK)).sum())  # a NaN agrees with nothing
+    return [
+        _share_check(
+            f"{name}: detections without a counterpart",
+            len(changes),
+            n_compared,
+            tolerance.unmatched_share,
+            _worst_lines(changes),
+            numbers,
+        ),
+        _share_check(
+            f"{name}: detections whose change nothing explains",
+            len(unexplained),
+            n_compared,
+            tolerance.unexplained_share,
+            _worst_lines(unexplained),
+            numbers,
+        ),
+        Check(
+            f"{name}: confident detections whose change nothing explains",
+            Verdict.PASS if confident <= tolerance.n_confident else Verdict.FAIL,
+            f"{confident:g} with a score above {CONFIDENT}, allowed {tolerance.n_confident}"
+            + _worst_lines([c for c in unexplained if c.score > CONFIDENT]),
+            {"n": confident, "allowed": tolerance.n_confident},
+        ),
+        Check(
+            f"{name}: images whose detections are others",
+            Verdict.FAIL if broken else Verdict.PASS,
+            f"{len(broken)} of {len(found)} images: at least half of their detections have no "
+            "counterpart and no explanation"
+            + "".join(
+                f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]
+            ),
+            {"n": len(broken), "n_all": len(found)},
+        ),
+        _share_check(
+            f"{name}: landmarks without a counterpart",
+            n_off,
+            len(shifts),
+            tolerance.unmatched_share,
+            _landmark_lines(found),
+            {"shift_p99": _quantile(shifts, 0.99), "shift_max": _quantile(shifts, 1.0)},
+        ),
+    ]
+
+
+def summarise(found: Sequence[ImageDifference]) -> dict[str, Any]:
+    """Counts of what changed, by kind and cause; JSON types."""
+    changes = [change for difference in found for change in difference.changes]
+    causes = Counter(f"{change.kind}: {change.cause or 'unexplained'}" for change in changes)
+    return {
+        "n_compared": sum(difference.n_compared for difference in found),
+        "n_unmatched": len(changes),
+        "n_unexplained": sum(change.is_unexplained for change in changes),
+        "causes": dict(sorted(causes.items())),
+    }
+
+
+def _is_broken(difference: ImageDifference) -> bool:
+    n = sum(change.is_unexplained for change in difference.changes)
+    return n >= _BROKEN_CHANGES and n >= _BROKEN_SHARE * difference.n_compared
+
+
+def _share_check(
+    name: str, n: int, n_all: int, allowed: float, details: str, numbers: Mapping[str, Any]
+) -> Check:
+    is_fine = n <= max(allowed * n_all, _ALWAYS_ALLOWED)
+    share = n / n_all if n_all else 0.0
+    return Check(
+        name,
+        Verdict.PASS if is_fine else Verdict.FAIL,
+        f"{n} of {n_all} ({share:.3%}), allowed {allowed:.3%}" + ("" if is_fine else details),
+        {"n": n, "n_all": n_all, "share": share, "allowed": allowed, **numbers},
+    )
+
+
+def _worst_lines(changes: Sequence[Change]) -> str:
+    by_image = Counter(change.image for change in changes)
+    ranked = sorted(changes, key=lambda c: (c.is_unexplained, c.score), reverse=True)
+    lines = [f"\n  {change}" for change in ranked[:_N_LISTED]]
+    if by_image:
+        most = ", ".join(f"{image} ({n})" for image, n in by_image.most_common(_N_LISTED))
+        lines.append(f"\n  images with most changes: {most}")
+    return "".join(lines)
+
+
+def _landmark_lines(found: Sequence[ImageDifference]) -> str:
+    worst = sorted(
+        (
+            (float(np.nan_to_num(d.landmark_shifts, nan=np.inf).max(initial=0.0)), d.image)
+            for d in found
+        ),
+        reverse=True,
+    )
+    return "".join(
+        f"\n  {image}: a landmark is {shift:.2f} box sides off, allowed {MATCH_LANDMARK}"
+        for shift, image in worst[:_N_LISTED]
+        if shift > MATCH_LANDMARK
+    )
+
+
+def _quantile(values: FloatArray, q: float) -> float:
+    return float(np.quantile(values, q)) if values.size else 0.0

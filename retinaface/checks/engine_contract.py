@@ -1,0 +1,192 @@
+"""What the contract kit measures of an engine: differences, descriptions, memory. Runs no engine.
+
+Outputs of one engine on one image are held against each other by what `fidelity` allows between an
+engine and float64 torch: a batch of another size may be summed in another order, not more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.verdicts import Check, Verdict
+
+if TYPE_CHECKING:
+    from retinaface.network.outputs import RawOutputs
+
+# The same field for ever, in kB, whatever the size of a page (proc_pid_status(5)).
+_STATUS = Path("/proc/self/status")
+# `describe()` holds these, whatever the runtime.
+KEYS = ("name", "device", "precision", "runtime", "build_s", "placement")
+# Parts into which the runs of a memory check are divided; the median part is what counts.
+N_PARTS = 10
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference between two sets of outputs, measured by what is allowed.
+
+    Attributes:
+        output: Where: `loc`, `conf` or `landmarks`.
+        index: Where in it: image, prior, value.
+        actual: The value there.
+        expected: What it should be.
+        allowed: Largest difference there may be in this output.
+    """
+
+    output: str
+    index: tuple[int, ...]
+    actual: float
+    expected: float
+    allowed: float
+
+    @property
+    def size(self) -> float:
+        """The difference itself."""
+        return abs(self.actual - self.expected)
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it is within the limit; a NaN is not."""
+        return self.size <= self.allowed
+
+    def __str__(self) -> str:
+        return (
+            f"largest difference {self.size:.3g} in {self.output} at (image, prior, value) "
+            f"{self.index}: got {self.actual:.9g}, expected {self.expected:.9g}, allowed "
+            f"{self.allowed:.3g}"
+        )
+
+
+def difference(
+    actual: RawOutputs, expected: RawOutputs, allowed: Mapping[str, float]
+) -> Difference:
+    """Compare outputs of the same images.
+
+    Args:
+        actual: (N, P, 4), (N, P, 2), (N, P, 10).
+        expected: The same shapes.
+        allowed: By output, as `fidelity.largest_allowed` gives it.
+
+    Returns:
+        The one that is largest as a share of what is allowed; a NaN comes before all others.
+    """
+    found = []
+    for name, ours, theirs in zip(OUTPUT_NAMES, actual, expected, strict=True):
+        with np.errstate(invalid="ignore"):
+            error = np.abs(ours - theirs)
+        index = np.unravel_index(int(np.argmax(error)), error.shape)
+        where = tuple(int(i) for i in index)
+        found.append(
+            Difference(name, where, float(ours[index]), float(theirs[index]), allowed[name])
+        )
+    return max(found, key=lambda d: np.nan_to_num(d.size / d.allowed, nan=np.inf))
+
+
+def check_same(
+    name: str, actual: RawOutputs, expected: RawOutputs, allowed: Mapping[str, float]
+) -> Check:
+    """Judge outputs that must be those of other calls on the same images."""
+    if shapes_of(actual) != shapes_of(expected):
+        text = f"got shapes {shapes_of(actual)}, expected {shapes_of(expected)}"
+        return Check(name, Verdict.FAIL, text)
+    found = difference(actual, expected, allowed)
+    verdict = Verdict.PASS if found.is_allowed else Verdict.FAIL
+    text = "equal in every bit" if found.size == 0 else str(found)
+    return Check(name, verdict, text, {"difference": found.size, "allowed": found.allowed})
+
+
+def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -> Check:
+    """Judge outputs of images that all differ: no two may be nearer than the limit of one.
+
+    Without this an engine that gives one answer for ever would agree with itself.
+    """
+    loc = np.asarray(rows.loc, dtype=np.float32)
+    for i in range(1, len(loc)):
+        gaps = np.abs(loc[:i] - loc[i]).max(axis=(1, 2))  # (i,)
+        j = int(np.argmin(gaps))
+        if not gaps[j] > allowed["loc"]:
+            text = (
+                f"images {j} and {i} differ, and their loc by {gaps[j]:.3g} only, expected more "
+                f"than {allowed['loc']:.3g}: outputs are kept, or do not follow from the input"
+            )
+            return Check(name, Verdict.FAIL, text)
+    return Check(name, Verdict.PASS, f"{len(loc)} images, no two with the same outputs")
+
+
+def shapes_of(outputs: RawOutputs) -> list[tuple[int, ...]]:
+    """Shapes of the three arrays."""
+    return [array.shape for array in outputs]
+
+
+def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float) -> list[int]:
+    """Batch sizes that a slow engine gets through in time; the first three in any case.
+
+    Args:
+        batches: Sizes, rising.
+        seconds_per_image: Of this engine.
+        budget_s: For one call of each size, and for the images of the largest alone.
+    """
+    chosen: list[int] = []
+    for n in batches:
+        if len(chosen) < 3 or (sum(chosen) + n + n) * seconds_per_image <= budget_s:
+            chosen.append(n)
+    return chosen
+
+
+def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """What is wrong with two answers of `describe()`, with calls of `infer` between them."""
+    problems = [f"no {key}" for key in KEYS if first.get(key) in (None, "", {})]
+    try:
+        json.dumps(first, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        problems.append(f"not JSON: {error}")
+    runtime = first.get("runtime")
+    if runtime and not any(character.isdigit() for character in str(runtime)):
+        problems.append(f"runtime is {runtime!r}, expected its version too, as 'acme 2.1.0'")
+    build_s = first.get("build_s")
+    if build_s is not None and not (isinstance(build_s, (int, float)) and build_s > 0):
+        problems.append(f"build_s is {build_s!r}, expected seconds, above 0")
+    changed = [k for k in sorted({*first, *second}) if repr(first.get(k)) != repr(second.get(k))]
+    problems += [
+        f"{key} was {first.get(key)!r} and is {second.get(key)!r} after a call" for key in changed
+    ]
+    return problems
+
+
+def resident_bytes() -> int:
+    """Memory of this process that lies in RAM, after what is free was given back to the system.
+
+    Without that, a leak of some MB hides in what the suites before it used and freed.
+
+    Raises:
+        OSError: This system does not tell.
+    """
+    if not _STATUS.is_file():
+        raise OSError(f"{_STATUS} is missing")
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
+    if trim is not None:
+        trim(0)
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{_STATUS} has no VmRSS")
+
+
+def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:
+    """Bytes that a run leaves behind: the median part, so that one step of an allocator is no leak.
+
+    Args:
+        marks: Resident bytes before the first part, and after each.
+        runs_per_part: Between two marks.
+    """
+    return float(np.median(np.diff(marks))) / runs_per_part

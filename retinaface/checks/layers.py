@@ -1,0 +1,92 @@
+"""The error of every layer inside an engine, beside what its precision explains; layers' ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from retinaface.engines.base import Engine
+from retinaface.export.layer_match import match_convolutions
+from retinaface.network.model import RetinaFace
+from retinaface.reference.layers import (
+    LayerDrift,
+    LayerMatch,
+    LayerReference,
+    LayerValues,
+    sample,
+)
+from retinaface.reference.layers_from_torch import layer_reference, match_modules
+from retinaface.typing import FloatArray, Precision
+
+
+def layer_drifts(
+    model: RetinaFace,
+    engine: Engine,
+    file: Path | None,
+    images: FloatArray,
+    *,
+    precision: Precision | None = None,
+) -> list[LayerDrift]:
+    """Compare the output of each convolution, its batch norm folded, with float64 torch.
+
+    Args:
+        model: In evaluation mode.
+        engine: One that shows intermediates.
+        file: What the engine runs; None for one that builds the network itself.
+        images: (N, 3, H, W) float32, BGR minus the mean; a few.
+        precision: Whose rounding makes the noise floor; None for the engine's.
+
+    Returns:
+        One entry for each convolution, in the order in which torch executes them.
+
+    Raises:
+        NotImplementedError: The engine shows no intermediates.
+        ExportError: The file's convolutions are not those of the network.
+        EngineUnavailable: The runtime cannot show them, or onnx is not installed.
+        EngineFault: The engine failed, or gave other tensors than asked for.
+    """
+    reference = layer_reference(model, images, precision or engine.spec.precision)
+    return drifts_inside(model, engine, file, images, reference)[0]
+
+
+def drifts_inside(
+    model: RetinaFace,
+    engine: Engine,
+    file: Path | None,
+    images: FloatArray,
+    reference: LayerReference,
+) -> tuple[list[LayerDrift], list[LayerDrift]]:
+    """Drifts of the layers, and of the outputs in the same run; raises as `layer_drifts`."""
+    matches = match_modules(model) if file is None else match_convolutions(model, file)
+    shown = engine.infer_intermediates(images, [match.tensor for match in matches])
+    return [reference.drift(match, shown) for match in matches], reference.output_drifts(shown)
+
+
+def sampled_drifts(
+    engine: Engine,
+    matches: Sequence[LayerMatch],
+    images: FloatArray,
+    values: LayerValues,
+) -> list[LayerDrift]:
+    """Hold a sample of each layer inside an engine against what torch gave.
+
+    Args:
+        engine: One that shows intermediates.
+        matches: Which of its tensors is which layer.
+        images: (M, 3, H, W) float32, those that `values` begins with.
+        values: The sample.
+
+    Returns:
+        One entry for each layer that is matched, in the order of execution.
+
+    Raises:
+        EngineFault: The engine failed, or gave other tensors than asked for.
+        EngineUnavailable: What showing layers needs is not installed.
+    """
+    images = images[: values.exact.shape[1]]
+    shown = engine.infer_intermediates(images, [match.tensor for match in matches])
+    samples = {
+        match.tensor: sample(shown[match.tensor]) for match in matches if match.tensor in shown
+    }
+    reference = values.reference(engine.spec.precision)
+    return [reference.drift(match, samples) for match in matches]

@@ -1,0 +1,225 @@
+"""How far an engine's raw outputs lie from float64 torch, held against the noise floor.
+
+The noise floor is the error that rounding alone causes on the same input: of float32 torch for
+FP32, of the network with everything rounded to FP16 for FP16. No tolerance is chosen by hand; the
+factors say how many times that error an engine may show, because it rounds in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.stored import ReferenceCase
+from retinaface.typing import FloatArray, Precision
+from retinaface.verdicts import Check, Verdict
+
+if TYPE_CHECKING:
+    from retinaface.network.outputs import RawOutputs
+
+
+_TYPES = {"fp32": "float32", "fp16": "float16"}
+
+
+@dataclass(frozen=True)
+class Factors:
+    """How many times the noise floor an error may be.
+
+    Attributes:
+        largest: Of the largest error, which one unlucky value decides.
+        rms: Of the root of the mean square, over all values of an output: far steadier.
+    """
+
+    largest: float
+    rms: float
+
+
+# ONNX Runtime 1.31 and torch 2.13 on photographs, scenes, noise, constants and extremes, one image
+# or eight, published and synthetic weights: FP32 at most 2.9 (largest) and 2.1 (rms) times the
+# floor, FP16 at most 1.6 and 1.45. The rest is room for runtimes that sum in yet another order.
+FACTORS: Mapping[Precision, Factors] = {"fp32": Factors(8.0, 5.0), "fp16": Factors(4.0, 2.5)}
+
+
+@dataclass(frozen=True)
+class OutputError:
+    """Error of one output on one case against float64 torch.
+
+    Attributes:
+        case: Name of the input.
+        output: `loc`, `conf` or `landmarks`.
+        precision: Whose noise floor it is held against.
+        max_abs: Largest absolute error.
+        mean_abs: Mean absolute error.
+        p99_abs: 99th percentile of the absolute error.
+        rms: Root of the mean squared error.
+        max_rel: Largest error relative to the expected value, where that is above 1e-3.
+        p99_rel: 99th percentile of the same.
+        cosine: Cosine between expected and actual values.
+        index: Where the largest error is: image, prior, value.
+        actual: The engine's value there.
+        expected: float64 torch's.
+        floor_max: Largest absolute error of the noise floor.
+        floor_rms: Root of the mean square of the noise floor.
+    """
+
+    case: str
+    output: str
+    precision: Precision
+    max_abs: float
+    mean_abs: float
+    p99_abs: float
+    rms: float
+    max_rel: float
+    p99_rel: float
+    cosine: float
+    index: tuple[int, ...]
+    actual: float
+    expected: float
+    floor_max: float
+    floor_rms: float
+
+    @property
+    def ratio(self) -> float:
+        """The error as a share of what is allowed: above 1 it fails; a NaN stays one."""
+        factors = FACTORS[self.precision]
+        shares = (
+            self.max_abs / (factors.largest * self.floor_max),
+            self.rms / (factors.rms * self.floor_rms),
+        )
+        return float(np.max(shares))  # NumPy's max, because Python's passes over a NaN
+
+    def __str__(self) -> str:
+        factors = FACTORS[self.precision]
+        return (
+            f"{self.case} {self.output}: error against float64 torch max {self.max_abs:.3g} "
+            f"({self.max_abs / self.floor_max:.3g} times the {self.precision} noise floor "
+            f"{self.floor_max:.3g}, allowed {factors.largest:g}), rms {self.rms:.3g} "
+            f"({self.rms / self.floor_rms:.3g} times {self.floor_rms:.3g}, allowed "
+            f"{factors.rms:g}), mean {self.mean_abs:.3g}, p99 {self.p99_abs:.3g}; relative max "
+            f"{self.max_rel:.3g}, p99 {self.p99_rel:.3g}; cosine {self.cosine:.9f}; worst at "
+            f"(image, prior, value) {self.index}: got {self.actual:.9g}, expected "
+            f"{self.expected:.9g}; the smallest tolerance that would pass: atol "
+            f"{self.max_abs:.3g}, or factors {self.max_abs / self.floor_max:.3g} (max) and "
+            f"{self.rms / self.floor_rms:.3g} (rms)"
+        )
+
+
+def output_errors(
+    outputs: RawOutputs, case: ReferenceCase, precision: Precision
+) -> list[OutputError]:
+    """Measure an engine's outputs on one case.
+
+    Args:
+        outputs: Of the engine on `case.images`.
+        case: The reference.
+        precision: Whose noise floor counts.
+
+    Returns:
+        One entry for each output; a NaN in the outputs makes its figures NaN.
+    """
+    return [
+        _output_error(case, name, precision, np.asarray(array, dtype=np.float64))
+        for name, array in zip(OUTPUT_NAMES, outputs, strict=True)
+    ]
+
+
+def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
+    """The largest share of what is allowed over the outputs of one case; NaN for a NaN. Quick."""
+    factors = FACTORS[precision]
+    shares = []
+    for name, actual in zip(OUTPUT_NAMES, outputs, strict=True):
+        expected = case.exact[name]
+        floor = np.abs(case.rounded(precision)[name] - expected)
+        error = np.abs(actual - expected)
+        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+        shares += [error.max() / (factors.largest * floor_max)]
+        shares += [_rms(error) / (factors.rms * floor_rms)]
+    return float(np.max(shares))
+
+
+def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
+    """How far an engine may be from float64 torch in a value of each output, on one case.
+
+    Args:
+        case: The reference.
+        precision: Whose noise floor counts.
+
+    Returns:
+        Largest absolute error by output, > 0; NaN where the precision overflows.
+    """
+    allowed = {}
+    for name, expected in case.exact.items():
+        floor = np.abs(case.rounded(precision)[name] - expected)
+        floor_max, _ = _at_least_a_step(floor, expected, precision)
+        allowed[name] = FACTORS[precision].largest * floor_max
+    return allowed
+
+
+def _at_least_a_step(
+    floor: FloatArray, expected: FloatArray, precision: Precision
+) -> tuple[float, float]:
+    """Largest value and root mean square of a noise floor.
+
+    A value cannot be nearer than its own type allows, however lucky the reference was. Where the
+    precision itself overflows there is no floor, and NaN lets nothing pass.
+    """
+    if not np.isfinite(floor).all():
+        return float("nan"), float("nan")
+    largest = np.asarray(np.abs(expected).max(initial=0.0), dtype=_TYPES[precision])
+    step = float(np.spacing(largest)) / 2
+    return max(float(floor.max()), step), max(_rms(floor), step / 4)
+
+
+def _output_error(
+    case: ReferenceCase, name: str, precision: Precision, actual: FloatArray
+) -> OutputError:
+    expected = case.exact[name]
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(actual - expected)
+        relative = (error / np.maximum(np.abs(expected), 1e-3)).ravel()
+        index = np.unravel_index(int(np.argmax(error)), error.shape)
+        norms = float(np.linalg.norm(actual) * np.linalg.norm(expected))
+        cosine = float((actual * expected).sum()) / norms if norms else float("nan")
+        floor = np.abs(case.rounded(precision)[name] - expected)
+        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+        return OutputError(
+            case=case.name,
+            output=name,
+            precision=precision,
+            max_abs=float(error.max()),
+            mean_abs=float(error.mean()),
+            p99_abs=float(np.quantile(error, 0.99)),
+            rms=_rms(error),
+            max_rel=float(relative.max()),
+            p99_rel=float(np.quantile(relative, 0.99)),
+            cosine=cosine,
+            index=tuple(int(i) for i in index),
+            actual=float(actual[index]),
+            expected=float(expected[index]),
+            floor_max=floor_max,
+            floor_rms=floor_rms,
+        )
+
+
+def _rms(error: FloatArray) -> float:
+    return float(np.sqrt(np.square(error).mean()))
+
+
+def check_fidelity(name: str, errors: Sequence[OutputError]) -> Check:
+    """Judge errors: each output of each case within the factors of its noise floor."""
+    bad = [error for error in errors if not error.ratio <= 1]
+    worst = max(errors, key=lambda error: np.nan_to_num(error.ratio, nan=np.inf))
+    numbers: dict[str, Any] = {"worst": asdict(worst), "ratio": worst.ratio}
+    if bad:
+        return Check(name, Verdict.FAIL, "\n".join(str(error) for error in bad), numbers)
+    return Check(
+        name,
+        Verdict.PASS,
+        f"largest error {worst.max_abs:.3g} in {worst.output} on {worst.case}, "
+        f"{worst.max_abs / worst.floor_max:.2f} times the noise floor",
+        numbers,
+    )

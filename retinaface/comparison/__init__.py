@@ -1,0 +1,1 @@
+"""Two runs side by side: what moved, where it begins, and in which words."""

@@ -1,0 +1,235 @@
+"""What two runs have in common, figure by figure, with intervals and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.checks.accuracy import smallest_effect
+from retinaface.checks.detection_changes import ImageDifference, differences
+from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
+from retinaface.checks.speed import UNKNOWN_NOISE
+from retinaface.records.read import Run
+from retinaface.typing import Precision
+from retinaface.verdicts import Verdict, judge_interval
+from retinaface.widerface.average_precision import average_precision
+from retinaface.widerface.ground_truth import SPLITS
+
+# A result is `<engine>--<pipeline>--b<batch>`.
+_ID_SEPARATOR = "--"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of both runs.
+
+    Attributes:
+        subject: The result that it belongs to; both ids where they are not the same.
+        name: What was measured.
+        unit: Of `reference`, `candidate` and `change`; `x` is a ratio.
+        reference: Value of the one; None where there is none.
+        candidate: Value of the other.
+        change: With its interval, where there is one.
+        verdict: None where it is reported and not judged.
+        note: What was allowed, or why it is not judged.
+    """
+
+    subject: str
+    name: str
+    unit: str
+    reference: float | None
+    candidate: float | None
+    change: Interval | None
+    verdict: Verdict | None
+    note: str
+
+
+def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
+    """Pairs of result ids: the same id; else the only ones of their pipeline and batch.
+
+    So that runs of two engines compare: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
+    """
+    pairs = [(name, name) for name in reference.results if name in candidate.results]
+    rest = [
+        [name for name in run.results if name not in other.results]
+        for run, other in ((reference, candidate), (candidate, reference))
+    ]
+    settings = [[name.partition(_ID_SEPARATOR)[2] for name in names] for names in rest]
+    for name, setting in zip(rest[0], settings[0], strict=True):
+        if setting and settings[0].count(setting) == settings[1].count(setting) == 1:
+            pairs.append((name, rest[1][settings[1].index(setting)]))
+    return pairs
+
+
+def subject(ours: str, theirs: str) -> str:
+    """What a pair of results is called."""
+    return ours if ours == theirs else f"{ours} -> {theirs}"
+
+
+def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+    """AP of each split: the paired interval over images against the smallest effect that counts."""
+    values = [run.results[name].get("ap") for run, name in ((reference, ours), (candidate, theirs))]
+    if not values[0] or not values[1]:
+        return []
+    name = subject(ours, theirs)
+    before, after = reference.counts(ours), candidate.counts(theirs)
+    if before is None or after is None:
+        return _unpaired(name, values, "a record keeps no counts: made by an older release")
+    (images, old), (other_images, new) = before, after
+    if images != other_images or not np.array_equal(old.n_faces, new.n_faces):
+        note = f"other images ({len(images)} and {len(other_images)}) or other faces"
+        return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
+    if _files_differ(reference.results[ours], candidate.results[theirs]):
+        note = "images of the same names with other contents: not comparable"
+        return _unpaired(name, values, note, Verdict.INCONCLUSIVE)
+    delta = smallest_effect(len(images), is_embedded=reference.is_embedded)
+    ap = [average_precision(counts) for counts in (old, new)]
+    metrics = []
+    for split, interval in paired_ap_intervals(old, new).items():
+        points = Interval(*(100 * x for x in (interval.estimate, interval.low, interval.high)))
+        metrics.append(
+            Metric(
+                name,
+                f"AP {split}",
+                "points",
+                100 * ap[0][split],
+                100 * ap[1][split],
+                points,
+                judge_interval(points.low, points.high, delta),
+                f"allowed +-{delta:g} points over {len(images)} images",
+            )
+        )
+    return metrics
+
+
+def _files_differ(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two results say that they are over other files; older records do not say."""
+    hashes = {result.get("image_files_sha256") for result in (ours, theirs)} - {None}
+    return len(hashes) > 1
+
+
+def _unpaired(
+    name: str, values: list[Any], note: str, verdict: Verdict | None = None
+) -> list[Metric]:
+    return [
+        Metric(
+            name,
+            f"AP {split}",
+            "points",
+            _number(values[0].get(split), 100),
+            _number(values[1].get(split), 100),
+            None,
+            verdict,
+            note,
+        )
+        for split in SPLITS
+    ]
+
+
+def _number(value: Any, factor: float = 1) -> float | None:
+    return factor * float(value) if isinstance(value, (int, float)) else None
+
+
+def image_differences(
+    reference: Run, candidate: Run, ours: str, theirs: str
+) -> list[ImageDifference] | None:
+    """What changed in each image that both have; None where a record keeps no detections."""
+    one, other = reference.detections(ours), candidate.detections(theirs)
+    if one is None or other is None:
+        return None
+    # An image that one side never ran has lost no detections; AP says that the images differ.
+    common = one.keys() & other.keys()
+    return differences(
+        *({image: d for image, d in side.items() if image in common} for side in (one, other))
+    )
+
+
+def precision_of(reference: Run, candidate: Run, ours: str, theirs: str) -> Precision:
+    """Whose tolerances hold: those of FP16 where either side is."""
+    sides = reference.results[ours], candidate.results[theirs]
+    return "fp16" if any(side.get("precision") == "fp16" for side in sides) else "fp32"
+
+
+def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+    """Detections without a counterpart and without an explanation, landmarks that disagree."""
+    found = image_differences(reference, candidate, ours, theirs)
+    if found is None:
+        return []
+    tolerance = TOLERANCES[precision_of(reference, candidate, ours, theirs)]
+    name = subject(ours, theirs)
+    metrics = []
+    for check in check_differences("", found, tolerance):
+        n = float(check.numbers["n"])
+        is_share = "share" in check.numbers
+        value = 100 * float(check.numbers["share"]) if is_share else n
+        what, unit = check.name.removeprefix(": "), "%" if is_share else "count"
+        note = check.message.splitlines()[0]
+        metrics.append(Metric(name, what, unit, None, value, None, check.verdict, note))
+    return metrics
+
+
+def speed_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+    """Time of the one over time of the other; judged where the device is one accelerator."""
+    sides = reference.results[ours], candidate.results[theirs]
+    speeds = [side.get("speed", {}) for side in sides]
+    metrics = []
+    for timed in speeds[0]:
+        if timed not in speeds[1]:
+            continue
+        samples = [np.asarray(speed[timed]["samples_s"], np.float64) for speed in speeds]
+        ratio = ratio_interval(samples[0], samples[1])
+        devices = [str((side.get("engine") or {}).get("device", "?")) for side in sides]
+        verdict, note = _judge_speed(ratio, devices, reference, candidate)
+        old, new = (1e3 * float(np.median(sample)) for sample in samples)
+        name = subject(ours, theirs)
+        metrics.append(Metric(name, f"time of {timed}", "ms", old, new, ratio, verdict, note))
+    return metrics
+
+
+def _judge_speed(
+    ratio: Interval, devices: list[str], reference: Run, candidate: Run
+) -> tuple[Verdict | None, str]:
+    if "cpu" in devices:
+        return None, "reported, not judged: runs on a CPU differ by more; use retinaface ab"
+    names = [run.environment.get("accelerators") for run in (reference, candidate)]
+    models = [[device.get("name") for device in found or []] for found in names]
+    if devices[0] != devices[1] or models[0] != models[1]:
+        return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
+    band = UNKNOWN_NOISE
+    note = f"runs of one build differ by up to {band:.0%}"
+    if ratio.low > 1 + band:
+        return Verdict.FAIL, f"slower: {note}"
+    if ratio.high > 1 + band:
+        return Verdict.INCONCLUSIVE, note
+    return Verdict.PASS, f"faster: {note}" if ratio.high < 1 - band else note
+
+
+def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
+    """The worst error of each suite's outputs, as a share of what is allowed, by engine."""
+    sides = [_worst_ratios(run) for run in (reference, candidate)]
+    metrics = []
+    for key in sides[0]:
+        if key not in sides[1]:
+            continue
+        one, other = sides[0][key], sides[1][key]
+        verdict = Verdict.PASS if other <= 1 or not one <= 1 else Verdict.FAIL
+        note = "largest error against float64 torch, over what rounding allows"
+        metrics.append(Metric(key, "fidelity", "of the limit", one, other, None, verdict, note))
+    return metrics
+
+
+def _worst_ratios(run: Run) -> dict[str, float]:
+    """By suite: the largest `ratio` of its checks; a NaN is the largest."""
+    found: dict[str, float] = {}
+    for name, test in run.tests.items():
+        for check in test["checks"]:
+            if "ratio" in check["numbers"] and "worst" in check["numbers"]:
+                suite = name.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+                value = float(check["numbers"]["ratio"])
+                value = float("inf") if np.isnan(value) else value
+                found[suite] = max(found.get(suite, 0.0), value)
+    return found

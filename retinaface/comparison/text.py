@@ -1,0 +1,193 @@
+"""A comparison as rows, as Markdown and as JSON: what the terminal, a CI summary, a script read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from retinaface.checks.intervals import CONFIDENCE, Interval
+from retinaface.comparison.attribution import Attribution
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.metrics import Metric, subject
+from retinaface.records.read import Unavailable
+from retinaface.verdicts import Verdict
+
+REPORTED = "not judged"
+# Of figures on detections.
+DETECTION_UNITS = ("%", "count")
+_MAX_ROWS = 40
+
+
+def interval_text(metric: Metric) -> str:
+    """The change with its interval, in the metric's unit, or as a ratio of times."""
+    change = metric.change
+    if change is None:
+        return ""
+    if metric.unit == "ms":
+        return f"x {change.estimate:.3f} [{change.low:.3f}, {change.high:.3f}]"
+    # + 0.0, because a zero may carry a sign.
+    ends = [round(x, 3) + 0.0 for x in (change.estimate, change.low, change.high)]
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*ends)
+
+
+def number(value: float | None) -> str:
+    """A value for a table."""
+    return "" if value is None else f"{value:.5g}"
+
+
+def verdict_text(metric: Metric) -> str:
+    """The verdict, or that there is none."""
+    return REPORTED if metric.verdict is None else str(metric.verdict)
+
+
+def metric_rows(comparison: RunComparison) -> list[list[str]]:
+    """Subject, metric, both values with their unit, change, verdict, note."""
+    return [
+        [
+            metric.subject,
+            metric.name,
+            number(metric.reference),
+            number(metric.candidate),
+            metric.unit,
+            interval_text(metric),
+            verdict_text(metric),
+            metric.note,
+        ]
+        for metric in comparison.metrics
+    ]
+
+
+def brief_rows(comparison: RunComparison) -> list[list[str]]:
+    """The rows for a terminal: what is fine in short, what is not in full.
+
+    Of the figures on detections that are fine the first alone; a result's name where it begins;
+    a note where there is something to say.
+    """
+    rows: list[list[str]] = []
+    last = ""
+    seen: set[str] = set()
+    for metric, row in zip(comparison.metrics, metric_rows(comparison), strict=True):
+        if metric.unit in DETECTION_UNITS and metric.verdict is Verdict.PASS:
+            if metric.subject in seen:
+                continue
+            seen.add(metric.subject)
+        name = "" if metric.subject == last else metric.subject
+        last = metric.subject
+        rows.append([name, *row[1:-1], "" if metric.verdict is Verdict.PASS else metric.note])
+    return rows
+
+
+METRIC_COLUMNS = (
+    "result",
+    "metric",
+    "reference",
+    "candidate",
+    "unit",
+    f"change, {CONFIDENCE:.0%} interval",
+    "verdict",
+    "note",
+)
+
+
+def summary(comparison: RunComparison) -> str:
+    """One sentence: what moved, where, by how much."""
+    moved = comparison.moved()
+    falls = [change for change in comparison.outcomes if change.candidate != "PASS"]
+    if comparison.candidate.data["state"] != "finished":
+        where = comparison.candidate.data.get("running") or "before the first test"
+        return f"the run did not end: {where}"
+    if moved:
+        first = moved[0]
+        how = interval_text(first) or f"{number(first.candidate)} {first.unit}"
+        more = f", and {len(moved) - 1} more" if len(moved) > 1 else ""
+        return f"{first.name} of {first.subject}: {how} ({first.note}){more}"
+    if falls:
+        return f"{len(falls)} tests ended otherwise, first {falls[0].test}: {falls[0].reason}"
+    judged = sum(metric.verdict is not None for metric in comparison.metrics)
+    if not judged:
+        return "the runs have no result in common that could be judged"
+    return f"{judged} metrics were judged, and none moved by more than what is allowed"
+
+
+def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavailable] = ()) -> str:
+    """Markdown fit for the step summary of a CI run."""
+    parts = []
+    for comparison in comparisons:
+        title = f"{comparison.candidate.name} against {comparison.reference.name}"
+        parts += [f"## {comparison.verdict}: {title}", summary(comparison)]
+        parts += _environment_markdown(comparison)
+        if comparison.metrics:
+            parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
+        if comparison.outcomes:
+            rows = [[c.test, c.reference, c.candidate, c.reason] for c in comparison.outcomes]
+            columns = ("test", "reference", "candidate", "reason")
+            parts += ["### Tests that ended otherwise", _table(columns, rows)]
+        if comparison.one_sided:
+            rows = [[o.kind, o.id, o.side, o.reason] for o in comparison.one_sided]
+            columns = ("kind", "what", "only in", "why")
+            parts += ["### In one run only", _table(columns, rows)]
+    if unavailable:
+        rows = [[u.name, f"{u.package} {u.version}", u.python, u.reason] for u in unavailable]
+        columns = ("row", "package", "Python", "why it did not run")
+        parts += ["## Could not run", _table(columns, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def attribution_markdown(found: Attribution) -> str:
+    """Where the difference of two results begins."""
+    rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
+    title = f"### Where it begins: {subject(found.reference_id, found.candidate_id)}"
+    table = _table(("stage", "state", "what was found"), rows)
+    return f"\n{title}\n\n{found.sentence}\n\n{table}\n"
+
+
+def _environment_markdown(comparison: RunComparison) -> list[str]:
+    if not comparison.environment:
+        return ["The environments are the same."]
+    rows = [[d.key, d.reference, d.candidate] for d in comparison.environment]
+    return ["### Environment", _table(("what", "reference", "candidate"), rows)]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [_row(columns), _row(["---"] * len(columns)), *map(_row, rows[:_MAX_ROWS])]
+    if len(rows) > _MAX_ROWS:
+        rest = f"{len(rows) - _MAX_ROWS} more rows; see --json"
+        lines.append(_row([rest, *[""] * (len(columns) - 1)]))
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    escaped = (" ".join(cell.replace("|", "\\|").replace("<", "&lt;").split()) for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def as_json(
+    comparisons: Sequence[RunComparison], unavailable: Sequence[Unavailable] = ()
+) -> dict[str, Any]:
+    """Everything, as JSON types."""
+    return {
+        "comparison_version": 1,
+        "comparisons": [
+            {
+                "reference": {"name": c.reference.name, "verdict": c.reference.verdict},
+                "candidate": {"name": c.candidate.name, "verdict": c.candidate.verdict},
+                "verdict": str(c.verdict),
+                "summary": summary(c),
+                "environment": [vars(d) for d in c.environment],
+                "metrics": [_metric_json(metric) for metric in c.metrics],
+                "outcomes": [vars(change) for change in c.outcomes],
+                "one_sided": [vars(lone) for lone in c.one_sided],
+            }
+            for c in comparisons
+        ],
+        "unavailable": [vars(row) for row in unavailable],
+    }
+
+
+def _metric_json(metric: Metric) -> dict[str, Any]:
+    verdict = None if metric.verdict is None else str(metric.verdict)
+    return {**vars(metric), "change": _interval_json(metric.change), "verdict": verdict}
+
+
+def _interval_json(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else dict(vars(interval))

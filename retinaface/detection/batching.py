@@ -1,0 +1,141 @@
+"""Batches of network inputs, in the order of the run, prepared by workers ahead of the engine."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from retinaface.detection.pipelines import Geometry
+from retinaface.errors import ImageError
+from retinaface.typing import FloatArray
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One image, ready for the engine."""
+
+    name: str
+    tensor: FloatArray  # (3, H, W)
+    geometry: Geometry
+
+
+Item = Prepared | tuple[str, ImageError]
+Prepare = Callable[[str, FloatArray | None], Item]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Neighbours in the order of the run; images that cannot be used stand in their places."""
+
+    items: list[Item]
+    images: FloatArray  # (N, 3, H, W) of the N usable ones
+    buffer: FloatArray | None = None  # that holds them
+
+
+class BatchesInBuffers:
+    """Batches of inputs of one size; workers write into the buffer that the engine reads.
+
+    Args:
+        pool: The workers.
+        prepare: Prepares one image.
+        names: Of the images.
+        shape: Of all buffers: their number, images in a batch, 3, H, W.
+    """
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        prepare: Prepare,
+        names: Iterable[str],
+        shape: tuple[int, ...],
+    ) -> None:
+        self._pool, self._prepare, self._remaining = pool, prepare, iter(names)
+        self._filling: deque[tuple[FloatArray, list[Future[Item]]]] = deque()
+        for buffer in np.empty(shape, dtype=np.float32):
+            self._fill(buffer)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Each batch once all its images are prepared."""
+        while self._filling:
+            buffer, futures = self._filling.popleft()
+            items = [future.result() for future in futures]
+            usable = [i for i, item in enumerate(items) if isinstance(item, Prepared)]
+            images = buffer[: len(items)]
+            if len(usable) < len(items):
+                images = images[usable]
+            yield Batch(items, images, buffer)
+
+    def release(self, batch: Batch) -> None:
+        """Let the workers fill the buffer of a batch that the engine has read."""
+        if batch.buffer is not None:
+            self._fill(batch.buffer)
+
+    def _fill(self, buffer: FloatArray) -> None:
+        chunk = list(islice(self._remaining, len(buffer)))
+        if chunk:
+            slots = zip(chunk, buffer, strict=False)
+            futures = [self._pool.submit(self._prepare, name, out) for name, out in slots]
+            self._filling.append((buffer, futures))
+
+
+class BatchesOfEqualSize:
+    """Batches of neighbours whose inputs have one size; known once they are decoded.
+
+    Args:
+        pool: The workers.
+        prepare: Prepares one image.
+        names: Of the images.
+        size: Most images in a batch.
+        ahead: Most images that are prepared before they are taken.
+    """
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        prepare: Prepare,
+        names: Iterable[str],
+        size: int,
+        ahead: int,
+    ) -> None:
+        self._size = size
+        self._items = map_in_order(pool, lambda name: prepare(name, None), names, ahead)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Each batch once all its images are prepared."""
+        items: list[Item] = []
+        tensors: list[FloatArray] = []
+        for item in self._items:
+            if isinstance(item, Prepared):
+                is_full = len(tensors) == self._size
+                if is_full or (tensors and item.tensor.shape != tensors[0].shape):
+                    yield Batch(items, np.stack(tensors))
+                    items, tensors = [], []
+                tensors.append(item.tensor)
+            items.append(item)
+        if items:
+            nothing = np.empty((0, 3, 0, 0), np.float32)
+            yield Batch(items, np.stack(tensors) if tensors else nothing)
+
+    def release(self, batch: Batch) -> None:
+        """Nothing is kept."""
+
+
+def map_in_order(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], ahead: int
+) -> Iterator[R]:
+    """Like `pool.map`, but holds no more than `ahead` results at a time."""
+    iterator = iter(items)
+    pending: deque[Future[R]] = deque(pool.submit(function, i) for i in islice(iterator, ahead))
+    while pending:
+        result = pending.popleft().result()
+        pending.extend(pool.submit(function, i) for i in islice(iterator, 1))
+        yield result

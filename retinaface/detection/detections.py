@@ -1,0 +1,167 @@
+"""Detections of one image, and how they come from the network's outputs: decode, way back, NMS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.detection.boxes import decode_boxes, decode_landmarks, nms
+from retinaface.detection.pipelines import Geometry, to_original
+from retinaface.errors import EngineFault
+from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT, SCORE_LIMIT
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import FloatArray, IntArray
+
+# In input sizes. Boxes of trained and of generated weights stay within a few; a broken scale or an
+# overflow in the exponent goes beyond.
+SANE_EXTENT = 1000.0
+# FP16 softmax gives sums of 1 to within a few of its steps of 2**-11.
+_SCORE_SLACK = 0.01
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Faces found in one image, best first.
+
+    Attributes:
+        boxes_xyxy: (K, 4) float32, pixels of the original image.
+        scores: (K,) float32 in (0, 1].
+        landmarks_xy: (K, 5, 2) float32, pixels: eyes, nose, mouth corners.
+    """
+
+    boxes_xyxy: FloatArray
+    scores: FloatArray
+    landmarks_xy: FloatArray
+
+    def above(self, score: float) -> Detections:
+        """Those with a score above the given one."""
+        keep = self.scores > score
+        return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks_xy[keep])
+
+
+def postprocess(
+    loc: FloatArray,
+    scores: FloatArray,
+    landmarks: FloatArray,
+    geometry: Geometry,
+    *,
+    score_limit: float = SCORE_LIMIT,
+    overlap_limit: float = NMS_OVERLAP_LIMIT,
+) -> Detections:
+    """Turn one image's raw outputs into detections: score, decode, way back, suppression.
+
+    Args:
+        loc: (P, 4) float32.
+        scores: (P, 2) float32.
+        landmarks: (P, 10) float32.
+        geometry: Of the image, from `preprocess`.
+        score_limit: Only priors with a face score above it count.
+        overlap_limit: See `nms`. Suppression acts on pixels of the original image, as published.
+
+    Raises:
+        EngineFault: A box or landmark lies so far out that the outputs cannot be right.
+    """
+    return suppress(decode(loc, scores, landmarks, geometry, score_limit), overlap_limit)
+
+
+def decode(
+    loc: FloatArray,
+    scores: FloatArray,
+    landmarks: FloatArray,
+    geometry: Geometry,
+    score_limit: float = SCORE_LIMIT,
+) -> Detections:
+    """Candidates of one image: all priors above the score limit, in their order; see `postprocess`.
+
+    Raises:
+        EngineFault: As `postprocess`.
+    """
+    candidates = np.flatnonzero(scores[:, 1] > score_limit)
+    priors = prior_boxes(geometry.input_height_px, geometry.input_width_px)[candidates]
+    variances = MOBILENET_025.variances
+    with np.errstate(over="ignore", invalid="ignore"):  # check_extent tells
+        boxes_norm = decode_boxes(loc[candidates], priors, variances)
+    landmarks_norm = decode_landmarks(landmarks[candidates], priors, variances)
+    check_extent(boxes_norm, landmarks_norm)
+    boxes = to_original(boxes_norm, geometry)
+    points = to_original(landmarks_norm, geometry).reshape(-1, MOBILENET_025.n_landmarks, 2)
+    return Detections(boxes, scores[candidates, 1], points)
+
+
+def detections_of_inputs(
+    outputs: Iterable[FloatArray], name: str, side_px: int = 320
+) -> dict[str, Detections]:
+    """Detections of a batch of raw outputs, in pixels of the network's own input.
+
+    Args:
+        outputs: (N, P, 4), (N, P, 2), (N, P, 10) float32.
+        name: Of the batch; images are called by it and their number.
+        side_px: Height and width of the input.
+    """
+    whole = Geometry(side_px, side_px, side_px, side_px, (0.0, 0.0), 1.0, clip=False)
+    return {
+        f"{name} {i}": postprocess(loc, scores, landmarks, whole)
+        for i, (loc, scores, landmarks) in enumerate(zip(*outputs, strict=True))
+    }
+
+
+def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -> Detections:
+    """The best candidate of each overlapping group, best first; see `suppression.nms`."""
+    kept = nms(candidates.boxes_xyxy, candidates.scores, overlap_limit)
+    return Detections(
+        candidates.boxes_xyxy[kept], candidates.scores[kept], candidates.landmarks_xy[kept]
+    )
+
+
+def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
+    """Finite outputs can still be absurd: offsets that overflow put boxes beyond any image.
+
+    Raises:
+        EngineFault: A coordinate is not finite, or further out than `SANE_EXTENT` inputs.
+    """
+    for kind, coordinates in (("box", boxes_norm), ("landmark", landmarks_norm)):
+        if not (np.abs(coordinates) <= SANE_EXTENT).all():
+            raise EngineFault(
+                f"a {kind} decodes to more than {SANE_EXTENT:g} times the input size; its offsets "
+                "cannot be right"
+            )
+
+
+def check_outputs(loc: FloatArray, scores: FloatArray, landmarks: FloatArray) -> None:
+    """A NaN score is no detection and would vanish without a trace.
+
+    Args:
+        loc: (P, 4).
+        scores: (P, 2).
+        landmarks: (P, 10).
+
+    Raises:
+        EngineFault: An output holds a NaN or an infinity, or a score is no probability.
+    """
+    for kind, array in (("loc", loc), ("scores", scores), ("landmarks", landmarks)):
+        finite = np.isfinite(array)
+        if not finite.all():
+            n = int((~finite).sum())
+            raise EngineFault(f"{n} of {array.size} values of {kind} are not finite")
+    if scores.size and (scores.min() < -_SCORE_SLACK or scores.max() > 1 + _SCORE_SLACK):
+        raise EngineFault("scores lie outside [0, 1]; is softmax in the graph?")
+
+
+def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:
+    """Join detections into flat arrays.
+
+    Returns:
+        `images` (I,) str; `offsets` (I + 1,) int64, where each image's rows begin and end; `boxes`
+        (D, 4), `scores` (D,), `landmarks` (D, 5, 2), float32, pixels of the original images.
+    """
+    found = list(by_image.values())
+    return {
+        "images": np.array(list(by_image)),
+        "offsets": np.cumsum([0, *(len(d.scores) for d in found)], dtype=np.int64),
+        "boxes": np.concatenate([d.boxes_xyxy for d in found]),
+        "scores": np.concatenate([d.scores for d in found]),
+        "landmarks": np.concatenate([d.landmarks_xy for d in found]),
+    }

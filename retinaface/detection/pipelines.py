@@ -1,0 +1,219 @@
+"""The published recipes: how an image becomes a network input, and the exact way back.
+
+Each recipe keeps the arithmetic of the scripts it was published with, rounding included, because
+its figures depend on them: a baseline belongs to a pipeline and is never shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from retinaface.detection.images import decode_image
+from retinaface.errors import ImageError
+from retinaface.network.config import MOBILENET_025
+from retinaface.typing import ByteArray, FloatArray
+
+if TYPE_CHECKING:
+    pass
+
+PAD_VALUE = 114  # grey of the YOLO letterbox, which both vendor scripts took over
+_MEAN_BGR = np.asarray(MOBILENET_025.mean_bgr, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One recipe as data.
+
+    Attributes:
+        name: What the command line calls it.
+        long_side_px: The longer image side after resizing.
+        placement: `centre` and `top-left` pad to a square; `tight` keeps the image's own shape, so
+            the network input differs in height and width from image to image.
+        batch_size: The batch that it was published with.
+        source: Where the recipe and its figures come from.
+    """
+
+    name: str
+    long_side_px: int
+    placement: Literal["centre", "top-left", "tight"]
+    batch_size: int
+    source: str
+
+    @property
+    def input_size_px(self) -> tuple[int, int] | None:
+        """Height and width of every network input; None where they follow the image."""
+        return None if self.placement == "tight" else (self.long_side_px, self.long_side_px)
+
+
+class Geometry(NamedTuple):
+    """What the way back needs to know of one image."""
+
+    original_height_px: int
+    original_width_px: int
+    input_height_px: int
+    input_width_px: int
+    offset_xy_px: tuple[float, float]
+    gain: float
+    clip: bool
+
+
+_VENDOR = "DeepSparkInference, models/cv/object_detection/retinaface"
+_UPSTREAM = "Face-Detector-1MB-with-landmark, test_widerface.py"
+PIPELINES = {
+    pipeline.name: pipeline
+    for pipeline in (
+        Pipeline("igie", 320, "centre", 32, f"{_VENDOR}/igie"),
+        Pipeline("ixrt", 320, "top-left", 32, f"{_VENDOR}/ixrt"),
+        Pipeline("upstream-320", 320, "tight", 1, f"{_UPSTREAM} --long_side 320"),
+        Pipeline("upstream-640", 640, "tight", 1, f"{_UPSTREAM} --long_side 640"),
+    )
+}
+
+
+def preprocess(
+    image_bgr: ByteArray, pipeline: Pipeline, out: FloatArray | None = None
+) -> tuple[FloatArray, Geometry]:
+    """Turn an image into a network input.
+
+    Args:
+        image_bgr: (H, W, 3) uint8.
+        pipeline: The recipe.
+        out: (3, h, w) float32 that takes the result; None for a new array.
+
+    Returns:
+        (3, h, w) float32, BGR minus the mean, padding included; and the geometry of the way back.
+
+    Raises:
+        ImageError: The image is so narrow that nothing is left of it after resizing.
+    """
+    pixels: ByteArray | FloatArray
+    if pipeline.placement == "centre":
+        pixels, geometry = _centred(image_bgr, pipeline.long_side_px)
+    elif pipeline.placement == "top-left":
+        pixels, geometry = _top_left(image_bgr, pipeline.long_side_px)
+    else:
+        pixels, geometry = _tight(image_bgr, pipeline.long_side_px)
+    if out is None:
+        shape = (3, geometry.input_height_px, geometry.input_width_px)
+        out = np.empty(shape, dtype=np.float32)
+    left, top = (round(offset - 0.1) for offset in geometry.offset_xy_px)
+    return _network_input(pixels, left, top, out), geometry
+
+
+def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
+    """Map coordinates of the network input back to the image: the inverse of `preprocess`.
+
+    For `igie` it inverts the recipe, not the geometry: width and height are truncated apart, yet
+    one gain serves both (2.1 px off at 1024x683). That is what the published figures contain.
+
+    Args:
+        coordinates_norm: (..., 2 K) float32: x, y in turn, as fractions of the network input.
+        geometry: What `preprocess` returned for the image.
+
+    Returns:
+        (..., 2 K) float32, pixels of the original image; clipped to it where the recipe clips.
+    """
+    repeats = coordinates_norm.shape[-1] // 2
+
+    def tiled(x: float, y: float) -> FloatArray:
+        return np.asarray([x, y] * repeats, dtype=np.float32)
+
+    size = tiled(geometry.input_width_px, geometry.input_height_px)
+    coordinates = (coordinates_norm * size - tiled(*geometry.offset_xy_px)) / np.float32(
+        geometry.gain
+    )
+    if geometry.clip:
+        limit = tiled(geometry.original_width_px, geometry.original_height_px)
+        np.clip(coordinates, 0, limit, out=coordinates)
+    return np.asarray(coordinates, dtype=np.float32)
+
+
+def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
+    """IGIE: truncated size, resize on uint8, padding on both sides."""
+    height, width = image.shape[:2]
+    ratio = side / max(height, width)
+    new_width, new_height = int(width * ratio), int(height * ratio)
+    _check_size(new_width, new_height, image)
+    if ratio != 1:
+        image = _resize(image, new_width, new_height)
+    pad_x, pad_y = (side - new_width) / 2, (side - new_height) / 2
+    gain = new_height / height  # not `ratio`, and for x too: the recipe's own way back
+    geometry = Geometry(height, width, side, side, (pad_x, pad_y), gain, clip=True)
+    return image, geometry
+
+
+def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
+    """ixRT: truncated size, resize on uint8, image at the top left, no clipping."""
+    height, width = image.shape[:2]
+    ratio = min(side / height, side / width)
+    new_width, new_height = int(width * ratio), int(height * ratio)
+    _check_size(new_width, new_height, image)
+    geometry = Geometry(height, width, side, side, (0.0, 0.0), ratio, clip=False)
+    return _resize(image, new_width, new_height), geometry
+
+
+def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
+    """Upstream: resize on float32 by a factor, no padding, no clipping."""
+    height, width = image.shape[:2]
+    # The short side decides unless that makes the long one too long; so nearly square images get a
+    # slightly larger factor than long_side / max(height, width).
+    ratio = long_side / min(height, width)
+    if np.round(ratio * max(height, width)) > long_side:
+        ratio = long_side / max(height, width)
+    _check_size(round(width * ratio), round(height * ratio), image)
+    pixels: FloatArray = image.astype(np.float32)
+    if ratio != 1:
+        resized = cv2.resize(pixels, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_LINEAR)
+        pixels = np.asarray(resized, dtype=np.float32)
+    new_height, new_width = pixels.shape[:2]
+    geometry = Geometry(height, width, new_height, new_width, (0.0, 0.0), ratio, clip=False)
+    return pixels, geometry
+
+
+def _check_size(new_width: int, new_height: int, image: ByteArray) -> None:
+    if new_width < 1 or new_height < 1:
+        height, width = image.shape[:2]
+        raise ImageError(
+            f"an image of {width}x{height} px becomes {new_width}x{new_height} px after resizing; "
+            "expected at least 1x1; leave it out"
+        )
+
+
+def _resize(image: ByteArray, width: int, height: int) -> ByteArray:
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def _network_input(
+    pixels_hwc: ByteArray | FloatArray, left: int, top: int, out: FloatArray
+) -> FloatArray:
+    """Channels first, minus the mean, grey around it; plane by plane, as memory lies."""
+    bottom, right = top + pixels_hwc.shape[0], left + pixels_hwc.shape[1]
+    for plane, mean, target in zip(cv2.split(pixels_hwc), _MEAN_BGR, out, strict=True):
+        grey = PAD_VALUE - mean
+        target[:top] = target[bottom:] = grey
+        target[top:bottom, :left] = target[top:bottom, right:] = grey
+        np.subtract(plane, mean, out=target[top:bottom, left:right])
+    return out
+
+
+def photograph_inputs(encoded: Mapping[str, bytes], pipeline: Pipeline) -> FloatArray:
+    """Network inputs of image files.
+
+    Args:
+        encoded: Bytes by image id.
+        pipeline: One whose inputs have one size.
+
+    Returns:
+        (n, 3, H, W) float32.
+
+    Raises:
+        ImageError: An image does not decode.
+    """
+    images = [decode_image(data, name) for name, data in encoded.items()]
+    return np.stack([preprocess(image, pipeline)[0] for image in images])

@@ -1,0 +1,161 @@
+"""Engines by name: the table of built-in ones, and those that others add. Imports no NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from retinaface.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from retinaface.typing import Precision
+
+ENTRY_POINT_GROUP = "retinaface.engines"
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """Where an engine's factory is, and what a specification for it says.
+
+    Attributes:
+        factory: `package.module:name`, imported when the engine is opened.
+        device: Where it runs.
+        precision: What it computes in.
+        loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
+        is_default: Whether a run that names no engine tests it.
+        source_precision: Of the ONNX file that is exported for it; None for its own. Where the
+            runtime makes FP16 by itself, it is given FP32.
+        builds_files: Whether its builds are files, so that it loads one that is given.
+        is_slow: Whether an image takes it over a second: AP over a data set, timings are left out.
+    """
+
+    factory: str
+    device: str
+    precision: Precision
+    loads_onnx: bool = True
+    is_default: bool = False
+    source_precision: Precision | None = None
+    builds_files: bool = False
+    is_slow: bool = False
+
+
+def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
+    """A runtime that builds files from FP32 ONNX, and makes FP16 of it by itself."""
+    return EngineEntry(factory, device, precision, source_precision="fp32", builds_files=True)
+
+
+_ORT = "retinaface.engines.onnxruntime.cpu:OnnxRuntimeEngine"
+
+
+_ORT_CUDA = "retinaface.engines.onnxruntime.cuda:OnnxRuntimeDeviceEngine"
+
+
+_ORT_TENSORRT = "retinaface.engines.onnxruntime.tensorrt:OnnxRuntimeTensorRtEngine"
+
+
+_TENSORRT = "retinaface.engines.tensorrt.engine:TensorRtEngine"
+
+
+_TORCH = "retinaface.engines.torch.eager:TorchEngine"
+
+
+_TORCH_CUDA = "retinaface.engines.torch.eager:TorchDeviceEngine"
+
+
+_COMPILED = "retinaface.engines.torch.compiled:CompiledTorchEngine"
+
+
+_COMPILED_CUDA = "retinaface.engines.torch.compiled:CompiledTorchDeviceEngine"
+
+
+_NCNN = "retinaface.engines.ncnn.engine:NcnnEngine"
+
+
+_OPENVINO = "retinaface.engines.openvino.engine:OpenVinoEngine"
+
+
+_TVM = "retinaface.engines.tvm.engine:TvmEngine"
+
+
+_IGIE = "retinaface.engines.iluvatar.igie:IgieEngine"
+
+
+_IXRT = "retinaface.engines.iluvatar.ixrt:IxrtEngine"
+
+
+_OPENCV = "retinaface.engines.opencv:OpenCvEngine"
+
+
+_ONNX = "retinaface.engines.onnx_reference:OnnxReferenceEngine"
+
+
+BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
+    {
+        "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
+        "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
+        "torch-cuda-fp32": EngineEntry(_TORCH_CUDA, "cuda", "fp32", loads_onnx=False),
+        "torch-cuda-fp16": EngineEntry(_TORCH_CUDA, "cuda", "fp16", loads_onnx=False),
+        "torch-compile-cpu-fp32": EngineEntry(_COMPILED, "cpu", "fp32", loads_onnx=False),
+        "torch-compile-cpu-fp16": EngineEntry(_COMPILED, "cpu", "fp16", loads_onnx=False),
+        "torch-compile-cuda-fp32": EngineEntry(_COMPILED_CUDA, "cuda", "fp32", loads_onnx=False),
+        "torch-compile-cuda-fp16": EngineEntry(_COMPILED_CUDA, "cuda", "fp16", loads_onnx=False),
+        "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
+        "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
+        "ort-cuda-fp32": EngineEntry(_ORT_CUDA, "cuda", "fp32", is_default=True),
+        "ort-cuda-fp16": EngineEntry(_ORT_CUDA, "cuda", "fp16", is_default=True),
+        "ort-tensorrt-fp32": EngineEntry(_ORT_TENSORRT, "cuda", "fp32"),
+        "ort-tensorrt-fp16": EngineEntry(_ORT_TENSORRT, "cuda", "fp16"),
+        "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
+        # From the FP16 file: TensorRT 11 takes types from the file alone, and 10 can.
+        "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),
+        "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
+        "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
+        "openvino-gpu-fp32": EngineEntry(_OPENVINO, "gpu", "fp32"),
+        "openvino-gpu-fp16": EngineEntry(_OPENVINO, "gpu", "fp16"),
+        "openvino-npu-fp16": EngineEntry(_OPENVINO, "npu", "fp16"),
+        "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
+        "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
+        "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
+        "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
+        "igie-iluvatar-fp32": _builder(_IGIE, "iluvatar", "fp32"),
+        "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
+        "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),
+        "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
+        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32"),
+        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True),
+    }
+)
+
+
+def engine_names() -> list[str]:
+    """Built-in engines and those that installed packages add."""
+    return [*BUILTIN, *sorted(metadata.entry_points(group=ENTRY_POINT_GROUP).names)]
+
+
+def find_engine(name: str) -> EngineEntry:
+    """Look an engine up: built-in, entry point, or `package.module:factory`.
+
+    Device and precision of a third party's engine are read from its name, where it has the form
+    `<runtime>-<device>-<precision>`, or `package.module:<runtime>_<device>_<precision>`; else it
+    is taken for FP32 on the CPU.
+
+    Raises:
+        EngineUnavailable: No such engine.
+    """
+    if name in BUILTIN:
+        return BUILTIN[name]
+    parts = name.rpartition(":")[2].replace("_", "-").split("-")
+    precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
+    device = parts[-2] if len(parts) >= 3 and parts[-1] in ("fp32", "fp16") else "cpu"
+    # Whether a third party's builds are files is seen when it is given one: see `build_engine`.
+    for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return EngineEntry(point.value, device, precision, builds_files=True)
+    if ":" in name:
+        return EngineEntry(name, device, precision, builds_files=True)
+    raise EngineUnavailable(
+        f"unknown engine {name!r}; expected one of: {', '.join(engine_names())}, "
+        "or package.module:factory"
+    )

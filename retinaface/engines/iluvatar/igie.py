@@ -1,0 +1,210 @@
+"""IGIE, Iluvatar's TVM: engine files (.so) run by TVM's graph executor. Not yet run on hardware."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import (
+    build_seconds,
+    check_batch,
+    check_options,
+    check_scores,
+    fixed_size,
+    output_shapes,
+    read_source,
+    source_batch,
+)
+from retinaface.engines.iluvatar.board import board, board_name, vendor_version
+from retinaface.engines.iluvatar.igie_build import built_engine, find_toolchain, import_tvm
+from retinaface.engines.staged import StagedEngine
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.files import file_sha256
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+import_tvm()  # before an export is made for nothing
+
+_HALF = "float16"
+_NOT_SEEN = "whether a library works on the host inside a node cannot be seen from here"
+
+
+class IgieEngine(StagedEngine):
+    """An engine file (.so) on one device, built from ONNX where none is given.
+
+    Option `batch`: of the built file, 32 without it; smaller batches are filled up by repetition.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        check_options(spec, ("batch",))
+        size, file = fixed_size(spec), spec.engine_file
+        self._chain = find_toolchain(spec, builds=file is None)
+        started = time.perf_counter()
+        if file is None:
+            source = read_source(spec, size)
+            shape = (source_batch(spec, source), 3, *size)
+            file = built_engine(spec, self._chain, source.path, shape)
+        self._build_s = build_seconds(started, file)
+        self._file = self.built_file = file
+        self._executor, graph = self._open(file)
+        self._input_type, self.fixed_batch = self._check_input_tensor(size)
+        check_batch(spec, self.fixed_batch, file)
+        self._placement = self._prove_placement(graph, size)
+        self._board = board() if spec.device == "iluvatar" else {}
+
+    def _open(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
+        """The executor, and the graph of the file where it shows one."""
+        chain = self._chain
+        try:
+            library = chain.tvm.runtime.load_module(str(file))
+            executor = chain.graph_executor.GraphModule(library["default"](chain.device))
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot load {file} with tvm {chain.tvm.__version__} on "
+                f"{chain.device}: {first_line(error)}; build it again with this version"
+            ) from error
+        try:
+            return executor, json.loads(library["get_graph_json"]())
+        except AttributeError:  # as TVM says that a module has no such function
+            return executor, None
+
+    def _check_input_tensor(self, size: tuple[int, int]) -> tuple[np.dtype[Any], int]:
+        """Type of the file's input, and its batch size."""
+        tensor = self._executor.get_input(INPUT_NAME)
+        found = None if tensor is None else tuple(int(axis) for axis in tensor.shape)
+        if found is None or len(found) != 4 or found[1:] != (3, *size):
+            raise EngineUnavailable(
+                f"{self.spec.name}: {self._file} should take {INPUT_NAME} (N, 3, {size[0]}, "
+                f"{size[1]}), got {found or 'no input of that name'}; build it with --input "
+                f"{INPUT_NAME}:32,3,{size[0]},{size[1]}"
+            )
+        return np.dtype(str(tensor.dtype)), found[0]
+
+    def _prove_placement(
+        self, graph: dict[str, Any] | None, size: tuple[int, int]
+    ) -> dict[str, Any]:
+        """Run once; read from the outputs and from the graph where it ran, and in what.
+
+        Raises:
+            EngineUnavailable: Outputs are not as they should be, lie on another device, or the
+                graph was built for several devices or in another precision.
+        """
+        name, device = self.spec.name, self._chain.device
+        if (n_outputs := int(self._executor.get_num_outputs())) != len(OUTPUT_NAMES):
+            raise EngineUnavailable(
+                f"{name}: {self._file} should give {', '.join(OUTPUT_NAMES)}, got {n_outputs} "
+                "outputs; build from a file of retinaface export"
+            )
+        probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=np.float32)
+        self._load(probe)
+        self._execute()
+        found = self._outputs()
+        expected = output_shapes(len(probe), len(prior_boxes(*size)))
+        shapes = [tuple(int(axis) for axis in output.shape) for output in found]
+        if shapes != expected:
+            raise EngineUnavailable(
+                f"{name}: {', '.join(OUTPUT_NAMES)} of {self._file} should be {expected}, got "
+                f"{shapes}; build from a file of retinaface export"
+            )
+        elsewhere = [
+            f"{output_name} on {output.device}"
+            for output_name, output in zip(OUTPUT_NAMES, found, strict=True)
+            if output.device.device_type != device.device_type
+        ]
+        check_scores(self.spec, found[1].numpy(), self._file)
+        said = self._read_graph(graph)
+        placement = {
+            "provider": f"tvm graph_executor on {device}",
+            "target": str(self._chain.target),
+            **said,
+            "fallback": [*elsewhere, *said.get("fallback", [])],
+        }
+        if placement["fallback"]:
+            raise EngineUnavailable(
+                f"{name}: not all of {self._file} ran on {device}: "
+                f"{', '.join(placement['fallback'][:8])}; build it for {self._chain.target} alone"
+            )
+        return placement
+
+    def _read_graph(self, graph: dict[str, Any] | None) -> dict[str, Any]:
+        """What the file's own graph says of devices and types; in words where it says nothing."""
+        given = f"the executor was given {self._chain.device} alone, and its outputs lie there"
+        if graph is None:
+            return {"proof": f"{given}; the file shows no graph, so its precision is that of its "
+                    f"name; {_NOT_SEEN}"}  # fmt: skip
+        attributes = graph.get("attrs", {})
+        types = attributes.get("dltype", ["", []])[1]
+        indices = sorted(set(attributes.get("device_index", ["", []])[1]))
+        n_half = types.count(_HALF)
+        if (n_half > 0) != (self.spec.precision == "fp16"):
+            raise EngineUnavailable(
+                f"{self.spec.name} needs an {self.spec.precision.upper()} engine, but {n_half} of "
+                f"{len(types)} tensors of {self._file} are FP16; build it with --precision "
+                f"{self.spec.precision}"
+            )
+        placement: dict[str, Any] = {
+            "n_nodes": sum(node.get("op") == "tvm_op" for node in graph.get("nodes", [])),
+            "n_fp16_tensors": n_half,
+            "n_tensors": len(types),
+            "proof": f"{given}; its graph names {len(indices) or 1} device; {_NOT_SEEN}",
+        }
+        if len(indices) > 1:
+            placement["fallback"] = [f"nodes of device {index}" for index in indices]
+        return placement
+
+    def _load(self, images: FloatArray) -> None:
+        feed = images.astype(self._input_type, copy=False)
+        self._executor.set_input(INPUT_NAME, self._chain.tvm.nd.array(feed, self._chain.device))
+        self._chain.device.sync()
+
+    def _execute(self) -> None:
+        self._executor.run()
+        self._chain.device.sync()
+
+    def _outputs(self) -> list[Any]:
+        """Outputs on the device, which the next run overwrites."""
+        return [self._executor.get_output(i) for i in range(len(OUTPUT_NAMES))]
+
+    def _fetch(self) -> RawOutputs:
+        # numpy() copies from the device.
+        return RawOutputs(*(out.numpy().astype(np.float32) for out in self._outputs()))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        described = {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "runtime": f"igie {vendor_version('igie', self._chain.tvm.__version__)}",
+            "batch": self.fixed_batch,
+            "options": dict(self.spec.options),
+            "model": self.spec.model.name if self.spec.model else None,
+            "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
+            "input_type": str(self._input_type),
+            "build_s": self._build_s,
+            "placement": self._placement,
+        }
+        if self.spec.device == "iluvatar":
+            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
+            described["device_name"] = board_name(said)
+            described["driver"] = self._board.get("driver_version")
+        return described
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._executor = None  # its tensors go with it
+        super().close()
+
+
+# For a TVM with Relay and no accelerator:
+# `--engine retinaface.engines.iluvatar.igie:igie_cpu_fp32`.
+igie_cpu_fp32 = igie_cpu_fp16 = IgieEngine

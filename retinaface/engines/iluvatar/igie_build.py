@@ -1,0 +1,171 @@
+"""The vendor's TVM: whether it is here and whole, and engine files built with it.
+
+What is assumed of IGIE is what the vendor's scripts use (Deep-Spark/DeepSparkInference,
+`models/cv/object_detection/igie_common/build_engine.py` and `retinaface/igie/inference.py`):
+`tvm.target.iluvatar(model=, options=)`, `tvm.relay.import_model.import_model_to_igie(path, shapes,
+backend="igie")`, `tvm.relay.build(..., precision=)`, `export_library`, `tvm.runtime.load_module`,
+`tvm.contrib.graph_executor.GraphModule`. Where a TVM has Relay and lacks the vendor's additions,
+Apache TVM's own take their place: `relay.frontend.from_onnx`, `relay.transform.ToMixedPrecision`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import cached_build
+from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.environment import package_versions
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.config import INPUT_NAME
+
+TARGET = {"model": "MR", "options": "-libs=cudnn,cublas,ixinfer"}
+_OPT_LEVEL = 3  # of Apache TVM, where the vendor's build does not choose
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A TVM that can load engines.
+
+    Attributes:
+        tvm: The module.
+        graph_executor: `tvm.contrib.graph_executor`.
+        target: What engines are built for.
+        device: Where they run.
+    """
+
+    tvm: Any
+    graph_executor: Any
+    target: Any
+    device: Any
+
+
+def import_tvm() -> Any:
+    """Import TVM, whoever made it.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    try:
+        return importlib.import_module("tvm")
+    except Exception as error:  # a broken install fails with whatever its loader raises
+        raise EngineUnavailable(
+            f"igie engines need IGIE, the vendor's TVM, and tvm cannot be imported "
+            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
+        ) from error
+
+
+def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
+    """Import TVM and see that it has what is needed, and that the device is there.
+
+    Args:
+        spec: Its device is `iluvatar`; or `cpu`, for a TVM with Relay and no accelerator.
+        builds: Whether an engine will be built, not only loaded.
+
+    Raises:
+        EngineUnavailable: Something is missing; names the version and all that it lacks.
+    """
+    tvm = import_tvm()
+    graph_executor = _submodule("tvm.contrib.graph_executor")
+    make_target: Any = getattr(tvm.target, "iluvatar", None)
+    parts = {
+        "tvm.contrib.graph_executor": graph_executor,
+        "tvm.target.iluvatar": make_target or spec.device == "cpu",
+    }
+    if builds:
+        parts["tvm.relay"] = _submodule("tvm.relay")
+    if lacking := [name for name, part in parts.items() if not part]:
+        raise EngineUnavailable(
+            f"{spec.name} needs IGIE, the vendor's TVM, but tvm {tvm.__version__} here is another "
+            f"one: it lacks {', '.join(lacking)}; {WHEELS}, in an environment without apache-tvm"
+        )
+    try:
+        target = tvm.target.Target("llvm") if spec.device == "cpu" else make_target(**TARGET)
+        device = tvm.device(target.kind.name, 0)
+    except Exception as error:  # TVM's exceptions have no base of their own
+        raise EngineUnavailable(
+            f"{spec.name}: tvm {tvm.__version__} has no target or device {spec.device}: "
+            f"{first_line(error)}; {WHEELS}"
+        ) from error
+    if not device.exist:
+        raise EngineUnavailable(
+            f"{spec.name} needs {spec.device}: tvm {tvm.__version__} knows the device, but "
+            f"{device} is not there; see whether the driver shows a board: ixsmi"
+        )
+    return Toolchain(tvm, graph_executor, target, device)
+
+
+def built_engine(
+    spec: EngineSpec, chain: Toolchain, model: Path, shape: tuple[int, int, int, int]
+) -> Path:
+    """Build an engine file from ONNX, or find it in the cache.
+
+    Args:
+        spec: What the engine is asked to be.
+        chain: The TVM.
+        model: ONNX file with FP32 weights.
+        shape: Of the input: batch, 3, height, width.
+
+    Raises:
+        EngineUnavailable: The build fails.
+    """
+    key = {
+        "shape": list(shape),
+        "target": str(chain.target),
+        "tvm": chain.tvm.__version__,
+        "packages": package_versions(("igie", "apache-tvm", "tvm", "onnx")),
+        "code": inspect.getsource(_build),
+    }
+
+    def build(path: Path) -> None:
+        try:
+            _build(chain, model, shape, spec.precision).export_library(str(path))
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{spec.name}: tvm {chain.tvm.__version__} cannot build {model} for {chain.target}:"
+                f" {type(error).__name__}: {first_line(error)}; try a file of another opset or "
+                "exporter"
+            ) from error
+
+    return cached_build(spec, model, ".so", key, build)
+
+
+def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str) -> Any:
+    """Import and compile, with the vendor's functions where they are there."""
+    relay = importlib.import_module("tvm.relay")
+    vendors = _submodule("tvm.relay.import_model")
+    if vendors is not None:
+        module, parameters = vendors.import_model_to_igie(
+            str(model), {INPUT_NAME: shape}, backend="igie"
+        )
+    else:
+        import onnx
+
+        module, parameters = relay.frontend.from_onnx(
+            onnx.load(str(model)), {INPUT_NAME: shape}, freeze_params=True
+        )
+    arguments = {"target": chain.target, "params": parameters}
+    accepted = inspect.signature(relay.build).parameters
+    if "precision" in accepted:
+        return relay.build(module, **arguments, precision=precision)
+    if precision == "fp16":
+        module = relay.transform.InferType()(module)
+        module = relay.transform.ToMixedPrecision("float16")(module)
+    with chain.tvm.transform.PassContext(opt_level=_OPT_LEVEL):
+        return relay.build(module, **arguments)
+
+
+def _submodule(name: str) -> Any | None:
+    """A part of TVM; None where this TVM has none."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and name.startswith(error.name):
+            return None
+        raise EngineUnavailable(
+            f"{name} cannot be imported ({error}); install {error.name} beside the vendor's wheels"
+        ) from error

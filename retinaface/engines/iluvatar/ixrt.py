@@ -1,0 +1,245 @@
+"""ixRT, Iluvatar's runtime with TensorRT's interface. Not yet run on hardware.
+
+Which calls are assumed, and on whose word, says `ixrt_build`. Bindings are told apart by shape and
+not by order: the vendor's own scripts read them in one order in one release, and in another in the
+next.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import (
+    build_seconds,
+    check_batch,
+    check_options,
+    check_scores,
+    fixed_size,
+    output_shapes,
+    read_source,
+    source_batch,
+)
+from retinaface.engines.iluvatar.board import board, board_name, vendor_version
+from retinaface.engines.iluvatar.heads import flat_heads, softmax
+from retinaface.engines.iluvatar.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
+from retinaface.engines.staged import StagedEngine
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.files import file_sha256
+from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+import_ixrt()  # before an export is made for nothing
+
+_PROOF = (
+    "the plan was deserialized and run by ixRT, which has no nodes on the host; in which precision "
+    "a layer runs is the builder's choice, and a plan does not show it"
+)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """An input or output of a plan, with its memory on the device."""
+
+    name: str
+    is_input: bool
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    address: Any
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class IxrtEngine(StagedEngine):
+    """A plan on the first board, built from ONNX with the nine heads where none is given.
+
+    A given one (`--engine-file`) may have nine heads, or the network's three outputs. Option
+    `batch`: as for IGIE.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        check_options(spec, ("batch",))
+        self._size, file = fixed_size(spec), spec.engine_file
+        self._ixrt, self._cuda, self._cudart = find_ixrt(spec, builds=file is None)
+        started = time.perf_counter()
+        if file is None:
+            source = read_source(spec, self._size, {len(OUTPUT_NAMES), N_HEADS})
+            file = built_plan(spec, self._ixrt, source, source_batch(spec, source))
+        self._build_s = build_seconds(started, file)
+        self._file = self.built_file = file
+        self._bindings: list[Binding] = []
+        try:
+            self._engine, self._context = self._open(file)
+            self._bind()
+            self._input, self._outputs = self._check_bindings()
+            self.fixed_batch = self._input.shape[0]
+            check_batch(spec, self.fixed_batch, file)
+            self._probe()
+        except BaseException:
+            self.close()  # memory on the device is nobody's but ours
+            raise
+        self._board = board()
+
+    def _open(self, file: Path) -> tuple[Any, Any]:
+        """Engine and context of a plan."""
+        ixrt = self._ixrt
+        try:
+            runtime = ixrt.Runtime(ixrt.Logger(ixrt.Logger.ERROR))
+            engine = runtime.deserialize_cuda_engine(file.read_bytes())
+            context = engine.create_execution_context() if engine is not None else None
+            if context is None:
+                raise RuntimeError("it gave nothing; what it logged says why")
+        except Exception as error:  # the runtime's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot load {file} with ixRT {ixrt.__version__}: "
+                f"{first_line(error)}; see whether a board is there (ixsmi), or build it again "
+                "with this version"
+            ) from error
+        return engine, context
+
+    def _bind(self) -> None:
+        """Allocate each binding on the device, in their order."""
+        engine = self._engine
+        for i in range(engine.num_bindings):
+            shape = tuple(int(axis) for axis in engine.get_binding_shape(i))
+            dtype = np.dtype(self._ixrt.nptype(engine.get_binding_dtype(i)))
+            if min(shape, default=1) < 1:
+                raise EngineUnavailable(
+                    f"{self.spec.name}: {engine.get_binding_name(i)} of {self._file} has free "
+                    f"axes, {shape}; build it for one batch and input size"
+                )
+            n_bytes = math.prod(shape) * dtype.itemsize
+            code, address = self._cudart.cudaMalloc(n_bytes)
+            if code != self._cudart.cudaError_t.cudaSuccess:
+                raise EngineUnavailable(
+                    f"{self.spec.name} cannot allocate {n_bytes} bytes on the device: {code}; see "
+                    "whether a board is there and free: ixsmi"
+                )
+            name, is_input = engine.get_binding_name(i), bool(engine.binding_is_input(i))
+            self._bindings.append(Binding(name, is_input, shape, dtype, address))
+
+    def _check_bindings(self) -> tuple[Binding, list[list[Binding]]]:
+        """The input; the bindings of `loc`, `conf` and `landmarks`, three each or one each."""
+        inputs = [binding for binding in self._bindings if binding.is_input]
+        outputs = {b.shape: b for b in self._bindings if not b.is_input}
+        if len(inputs) == 1 and inputs[0].shape[1:] == (3, *self._size):
+            batch = inputs[0].shape[0]
+            for expected in (self._head_shapes(batch), self._final_shapes(batch)):
+                if {shape for group in expected for shape in group} == set(outputs) and len(
+                    outputs
+                ) == len(self._bindings) - 1:
+                    return inputs[0], [[outputs[shape] for shape in group] for group in expected]
+        found = ", ".join(f"{b.name} {b.shape}" for b in self._bindings)
+        raise EngineUnavailable(
+            f"{self.spec.name} cannot run {self._file}: expected one input (N, 3, {self._size[0]}, "
+            f"{self._size[1]}) and nine heads {self._head_shapes('N')} or three outputs "
+            f"{self._final_shapes('N')}, got {found}; build it from a file of retinaface export"
+        )
+
+    def _head_shapes(self, batch: Any) -> list[list[tuple[int, ...]]]:
+        """Of each output its convolutions, the finest level first."""
+        sides = [tuple(math.ceil(px / s) for px in self._size) for s in MOBILENET_025.strides_px]
+        per_cell = MOBILENET_025.priors_per_cell
+        return [
+            [(batch, per_cell * width, *side) for side in sides] for width in OUTPUT_WIDTHS.values()
+        ]
+
+    def _final_shapes(self, batch: Any) -> list[list[tuple[int, ...]]]:
+        return [[shape] for shape in output_shapes(batch, len(prior_boxes(*self._size)))]
+
+    @property
+    def _has_heads(self) -> bool:
+        return len(self._outputs[0]) > 1
+
+    def _probe(self) -> None:
+        """Run once, so that a device that fails does so here."""
+        images = np.zeros(self._input.shape, dtype=np.float32)
+        try:
+            scores = self._run(images).scores
+        except Exception as error:  # the runtime's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot run {self._file}: {type(error).__name__}: "
+                f"{first_line(error)}; see whether a board is there: ixsmi"
+            ) from error
+        check_scores(self.spec, scores, self._file)
+
+    def _load(self, images: FloatArray) -> None:
+        feed = np.ascontiguousarray(images, dtype=self._input.dtype)
+        code = self._cuda.cuMemcpyHtoD(self._input.address, feed, feed.nbytes)
+        self._succeed("cuMemcpyHtoD", code)
+
+    def _execute(self) -> None:
+        if self._context.execute_v2([binding.address for binding in self._bindings]) is False:
+            raise RuntimeError("execute_v2 gave False; what it logged says why")
+        (code,) = self._cudart.cudaDeviceSynchronize()
+        if code != self._cudart.cudaError_t.cudaSuccess:
+            raise RuntimeError(f"cudaDeviceSynchronize gave {code}")
+
+    def _fetch(self) -> RawOutputs:
+        loc, conf, landmarks = (self._output(group) for group in self._outputs)
+        return RawOutputs(loc, softmax(conf) if self._has_heads else conf, landmarks)
+
+    def _output(self, group: list[Binding]) -> FloatArray:
+        """One output from its bindings, in the order of the priors."""
+        parts = []
+        for binding in group:
+            array = np.empty(binding.shape, dtype=binding.dtype)
+            code = self._cuda.cuMemcpyDtoH(array, binding.address, binding.n_bytes)
+            self._succeed("cuMemcpyDtoH", code)
+            parts.append(array.astype(np.float32, copy=False))
+        return flat_heads(parts) if self._has_heads else parts[0]
+
+    def _succeed(self, call: str, codes: tuple[Any]) -> None:
+        if codes[0] != self._cuda.CUresult.CUDA_SUCCESS:
+            raise RuntimeError(f"{call} gave {codes[0]}")
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "device_name": board_name(self._board.get("name") or self._name_by_runtime()),
+            "driver": self._board.get("driver_version"),
+            "precision": self.spec.precision,
+            "runtime": f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}",
+            "batch": self.fixed_batch,
+            "n_outputs": sum(len(group) for group in self._outputs),
+            "softmax": "outside the graph" if self._has_heads else "in the graph",
+            "options": dict(self.spec.options),
+            "model": self.spec.model.name if self.spec.model else None,
+            "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
+            "input_type": str(self._input.dtype),
+            "build_s": self._build_s,
+            "placement": {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF},
+        }
+
+    def _name_by_runtime(self) -> str | None:
+        """What the CUDA runtime calls the board, where `ixsmi` cannot be asked."""
+        if not hasattr(self._cudart, "cudaGetDeviceProperties"):
+            return None
+        code, properties = self._cudart.cudaGetDeviceProperties(0)
+        if code != self._cudart.cudaError_t.cudaSuccess:
+            return None
+        name = properties.name
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        return text.strip(" \0") or None
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        while self._bindings:
+            self._cudart.cudaFree(self._bindings.pop().address)
+        self._context = self._engine = None
+        super().close()

@@ -1,0 +1,194 @@
+"""ixRT's builder: nine heads cut out of an ONNX file, and plans built from it.
+
+What is assumed of ixRT is what the vendor's scripts for this network use
+(Deep-Spark/DeepSparkInference, `models/cv/object_detection/retinaface/ixrt`: `build_engine.py`,
+`common.py`, `inference.py`). Its module is called `tensorrt`, as NVIDIA's is, and has the binding
+interface that TensorRT had up to version 8. Memory on the device is CUDA's, through `cuda-python`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import Source, cached_build
+from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.environment import package_versions
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+
+N_HEADS = 9
+_LOADS = ("Logger", "Runtime", "nptype")
+_BUILDS = ("Builder", "OnnxParser", "BuilderFlag", "NetworkDefinitionCreationFlag")
+# What lies between a head's convolution and an output of the network.
+_LAYOUT_OPS = ("Softmax", "Concat", "Reshape", "Transpose", "Flatten", "Identity", "Cast")
+
+
+def import_ixrt() -> Any:
+    """Import the module `tensorrt`, whoever made it.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    try:
+        return importlib.import_module("tensorrt")
+    except Exception as error:  # a broken install fails with whatever its loader raises
+        raise EngineUnavailable(
+            f"ixrt engines need ixRT, whose module is called tensorrt, and it cannot be imported "
+            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
+        ) from error
+
+
+def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
+    """Import ixRT and what reaches the device's memory, and see that they are the vendor's.
+
+    Args:
+        spec: What the engine is asked to be.
+        builds: Whether an engine will be built, not only loaded.
+
+    Returns:
+        `tensorrt`, `cuda.cuda`, `cuda.cudart`.
+
+    Raises:
+        EngineUnavailable: It is NVIDIA's TensorRT, or something is missing.
+    """
+    ixrt = import_ixrt()
+    version = str(getattr(ixrt, "__version__", "of no version"))
+    if "corex" not in version and not _is_installed("ixrt"):
+        raise EngineUnavailable(
+            f"{spec.name} needs ixRT, but the module tensorrt {version} here is not the vendor's "
+            f"(no corex in its version, and no package ixrt is installed); {WHEELS}, in an "
+            "environment without NVIDIA's tensorrt"
+        )
+    wanted = (*_LOADS, *_BUILDS) if builds else _LOADS
+    if lacking := [name for name in wanted if not hasattr(ixrt, name)]:
+        raise EngineUnavailable(
+            f"{spec.name}: tensorrt {version} here lacks {', '.join(lacking)}; {WHEELS}"
+        )
+    try:
+        cuda = importlib.import_module("cuda.cuda")
+        cudart = importlib.import_module("cuda.cudart")
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
+            f"cuda.cudart cannot be imported ({error}); {WHEELS}, the vendor's cuda_python too"
+        ) from error
+    return ixrt, cuda, cudart
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
+    """Build an engine from ONNX, or find it in the cache.
+
+    Args:
+        spec: What the engine is asked to be.
+        ixrt: The module.
+        source: ONNX file with FP32 weights.
+        batch: Images in every call.
+
+    Raises:
+        EngineUnavailable: The build fails.
+    """
+    key = {
+        "batch": batch,
+        "ixrt": str(ixrt.__version__),
+        "packages": package_versions(("ixrt", "onnx")),
+        "code": "".join(inspect.getsource(part) for part in (_plan, _parsed, with_heads)),
+    }
+
+    def build(path: Path) -> None:
+        try:
+            path.write_bytes(_plan(ixrt, source, batch, spec.precision))
+        except EngineUnavailable:
+            raise
+        except Exception as error:  # the runtime's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}: "
+                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
+                "exporter"
+            ) from error
+
+    return cached_build(spec, source.path, ".engine", key, build)
+
+
+def _plan(ixrt: Any, source: Source, batch: int, precision: str) -> bytes:
+    """A serialized engine of fixed batch size."""
+    logger = ixrt.Logger(ixrt.Logger.WARNING)
+    builder = ixrt.Builder(logger)
+    explicit = 1 << int(ixrt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
+    network = builder.create_network(explicit)
+    settings = builder.create_builder_config()
+    _parsed(ixrt, network, logger, source, batch)
+    if precision == "fp16":
+        settings.set_flag(ixrt.BuilderFlag.FP16)
+    plan = builder.build_serialized_network(network, settings)
+    if plan is None:
+        raise RuntimeError("build_serialized_network gave nothing; what it logged says why")
+    return bytes(plan)
+
+
+def _parsed(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> None:
+    """Fill a network from a file with nine heads and a fixed batch size."""
+    import onnx
+
+    parser = ixrt.OnnxParser(network, logger)
+    with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
+        fixed = Path(folder) / source.path.name
+        onnx.save(with_heads(onnx.load(source.path), batch), fixed)
+        if parser.parse_from_file(str(fixed)):
+            return
+    said = [str(parser.get_error(i)) for i in range(getattr(parser, "num_errors", 0))]
+    raise RuntimeError("; ".join(said) or "the parser refused it without a word")
+
+
+def with_heads(model: Any, batch: int) -> Any:
+    """The network up to its nine last convolutions, as the vendor exports it for ixRT.
+
+    Softmax and concatenation are then done outside of it. Where something else than layout lies
+    between the convolutions and an output, the outputs stay as they are.
+
+    Args:
+        model: ONNX model with outputs `loc`, `conf`, `landmarks`, or with nine heads already.
+        batch: To fix the first axis at.
+    """
+    from onnx.shape_inference import infer_shapes
+    from onnx.utils import Extractor
+
+    from retinaface.export.onnx_graph import axes_of, set_axes
+
+    image = model.graph.input[0]
+    set_axes(model, {image.name: (batch, *axes_of(image)[1:])})
+    for value in model.graph.output:
+        set_axes(model, {value.name: (batch, *axes_of(value)[1:])})
+    del model.graph.value_info[:]  # of the free batch size
+    if len(model.graph.output) != len(OUTPUT_NAMES):
+        return model
+    heads = [_heads_of(model, name) for name in OUTPUT_NAMES]
+    if any(len(names) != N_HEADS // len(OUTPUT_NAMES) for names in heads):
+        return model
+    by_level = [name for level in zip(*heads, strict=True) for name in level]
+    return Extractor(infer_shapes(model, data_prop=True)).extract_model([INPUT_NAME], by_level)
+
+
+def _heads_of(model: Any, output: str) -> list[str]:
+    """Outputs of the convolutions that an output is put together from, in order."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    node = makers.get(output)
+    if node is None or node.op_type == "Conv":
+        return [output] if node is not None else []
+    if node.op_type not in _LAYOUT_OPS:
+        return []
+    parts = node.input if node.op_type == "Concat" else node.input[:1]
+    return [head for part in parts for head in _heads_of(model, part)]

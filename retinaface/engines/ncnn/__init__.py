@@ -1,0 +1,1 @@
+"""ncnn, on files that pnnx makes."""

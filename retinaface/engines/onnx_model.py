@@ -1,0 +1,181 @@
+"""What an ONNX file must look like for the engines that load one: names, types, axes, precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from retinaface.engines.base import EngineSpec
+from retinaface.errors import EngineUnavailable
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.typing import Precision
+
+if TYPE_CHECKING:
+    import onnx
+
+
+class Port(NamedTuple):
+    """An input or output of a file, as a runtime reads it.
+
+    Attributes:
+        name: Of the tensor.
+        type_name: What the runtime calls its type; for messages.
+        dtype: Float32 or float16; None for any other type.
+        axes: A number where an axis is fixed; anything else where it is free.
+    """
+
+    name: str
+    type_name: str
+    dtype: type[np.floating[Any]] | None
+    axes: Sequence[int | str | None]
+
+
+def model_of(spec: EngineSpec) -> Path:
+    """The file to load.
+
+    Raises:
+        EngineUnavailable: None was named.
+    """
+    if spec.model is None:
+        raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
+    return spec.model
+
+
+def check_interface(
+    spec: EngineSpec, model: Path, inputs: Sequence[Port], outputs: Sequence[Port]
+) -> int | None:
+    """Hold names, types and axes of a file against a specification.
+
+    Args:
+        spec: What the engine is asked to be.
+        model: The file; for messages.
+        inputs: What the file takes.
+        outputs: What it gives.
+
+    Returns:
+        The one batch size that the file takes; None where it takes any.
+
+    Raises:
+        EngineUnavailable: The file does not fit.
+    """
+    names = ([port.name for port in inputs], [port.name for port in outputs])
+    if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or any(
+        port.dtype is None for port in (*inputs, *outputs)
+    ):
+        raise EngineUnavailable(
+            f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
+            f"or FP16, got {', '.join(names[0])} ({inputs[0].type_name}) -> {', '.join(names[1])}"
+        )
+    axes = inputs[0].axes
+    if len(axes) != 4:
+        raise EngineUnavailable(
+            f"{spec.name} cannot run {model}: expected an input of 4 axes (N, 3, H, W), got {axes}"
+        )
+    batch, channels, height, width = axes
+    wanted = (3, spec.height_px, spec.width_px)
+    for got, want in zip((channels, height, width), wanted, strict=True):
+        if isinstance(got, int) and got != want:
+            size = "free height and width" if want is None else f"{wanted[1]}x{wanted[2]}"
+            raise EngineUnavailable(
+                f"{spec.name}: {model} takes {height}x{width} inputs, but {size} is needed; "
+                "export with --dynamic-size"
+            )
+    if not isinstance(batch, int):
+        return None
+    if spec.max_batch > batch:
+        raise EngineUnavailable(
+            f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} "
+            f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
+        )
+    return batch
+
+
+def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None:
+    """Hold the precision of a file's weights against a specification.
+
+    Raises:
+        EngineUnavailable: They differ.
+    """
+    if precision != spec.precision:
+        raise EngineUnavailable(
+            f"{spec.name} needs an {spec.precision.upper()} model, but the weights of {model} "
+            f"are {precision.upper()}; export with --precision {spec.precision}"
+        )
+
+
+def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precision:
+    """Precision of the weights: what our own exports state, else what onnx reads.
+
+    Args:
+        spec: What the engine is asked to be; for messages.
+        model: The file.
+        stated: What its metadata say under `PRECISION_KEY`.
+
+    Raises:
+        EngineUnavailable: The file states nothing, and onnx is not installed.
+    """
+    if stated is not None:
+        return "fp16" if stated == "fp16" else "fp32"
+    try:
+        import onnx
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"{spec.name}: {model} does not state its precision, and onnx, which would "
+            "tell, is not installed; pip install onnx, or export with retinaface"
+        ) from error
+    graph = onnx.load(model, load_external_data=False).graph
+    half = onnx.TensorProto.FLOAT16
+    is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
+    return "fp16" if is_half else "fp32"
+
+
+def check_file(spec: EngineSpec, model: Path) -> int | None:
+    """Hold names, types, axes and precision of a file against a specification.
+
+    Args:
+        spec: What the engine is asked to be.
+        model: The file.
+
+    Returns:
+        The one batch size that the file takes; None where it takes any.
+
+    Raises:
+        EngineUnavailable: onnx is not installed, or the file cannot be read or does not fit.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"{spec.name} reads names and axes of {model} with onnx, which cannot be imported "
+            f"({error}); pip install onnx"
+        ) from error
+    try:
+        loaded = onnx.load(model, load_external_data=False)
+    except Exception as error:  # protobuf's errors have no base that is public
+        raise EngineUnavailable(
+            f"{spec.name} cannot load {model}: {error}; check the file"
+        ) from error
+    if not loaded.graph.input:
+        raise EngineUnavailable(f"{spec.name} cannot load {model}: no ONNX graph; check the file")
+    weights = {tensor.name for tensor in loaded.graph.initializer}
+    inputs = [_port(value) for value in loaded.graph.input if value.name not in weights]
+    batch = check_interface(spec, model, inputs, [_port(v) for v in loaded.graph.output])
+    stated = {entry.key: entry.value for entry in loaded.metadata_props}.get(PRECISION_KEY)
+    check_precision(spec, model, read_precision(spec, model, stated))
+    return batch
+
+
+def _port(value: onnx.ValueInfoProto) -> Port:
+    import onnx
+
+    tensor = value.type.tensor_type
+    axes = [d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim]
+    types: dict[int, type[np.floating[Any]]] = {
+        onnx.TensorProto.FLOAT: np.float32,
+        onnx.TensorProto.FLOAT16: np.float16,
+    }
+    name = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+    return Port(value.name, name, types.get(tensor.elem_type), axes)

@@ -1,0 +1,239 @@
+"""ONNX Runtime, here on the CPU, with the proof that no computation fell back.
+
+`onnxruntime_device` and `onnxruntime_tensorrt` run the same session on a device.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.onnx_model import (
+    Port,
+    check_interface,
+    check_precision,
+    model_of,
+    read_precision,
+)
+from retinaface.engines.onnxruntime.device_memory import run_options
+from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet
+from retinaface.engines.threads import threads_and_calls
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+TYPES: dict[str, type[np.floating[Any]]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
+
+
+class OnnxRuntimeEngine(Engine):
+    """A session with exactly one provider asked for.
+
+    Options, each `on` or `off`: `fusions`; `spinning` (of idle threads; off by itself where the
+    engine shares the processors). All others go to the provider.
+    """
+
+    provider = "CPUExecutionProvider"
+    # Options of the session, `on` or `off`; all others are the provider's.
+    switches: tuple[str, ...] = ("fusions", "spinning")
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._threads, self.parallel_calls = threads_and_calls(spec)
+        self._model = model_of(spec)
+        self._marked_sessions: dict[tuple[str, ...], Any] = {}
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
+            options = self._session_options()
+            options.enable_profiling = True  # for one run: the proof of placement
+            options.profile_file_prefix = str(Path(folder) / "placement")
+            self._session = self._open_session(str(self._model), options)
+            self._check_model(self._session)
+            self._placement = self._prove_placement()
+        self._build_s = time.perf_counter() - started
+
+    def _session_options(self) -> Any:
+        spec = self.spec
+        for name in self.switches:
+            if spec.options.get(name, "on") not in ("on", "off"):
+                raise EngineUnavailable(
+                    f"{spec.name}: option {name} must be on or off, got {spec.options[name]!r}"
+                )
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
+        if spec.options.get("fusions") == "off":
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if spec.options.get("spinning", "off" if spec.shares_cpus else "on") == "off":
+            for pool in ("intra_op", "inter_op"):
+                options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
+        return options
+
+    def _open_session(self, model: str | bytes, options: Any) -> Any:
+        """Open a session on a file or on a model's bytes."""
+        spec, provider = self.spec, self.provider
+        self._check_provider()
+        try:
+            with quiet():
+                self._preload()
+                session = ort.InferenceSession(
+                    model,
+                    options,
+                    providers=[(provider, self._provider_options())],
+                    enable_fallback=0,  # releases that do not know it fall back, which is seen
+                )
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise EngineUnavailable(self._why_unopened(error)) from error
+        if (first := session.get_providers()[0]) != provider:
+            raise EngineUnavailable(
+                f"{spec.name} needs {spec.device}: onnxruntime {ort.__version__} lists "
+                f"{provider} but the session fell back to {first} ({self._why_fallen_back()})"
+            )
+        return session
+
+    def _check_provider(self) -> None:
+        """See that the runtime was built with the provider."""
+        available = ort.get_available_providers()
+        if self.provider not in available:
+            raise EngineUnavailable(
+                f"{self.spec.name} needs {self.spec.device}: onnxruntime {ort.__version__} here is "
+                f"built without {self.provider} (it has {', '.join(available)}); install the extra "
+                "'gpu' in an environment without 'cpu'"
+            )
+
+    def _preload(self) -> None:
+        """Load libraries that the provider needs from where pip puts them."""
+
+    def _provider_options(self) -> dict[str, str]:
+        return {k: v for k, v in self.spec.options.items() if k not in self.switches}
+
+    def _why_unopened(self, error: Exception) -> str:
+        return (
+            f"{self.spec.name} cannot load {self._model}: {first_line(error)}; "
+            "check the file, or export for this runtime's opset and IR version"
+        )
+
+    def _why_fallen_back(self) -> str:
+        return "it says nothing of why"
+
+    def _check_model(self, session: Any) -> None:
+        """Hold names, types, axes and precision of the file against the specification."""
+        model = self._model
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        self.fixed_batch = check_interface(
+            self.spec, model, [_port(value) for value in inputs], [_port(o) for o in outputs]
+        )
+        self._input_type = TYPES[inputs[0].type]
+        stated = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)
+        check_precision(self.spec, model, read_precision(self.spec, model, stated))
+
+    def _prove_placement(self) -> dict[str, Any]:
+        """Run once and read from the profile which provider ran each node.
+
+        A node elsewhere that gives real numbers is a fallback. Arithmetic on shapes is placed on
+        the CPU by design; it is listed, not refused.
+
+        Raises:
+            EngineUnavailable: A computation ran elsewhere; lists the nodes.
+        """
+        spec = self.spec
+        size = (spec.height_px or 320, spec.width_px or 320)
+        probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=self._input_type)
+        self._session.run(OUTPUT_NAMES, {INPUT_NAME: probe}, run_options(None))
+        profile = json.loads(Path(self._session.end_profiling()).read_text())
+        placement = placement_from_profile(profile, self.provider)
+        if placement["fallback"]:
+            raise EngineUnavailable(
+                f"{spec.name}: {len(placement['fallback'])} nodes did not run on {self.provider}: "
+                f"{', '.join(placement['fallback'][:8])}; the runtime lacks them on this device"
+            )
+        return placement
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        """Run on the CPU, which reads and writes our memory in place."""
+        n, _, height, width = images.shape
+        n_priors = len(prior_boxes(height, width))
+        feed = images.astype(self._input_type, copy=False)
+        binding = self._session.io_binding()
+        binding.bind_input(INPUT_NAME, "cpu", 0, feed.dtype, feed.shape, feed.ctypes.data)
+        outputs = []
+        for output, n_values in zip(
+            self._session.get_outputs(), OUTPUT_WIDTHS.values(), strict=True
+        ):
+            array = np.empty((n, n_priors, n_values), dtype=TYPES[output.type])
+            binding.bind_output(output.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            outputs.append(array)
+        self._session.run_with_iobinding(binding)
+        return raw_outputs(outputs)
+
+    def _run_intermediates(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        """Tensors of the file by name, from a second session in which they are outputs."""
+        if names not in self._marked_sessions:
+            self._marked_sessions[names] = self._open_session(
+                self._marked_model(names), self._session_options()
+            )
+        wanted = list(dict.fromkeys([*names, *OUTPUT_NAMES]))
+        feed = {INPUT_NAME: images.astype(self._input_type, copy=False)}
+        found = self._marked_sessions[names].run(wanted, feed, run_options(None))
+        return dict(zip(wanted, found, strict=True))
+
+    def _marked_model(self, names: tuple[str, ...]) -> bytes:
+        """The file with tensors marked as outputs."""
+        try:
+            from retinaface.export.onnx_graph import with_outputs
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"{self.spec.name}: intermediate tensors need onnx, which is not installed; "
+                "pip install onnx"
+            ) from error
+        try:
+            return with_outputs(self._model, names)
+        except ValueError as error:
+            raise ValueError(f"{self.spec.name}: {error}") from error
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            "precision": self.spec.precision,
+            "runtime": self._runtime(),
+            "threads": self._threads,
+            "parallel_calls": self.parallel_calls,
+            "options": dict(self.spec.options),
+            "model": self._model.name,
+            "build_s": self._build_s,
+            "placement": self._placement,
+            "io": {"host_memory": "in place"},
+        }
+
+    def _runtime(self) -> str:
+        return f"onnxruntime {ort.__version__}"
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._session = None
+        self._marked_sessions = {}
+        super().close()
+
+
+def raw_outputs(outputs: list[FloatArray]) -> RawOutputs:
+    """Outputs in the order and the element types of a file."""
+    return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
+
+
+def _port(value: Any) -> Port:
+    return Port(value.name, value.type, TYPES.get(value.type), value.shape)

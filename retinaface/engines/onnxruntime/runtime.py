@@ -1,0 +1,91 @@
+"""ONNX Runtime's module, or why it is not there; where it ran a graph, and why not where it should.
+
+All that needs the module takes it from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from retinaface.errors import EngineUnavailable, first_line
+
+try:
+    import onnxruntime as ort
+except ImportError as error:
+    raise EngineUnavailable(
+        f"onnxruntime cannot be imported ({error}); install the extra 'cpu' or 'gpu'"
+    ) from error
+
+__all__ = ["missing_library", "ort", "placement_from_profile", "quiet"]
+
+
+def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict[str, Any]:
+    """Sort the nodes of an ONNX Runtime profile by where they ran.
+
+    Args:
+        profile: The events of the profile file.
+        provider: Where they should have run.
+
+    Returns:
+        `provider`, `n_nodes` on it, `fallback` (`name (op) on provider` of each computation that
+        ran elsewhere), `shape_nodes_elsewhere` (their number).
+    """
+    n_nodes, n_shape, fallback = 0, 0, []
+    for event in profile:
+        arguments = event.get("args", {})
+        if event.get("cat") != "Node" or "provider" not in arguments:
+            continue
+        if not str(event["name"]).endswith("_kernel_time"):
+            continue
+        if arguments["provider"] == provider:
+            n_nodes += 1
+        elif any("float" in kind for output in arguments["output_type_shape"] for kind in output):
+            name = str(event["name"]).removesuffix("_kernel_time")
+            fallback.append(f"{name} ({arguments['op_name']}) on {arguments['provider']}")
+        else:
+            n_shape += 1
+    return {
+        "provider": provider,
+        "n_nodes": n_nodes,
+        "fallback": fallback,
+        "shape_nodes_elsewhere": n_shape,
+    }
+
+
+def missing_library(provider_library: str) -> str | None:
+    """Load a provider's library as the runtime does, to learn what is missing.
+
+    Args:
+        provider_library: `cuda`, `tensorrt`.
+
+    Returns:
+        What the loader says; None where it loads.
+    """
+    name = f"libonnxruntime_providers_{provider_library}.so"
+    try:
+        # The providers' own library first: theirs take symbols from it.
+        ctypes.CDLL(str(_folder() / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(_folder() / name))
+    except OSError as error:
+        return first_line(error)
+    return None
+
+
+def _folder() -> Path:
+    return Path(ort.__file__).parent / "capi"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what the runtime prints about missing libraries off the terminal: it is raised."""
+    ort.set_default_logger_severity(4)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        ort.set_default_logger_severity(2)  # the runtime's own default

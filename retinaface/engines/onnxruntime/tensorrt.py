@@ -1,0 +1,124 @@
+"""ONNX Runtime with its TensorRT provider and no other to step in. Not yet run on hardware.
+
+Options are those of ONNX Runtime's page of this provider; `True` and `False` are how it reads a
+switch. FP16 is built from the FP16 file with `trt_fp16_enable`: so its layers are FP16 where the
+file is, as on CUDA, whether the TensorRT beneath takes types from the file (11 always does) or
+chooses them among what it is allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from retinaface.assets import cache_dir
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.onnxruntime.cuda import OnnxRuntimeDeviceEngine
+from retinaface.engines.onnxruntime.runtime import ort, quiet
+from retinaface.engines.tensorrt.libraries import PACKAGES, loaded_version, prepare, tf32
+from retinaface.engines.tensorrt.profile import Profile, profile_of, written
+from retinaface.environment import command_output, package_versions
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.files import file_sha256
+
+
+class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
+    """A session on TensorRT: one engine for all batches up to the largest, kept in our cache.
+
+    Options `fusions` and `spinning` as on the CPU; all others go to the provider, as
+    `trt_builder_optimization_level=5`.
+    """
+
+    provider = "TensorrtExecutionProvider"
+    library = "tensorrt"
+    switches = ("fusions", "spinning")
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._profile: Profile | None = None
+        super().__init__(spec)
+
+    def _uses_graphs(self) -> bool:
+        return False
+
+    def _preload(self) -> None:
+        super()._preload()
+        prepare()
+
+    def _open_session(self, model: str | bytes, options: Any) -> Any:
+        self._check_provider()
+        if self._profile is None:
+            self._profile = self._read_profile()
+        return super()._open_session(model, options)
+
+    def _read_profile(self) -> Profile:
+        """What the engine is built for; a file that does not fit is refused before it is built."""
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            with quiet():
+                session = ort.InferenceSession(
+                    str(self._model), options, providers=["CPUExecutionProvider"]
+                )
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot load {self._model}: {first_line(error)}; check the file"
+            ) from error
+        self._check_model(session)
+        return profile_of(self.spec, session.get_inputs()[0].shape)
+
+    def _provider_options(self) -> dict[str, str]:
+        assert self._profile is not None  # noqa: S101 - made before the session is
+        smallest, usual, largest = (f"input:{written(shape)}" for shape in self._profile)
+        return {
+            "device_id": "0",
+            "trt_fp16_enable": str(self.spec.precision == "fp16"),
+            "trt_profile_min_shapes": smallest,
+            "trt_profile_opt_shapes": usual,
+            "trt_profile_max_shapes": largest,
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": str(self._cache_folder()),
+            # A cache of timings makes one build choose as another did: builds would not be two.
+            "trt_timing_cache_enable": "False",
+            **{k: v for k, v in self.spec.options.items() if k not in self.switches},
+        }
+
+    def _cache_folder(self) -> Path:
+        """Of engines for this file, these settings, versions and device; and this build."""
+        device = command_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv")
+        key = {
+            "source": file_sha256(self._model),
+            "onnxruntime": ort.__version__,
+            "tensorrt": loaded_version(),
+            "packages": package_versions(PACKAGES),
+            "device": device,
+            "precision": self.spec.precision,
+            "profile": self._profile,
+            "tf32": tf32(),
+            "options": dict(self.spec.options),
+            "build": self.spec.build,
+        }
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        folder = cache_dir() / "builds" / self.spec.name / f"retinaface-{digest}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _how_to_install(self) -> str:
+        return (
+            "install the TensorRT and CUDA that it was built with (docs/gpu.md): "
+            "pip install 'tensorrt-cu13<11' for onnxruntime-gpu from 1.27 on"
+        )
+
+    def _runtime(self) -> str:
+        return f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            **super().describe(),
+            "tensorrt": loaded_version(),
+            "tf32": tf32(),
+            "profile": [written(shape) for shape in self._profile or ()],
+        }

@@ -1,0 +1,123 @@
+"""The far end of `remote.RemoteEngine`: one engine in the Python that runs this file.
+
+    PYTHON worker.py READ_FD WRITE_FD
+
+That Python needs NumPy and the engine's runtime, not this package: the modules of the checkout that
+started it are used, whatever is installed there, so that two environments run the same code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retinaface.engines.base import Engine
+    from retinaface.typing import FloatArray
+
+    Answer = tuple[dict[str, Any], list[FloatArray]]
+
+OLDEST_PYTHON = (3, 10)
+
+
+def use_this_package() -> None:
+    """Let `import retinaface` find the package that this file lies in, and nothing else beside it.
+
+    A folder on `sys.path` would show this environment's packages, NumPy among them, to the other.
+    """
+    folder = Path(__file__).resolve().parents[2]
+    spec = importlib.util.spec_from_file_location(
+        "retinaface", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder} is not a package")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["retinaface"] = package
+    spec.loader.exec_module(package)
+
+
+class Worker:
+    """Answers requests with one engine."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self.requests: dict[str, Callable[..., Answer]] = {
+            "open": self._open,
+            "infer": self._infer,
+            "intermediates": self._intermediates,
+            "describe": self._describe,
+        }
+
+    def answer(self, request: Mapping[str, Any], arrays: list[FloatArray]) -> Answer:
+        """Do what is asked for; what goes wrong is an answer too."""
+        try:
+            return self.requests[request["kind"]](request, *arrays)
+        except Exception as error:  # noqa: BLE001 - raised again at the other end
+            return {"kind": "error", "type": type(error).__name__, "message": str(error)}, []
+
+    def _open(self, request: Mapping[str, Any]) -> Answer:
+        from retinaface.engines.base import EngineSpec
+        from retinaface.engines.opening import build_engine
+        from retinaface.environment import describe_environment
+
+        fields = dict(request["spec"])
+        for name in ("model", "engine_file"):
+            fields[name] = Path(fields[name]) if fields[name] else None
+        self._engine = build_engine(EngineSpec(**fields), request["factory"])
+        facts = {"fixed_batch": self._engine.fixed_batch, "environment": describe_environment()}
+        return {"kind": "opened", **facts}, []
+
+    def _infer(self, _request: Mapping[str, Any], images: FloatArray) -> Answer:
+        engine = self._opened()
+        started = time.perf_counter_ns()
+        outputs = engine.infer(images)
+        seconds = (time.perf_counter_ns() - started) * 1e-9
+        return {"kind": "outputs", "seconds": seconds}, list(outputs)
+
+    def _intermediates(self, request: Mapping[str, Any], images: FloatArray) -> Answer:
+        found = self._opened().infer_intermediates(images, request["names"])
+        return {"kind": "tensors", "names": list(found)}, list(found.values())
+
+    def _describe(self, _request: Mapping[str, Any]) -> Answer:
+        return {"kind": "description", "description": self._opened().describe()}, []
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise ValueError("no engine is open")
+        return self._engine
+
+    def close(self) -> None:
+        """Close the engine."""
+        if self._engine is not None:
+            self._engine.close()
+
+
+def main(read_fd: int, write_fd: int) -> int:
+    """Answer until the other end closes its pipe."""
+    if sys.version_info < OLDEST_PYTHON:
+        needed = ".".join(map(str, OLDEST_PYTHON))
+        print(f"Python {sys.version.split()[0]} is too old, {needed} is needed", file=sys.stderr)
+        return 1
+    os.dup2(2, 1)  # what a runtime prints must not be lost in a pipe that nobody reads
+    sys.path[0] = str(Path.cwd())  # not the folder of this file
+    use_this_package()
+    from retinaface.engines.remote.frames import ClosedError, receive, send
+
+    worker = Worker()
+    try:
+        while True:
+            send(write_fd, *worker.answer(*receive(read_fd)))
+    except ClosedError:
+        return 0
+    finally:
+        worker.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

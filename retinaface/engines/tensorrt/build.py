@@ -1,0 +1,167 @@
+"""NVIDIA's TensorRT, found and told apart from others of its name; plans built with it.
+
+What is assumed of it is what the Python references of 10.x and 11.x have in common. Networks are
+strongly typed: types come from the file, so FP16 is built from the FP16 file. 11 knows nothing
+else, and 10 has a flag for it; the flag that let 10 choose FP16 for itself is gone in 11, and left
+open which layers took it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import batch_option, cached_build, check_batch
+from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.tensorrt.cuda_memory import Cuda
+from retinaface.engines.tensorrt.libraries import PACKAGES
+from retinaface.engines.tensorrt.profile import profile_of
+from retinaface.environment import package_versions
+from retinaface.errors import EngineUnavailable, first_line
+
+INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12', see docs/gpu.md"
+_OLDEST = 10
+_LOADS = ("ILogger", "Runtime", "TensorIOMode", "LayerInformationFormat", "nptype")
+_BUILDS = ("Builder", "OnnxParser", "BuilderFlag", "NetworkDefinitionCreationFlag")
+
+
+def import_tensorrt() -> Any:
+    """Import the module `tensorrt`, whoever made it.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    try:
+        return importlib.import_module("tensorrt")
+    except Exception as error:  # a broken install fails with whatever its loader raises
+        raise EngineUnavailable(
+            f"tensorrt cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
+        ) from error
+
+
+def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
+    """Import TensorRT, and see that it is NVIDIA's and not too old.
+
+    Args:
+        spec: What the engine is asked to be.
+        builds: Whether an engine will be built, not only loaded.
+
+    Raises:
+        EngineUnavailable: It is ixRT, or older than 10, or lacks something.
+    """
+    trt = import_tensorrt()
+    version = str(getattr(trt, "__version__", "of no version"))
+    if "corex" in version or package_versions(("ixrt",)):
+        raise EngineUnavailable(
+            f"{spec.name} needs NVIDIA's TensorRT, but the module tensorrt {version} here is "
+            f"Iluvatar's ixRT; take ixrt-iluvatar-fp16, or {INSTALL} in another environment"
+        )
+    major = version.partition(".")[0]
+    if not major.isdigit() or int(major) < _OLDEST:
+        raise EngineUnavailable(f"{spec.name} needs TensorRT 10 or 11, got {version}; {INSTALL}")
+    wanted = (*_LOADS, *_BUILDS) if builds else _LOADS
+    if lacking := [name for name in wanted if not hasattr(trt, name)]:
+        raise EngineUnavailable(
+            f"{spec.name}: tensorrt {version} here lacks {', '.join(lacking)}; {INSTALL}"
+        )
+    return trt
+
+
+@functools.cache
+def logger_of(trt: Any) -> Any:
+    """The logger of this process, which keeps what went wrong; TensorRT takes one for good."""
+    severities = trt.ILogger.Severity
+    bad = (severities.ERROR, severities.INTERNAL_ERROR)
+
+    class Logger(trt.ILogger):  # type: ignore[misc]  # its base is known at run time alone
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)  # as its reference demands
+            self.lines: deque[str] = deque(maxlen=3)
+
+        def log(self, severity: Any, msg: str) -> None:
+            """Keep an error; TensorRT calls this."""
+            if severity in bad:
+                self.lines.append(" ".join(str(msg).split()))
+
+        def said(self) -> str:
+            """The last errors, and forget them."""
+            text = "; ".join(self.lines)
+            self.lines.clear()
+            return text or "TensorRT says nothing of why"
+
+    return Logger()
+
+
+def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
+    """Build a plan from an ONNX file, or find it in the cache.
+
+    Args:
+        spec: What the engine is asked to be; the largest batch is its `max_batch`, or the option's.
+        trt: The module.
+        cuda: The device, which the build is for and timed on.
+
+    Raises:
+        EngineUnavailable: The file does not fit, or the build fails.
+    """
+    model = model_of(spec)
+    batch = check_file(spec, model) or batch_option(spec) or spec.max_batch
+    check_batch(spec, batch, model)
+    key = {
+        "batch": batch,
+        "tensorrt": str(trt.__version__),
+        "packages": package_versions((*PACKAGES, "onnx")),
+        "device": [cuda.name, cuda.capability, cuda.cuda_of_driver],
+        "code": "".join(inspect.getsource(part) for part in (_plan, _parsed, profile_of)),
+    }
+
+    def build(path: Path) -> None:
+        try:
+            path.write_bytes(_plan(replace(spec, max_batch=batch), trt, model))
+        except Exception as error:  # the runtime's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{spec.name}: TensorRT {trt.__version__} cannot build {model}: "
+                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
+                "exporter"
+            ) from error
+
+    return cached_build(spec, model, ".plan", key, build)
+
+
+def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
+    """A serialized engine for all shapes that the run needs.
+
+    Its timings are its own (no cache of them is loaded), so that another build chooses anew.
+    """
+    logger = logger_of(trt)
+    builder = trt.Builder(logger)
+    # 11 ignores the flag: there all networks are so.
+    flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(flags)
+    _parsed(trt, network, logger, model)
+    settings = builder.create_builder_config()
+    settings.clear_flag(trt.BuilderFlag.TF32)  # its default is on: 10 bits of 23 are not FP32
+    settings.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # types of layers: the proof
+    image = network.get_input(0)
+    axes = [int(axis) for axis in image.shape]
+    if min(axes) < 0:
+        profile = builder.create_optimization_profile()
+        profile.set_shape(image.name, *profile_of(spec, axes))
+        settings.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, settings)
+    if plan is None:
+        raise RuntimeError(f"build_serialized_network gave nothing: {logger.said()}")
+    return bytes(plan)
+
+
+def _parsed(trt: Any, network: Any, logger: Any, model: Path) -> None:
+    """Fill a network from a file."""
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(model)):
+        said = [" ".join(str(parser.get_error(i)).split()) for i in range(parser.num_errors)]
+        raise RuntimeError("; ".join(said) or logger.said())

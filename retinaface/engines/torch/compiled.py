@@ -1,0 +1,127 @@
+"""PyTorch's compiler: the whole network as graphs that inductor compiled, and nothing beside them.
+
+A graph is made for a batch of one, and others for more. Each new height and width would ask for
+more of them until the compiler gives up, so the input has one size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.builds import fixed_size
+from retinaface.engines.torch.eager import TorchDeviceEngine, TorchEngine, torch
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.outputs import RawOutputs
+from retinaface.typing import FloatArray
+
+# Batches that are run while it is built: one, few, and as many as there may be.
+_FEW = 3
+_NUMERICS = (
+    "inductor on a CPU computes in FP32 inside what it fuses, and rounds between: not every "
+    "intermediate is FP16"
+)
+
+
+class _Compiled(TorchEngine):
+    """Compiles the network in place of preparing it.
+
+    Option `mode`: of `torch.compile`, as `max-autotune`.
+    """
+
+    known_options: tuple[str, ...] = ("mode",)
+    # The compiler fuses away what would be shown.
+    _run_intermediates = Engine._run_intermediates
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._size = fixed_size(spec)
+        self._n_nodes: list[int] = []
+        super().__init__(spec)
+
+    def _prepare(self) -> None:
+        """Compile, run every kind of batch once, and see that the compiler was at work.
+
+        Raises:
+            EngineUnavailable: It fails, or leaves the network as it was.
+        """
+        self._model = self._compiled(self._network)
+        try:
+            for n in sorted({1, min(_FEW, self.spec.max_batch), self.spec.max_batch}):
+                self._run(np.zeros((n, 3, *self._size), np.float32))
+        except Exception as error:  # the compiler's exceptions have no base of their own
+            # The first line names the backend, the next what it said.
+            said = " ".join(str(error).split("\n")[:2])
+            raise EngineUnavailable(
+                f"{self.spec.name}: torch.compile of torch {torch.__version__} fails: "
+                f"{type(error).__name__}: {said}; on a CPU it needs a C++ compiler "
+                "(apt install g++)"
+            ) from error
+        self._n_graphs = len(self._n_nodes)
+        if not self._n_graphs:
+            raise EngineUnavailable(
+                f"{self.spec.name}: torch.compile compiled nothing and would run the network as it "
+                "is; unset TORCH_COMPILE_DISABLE and TORCHDYNAMO_DISABLE"
+            )
+
+    def _compiled(self, network: Any) -> Any:
+        """A function that runs the network's graph, or fails: nothing of it may stay eager."""
+        from torch._inductor import list_mode_options
+        from torch._inductor.compile_fx import compile_fx
+
+        mode = self.spec.options.get("mode", "default")
+        try:
+            settings = list_mode_options(mode)
+        except RuntimeError as error:
+            raise EngineUnavailable(
+                f"{self.spec.name}: option mode is {mode!r}: {first_line(error)}"
+            ) from error
+
+        def backend(graph: Any, inputs: Any) -> Any:
+            self._n_nodes.append(len(graph.graph.nodes))
+            return compile_fx(graph, inputs, config_patches=settings)
+
+        def run(images: Any) -> Any:
+            return network(images)
+
+        # What was compiled is kept by the code of a function, and there is a limit for each: an
+        # engine that shared its code with those before it would run into that.
+        run.__code__ = run.__code__.replace()
+        return torch.compile(run, fullgraph=True, dynamic=False, backend=backend)
+
+    def _tensor(self, images: FloatArray) -> Any:
+        """A batch whose number of images may be another the next time."""
+        tensor = torch.from_numpy(images).to(self.spec.device, self._dtype)
+        if len(images) > 1:
+            torch._dynamo.mark_dynamic(tensor, 0)  # documented by this name
+        return tensor
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        said = super().describe()
+        said["placement"] |= {
+            "provider": f"inductor on {self.spec.device}",
+            "n_graphs": self._n_graphs,
+            "proof": "fullgraph: whatever would run outside of the compiled graphs is an error",
+        }
+        if self.spec.precision == "fp16" and self.spec.device == "cpu":
+            said["numerics"] = _NUMERICS
+        return said
+
+
+class CompiledTorchEngine(_Compiled):
+    """Compiled PyTorch on a CPU."""
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        with torch.inference_mode():
+            outputs = self._model(self._tensor(images))
+        return RawOutputs(*(output.float().numpy() for output in outputs))
+
+
+class CompiledTorchDeviceEngine(_Compiled, TorchDeviceEngine):
+    """Compiled PyTorch on CUDA. Not yet run on hardware."""
+
+    def _load(self, images: FloatArray) -> None:
+        self._input = self._tensor(images)
+        self._wait()

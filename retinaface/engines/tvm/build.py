@@ -1,0 +1,141 @@
+"""Apache TVM: found and told from others of its name, a target, a compiled file.
+
+Its Relax frontend wants the batch size when it reads `Resize`, so a file is compiled for one image.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.builds import cached_build
+from retinaface.engines.tvm import schedule
+from retinaface.engines.tvm.target import CPU, has_wide_registers
+from retinaface.environment import n_usable_cpus, package_versions
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.config import INPUT_NAME
+
+INSTALL = "install the extra 'tvm'"
+_STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
+
+
+def import_tvm() -> Any:
+    """Import TVM, whoever made it.
+
+    Its threads never become more than what a variable says, and without one than half of the
+    processors, where it takes the others for their siblings. And it pins them, which takes the
+    thread that calls it out of the processors that the process was given (`taskset`). So these
+    variables are set, where nobody has set them.
+
+    Raises:
+        EngineUnavailable: It cannot be imported.
+    """
+    os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
+    os.environ.setdefault("TVM_BIND_THREADS", "0")
+    try:
+        return importlib.import_module("tvm")
+    except Exception as error:  # a broken install fails with whatever its loader raises
+        raise EngineUnavailable(
+            f"tvm cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
+        ) from error
+
+
+def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
+    """Import TVM and its Relax, which the vendors' older ones lack.
+
+    Returns:
+        `tvm`, `tvm.relax`.
+
+    Raises:
+        EngineUnavailable: This TVM has no Relax.
+    """
+    tvm = import_tvm()
+    try:
+        return tvm, importlib.import_module("tvm.relax")
+    except ImportError as error:
+        version = getattr(tvm, "__version__", "of no version")
+        raise EngineUnavailable(
+            f"{spec.name} needs Apache TVM with Relax, and tvm {version} here has none ({error}): "
+            f"a maker's own may be called so too; {INSTALL} in another environment"
+        ) from error
+
+
+def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
+    """Compile an ONNX file for one image, or find that in the cache.
+
+    Args:
+        spec: What the engine is asked to be.
+        tvm: The module.
+        target: What to compile for.
+        model: With a free batch size, or one of 1.
+
+    Raises:
+        EngineUnavailable: TVM cannot compile it, or there is nothing to link it with.
+    """
+    if importlib.import_module("tvm.support.cc").get_cc() is None:
+        raise EngineUnavailable(
+            f"{spec.name}: tvm {tvm.__version__} links what it compiles with a C++ compiler, and "
+            "there is none; install g++, or give a library: --engine-file FILE.so"
+        )
+    key = {
+        "target": str(target),
+        "packages": package_versions(("apache-tvm", "apache-tvm-ffi", "onnx")),
+        "code": [inspect.getsource(part) for part in (_compiled, _statement, schedule)],
+    }
+
+    def build(path: Path) -> None:
+        try:
+            shape = (1, 3, spec.height_px, spec.width_px)
+            _compiled(tvm, target, model, shape).export_library(str(path))
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}: "
+                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
+                "exporter"
+            ) from error
+
+    return cached_build(spec, model, ".so", key, build)
+
+
+def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
+    """An executable: read, fused, its loops put in order for a processor, compiled."""
+    import onnx
+
+    relax = importlib.import_module("tvm.relax")
+    frontend = importlib.import_module("tvm.relax.frontend.onnx")
+    module = frontend.from_onnx(onnx.load(model), shape_dict={INPUT_NAME: list(shape)})
+    with target:
+        if target.kind.name == CPU:
+            module = relax.transform.ConvertLayout(schedule.CHANNELS_LAST)(module)
+            module = relax.get_pipeline("zero")(module)
+            is_wide = has_wide_registers(tvm, target)
+            module = schedule.with_cpu_loops(module, is_wide=is_wide)
+        module[_STATEMENT] = _statement(relax, str(target))
+        return tvm.compile(module, target=target)
+
+
+def _statement(relax: Any, text: str) -> Any:
+    """A function that gives a text."""
+    builder = relax.BlockBuilder()
+    with builder.function(_STATEMENT, []):
+        builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))
+    return builder.get()[_STATEMENT]
+
+
+def stated_target(machine: Any) -> str | None:
+    """What a library says that it was compiled for; None where it was not compiled here.
+
+    Args:
+        machine: Relax's virtual machine with the library.
+    """
+    try:
+        function = machine[_STATEMENT]
+    except AttributeError:  # as TVM says that a library has no such function
+        return None
+    return bytes(function().numpy()).decode()

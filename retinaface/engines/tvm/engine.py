@@ -1,0 +1,170 @@
+"""Apache TVM: a library compiled for a target, run by Relax's virtual machine, image by image."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.builds import build_seconds, check_options, fixed_size, output_shapes
+from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.threads import threads_and_calls
+from retinaface.engines.tvm.build import built_library, find_tvm, import_tvm, stated_target
+from retinaface.engines.tvm.target import CPU, lacking_features, target_and_device
+from retinaface.environment import n_usable_cpus
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.files import file_sha256
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import FloatArray
+
+import_tvm()  # before an export is made for nothing
+
+_BIG_CORES = 1  # as TVM numbers what its threads may run on
+
+
+class TvmEngine(Engine):
+    """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
+
+    Option `target`: what to compile for, and where to run; this host's processor without it. Calls
+    at a time have a virtual machine each, of one library.
+    """
+
+    _pool = threading.local()  # TVM keeps threads for each thread that calls it
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        check_options(spec, ("target",))
+        self._size = fixed_size(spec)
+        self._tvm, relax = find_tvm(spec)
+        threads, self.parallel_calls = threads_and_calls(spec)
+        self._threads = threads or n_usable_cpus()
+        self._target, self._device = target_and_device(spec, self._tvm)
+        started = time.perf_counter()
+        self._file = self.built_file = spec.engine_file or self._build()
+        self._machines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._stated = self._open(relax)
+        self._placement = self._prove_placement()
+        self._build_s = build_seconds(started, self._file)
+
+    def _build(self) -> Path:
+        model = model_of(self.spec)
+        # Images are run one by one, so a batch of one is enough for any number.
+        batch = check_file(dataclasses.replace(self.spec, max_batch=1), model)
+        if batch not in (None, 1):
+            raise EngineUnavailable(
+                f"{self.spec.name} runs one image at a time, and {model} takes batches of {batch}; "
+                "export with --batch-size dynamic"
+            )
+        return built_library(self.spec, self._tvm, self._target, model)
+
+    def _open(self, relax: Any) -> str | None:
+        """Load the library, and give the target that it states."""
+        tvm, name = self._tvm, self.spec.name
+        try:
+            library = tvm.runtime.load_module(str(self._file))
+            for _ in range(self.parallel_calls):
+                machine = relax.VirtualMachine(library, self._device)
+                self._machines.put(machine)
+            stated = stated_target(machine)
+            lacking = lacking_features(tvm, tvm.target.Target(json.loads(stated))) if stated else []
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{name} cannot load {self._file} with tvm {tvm.__version__}: "
+                f"{first_line(error)}; compile it with this version, for this machine"
+            ) from error
+        if lacking:
+            raise EngineUnavailable(
+                f"{name}: {self._file} was compiled for a processor with {', '.join(lacking[:6])}, "
+                "which this one lacks, so it would end the process; compile it for this one"
+            )
+        return stated
+
+    def _prove_placement(self) -> dict[str, Any]:
+        """Run once; read from the outputs where they were computed.
+
+        Raises:
+            EngineUnavailable: Outputs are not as they should be, or lie on another device.
+        """
+        name = self.spec.name
+        probe = np.zeros((1, 3, *self._size), dtype=np.float32)
+        try:
+            found = self._outputs(probe)
+            self._n_threads = int(self._tvm.get_global_func("runtime.NumThreads")())
+            got = [tuple(int(axis) for axis in output.shape) for output in found]
+        except Exception as error:  # TVM's exceptions have no base of their own
+            raise EngineUnavailable(
+                f"{name} cannot run {self._file} on {probe.shape} FP32: {first_line(error)}; "
+                "compile it from a file of retinaface export"
+            ) from error
+        if got != (expected := output_shapes(1, len(prior_boxes(*self._size)))):
+            raise EngineUnavailable(
+                f"{name}: {', '.join(OUTPUT_NAMES)} of {self._file} should be {expected}, got "
+                f"{got}; compile it from a file of retinaface export"
+            )
+        elsewhere = [
+            f"{output_name} on {output.device}"
+            for output_name, output in zip(OUTPUT_NAMES, found, strict=True)
+            if str(output.device) != str(self._device)
+        ]
+        if elsewhere:
+            raise EngineUnavailable(
+                f"{name}: outputs of {self._file} should lie on {self._device}, got "
+                f"{', '.join(elsewhere)}; compile it for {self._target}"
+            )
+        return {
+            "provider": f"tvm on {self._device}",
+            "fallback": [],
+            "proof": f"the machine was given {self._device} alone, and its outputs lie there",
+        }
+
+    def _outputs(self, image: FloatArray) -> Any:
+        """Outputs of one image, on the device; new ones in each call."""
+        if getattr(self._pool, "n_asked", None) != self._threads:
+            configure = self._tvm.get_global_func("runtime.config_threadpool")
+            configure(_BIG_CORES, self._threads)
+            self._pool.n_asked = self._threads
+        machine = self._machines.get()
+        try:
+            found = machine["main"](self._tvm.runtime.tensor(image, self._device))
+        finally:
+            self._machines.put(machine)
+        if len(found) != len(OUTPUT_NAMES):
+            raise RuntimeError(f"expected {', '.join(OUTPUT_NAMES)}, got {len(found)} outputs")
+        return found
+
+    def _run(self, images: FloatArray) -> RawOutputs:
+        each = [[o.numpy() for o in self._outputs(image[None])] for image in images]
+        return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Engine.describe`."""
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device if self._target.kind.name == CPU else str(self._device),
+            "precision": self.spec.precision,
+            "runtime": f"tvm {self._tvm.__version__}",
+            "target": self._stated or f"not stated by {self._file.name}",
+            "threads": self._n_threads,  # as TVM says: it has no more than processors
+            "parallel_calls": self.parallel_calls,
+            "images_per_call": 1,
+            "options": dict(self.spec.options),
+            "model": self.spec.model.name if self.spec.model else None,
+            "engine_file": self._file.name,
+            "engine_file_sha256": file_sha256(self._file),
+            "build_s": self._build_s,
+            "placement": self._placement,
+        }
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._machines = queue.SimpleQueue()
+        super().close()

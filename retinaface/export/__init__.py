@@ -1,0 +1,1 @@
+"""From torch to a verified ONNX file and its manifest."""

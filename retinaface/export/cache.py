@@ -1,0 +1,69 @@
+"""Exports that engines load when no file is named: made once for each checkpoint and version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
+from retinaface.environment import package_versions
+from retinaface.export.exporter import VERSIONED_PACKAGES, export
+from retinaface.export.options import ExportOptions, read_manifest
+from retinaface.files import file_sha256
+from retinaface.network.checkpoint import load_model
+from retinaface.typing import Precision
+
+# The wings whose modules make a file, its manifest and its reference.
+_MAKERS = ("network", "reference", "export")
+
+
+def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_size: bool) -> Path:
+    """Find or make the default export of a checkpoint: TorchScript, free batch, simplified.
+
+    Args:
+        weights: Checkpoint, `embedded`, or None for the published checkpoint.
+        precision: Of the weights; input and outputs are FP32.
+        dynamic_size: Free height and width.
+
+    Returns:
+        Path of the ONNX file in the cache.
+
+    Raises:
+        AssetError: The published checkpoint cannot be found.
+        WeightsError: The checkpoint cannot be used.
+        ExportError: The export cannot be made.
+    """
+    if weights is None:
+        weights = fetch_asset(get_asset(CHECKPOINT))
+    options = ExportOptions(precision=precision, dynamic_size=dynamic_size)
+    key = {
+        "weights": _weights_hash(weights),
+        "options": asdict(options),
+        "code": _code_hash(),
+        "versions": package_versions(VERSIONED_PACKAGES),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    size = "dynamic" if dynamic_size else "320x320"
+    path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
+    if not path.is_file() or read_manifest(path) is None:
+        export(load_model(weights), options, path)
+    return path
+
+
+def _weights_hash(weights: str | Path) -> str:
+    if str(weights) == EMBEDDED or not Path(weights).is_file():
+        return load_model(weights).sha256  # reports a missing file in its own words
+    return file_sha256(Path(weights))
+
+
+def _code_hash() -> str:
+    """Of all that shapes a graph, its manifest or its reference: a changed one exports anew."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for wing in _MAKERS:
+        for module in sorted((package / wing).glob("*.py")):
+            digest.update(module.name.encode())
+            digest.update(module.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,248 @@
+"""torch -> ONNX -> simplified -> FP16, with a manifest and reference outputs beside the file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+import onnx
+import torch
+
+from retinaface.environment import package_versions
+from retinaface.errors import ExportError
+from retinaface.export import onnx_graph
+from retinaface.export.layer_match import match_convolutions
+from retinaface.export.options import ExportOptions, sidecars
+from retinaface.files import file_sha256, new_file
+from retinaface.network.checkpoint import LoadedModel, tensors_sha256
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.network.model import RetinaFace
+from retinaface.reference.from_torch import torch_reference
+from retinaface.reference.inputs import reference_inputs
+from retinaface.reference.stored import ReferenceCase, save_reference
+
+MANIFEST_VERSION = 1
+_DYNAMO_OPSET = 18  # what the exporter itself writes; lower ones are converted
+VERSIONED_PACKAGES = (
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxsim",
+    "onnxconverter-common",
+    "retinaface",
+)
+
+
+def export(
+    loaded: LoadedModel,
+    options: ExportOptions,
+    output: Path,
+    *,
+    cases: Sequence[ReferenceCase] | None = None,
+    reference_of: Path | None = None,
+) -> dict[str, Any]:
+    """Export a model; the files appear only when all of them are right.
+
+    Beside `FILE.onnx` stand `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with the
+    outputs of float64 and float32 torch.
+
+    Args:
+        loaded: The network and where its weights came from.
+        options: What to ask of the export.
+        output: `FILE.onnx`; an old one is replaced.
+        cases: What the reference holds; None for a few images of the file's input size.
+        reference_of: An export of the same weights in the same folder whose reference serves this
+            file too.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ExportError: The exporter failed, or the file does not hold what was asked for.
+        OutputError: The files cannot be written.
+    """
+    if output.suffix != ".onnx":
+        raise ExportError(f"cannot export to {output}: expected a name that ends in .onnx")
+    reference_path, manifest_path = sidecars(output)
+    with contextlib.ExitStack() as files:
+        if reference_of is None:
+            reference = files.enter_context(new_file(reference_path))
+        else:
+            reference = reference_path = sidecars(reference_of)[0]
+        manifest_file = files.enter_context(new_file(manifest_path))
+        file = files.enter_context(new_file(output))
+        notes, steps = _write_onnx(loaded.model, options, file)
+        model = onnx_graph.verify(file, options.interface(), options.precision)
+        if reference_of is None:
+            save_reference(reference, _small_reference(loaded, options) if cases is None else cases)
+        manifest = {
+            "manifest_version": MANIFEST_VERSION,
+            "file": output.name,
+            "sha256": file_sha256(file),
+            "reference": reference_path.name,
+            "reference_sha256": file_sha256(reference),
+            "weights": {"source": Path(loaded.source).name, "sha256": loaded.sha256},
+            "options": asdict(options) | {"opset": options.resolved_opset},
+            "ir_version": model.ir_version,
+            "axes": {name: list(axes) for name, axes in options.interface().axes.items()},
+            "operators": onnx_graph.operator_counts(model),
+            "layers": {m.layer: m.tensor for m in match_convolutions(loaded.model, file)},
+            "steps": steps,
+            "versions": package_versions(VERSIONED_PACKAGES),
+            "notes": notes,
+        }
+        manifest_file.write_text(json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+    inputs = reference_inputs(
+        options.height_px, options.width_px, dynamic_size=options.dynamic_size
+    )
+    return torch_reference(loaded.model, inputs)
+
+
+def _write_onnx(
+    model: RetinaFace, options: ExportOptions, file: Path
+) -> tuple[list[str], dict[str, Any]]:
+    """Run the exporter and the steps after it; returns notes and steps for the manifest."""
+    proto, notes = _exporter_output(model, options, file.parent)
+    interface = options.interface()
+    if _opset(proto) != interface.opset:
+        if options.exporter != "dynamo" or interface.opset >= _DYNAMO_OPSET:
+            raise ExportError(
+                f"the {options.exporter} exporter changed the opset: asked for {interface.opset}, "
+                f"got {_opset(proto)}; use another opset or exporter"
+            )
+        notes.append(f"lowered from opset {_opset(proto)}, where the exporter had stayed")
+        onnx_graph.lower_opset(proto, interface.opset)
+    onnx_graph.check_exported_axes(proto, interface.axes)
+    ir_version = proto.ir_version
+    onnx_graph.set_axes(proto, interface.axes)
+    # What each step gave, so that a difference of two files can be placed.
+    steps = {"exported": onnx_graph.graph_facts(proto)}
+    if options.simplify:
+        proto = _simplify(proto)
+        steps["simplified"] = onnx_graph.graph_facts(proto)
+    if options.precision == "fp16":
+        proto = onnx_graph.to_fp16(proto, keep_io_types=options.io == "fp32")
+    proto.ir_version = ir_version  # tools raise it to what their own release writes
+    onnx_graph.set_axes(proto, interface.axes)
+    onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
+    onnx.save(proto, file)
+    return notes, steps
+
+
+# Raw and simplified, FP32 and FP16 files come of the same run of the exporter: 10 s for dynamo.
+_exporter_runs: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
+
+
+def _exporter_output(
+    model: RetinaFace, options: ExportOptions, folder: Path
+) -> tuple[onnx.ModelProto, list[str]]:
+    """What the exporter itself gives, and what it warned of; run once for the same weights."""
+    run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
+    asked = replace(options, simplify=False, precision="fp32", io="fp32")
+    key = tensors_sha256(model), asked, run, torch.onnx.export
+    if key not in _exporter_runs:
+        _exporter_runs.clear()  # the last one is enough
+        _exporter_runs[key] = _run_exporter(run, model, options, folder)
+    content, notes = _exporter_runs[key]
+    return onnx.ModelProto.FromString(content), list(notes)
+
+
+def _run_exporter(
+    run: Callable[[RetinaFace, ExportOptions, Path], None],
+    model: RetinaFace,
+    options: ExportOptions,
+    folder: Path,
+) -> tuple[bytes, list[str]]:
+    with tempfile.TemporaryDirectory(dir=folder) as temporary, _quiet() as caught:
+        raw = Path(temporary) / "raw.onnx"
+        try:
+            run(model, options, raw)
+        except Exception as error:  # exporters raise many types of their own
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise ExportError(
+                f"the {options.exporter} exporter failed at opset {options.resolved_opset}: "
+                f"{type(error).__name__}: {reason[0]}"
+            ) from error
+        if others := sorted(p.name for p in Path(temporary).iterdir() if p != raw):
+            raise ExportError(
+                f"the {options.exporter} exporter wrote more than one file: {', '.join(others)} "
+                "beside the graph; a deployment would lose its weights"
+            )
+        proto = onnx.load(raw)
+    notes = sorted({f"{w.category.__name__}: {str(w.message).splitlines()[0]}" for w in caught})
+    return proto.SerializeToString(), notes
+
+
+def _export_torchscript(model: RetinaFace, options: ExportOptions, file: Path) -> None:
+    axes = {
+        name: {i: axis for i, axis in enumerate(axes) if isinstance(axis, str)}
+        for name, axes in options.interface().axes.items()
+    }
+    torch.onnx.export(
+        model,
+        (_example(options),),
+        file,
+        dynamo=False,
+        opset_version=options.resolved_opset,
+        input_names=[INPUT_NAME],
+        output_names=list(OUTPUT_NAMES),
+        dynamic_axes=axes,
+    )
+
+
+def _export_dynamo(model: RetinaFace, options: ExportOptions, file: Path) -> None:
+    free = torch.export.Dim.DYNAMIC
+    axes = options.interface().axes[INPUT_NAME]
+    torch.onnx.export(
+        model,
+        (_example(options),),
+        file,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+        opset_version=options.resolved_opset,
+        input_names=[INPUT_NAME],
+        output_names=list(OUTPUT_NAMES),
+        dynamic_shapes=({i: free for i, axis in enumerate(axes) if isinstance(axis, str)},),
+    )
+
+
+def _example(options: ExportOptions) -> torch.Tensor:
+    # Two images where the batch is free: dynamo takes a 1 for a constant.
+    return torch.zeros(options.batch_size or 2, 3, options.height_px, options.width_px)
+
+
+def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    import onnxsim
+
+    simplified, agrees = onnxsim.simplify(model)
+    if not agrees:
+        raise ExportError("onnxsim changed the results of the graph; export with --no-simplify")
+    return cast(onnx.ModelProto, simplified)
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(o.version for o in model.opset_import if not o.domain))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect what exporters warn of, and keep their logs off the terminal."""
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield caught
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,151 @@
+"""Which convolution of an ONNX file is which layer of the network, batch norms folded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retinaface.errors import ExportError
+from retinaface.network.model import RetinaFace
+from retinaface.reference.layers import LayerMatch
+from retinaface.reference.layers_from_torch import Convolution, torch_convolutions
+from retinaface.typing import FloatArray
+
+if TYPE_CHECKING:
+    import onnx
+
+
+# Of a bias's relative error: below this share of the kernel's norm it is measured by the kernel,
+# for the rounding of a bias near zero would look like a difference.
+_SMALL_BIAS = 0.1
+
+
+def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
+    """Match each convolution of the network with one of a file, by their weights.
+
+    Of one shape the nearest are paired first, so that a layer whose weights differ still finds its
+    counterpart.
+
+    Args:
+        model: In evaluation mode.
+        file: ONNX, FP32 or FP16, batch norms folded or not.
+
+    Returns:
+        One entry for each convolution, in the order in which torch executes them.
+
+    Raises:
+        ExportError: The file cannot be read, has another number of convolutions or one of another
+            shape, or onnx is not installed.
+    """
+    layers, candidates = torch_convolutions(model), _file_convolutions(file)
+    if len(candidates) != len(layers):
+        raise ExportError(
+            f"cannot match the layers of {file}: expected {len(layers)} convolutions with constant "
+            f"weights, got {len(candidates)}; export it with: retinaface export"
+        )
+    pairs = sorted(
+        (_weight_error(layer, candidate), i, j)
+        for i, layer in enumerate(layers)
+        for j, candidate in enumerate(candidates)
+        if layer.kernel.shape == candidate.kernel.shape
+    )
+    partners: dict[int, tuple[int, float]] = {}
+    taken: set[int] = set()
+    for error, i, j in pairs:
+        if i not in partners and j not in taken:
+            partners[i] = (j, error)
+            taken.add(j)
+    if alone := [layer for i, layer in enumerate(layers) if i not in partners]:
+        raise ExportError(
+            f"cannot match the layers of {file}: among its convolutions is none left for "
+            f"{alone[0].name} with a kernel {alone[0].kernel.shape}; "
+            "export it with: retinaface export"
+        )
+    return [
+        LayerMatch(layer.name, candidates[partners[i][0]].name, partners[i][1])
+        for i, layer in enumerate(layers)
+    ]
+
+
+def _weight_error(expected: Convolution, actual: Convolution) -> float:
+    """The larger of two relative errors: in one norm the stem's bias would hide its kernel."""
+    kernel_norm = _norm(expected.kernel)
+    bias_norm = max(_norm(expected.bias), _SMALL_BIAS * kernel_norm)
+    errors = (
+        _norm(actual.kernel - expected.kernel) / (kernel_norm or 1.0),
+        _norm(actual.bias - expected.bias) / (bias_norm or 1.0),
+    )
+    return max(error if np.isfinite(error) else np.inf for error in errors)
+
+
+def _norm(array: FloatArray) -> float:
+    return float(np.linalg.norm(array.ravel()))
+
+
+def _file_convolutions(file: Path) -> list[Convolution]:
+    """Those of constant weights; a batch norm that follows is folded."""
+    graph = _load_graph(file)
+    constants = _constants(graph)
+    norms = {
+        node.input[0]: node
+        for node in graph.node
+        if node.op_type == "BatchNormalization" and all(n in constants for n in node.input[1:])
+    }
+    found = []
+    for node in graph.node:
+        names = [name for name in node.input[1:] if name]
+        if node.op_type != "Conv" or not all(name in constants for name in names):
+            continue
+        kernel, *biases = (constants[name] for name in names)
+        convolution = Convolution(
+            node.output[0], kernel, biases[0] if biases else np.zeros(len(kernel))
+        )
+        norm = norms.get(node.output[0])
+        found.append(convolution if norm is None else _folded(convolution, norm, constants))
+    return found
+
+
+def _folded(
+    convolution: Convolution, norm: onnx.NodeProto, constants: dict[str, FloatArray]
+) -> Convolution:
+    """The operator's definition, y = scale * (x - mean) / sqrt(var + epsilon) + B, folded."""
+    scale, shift, mean, variance = (constants[name] for name in norm.input[1:])
+    epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
+    gain = scale / np.sqrt(variance + epsilon)  # (C_out,)
+    return Convolution(
+        norm.output[0],
+        convolution.kernel * gain[:, None, None, None],
+        (convolution.bias - mean) * gain + shift,
+    )
+
+
+def _load_graph(file: Path) -> onnx.GraphProto:
+    try:
+        import onnx
+
+        return onnx.load(file).graph
+    except ImportError as error:
+        raise ExportError(
+            f"cannot match the layers of {file}: onnx is not installed; pip install onnx"
+        ) from error
+    except Exception as error:  # protobuf's errors have no common base
+        raise ExportError(
+            f"cannot match the layers of {file}: it cannot be read as ONNX "
+            f"({type(error).__name__}: {error}); check the file"
+        ) from error
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
+    """Initializers and Constant nodes as float64, also behind Identity and Cast nodes."""
+    from onnx import numpy_helper
+
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:  # sorted, so that what a node takes stands before it
+        if node.op_type == "Constant":
+            values = [a.t for a in node.attribute if a.name == "value"]
+            tensors.update(zip(node.output, values, strict=False))
+        elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
+            tensors[node.output[0]] = tensors[node.input[0]]
+    return {name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()}

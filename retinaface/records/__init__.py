@@ -1,0 +1,1 @@
+"""A run on disk: written whole, read back, with the images it traced."""

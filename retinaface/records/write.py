@@ -1,0 +1,149 @@
+"""Run records are written: `record.json`, and what was kept, in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.detection.detections import Detections, pack_detections
+from retinaface.environment import command_output, describe_environment
+from retinaface.files import file_sha256, new_file
+from retinaface.records.traced_images import ImageStages, pack_stages
+from retinaface.version import __version__
+from retinaface.widerface.average_precision import Counts
+
+# 2: counts, stages, models, threads, clocks and CPU flags are kept. `runs` reads 1 as well.
+SCHEMA_VERSION = 2
+RECORD_FILE = "record.json"
+DETECTIONS_FILE = "detections.npz"
+COUNTS_FILE = "counts.npz"
+STAGES_FILE = "stages.npz"
+MODELS_DIR = "models"
+# RetinaFace takes 2 MB; an engine's cache that takes far more is named, not copied.
+MAX_MODEL_BYTES = 64 * 2**20
+
+
+def new_record() -> dict[str, Any]:
+    """What every record starts with: version, command, time, commit, environment."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "retinaface": __version__,
+        "commit": checkout_commit(),
+        "environment": describe_environment(),
+    }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a record keeps of one result beside its figures.
+
+    Attributes:
+        detections: By image id.
+        counts: Of the scored images, in their order; None where nothing was scored.
+        images: The scored images.
+        stages: A few images at every stage.
+        model: The file that the engine ran; None for one that builds the network itself.
+    """
+
+    detections: Mapping[str, Detections]
+    counts: Counts | None = None
+    images: tuple[str, ...] = ()
+    stages: Sequence[ImageStages] = ()
+    model: Path | None = None
+
+
+def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept]) -> None:
+    """Write a record.
+
+    The results of `record` are completed by what is kept of them: which images are traced, and
+    which model was run.
+
+    Args:
+        folder: Existing; see `files.new_dir`.
+        record: JSON types.
+        kept: By result id.
+
+    Raises:
+        ValueError: The record holds a NaN.
+    """
+    detections: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    stages: dict[str, Any] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for result_id, one in kept.items():
+        detections |= _under(result_id, pack_detections(one.detections))
+        if one.counts is not None:
+            counts |= _under(result_id, {**asdict(one.counts), "images": np.array(one.images)})
+        traced, arrays = pack_stages(list(one.stages))
+        stages |= _under(result_id, arrays)
+        facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
+    results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
+    whole = {**record, "results": results}
+    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    for name, content in ((DETECTIONS_FILE, detections), (COUNTS_FILE, counts)):
+        with new_file(folder / name) as file, file.open("wb") as sink:
+            np.savez_compressed(sink, **content)
+    with new_file(folder / STAGES_FILE) as file, file.open("wb") as sink:
+        np.savez_compressed(sink, **stages)
+    with new_file(folder / RECORD_FILE) as file:
+        file.write_text(text, encoding="utf-8")
+
+
+def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{result_id}/{name}": array for name, array in arrays.items()}
+
+
+def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
+    """Copy a model, once for each content, and the manifest beside it."""
+    if model is None or not model.is_file():
+        return None
+    sha256 = file_sha256(model)
+    manifest = None
+    with contextlib.suppress(OSError, ValueError):  # a vendor's file has none
+        manifest = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or manifest.get("sha256") != sha256:
+        manifest = None
+    kept = None
+    if model.stat().st_size <= MAX_MODEL_BYTES:
+        kept = f"{MODELS_DIR}/{sha256[:16]}{model.suffix}"
+        target = folder / kept
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists():
+            with new_file(target) as file:
+                shutil.copyfile(model, file)
+    return {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
+
+
+def images_sha256(by_image: Mapping[str, str]) -> str:
+    """SHA-256 of a set of images, contents included: two results over the same have the same.
+
+    Args:
+        by_image: SHA-256 of each file by image id; empty for one that could not be read.
+    """
+    lines = sorted(f"{sha256}  {image}\n" for image, sha256 in by_image.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def checkout_commit() -> str | None:
+    """Commit of the checkout that the package runs from, `+dirty` if changed; else None."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    commit = command_output("git", "-C", str(root), "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = command_output("git", "-C", str(root), "status", "--porcelain")
+    return f"{commit}+dirty" if changes else commit

@@ -1,0 +1,126 @@
+"""What torch makes of inputs: exactly, in FP32, and as FP16 must round it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from retinaface.network.checkpoint import LoadedModel
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.network.model import RetinaFace, fold_batch_norms
+from retinaface.reference.layers_from_torch import activation_ranges, layer_values
+from retinaface.reference.rounding import rounded_model
+from retinaface.reference.stored import N_UNFOLDED, Extras, ReferenceCase
+from retinaface.typing import FloatArray
+
+_Outputs: TypeAlias = dict[str, FloatArray]
+_CHUNK = 8  # images at a time: float64 activations of many are large
+N_RANGES = 8  # images whose layers are measured
+
+
+def torch_reference(model: RetinaFace, inputs: Mapping[str, FloatArray]) -> list[ReferenceCase]:
+    """Run the network on inputs in float64, float32, and rounded to FP16.
+
+    Args:
+        model: In evaluation mode, float32.
+        inputs: (N, 3, H, W) float32 by name.
+
+    Returns:
+        A case for each input.
+    """
+    double, folded, rounded = (
+        copy.deepcopy(model).double(),
+        fold_batch_norms(model),
+        rounded_model(model),
+    )
+    cases = []
+    for name, images in inputs.items():
+        exact = _run(double, images)
+        float32 = _further(exact, _run(model, images), _run(folded, images))
+        cases.append(ReferenceCase(name, images, exact, float32, _run(rounded, images)))
+    return cases
+
+
+def _further(exact: _Outputs, a: _Outputs, b: _Outputs) -> _Outputs:
+    """Of two values, the one further from the exact one.
+
+    Both are what FP32 may give: with batch norms as they are, and folded as in every export. On
+    flat images one of them can be exact by luck at every prior, and would be no floor at all.
+    """
+    return {
+        name: np.where(
+            np.abs(a[name] - exact[name]) > np.abs(b[name] - exact[name]), a[name], b[name]
+        )
+        for name in exact
+    }
+
+
+@torch.no_grad()
+def _run(network: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
+    dtype = next(network.parameters()).dtype
+    chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
+    parts = [network(torch.from_numpy(chunk).to(dtype)) for chunk in chunks]
+    joined = (torch.cat(output).numpy() for output in zip(*parts, strict=True))
+    return dict(zip(OUTPUT_NAMES, joined, strict=True))
+
+
+def full_reference(
+    loaded: LoadedModel, inputs: Mapping[str, FloatArray], *, progress: bool = False
+) -> list[ReferenceCase]:
+    """Run torch on every kind of input: outputs, the FP16 emulator, the trap, ranges of layers.
+
+    Args:
+        loaded: The network and where its weights came from.
+        inputs: (N, 3, H, W) float32 by kind.
+        progress: Show a progress bar on stderr, where that is a terminal.
+
+    Returns:
+        A case with extras for each kind.
+    """
+    cases = []
+    for kind, images in tqdm(inputs.items(), desc="reference", disable=None if progress else True):
+        case = torch_reference(loaded.model, {kind: images})[0]
+        cases.append(replace(case, extras=extras_of(loaded.model, images)))
+    return cases
+
+
+def extras_of(model: RetinaFace, images: FloatArray) -> Extras:
+    """What torch says of images beside its outputs.
+
+    Args:
+        model: In evaluation mode.
+        images: (N, 3, H, W) float32.
+    """
+    return Extras(
+        emulated_outputs(model, images),
+        unfolded_outputs(model, images[:N_UNFOLDED]),
+        activation_ranges(model, images[:N_RANGES]),
+        layer_values(model, images),
+    )
+
+
+def emulated_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
+    """Outputs of torch in FP16, batch norms folded, every intermediate rounded; float32 by name.
+
+    What the engine `torch-cpu-fp16` gives.
+    """
+    half = fold_batch_norms(model).half()
+    chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
+    with torch.inference_mode():
+        parts = [half(torch.from_numpy(chunk).half()) for chunk in chunks]
+    joined = (torch.cat(output).float().numpy() for output in zip(*parts, strict=True))
+    return dict(zip(OUTPUT_NAMES, joined, strict=True))
+
+
+def unfolded_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
+    """Outputs of `model.half()` with batch norms as they are; float32 arrays by name."""
+    broken = copy.deepcopy(model).half()
+    with torch.inference_mode():
+        outputs = broken(torch.from_numpy(images).half())
+    return {name: o.float().numpy() for name, o in zip(OUTPUT_NAMES, outputs, strict=True)}

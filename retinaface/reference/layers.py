@@ -1,0 +1,168 @@
+"""How far the layers inside an engine lie from float64 torch: NumPy alone, so no torch is needed.
+
+Whole layers are large; a fixed sample of their values stands for them where they are kept in a
+file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.errors import EngineFault
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.network.outputs import RawOutputs
+from retinaface.typing import FloatArray, Precision
+
+# Images whose layers are kept, and values of each layer and image: 0.7 MB for all layers.
+N_LAYER_IMAGES = 2
+N_VALUES = 1024
+# Knuth's multiplicative hash spreads the sample over channels and places; random numbers of NumPy
+# are others in another version.
+_SPREAD = 2_654_435_761
+
+
+@dataclass(frozen=True)
+class LayerMatch:
+    """A convolution of the network and the tensor that holds its output.
+
+    Attributes:
+        layer: Name of the torch module.
+        tensor: Name of the tensor that equals the output of the convolution with its batch norm
+            folded in.
+        weight_error: Relative distance (Frobenius norm) of the kernels or of the biases, whichever
+            is larger.
+    """
+
+    layer: str
+    tensor: str
+    weight_error: float
+
+
+# Half a unit in the last place, relative to the number.
+_ROUNDOFF: Mapping[Precision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
+_LEAST_FLOOR = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class LayerDrift:
+    """Error of a layer's output beside what its precision explains.
+
+    Attributes:
+        layer: Name of the torch module.
+        tensor: Name of the tensor that the engine showed.
+        weight_error: See `LayerMatch`.
+        max_abs: Largest absolute error against float64 torch; NaN where the engine gives NaN.
+        noise_floor: Largest absolute error of torch in the precision asked for, and at least half
+            a unit in the last place of the largest value; infinite where the precision overflows.
+    """
+
+    layer: str
+    tensor: str
+    weight_error: float
+    max_abs: float
+    noise_floor: float
+
+    def exceeds(self, factor: float) -> bool:
+        """Whether the error, or a NaN, is more than `factor` times the noise floor explains."""
+        return np.isfinite(self.noise_floor) and not self.max_abs <= factor * self.noise_floor
+
+    @property
+    def ratio(self) -> float:
+        """The error as a multiple of its noise floor."""
+        return self.max_abs / self.noise_floor
+
+    def as_json(self) -> dict[str, Any]:
+        """For a record."""
+        return {
+            "layer": self.layer,
+            "tensor": self.tensor,
+            "max_abs": self.max_abs,
+            "noise_floor": self.noise_floor,
+        }
+
+    def __str__(self) -> str:
+        ratio = self.ratio
+        times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
+        return f"max error {self.max_abs:.2g}, {times} x the noise floor of {self.noise_floor:.2g}"
+
+
+@dataclass(frozen=True)
+class LayerReference:
+    """What torch gives for some images, by name of the layer or output.
+
+    Attributes:
+        exact: In float64.
+        rounded: In the precision whose rounding makes the noise floor.
+        precision: That precision.
+    """
+
+    exact: dict[str, FloatArray]
+    rounded: dict[str, FloatArray]
+    precision: Precision
+
+    def drift(self, match: LayerMatch, shown: Mapping[str, FloatArray]) -> LayerDrift:
+        """Measure one of the tensors that an engine showed.
+
+        Raises:
+            EngineFault: It is missing or has another shape.
+        """
+        exact, actual = self.exact[match.layer], shown.get(match.tensor)
+        if actual is None or actual.shape != exact.shape:
+            got = "nothing" if actual is None else actual.shape
+            raise EngineFault(
+                f"tensor {match.tensor} of {match.layer} should be {exact.shape}, got {got}"
+            )
+        floor = float(np.abs(self.rounded[match.layer] - exact).max())
+        half_unit = _ROUNDOFF[self.precision] * float(np.abs(exact).max())
+        floor = max(floor, half_unit, _LEAST_FLOOR) if np.isfinite(floor) else np.inf
+        error = float(np.abs(actual - exact).max())
+        return LayerDrift(match.layer, match.tensor, match.weight_error, error, floor)
+
+    def output_drifts(self, shown: RawOutputs | Mapping[str, FloatArray]) -> list[LayerDrift]:
+        """Measure the three outputs of the network, as if they were layers."""
+        if isinstance(shown, RawOutputs):
+            shown = dict(zip(OUTPUT_NAMES, shown, strict=True))
+        return [self.drift(LayerMatch(name, name, 0.0), shown) for name in OUTPUT_NAMES]
+
+
+@dataclass(frozen=True)
+class LayerValues:
+    """A sample of what every layer gives for a few images.
+
+    Attributes:
+        layers: Names of the modules, in the order of execution.
+        exact: (L, N, V) float64: of float64 torch.
+        float32: (L, N, V) float32: of float32 torch, whose error is the noise floor of FP32.
+        float16: (L, N, V) float32: of the network with everything rounded to FP16.
+    """
+
+    layers: tuple[str, ...]
+    exact: FloatArray
+    float32: FloatArray
+    float16: FloatArray
+
+    def reference(self, precision: Precision) -> LayerReference:
+        """What an engine's sample is held against."""
+        rounded = self.float32 if precision == "fp32" else self.float16
+        return LayerReference(
+            dict(zip(self.layers, self.exact, strict=True)),
+            dict(zip(self.layers, rounded, strict=True)),
+            precision,
+        )
+
+
+def sample(layer: FloatArray) -> FloatArray:
+    """A fixed choice of a layer's values.
+
+    Args:
+        layer: (N, ...).
+
+    Returns:
+        (N, V), the same places of every layer of that size.
+    """
+    flat = layer.reshape(len(layer), -1)
+    return flat[:, np.arange(N_VALUES, dtype=np.int64) * _SPREAD % flat.shape[1]]

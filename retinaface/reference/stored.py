@@ -1,0 +1,177 @@
+"""Reference inputs and outputs beside an export: written where torch is, read anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.errors import DatasetError
+from retinaface.files import ZIP_ERRORS
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.layers import LayerValues
+from retinaface.typing import FloatArray, IntArray, Precision
+
+_SEED = 7
+# Enough to show that the unfolded cast is broken.
+N_UNFOLDED = 4
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What torch says of a case beside its outputs.
+
+    Attributes:
+        emulated: Outputs of torch in FP16, batch norms folded: the emulator of true FP16. Float32.
+        unfolded: Outputs of the network cast with its batch norms as they are, of the first
+            `N_UNFOLDED` images: the trap that must be told from rounding. Float32.
+        ranges: Largest absolute value of what a layer takes and gives, by its name.
+        layers: A sample of what every layer gives; None in a file of an older release.
+    """
+
+    emulated: dict[str, FloatArray]
+    unfolded: dict[str, FloatArray]
+    ranges: dict[str, float]
+    layers: LayerValues | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceCase:
+    """Inputs of one kind and what torch makes of them.
+
+    Attributes:
+        name: Kind of the input.
+        images: (N, 3, H, W) float32.
+        exact: Outputs of float64 torch by name, float64, (N, P, 4), (N, P, 2), (N, P, 10).
+        float32: Outputs of float32 torch by name, float32: its error is the noise floor of FP32.
+        float16: Outputs of the network with everything rounded to FP16 (see `rounding`), float32:
+            its error is what FP16 must cost.
+        extras: What else torch says of these images; None in a small file.
+    """
+
+    name: str
+    images: FloatArray
+    exact: dict[str, FloatArray]
+    float32: dict[str, FloatArray]
+    float16: dict[str, FloatArray]
+    extras: Extras | None = None
+
+    def rounded(self, precision: Precision) -> dict[str, FloatArray]:
+        """The outputs whose error is the noise floor of a precision."""
+        return self.float32 if precision == "fp32" else self.float16
+
+    def take(self, rows: IntArray) -> ReferenceCase:
+        """The same of some of the images, in the order given."""
+        exact, float32, float16 = ({k: v[rows] for k, v in d.items()} for d in self._outputs())
+        return ReferenceCase(self.name, self.images[rows], exact, float32, float16)
+
+    def _outputs(self) -> tuple[dict[str, FloatArray], ...]:
+        return self.exact, self.float32, self.float16
+
+
+def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
+    """One case of the images of several, which must be of one size."""
+    images = np.concatenate([case.images for case in cases])
+    exact, float32, float16 = (
+        {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
+        for same in zip(*(case._outputs() for case in cases), strict=True)
+    )
+    return ReferenceCase(name, images, exact, float32, float16)
+
+
+def save_reference(path: Path, cases: Sequence[ReferenceCase]) -> None:
+    """Write cases as one compressed `.npz`, keys `<case>/<array>`."""
+    arrays: dict[str, FloatArray] = {}
+    for case in cases:
+        arrays[f"{case.name}/images"] = case.images
+        for name in OUTPUT_NAMES:
+            arrays[f"{case.name}/exact/{name}"] = case.exact[name]
+            arrays[f"{case.name}/float32/{name}"] = case.float32[name]
+            arrays[f"{case.name}/float16/{name}"] = case.float16[name].astype(np.float16)
+        arrays |= _extra_arrays(case)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _extra_arrays(case: ReferenceCase) -> dict[str, Any]:
+    """Arrays of the extras; FP16 outputs lose nothing as float16."""
+    if case.extras is None:
+        return {}
+    kinds = {"emulated": case.extras.emulated, "unfolded": case.extras.unfolded}
+    arrays: dict[str, Any] = {
+        f"{case.name}/{kind}/{name}": outputs[name].astype(np.float16)
+        for kind, outputs in kinds.items()
+        for name in OUTPUT_NAMES
+    }
+    arrays[f"{case.name}/ranges/layers"] = np.array(list(case.extras.ranges))
+    arrays[f"{case.name}/ranges/largest"] = np.array(list(case.extras.ranges.values()))
+    if (layers := case.extras.layers) is not None:
+        arrays[f"{case.name}/layers/names"] = np.array(layers.layers)
+        arrays[f"{case.name}/layers/exact"] = layers.exact
+        arrays[f"{case.name}/layers/float32"] = layers.float32
+        arrays[f"{case.name}/layers/float16"] = layers.float16
+    return arrays
+
+
+def load_reference(path: Path, names: Sequence[str] | None = None) -> list[ReferenceCase]:
+    """Read what `save_reference` wrote.
+
+    Args:
+        path: The file.
+        names: Of the cases to read; None for all.
+
+    Raises:
+        DatasetError: The file is missing, damaged, or something else.
+    """
+    with _reading(path) as arrays:
+        found = dict.fromkeys(key.split("/")[0] for key in arrays.files)
+        return [_case(arrays, name) for name in found if names is None or name in names]
+
+
+def reference_names(path: Path) -> dict[str, bool]:
+    """Names of the cases in a file, and whether each has extras; reads no array.
+
+    Raises:
+        DatasetError: As `load_reference`.
+    """
+    with _reading(path) as arrays:
+        names = dict.fromkeys(key.split("/")[0] for key in arrays.files)
+        return {name: f"{name}/ranges/layers" in arrays.files for name in names}
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+    except (OSError, LookupError, EOFError, ValueError, *ZIP_ERRORS) as error:
+        raise DatasetError(
+            f"cannot read reference {path}: {error}; make it again with: retinaface export"
+        ) from error
+
+
+def _case(arrays: Any, name: str) -> ReferenceCase:
+    def outputs(kind: str) -> dict[str, FloatArray]:
+        found = {output: arrays[f"{name}/{kind}/{output}"] for output in OUTPUT_NAMES}
+        is_half = kind in ("float16", "emulated", "unfolded")
+        return {k: v.astype(np.float32) if is_half else v for k, v in found.items()}
+
+    extras = None
+    if f"{name}/ranges/layers" in arrays.files:
+        layers, largest = arrays[f"{name}/ranges/layers"], arrays[f"{name}/ranges/largest"]
+        ranges = dict(zip(layers.tolist(), largest.tolist(), strict=True))
+        values = _layer_values(arrays, f"{name}/layers")
+        extras = Extras(outputs("emulated"), outputs("unfolded"), ranges, values)
+    exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
+    return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras)
+
+
+def _layer_values(arrays: Any, prefix: str) -> LayerValues | None:
+    if f"{prefix}/names" not in arrays.files:
+        return None
+    names = tuple(str(name) for name in arrays[f"{prefix}/names"].tolist())
+    return LayerValues(names, *(arrays[f"{prefix}/{k}"] for k in ("exact", "float32", "float16")))

@@ -1,0 +1,1 @@
+"""A validation run as pytest sees it: options, needs, engines, cases, verdict."""

@@ -1,0 +1,160 @@
+"""Accepting baselines: only wanted, with a reason, from a clean checkout; else a candidate."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retinaface.baselines.detections_file import write_detections
+from retinaface.baselines.entries import CANDIDATE_SUFFIX, merge_entries, write_baseline
+from retinaface.detection.detections import Detections
+from retinaface.environment import slug
+from retinaface.errors import BaselineError
+from retinaface.files import file_sha256, new_file
+from retinaface.records.write import checkout_commit, new_record
+from retinaface.suite.target import Target
+from retinaface.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from retinaface.suite.run import ValidationRun
+
+BASELINES_DIR = "baselines"
+_LEAST_REASON = 3  # characters, as the schema has it
+
+
+@dataclass
+class _Offer:
+    entry: dict[str, Any]
+    engine: Mapping[str, Any]
+    detections: Mapping[str, Detections] | None
+
+
+@dataclass
+class Acceptance:
+    """Entries that the tests of a run offer.
+
+    Attributes:
+        wanted: Whether `--accept-baseline` was given: then they become the baseline.
+        reason: Why, in the words of who accepts.
+        place: Folder of baselines, or the one file.
+    """
+
+    wanted: bool
+    reason: str
+    place: Path
+    _offers: list[_Offer] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+
+    def offer(
+        self,
+        entry: dict[str, Any],
+        engine: Mapping[str, Any],
+        detections: Mapping[str, Detections] | None = None,
+    ) -> Path:
+        """Offer an entry.
+
+        Args:
+            entry: Without source and detections.
+            engine: What `Engine.describe` gave.
+            detections: Those to keep beside it.
+
+        Returns:
+            The file that it would be written to.
+        """
+        offer = _Offer(entry, engine, detections)
+        if all(known.entry != entry for known in self._offers):  # two tests may miss the same one
+            self._offers.append(offer)
+        return self._path(offer)
+
+    def finish(self, run: ValidationRun) -> None:
+        """Write what was offered: accepted, or as candidates."""
+        if not self._offers:
+            return
+        if self.wanted and run.verdict is not Verdict.PASS:
+            self._lines.append(f"Baselines NOT accepted: the run is {run.verdict}")
+            return
+        by_file: dict[Path, list[_Offer]] = {}
+        for offer in self._offers:
+            by_file.setdefault(self._path(offer), []).append(offer)
+        for path, offers in by_file.items():
+            self._write(path, offers)
+
+    def lines(self) -> list[str]:
+        """What happened, for the terminal."""
+        return self._lines
+
+    def _path(self, offer: _Offer) -> Path:
+        if self.place.suffix == ".json":
+            return self.place
+        device = str(offer.entry["device"])
+        sdk = slug(str(offer.engine.get("runtime", offer.engine["name"])))
+        return self.place / device / f"{sdk}.json"
+
+    def _write(self, path: Path, offers: list[_Offer]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path if self.wanted else path.with_name(path.stem + CANDIDATE_SUFFIX)
+        entries = [self._complete(offer, target) for offer in offers]
+        old = json.loads(path.read_text(encoding="utf-8"))["entries"] if path.is_file() else []
+        write_baseline(target, merge_entries(old, entries))
+        what = "Accepted" if self.wanted else "Candidate, not accepted"
+        self._lines.append(f"{what}: {target} ({len(entries)} entries)")
+        if self.wanted:
+            for candidate in path.parent.glob(f"{path.stem}.candidate.*"):
+                candidate.unlink()  # of an earlier run: it has become the baseline, or is obsolete
+        else:
+            self._lines.append(
+                "  to accept it, run the same command on a clean checkout with: "
+                '--accept-baseline --reason "why this is right"'
+            )
+
+    def _complete(self, offer: _Offer, path: Path) -> dict[str, Any]:
+        record = new_record()
+        entry = dict(offer.entry) | {
+            "source": {
+                "kind": "run",
+                "engine": offer.engine["name"],
+                "runtime": str(offer.engine.get("runtime", "unknown")),
+                "commit": record["commit"],
+                "created": record["created"],
+                "environment": record["environment"],
+                "accepted_because": self.reason or "a candidate, not accepted",
+            }
+        }
+        if offer.detections is not None:
+            stem = path.name.removesuffix(".json")
+            name = f"{stem}.{entry['pipeline']}.{entry['precision']}.{entry['n_images']}.npz"
+            with new_file(path.parent / name) as file:
+                write_detections(file, offer.detections)
+                entry["detections"] = {"file": name, "sha256": file_sha256(file)}
+        return entry
+
+
+def start_acceptance(*, wanted: bool, reason: str | None, root: Path, target: Target) -> Acceptance:
+    """Check, before anything runs, whether baselines may be accepted.
+
+    Raises:
+        BaselineError: There is no reason, this is CI, or the checkout has changes of its own.
+    """
+    place = target.baseline or root / BASELINES_DIR
+    if not wanted:
+        if reason is not None:
+            raise BaselineError("--reason is for --accept-baseline; add it, or leave both out")
+        return Acceptance(False, "", place)
+    if len((reason or "").strip()) < _LEAST_REASON:
+        raise BaselineError("--accept-baseline needs --reason TEXT: why is the new figure right?")
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        raise BaselineError(
+            "--accept-baseline is refused in CI: a baseline is accepted by a person who looked; "
+            "run it in a checkout of your own and commit the file"
+        )
+    commit = checkout_commit()
+    if commit is not None and commit.endswith("+dirty"):
+        raise BaselineError(
+            "--accept-baseline is refused on a dirty tree: the baseline would name a commit that "
+            "did not make it; commit or stash your changes first"
+        )
+    return Acceptance(True, str(reason).strip(), place)

@@ -1,0 +1,166 @@
+"""Network inputs of several kinds, with what float64 torch makes of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retinaface.errors import DatasetError
+from retinaface.reference.inputs import _SIDE, REAL, kind_inputs
+from retinaface.reference.layers import LayerMatch
+from retinaface.reference.stored import (
+    Extras,
+    ReferenceCase,
+    join_cases,
+    load_reference,
+    reference_names,
+)
+from retinaface.suite.target import Target
+from retinaface.typing import FloatArray
+
+if TYPE_CHECKING:
+    from retinaface.network.model import RetinaFace
+
+# What a full reference file holds beside a small one, as a need of tests.
+FULL = "full"
+_NOT_FULL = (
+    "the reference file beside --model is a small one, without photographs, layers and the FP16 "
+    "emulator; make a full one where torch is: retinaface export --reference full"
+)
+
+
+class Cases:
+    """Inputs by kind, made and run through torch once; from a reference file where torch is not."""
+
+    def __init__(self, target: Target, real_images: Callable[[int], FloatArray]) -> None:
+        """Nothing is computed yet.
+
+        Args:
+            target: What the run is pointed at.
+            real_images: Gives the first n network inputs of photographs, (n, 3, 320, 320).
+        """
+        self._target = target
+        self._real_images = real_images
+        self._made: dict[str, ReferenceCase] = {}
+        self._extras: dict[str, Extras] = {}
+
+    def get(self, kind: str, n: int) -> ReferenceCase:
+        """The first n images of a kind, in turn where there are fewer.
+
+        Raises:
+            DatasetError: There is neither torch nor a reference file.
+        """
+        if kind not in self._made:
+            self._made[kind] = self._make(kind)
+        case = self._made[kind]
+        return case.take(np.arange(n) % len(case.images))
+
+    def extras(self, kind: str) -> Extras:
+        """What else torch says of all images of a kind: see `Extras`.
+
+        Raises:
+            DatasetError: There is neither torch nor a full reference file.
+        """
+        if kind not in self._extras:
+            self.get(kind, 1)
+            found = self._made[kind].extras
+            self._extras[kind] = self._torch_extras(kind) if found is None else found
+        return self._extras[kind]
+
+    def layer_matches(self, file: Path | None) -> list[LayerMatch]:
+        """Which tensor of a file is which layer; of the torch network's modules without a file.
+
+        The manifest of an export says it; of any other file torch finds it out.
+
+        Raises:
+            DatasetError: The file has no manifest that says it, and there is no torch.
+            ExportError: The file's convolutions are not those of the network.
+        """
+        try:
+            if file is not None and (layers := _manifest_layers(file)):
+                return layers
+            from retinaface.export.layer_match import match_convolutions
+            from retinaface.reference.layers_from_torch import match_modules
+        except ImportError as error:
+            raise DatasetError(
+                f"no manifest beside {file} says which tensor is which layer, and {error.name}, "
+                "which is needed to find out, cannot be imported; export again with: retinaface "
+                "export"
+            ) from error
+        return match_modules(self.model) if file is None else match_convolutions(self.model, file)
+
+    def _torch_extras(self, kind: str) -> Extras:
+        try:
+            from retinaface.reference.from_torch import extras_of
+        except ImportError as error:
+            raise DatasetError(f"{_NOT_FULL} ({error})") from error
+        return extras_of(self.model, self._made[kind].images)
+
+    def _make(self, kind: str) -> ReferenceCase:
+        try:
+            from retinaface.reference.from_torch import torch_reference
+        except ImportError:
+            return self._from_file(kind)
+        return torch_reference(self.model, {kind: kind_inputs(kind, self._real_images)})[0]
+
+    @functools.cached_property
+    def model(self) -> RetinaFace:
+        """The torch network of the run's weights."""
+        from retinaface.network.checkpoint import load_model
+
+        return load_model(self._target.weights.source).model
+
+    def _from_file(self, kind: str) -> ReferenceCase:
+        """The case of a kind, followed by the others, so that the images of a batch differ."""
+        path = reference_file(self._target)
+        if path is None or (kind == REAL and REAL not in reference_names(path)):
+            raise DatasetError(missing_reference(self._target, kind) or f"no reference for {kind}")
+        if reference_names(path).get(kind):  # a full file has images enough of each kind
+            return load_reference(path, [kind])[0]
+        cases = [c for c in load_reference(path) if c.images.shape[2:] == (_SIDE, _SIDE)]
+        names = [case.name for case in cases]
+        if kind not in names:
+            raise DatasetError(
+                f"{path} holds no {kind} of {_SIDE}x{_SIDE} px (it has {', '.join(names) or 'none'}"
+                "); export again with: retinaface export"
+            )
+        start = names.index(kind)
+        return join_cases(kind, [*cases[start:], *cases[:start]])
+
+
+def _manifest_layers(file: Path) -> list[LayerMatch]:
+    from retinaface.export.options import read_manifest
+
+    layers = (read_manifest(file) or {}).get("layers") or {}
+    return [LayerMatch(layer, tensor, 0.0) for layer, tensor in layers.items()]
+
+
+def reference_file(target: Target) -> Path | None:
+    """The first reference file that stands beside one of the run's models."""
+    paths = [model.with_suffix(".reference.npz") for model in target.models]
+    # The FP16 file beside an FP32 file shares the reference of that one.
+    paths += [model.with_suffix("").with_suffix(".reference.npz") for model in target.models]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def missing_reference(target: Target, kind: str) -> str | None:
+    """What is missing to hold outputs on a kind of input against something; None if nothing is."""
+    try:
+        import torch  # noqa: F401 - the question is whether it can be imported
+    except ImportError as error:
+        path = reference_file(target)
+        if kind in (REAL, FULL) and path is not None:
+            names = reference_names(path)
+            return (
+                None if names.get("scene" if kind == FULL else REAL) else f"{_NOT_FULL} ({error})"
+            )
+        if path is None:
+            return (
+                f"torch cannot be imported ({error}), and no reference file stands beside --model; "
+                "install the extra 'export', or give --model FILE.onnx with FILE.reference.npz"
+            )
+    return None

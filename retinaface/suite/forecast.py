@@ -1,0 +1,87 @@
+"""About how long a test takes, told before the run: seconds on two cores, and what it is like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from retinaface.engines.catalogue import find_engine
+from retinaface.errors import RetinaFaceError
+from retinaface.suite.target import Target
+from retinaface.widerface.dataset import open_widerface
+
+_EVERY_IMAGE = "test_every_image_is_run_by_this_engine"
+_IMAGE_S = 0.02
+# Seconds of functions that take more than a moment, of ONNX Runtime on two cores. Ratios matter:
+# the run corrects the rest as it goes.
+_SECONDS = {
+    "test_average_precision_agrees_with_the_slow_reference": 3.8,
+    "test_ap_is_that_of_the_baseline": 0.5,
+    "test_detections_and_landmarks_have_counterparts_in_the_baseline": 0.5,
+    "test_a_file_holds_what_was_asked_for": 1.5,
+    "test_outputs_agree_with_float64_torch": 0.3,
+    "test_the_model_under_test_agrees_with_float64_torch": 0.5,
+    "test_outputs_lie_within_what_fp16_rounding_predicts": 1.0,
+    "test_the_emulation_of_fp16_agrees_with_the_prediction": 1.5,
+    "test_detections_agree_with_fp32_of_the_same_engine": 0.6,
+    "test_no_layer_drifts_beyond_rounding": 2.5,
+    "test_outputs_have_the_shapes_and_types_of_the_contract": 3.0,
+    "test_every_row_of_a_batch_is_that_of_its_image_alone": 4.0,
+    "test_runs_leave_no_memory_behind": 8.0,
+    "test_turn_by_turn_with_onnx_runtime": 15.0,
+    "test_share_of_the_machines_peak": 1.0,
+    "test_network_alone": 5.0,
+    "test_end_to_end": 4.0,
+    "test_session_creation": 1.1,
+    "test_first_run": 2.6,
+}
+_DEFAULT_S = 0.1
+_PROPERTY_S = 0.4
+_PROPERTY_SUITES = "_properties"
+# Inputs of four times the pixels; the first export of two of a slow exporter.
+_LARGE_INPUTS, _LARGE_FACTOR = "upstream-640", 3.0
+_SLOW_EXPORTER, _SLOW_FACTOR = "dynamo", 4.0
+
+
+def planned(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
+    """Describe a test for a forecast.
+
+    Args:
+        item: The test.
+        target: What the run is pointed at.
+        n_images: That the run goes over for AP.
+
+    Returns:
+        Id, kind (suite and function), engine, seconds, and whether the engine is sure to be here.
+    """
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    engine = parameters.get("engine_name")
+    function = getattr(item, "originalname", None) or item.name
+    default = _PROPERTY_S if item.path.stem.endswith(_PROPERTY_SUITES) else _DEFAULT_S
+    seconds = _IMAGE_S * n_images if function == _EVERY_IMAGE else _SECONDS.get(function, default)
+    return {
+        "id": item.nodeid,
+        "kind": f"{item.path.stem}::{function}",
+        "engine": engine,
+        "is_sure": engine is None or target.engines_named or find_engine(engine).device == "cpu",
+        "seconds": seconds * _factor(parameters),
+    }
+
+
+def _factor(parameters: Mapping[str, Any]) -> float:
+    factor = _LARGE_FACTOR if parameters.get("pipeline_name") == _LARGE_INPUTS else 1.0
+    is_slow = "engine_name" not in parameters and str(parameters.get("variant")).startswith(
+        _SLOW_EXPORTER
+    )
+    return factor * (_SLOW_FACTOR if is_slow else 1.0)
+
+
+def count_images(target: Target) -> int:
+    """Images that AP is measured over; none without data."""
+    try:
+        dataset = open_widerface(target.data.root)
+        return len(dataset.select(target.subset).images)
+    except RetinaFaceError:
+        return 0

@@ -1,0 +1,91 @@
+"""The engines of a run: opened once for each input size, from the files the run was pointed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from retinaface.engines.base import Engine
+from retinaface.engines.catalogue import find_engine
+from retinaface.engines.opening import open_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.suite.target import Target
+
+FIXED_SIZE = (320, 320)
+_MAX_BATCH = 32
+
+
+class EnginePool:
+    """Opens engines by name and keeps them until it is closed."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._open: dict[tuple[str, Path | None, tuple[int, int] | None], Engine] = {}
+
+    def get(
+        self,
+        name: str,
+        *,
+        model: Path | None = None,
+        size_px: tuple[int, int] | None = FIXED_SIZE,
+    ) -> Engine:
+        """An open engine, shared: the caller does not close it.
+
+        Args:
+            name: As in `open_engine`.
+            model: The file to load; None for the run's.
+            size_px: Height and width of every input; None where they follow the image.
+
+        Raises:
+            EngineUnavailable: It cannot run here, or runs none of the files.
+        """
+        key = name, model, size_px
+        if key not in self._open:
+            self._open[key] = self.open(name, model=model, size_px=size_px)
+        return self._open[key]
+
+    def open(
+        self,
+        name: str,
+        *,
+        model: Path | None = None,
+        size_px: tuple[int, int] | None = FIXED_SIZE,
+        threads: int | None = None,
+        options: Mapping[str, str] | None = None,
+        build: int = 1,
+        max_batch: int | None = None,
+        shares_cpus: bool = False,
+    ) -> Engine:
+        """A new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
+        problems = []
+        for files in self._files(name, model):
+            try:
+                return open_engine(
+                    name,
+                    **files,
+                    build=build,
+                    weights=self.target.weights.source,
+                    max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
+                    input_size_px=size_px,
+                    threads=threads,
+                    shares_cpus=shares_cpus,
+                    options={**self.target.engine_options, **(options or {})},
+                )
+            except EngineUnavailable as error:
+                problems.append(str(error))
+        raise EngineUnavailable("; ".join(problems))
+
+    def _files(self, name: str, model: Path | None) -> list[dict[str, Path]]:
+        """What to try in turn: `model` or `engine_file` of `open_engine`, or neither."""
+        if model is not None:
+            return [{"model": model}]
+        if files := self.target.files_of(name):
+            return [{"engine_file": file} for file in files]
+        if self.target.models and find_engine(name).loads_onnx:
+            return [{"model": file} for file in self.target.models]
+        return [{}]
+
+    def close(self) -> None:
+        """Close every engine that was opened by `get`."""
+        while self._open:
+            self._open.popitem()[1].close()

@@ -1,0 +1,187 @@
+"""One validation run as it grows: tests, checks, results; its verdict, coverage and record."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retinaface.files import new_file
+from retinaface.records.write import RECORD_FILE, Kept, write_record
+from retinaface.verdicts import SKIPPED, Check, Verdict, worst
+
+# Of two phases of one test the worse counts.
+_RANK = {None: 0, SKIPPED: 1, "PASS": 1, "INCONCLUSIVE": 2, "FAIL": 3}
+
+
+@dataclass
+class TestEntry:
+    """One test of the run.
+
+    Attributes:
+        id: As pytest names it.
+        outcome: A verdict, or `SKIPPED`; None while it runs.
+        reason: Why it failed or was skipped; the first lines.
+        checks: What it held against limits.
+        seconds: How long it took, set-up included.
+    """
+
+    __test__ = False  # pytest would take the name for a test class
+
+    id: str
+    outcome: str | None = None
+    reason: str = ""
+    checks: list[Check] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def needs(self) -> list[str]:
+        """What a skipped test lacked: `needs NAME: how that was found out`, one for each."""
+        first, *others = self.reason.split("; needs ")
+        return [first, *(f"needs {other}" for other in others)]
+
+    @property
+    def suite(self) -> str:
+        """The file that it stands in, without folder and ending."""
+        return Path(self.id.partition("::")[0]).stem
+
+
+class ValidationRun:
+    """Collects what tests found and keeps the record of it up to date."""
+
+    def __init__(self, header: Mapping[str, Any], record_dir: Path | None) -> None:
+        """Start a run.
+
+        Args:
+            header: What every record starts with, and the target; JSON types.
+            record_dir: Existing, empty folder for the record; None for no record.
+        """
+        self._header = dict(header)
+        self._record_dir = record_dir
+        self._started = time.monotonic()
+        self.tests: dict[str, TestEntry] = {}
+        self.results: dict[str, dict[str, Any]] = {}
+        self.kept: dict[str, Kept] = {}
+        self.n_deselected: Counter[str] = Counter()
+        self.n_left_by_quick: Counter[str] = (
+            Counter()
+        )  # of those, what the quick selection left out
+        self.expected: list[str] = []
+        self.problem: str | None = None  # with the run itself: then it is no pass
+        self._write("running", None)
+
+    def begin(self, test_id: str) -> None:
+        """A test starts: were the process to die now, the record would name it."""
+        self.tests[test_id] = TestEntry(test_id)
+        self._write("running", test_id)
+
+    def end(self, test_id: str, outcome: str, reason: str, seconds: float) -> None:
+        """A test ended; a later phase of it can only make things worse."""
+        entry = self.tests.setdefault(test_id, TestEntry(test_id))
+        entry.seconds += seconds
+        if _RANK[outcome] > _RANK[entry.outcome]:
+            entry.outcome, entry.reason = outcome, reason or entry.reason
+
+    def add_check(self, test_id: str, check: Check) -> None:
+        """A test held something against a limit."""
+        self.tests.setdefault(test_id, TestEntry(test_id)).checks.append(check)
+
+    def add_result(self, result_id: str, **values: Any) -> None:
+        """Add figures to a result: `<engine>--<pipeline>--b<batch>`, or an engine alone."""
+        self.results.setdefault(result_id, {"id": result_id}).update(values)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all tests that were not skipped; INCONCLUSIVE where there is none."""
+        if self.problem is not None:
+            return Verdict.FAIL
+        return worst(
+            Verdict(entry.outcome)
+            for entry in self.tests.values()
+            if entry.outcome not in (None, SKIPPED)
+        )
+
+    def unfinished(self) -> list[str]:
+        """Tests that should have run and did not end."""
+        ended = {entry.id for entry in self.tests.values() if entry.outcome is not None}
+        return [test_id for test_id in self.expected if test_id not in ended]
+
+    def coverage(self) -> dict[str, Any]:
+        """What the verdict rests on: outcomes by suite, skips by reason."""
+        suites: dict[str, Counter[str]] = {}
+        skips: dict[str, list[str]] = {}
+        for entry in self.tests.values():
+            suites.setdefault(entry.suite, Counter())[entry.outcome or "not finished"] += 1
+            if entry.outcome == SKIPPED:
+                for need in entry.needs():
+                    skips.setdefault(need, []).append(entry.id)
+        images = {
+            result_id: result["n_images"]
+            for result_id, result in self.results.items()
+            if "n_images" in result
+        }
+        return {
+            "suites": {name: dict(counts) for name, counts in sorted(suites.items())},
+            "skipped": [{"reason": reason, "tests": ids} for reason, ids in skips.items()],
+            "not_selected": dict(self.n_deselected),
+            "left_by_quick": dict(self.n_left_by_quick),
+            "images": images,
+        }
+
+    def finish(self) -> None:
+        """Write the whole record, detections included."""
+        self._write("finished", None)
+
+    def _write(self, state: str, running: str | None) -> None:
+        if self._record_dir is None:
+            return
+        is_finished = state == "finished"
+        record = self._header | {
+            "state": state,
+            "running": running,
+            # Until the end nothing is proven: what a killed run leaves behind is no pass.
+            "verdict": str(self.verdict if is_finished else Verdict.FAIL),
+            "problem": self.problem,
+            "seconds": round(time.monotonic() - self._started, 3),
+            "coverage": self.coverage(),
+            "tests": [_test_json(entry) for entry in self.tests.values()],
+        }
+        if is_finished:
+            record["results"] = list(self.results.values())
+            write_record(self._record_dir, json_safe(record), self.kept)
+        else:
+            with new_file(self._record_dir / RECORD_FILE) as file:
+                file.write_text(json.dumps(json_safe(record)) + "\n", encoding="utf-8")
+
+
+def _test_json(entry: TestEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "verdict": entry.outcome,
+        "reason": entry.reason,
+        "seconds": round(entry.seconds, 4),
+        "checks": [
+            {
+                "name": check.name,
+                "verdict": str(check.verdict),
+                "message": check.message,
+                "numbers": dict(check.numbers),
+            }
+            for check in entry.checks
+        ],
+    }
+
+
+def json_safe(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_safe(item) for item in value]
+    return value

@@ -1,0 +1,232 @@
+"""What a validation run is pointed at: engines, pipelines, model, data, baseline; checked first."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.catalogue import BUILTIN, find_engine
+from retinaface.errors import RetinaFaceError
+from retinaface.export.options import read_manifest
+from retinaface.network.weights import WeightsChoice, embedded_weights
+from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
+from retinaface.widerface.ground_truth import SUBSETS
+
+# Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
+# against; every other runtime is an extra of its own, tested where somebody asks for it.
+DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_default)
+# Each option of the run may come from the environment, for tox and CI.
+ENV_PREFIX = "RETINAFACE_"
+OPTION_VARIABLES = (
+    "ENGINE",
+    "ENGINE_FILE",
+    "ENGINE_OPTION",
+    "PIPELINE",
+    "BATCH",
+    "MODEL",
+    "WEIGHTS",
+    "WIDERFACE",
+    "SUBSET",
+    "BASELINE",
+    "REQUIRE",
+    "RECORD",
+)
+OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
+
+
+class TargetError(RetinaFaceError, ValueError):
+    """The options of a run contradict each other, or name what is not there."""
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Refuse a variable of ours that does not exist: a misspelled one would change nothing.
+
+    Raises:
+        TargetError: Names the variable and the nearest known one.
+    """
+    known = [ENV_PREFIX + name for name in (*OPTION_VARIABLES, *OTHER_VARIABLES)]
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name not in known:
+            ours = [*OPTION_VARIABLES, *OTHER_VARIABLES]
+            near = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), ours, n=1)
+            hint = (
+                f"did you mean {ENV_PREFIX}{near[0]}?"
+                if near
+                else f"expected one of: {', '.join(known)}"
+            )
+            raise TargetError(f"unknown environment variable {name}; {hint}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to validate.
+
+    Attributes:
+        engines: Names.
+        engines_named: Whether the user named them: then each must run.
+        pipelines: Names.
+        pipelines_named: Whether the user named them.
+        batch: Most images in one call for accuracy; None for each pipeline's own.
+        models: Exported files to judge; each engine takes the first that it can run. Empty: exports
+            are made.
+        engine_files: Prebuilt engines to judge; each engine whose builds are files takes the first
+            that it can run, and none of the models.
+        engine_options: Settings of the engines.
+        weights: What exports and references are made of.
+        data: Images and their ground truth.
+        sources_note: A line for the user where the embedded set steps in unasked; else empty.
+        subset: Named part of it.
+        baseline: File or folder; None for `baselines/` of the checkout.
+    """
+
+    engines: tuple[str, ...] = DEFAULT_ENGINES
+    engines_named: bool = False
+    pipelines: tuple[str, ...] = tuple(PIPELINES)
+    pipelines_named: bool = False
+    batch: int | None = None
+    models: tuple[Path, ...] = ()
+    engine_files: tuple[Path, ...] = ()
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+    weights: WeightsChoice = field(default_factory=embedded_weights)
+    data: DataChoice = field(default_factory=embedded_data)
+    sources_note: str = ""
+    subset: str | None = None
+    baseline: Path | None = None
+
+    @property
+    def has_files(self) -> bool:
+        """Whether files are judged, which hold weights of their own."""
+        return bool(self.models or self.engine_files)
+
+    @property
+    def has_embedded_weights(self) -> bool:
+        """Whether what is judged was made of the weights of the embedded set."""
+        if not self.models:
+            return self.weights.is_embedded and not self.engine_files
+        sources = [(read_manifest(model) or {}).get("weights", {}) for model in self.models]
+        return all(source.get("sha256") == embedded_weights().sha256 for source in sources)
+
+    @property
+    def data_note(self) -> str:
+        """What the line of the verdict says of the data; nothing where it is the user's."""
+        if not self.data.is_embedded:
+            return ""
+        return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
+
+    def files_of(self, engine: str) -> tuple[Path, ...]:
+        """The prebuilt engines that an engine is offered."""
+        return self.engine_files if find_engine(engine).builds_files else ()
+
+
+def make_target(
+    *,
+    engines: tuple[str, ...] = (),
+    pipelines: tuple[str, ...] = (),
+    batch: int | None = None,
+    models: tuple[Path, ...] = (),
+    engine_files: tuple[Path, ...] = (),
+    engine_options: Sequence[str] = (),
+    weights: str | None = None,
+    widerface: str | None = None,
+    subset: str | None = None,
+    baseline: str = "auto",
+) -> Target:
+    """Check options before anything runs.
+
+    Raises:
+        TargetError: An unknown pipeline or subset, a file or folder that is not there.
+        EngineUnavailable: An unknown engine.
+        WeightsError, DatasetError, AssetError: As `choose_sources` says.
+    """
+    is_named = bool(engines)
+    for name in engines:
+        find_engine(name)
+    for name in pipelines:
+        _check_choice("--pipeline", name, tuple(PIPELINES))
+    if subset is not None:
+        _check_choice("--subset", subset, SUBSETS)
+    for model in models:
+        if not model.exists():
+            raise TargetError(f"--model {model} does not exist; give an exported file")
+    sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
+    engines = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
+    _check_engine_files(engine_files, engines, models, is_built_from_known=weights is not None)
+    if baseline != "auto" and not Path(baseline).parent.is_dir():
+        raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
+    return Target(
+        engines=engines,
+        engines_named=is_named,
+        pipelines=tuple(dict.fromkeys(pipelines)) or tuple(PIPELINES),
+        pipelines_named=bool(pipelines),
+        batch=batch,
+        models=models,
+        engine_files=engine_files,
+        engine_options=_pairs(engine_options),
+        weights=sources.weights,
+        data=sources.data,
+        sources_note=sources.note,
+        subset=subset,
+        baseline=None if baseline == "auto" else Path(baseline),
+    )
+
+
+def _check_engine_files(
+    files: Sequence[Path],
+    engines: Sequence[str],
+    models: Sequence[Path],
+    *,
+    is_built_from_known: bool,
+) -> None:
+    """Refuse builds that are not there, that nobody loads, or whose outputs nothing predicts."""
+    for file in files:
+        if not file.is_file():
+            raise TargetError(f"--engine-file {file} does not exist; give a built engine")
+        if not any(find_engine(name).builds_files for name in engines):
+            having = [name for name, entry in BUILTIN.items() if entry.builds_files]
+            raise TargetError(
+                f"--engine-file {file}: {', '.join(engines)} load no prebuilt engines; name one "
+                f"that does with --engine: {', '.join(having)}"
+            )
+        if not (is_built_from_known or models):
+            raise TargetError(
+                f"--engine-file {file}: what it should compute is not known; give the checkpoint "
+                "it was built from with --weights, or the ONNX file, FILE.reference.npz beside it, "
+                "with --model"
+            )
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """Read `NAME=VALUE`, each name once."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in found:
+            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
+            raise TargetError(f"--engine-option {text!r} {problem}")
+        found[name] = value
+    return found
+
+
+def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise TargetError(f"{option} {value!r} is unknown; expected one of: {', '.join(allowed)}")
+
+
+def from_environment(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Values of an option's variable.
+
+    Several names are separated by commas or spaces, paths as in `PATH`, engine options by
+    semicolons.
+    """
+    value = environ.get(ENV_PREFIX + name, "")
+    if name in ("ENGINE", "PIPELINE", "REQUIRE"):
+        return value.replace(",", " ").split()
+    if name in ("MODEL", "ENGINE_FILE"):
+        return [part for part in value.split(os.pathsep) if part]
+    if name == "ENGINE_OPTION":  # values may hold spaces, commas and colons
+        return [part.strip() for part in value.split(";") if part.strip()]
+    return [value] if value else []

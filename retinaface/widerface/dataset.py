@@ -1,0 +1,224 @@
+"""The WIDER FACE validation set on disk: image list and images, in the layouts it comes in."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
+from retinaface.errors import DatasetError, ImageError
+from retinaface.files import ZIP_ERRORS
+from retinaface.widerface.ground_truth import (
+    GroundTruth,
+    find_ground_truth,
+    image_id,
+    load_ground_truth,
+)
+
+_IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
+_LIST_FILE = "val/wider_val.txt"
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images as files: `<folder>/<event>/<name>.jpg`."""
+
+    folder: Path
+
+    def has(self, image: str) -> bool:
+        """Whether the image is there."""
+        return (self.folder / f"{image}.jpg").is_file()
+
+    def read(self, image: str) -> bytes:
+        """Bytes of the image file."""
+        return (self.folder / f"{image}.jpg").read_bytes()
+
+
+@dataclass(frozen=True)
+class ImageArchive:
+    """Images in the official zip, read in place."""
+
+    archive: zipfile.ZipFile
+
+    def has(self, image: str) -> bool:
+        """Whether the image is there."""
+        return f"WIDER_val/images/{image}.jpg" in self.archive.NameToInfo
+
+    def read(self, image: str) -> bytes:
+        """Bytes of the image file."""
+        return self.archive.read(f"WIDER_val/images/{image}.jpg")
+
+
+@dataclass(frozen=True)
+class WiderFace:
+    """A copy of the validation set on disk.
+
+    Attributes:
+        root: What the user named.
+        truth: Ground truth of all images.
+        listed: Image ids in the order of the copy's own list, `val/wider_val.txt`; else in the
+            order of the ground truth.
+        store: Where the images lie.
+        notes: What the reader of a result should know of how the copy was read.
+    """
+
+    root: Path
+    truth: GroundTruth
+    listed: tuple[str, ...]
+    store: ImageFolder | ImageArchive
+    notes: tuple[str, ...] = ()
+
+    def read_bytes(self, image: str) -> bytes:
+        """Bytes of one image file.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        try:
+            return self.store.read(image)
+        except ZIP_ERRORS as error:
+            raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
+
+    def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
+        """The images to run, in the order of the copy's list, all of them present.
+
+        Args:
+            subset: A named subset; images outside it are ignored.
+            limit: Only the first so many.
+
+        Raises:
+            DatasetError: An image of the selection is missing, or nothing is selected.
+        """
+        if subset is None:
+            images = list(self.listed)
+        else:
+            wanted = self.truth.subset(subset).images
+            rank = {image: i for i, image in enumerate(self.listed)}
+            images = sorted(wanted, key=lambda image: rank.get(image, len(rank)))
+        images = images[:limit]
+        if not images:
+            raise DatasetError(f"no image is selected in {self.root}; check its list and --limit")
+        if missing := [image for image in images if not self.store.has(image)]:
+            fits = set(self.truth.subset("every-8").images)
+            hint = (
+                "; the images that are there are the subset every-8: add --subset every-8"
+                if subset is None and fits == {i for i in self.listed if self.store.has(i)}
+                else "; complete the folder (retinaface assets fetch WIDER_val.zip)"
+            )
+            raise DatasetError(
+                f"{len(missing)} of {len(images)} images are missing in {self.root}, "
+                f"first {missing[0]}.jpg{hint}"
+            )
+        return self.truth.select(images)
+
+
+def open_widerface(root: Path) -> WiderFace:
+    """Find images, list and ground truth below a folder.
+
+    Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...`), the official one
+    (`WIDER_val/images/<event>/...`, or `WIDER_val.zip` as it was downloaded), each with the ground
+    truth in `ground_truth/`, `eval_tools/ground_truth/` or `wider_face_split/`.
+
+    Raises:
+        DatasetError: No layout is recognised, or a file in it is wrong.
+        AssetError: The ground truth is not in the folder, nor anywhere a pinned file is looked for.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
+    store = _open_store(root)
+    truth, notes = load_ground_truth(root)
+    list_file = root / _LIST_FILE
+    listed = read_image_list(list_file) if list_file.is_file() else truth.images
+    try:
+        truth.select(listed)
+    except DatasetError as error:
+        raise DatasetError(f"{list_file}: {error}") from error
+    return WiderFace(root, truth, listed, store, notes)
+
+
+def _open_store(root: Path) -> ImageFolder | ImageArchive:
+    for folder in _IMAGE_DIRS:
+        if (root / folder).is_dir():
+            return ImageFolder(root / folder)
+    path = root / IMAGES_ARCHIVE
+    if not path.is_file():
+        raise DatasetError(
+            f"no WIDER FACE images in {root}: expected one of "
+            f"{', '.join(d + '/<event>/' for d in _IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
+        )
+    try:
+        return ImageArchive(zipfile.ZipFile(path))
+    except zipfile.BadZipFile as error:
+        raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
+
+
+def read_image_list(path: Path) -> tuple[str, ...]:
+    """Read a list of images, one `<event>/<name>.jpg` a line; a leading slash is allowed.
+
+    Raises:
+        DatasetError: A line has another form, or an image is listed twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read image list {path}: {error}; expected UTF-8") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        images = tuple(image_id(line) for line in lines)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    if len(set(images)) != len(images):
+        twice = next(image for image in images if images.count(image) > 1)
+        raise DatasetError(f"{path}: {twice} is listed twice; remove one line")
+    return images
+
+
+def default_root(*, images: bool = True) -> Path:
+    """The data set in the mirror or the cache, for commands that were not given a folder.
+
+    Args:
+        images: Whether the images are needed; else the ground truth is enough.
+
+    Raises:
+        DatasetError: It is in neither.
+    """
+    places = [d / "widerface" for d in (mirror_dir(), cache_dir()) if d is not None]
+    wanted = [*_IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
+    for place in places:
+        if any((place / name).exists() for name in wanted):
+            return place
+    what = "images" if images else "ground truth"
+    raise DatasetError(
+        f"no WIDER FACE {what} in {' or '.join(map(str, places))}; "
+        "name a folder with --widerface, or run: retinaface assets fetch"
+    )
+
+
+def check_whole(root: Path, *, may_fetch: bool) -> None:
+    """Check, without reading them, that the files of a data set that was found are all there.
+
+    Args:
+        root: Of the data set.
+        may_fetch: Whether ground truth that is not there may be fetched later.
+
+    Raises:
+        DatasetError: Ground truth or images are missing, or the list is damaged.
+    """
+    store = _open_store(root)
+    elsewhere = [name for name, path in find_ground_truth(root).items() if path is None]
+    if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):
+        raise DatasetError(
+            f"ground truth {', '.join(lacking)} is missing in {root}; copy it to "
+            f"{root / 'ground_truth'}: retinaface assets fetch"
+        )
+    list_file = root / _LIST_FILE
+    listed = read_image_list(list_file) if list_file.is_file() else ()
+    missing = [image for image in listed if not store.has(image)]
+    is_empty = isinstance(store, ImageFolder) and not any(store.folder.iterdir())
+    if missing or is_empty:
+        what = f"{len(missing)} of {len(listed)} listed" if missing else "all"
+        raise DatasetError(
+            f"{what} images are missing in {root}; complete the folder, or name another with "
+            "--widerface"
+        )

@@ -1,0 +1,280 @@
+import functools
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retinaface.baselines.detections_file import write_detections
+from retinaface.baselines.entries import Entry
+from retinaface.checks.accuracy import (
+    accuracy_entry,
+    check_ap,
+    check_detections,
+    check_published,
+    compare_with_entry,
+    count_detections,
+    explain_ap,
+    not_comparable,
+    smallest_effect,
+)
+from retinaface.checks.detections import TOLERANCES
+from retinaface.checks.intervals import paired_ap_intervals
+from retinaface.detection.boxes import xyxy_from_xywh
+from retinaface.detection.detections import Detections
+from retinaface.errors import BaselineError, DatasetError
+from retinaface.records.write import images_sha256
+from retinaface.verdicts import Verdict
+from retinaface.widerface.average_precision import average_precision
+from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
+from tests.unit.baselines.test_entries import SOURCE
+
+PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+N_IMAGES = 40
+# Heights of 12, 24, 48 and 96 px; the smallest counts in hard alone, the largest two in easy.
+FACES = np.array([[0.0, 0, 12, 12], [50, 0, 24, 24], [150, 0, 48, 48], [300, 0, 96, 96]])
+COUNTED = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 1]], dtype=bool)
+BESIDE = np.array([[500.0, 200, 30, 30]])
+NAMES = [f"{'0--Parade' if i < N_IMAGES // 2 else '1--Riot'}/{i}" for i in range(N_IMAGES)]
+
+
+def truth_of(names=NAMES):
+    n = len(names)
+    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, n)
+
+
+def detections(boxes_xywh, scores):
+    boxes = xyxy_from_xywh(np.float32(boxes_xywh).reshape(-1, 4))
+    points = np.repeat((boxes[:, None, :2] + boxes[:, None, 2:]) / 2, 5, axis=1)
+    return Detections(boxes, np.float32(scores), points)
+
+
+@functools.cache
+def usual():
+    """Every face but one in ten is found, with one detection beside, scores that vary."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for name in NAMES:
+        keep = rng.random(len(FACES)) < 0.9
+        boxes = np.concatenate([FACES[keep], BESIDE])
+        found[name] = detections(boxes, rng.uniform(0.1, 0.9, len(boxes)))
+    return found
+
+
+def without(found, *images):
+    return found | {image: detections([], []) for image in images}
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch):
+    few = functools.partial(paired_ap_intervals, n_resamples=200)
+    monkeypatch.setattr("retinaface.checks.accuracy.paired_ap_intervals", few)
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A baseline of the usual detections."""
+    write_detections(tmp_path / "d.npz", usual())
+    return Entry(
+        accuracy_entry(
+            pipeline="igie",
+            precision="fp32",
+            batch=32,
+            ap=average_precision(count_detections(usual(), truth_of())),
+            images_sha256=images_sha256(dict.fromkeys(NAMES, "0" * 64)),
+            n_images=N_IMAGES,
+            weights_sha256=None,
+        )
+        | {"source": SOURCE, "detections": {"file": "d.npz", "sha256": "0" * 64}},
+        tmp_path / "b.json",
+    )
+
+
+def with_delta(entry, points):
+    return Entry(entry.data | {"tolerance": {"ap_points": points}}, entry.path)
+
+
+def ap_checks(entry, candidate, truth=None):
+    checks = check_ap(entry, compare_with_entry(entry, candidate, truth or truth_of()))
+    names = ["evaluation of the accepted detections", *(f"AP {split}" for split in SPLITS)]
+    assert [check.name for check in checks] == names
+    return checks
+
+
+def verdicts(checks):
+    return [check.verdict for check in checks]
+
+
+def test_the_same_detections_pass_with_a_difference_of_nothing(entry):
+    checks = ap_checks(entry, usual())
+    assert verdicts(checks) == [PASS] * 4
+    for check, split in zip(checks[1:], SPLITS, strict=True):
+        assert dict(check.numbers) == {"difference": 0, "low": 0, "high": 0, "delta": 0.5}
+        value = f"{entry.data['value'][split]:.2f}"
+        interval = "95% interval [+0.000, +0.000], allowed +-0.5"
+        assert check.message == f"{value}, baseline {value}: +0.000 points, {interval}"
+    comparison = compare_with_entry(entry, usual(), truth_of())
+    assert set(verdicts(check_detections(entry, comparison, "fp32"))) == {PASS}
+
+
+def test_lost_detections_fail_and_the_evaluation_is_cleared(entry):
+    lost = NAMES[::2]
+    checks = ap_checks(entry, without(usual(), *lost))
+    assert verdicts(checks) == [PASS, FAIL, FAIL, FAIL]
+    assert all(check.numbers["high"] < -0.5 for check in checks[1:])
+    comparison = compare_with_entry(entry, without(usual(), *lost), truth_of())
+    assert FAIL in verdicts(check_detections(entry, comparison, "fp32"))
+
+
+def test_an_unexplained_gain_fails_too(entry):
+    perfect = {name: detections(FACES, np.linspace(0.9, 0.6, 4)) for name in NAMES}
+    checks = ap_checks(entry, perfect)
+    assert verdicts(checks) == [PASS, FAIL, FAIL, FAIL]
+    assert all(check.numbers["low"] > 0.5 for check in checks[1:])
+
+
+def test_a_moved_evaluation_is_told_from_moved_detections(entry):
+    value = dict(entry.data["value"])
+    moved = Entry(entry.data | {"value": value | {"medium": value["medium"] + 0.02}}, entry.path)
+    checks = ap_checks(moved, usual())
+    assert verdicts(checks) == [FAIL, PASS, PASS, PASS]
+    assert "the evaluation or the ground truth moved, not the detections" in checks[0].message
+    assert checks[0].numbers["off_points"]["medium"] == pytest.approx(-0.02, abs=1e-4)
+    hair = Entry(entry.data | {"value": value | {"medium": value["medium"] + 0.004}}, entry.path)
+    assert verdicts(ap_checks(hair, usual())) == [PASS] * 4
+
+
+def test_a_moved_ground_truth_is_told_from_moved_detections(entry):
+    counted = COUNTED.copy()
+    counted[1] = False
+    other = replace(truth_of(), counted=(counted,) * N_IMAGES)
+    assert verdicts(ap_checks(entry, usual(), other)) == [FAIL, PASS, PASS, PASS]
+
+
+def test_one_image_of_forty_is_inconclusive_or_inside_a_wider_delta(entry):
+    candidate = without(usual(), NAMES[3])
+    checks = ap_checks(entry, candidate)
+    assert verdicts(checks) == [PASS, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE]
+    assert verdicts(ap_checks(with_delta(entry, 20), candidate)) == [PASS] * 4
+
+
+def test_the_first_bad_check_says_which_images_and_events(entry):
+    checks = ap_checks(entry, without(usual(), NAMES[3], NAMES[5], NAMES[30]))
+    first, *rest = [check.message for check in checks if check.verdict is not PASS]
+    assert "AP points by image (easy, medium, hard), those that cost most:" in first
+    named = re.findall(r"^  (\S+): -\d\.\d{3} -\d\.\d{3} -\d\.\d{3}$", first, re.MULTILINE)
+    assert sorted(named) == sorted([NAMES[3], NAMES[5], NAMES[30]])
+    assert re.search(r"by event: 0--Parade -\d.*; 1--Riot -\d", first)
+    assert "AP points by image" not in "".join(rest)
+
+
+def test_faces_are_counted_by_size(entry):
+    def only(found, keep):
+        return {
+            image: Detections(*(a[keep(d)] for a in vars(d).values())) for image, d in found.items()
+        }
+
+    def is_large(d):
+        return d.boxes_xyxy[:, 3] - d.boxes_xyxy[:, 1] > 14
+
+    text = explain_ap(compare_with_entry(entry, only(usual(), is_large), truth_of()))
+    n_small = sum(int((~is_large(d)).sum()) for d in usual().values())
+    assert 0 < n_small < N_IMAGES
+    assert f"10-16: {n_small} -> 0 of {N_IMAGES}," in text
+    n_24 = sum(int((d.boxes_xyxy[:, 3] == 24).sum()) for d in usual().values())
+    assert f"16-32: {n_24} -> {n_24} of {N_IMAGES}," in text
+    assert text.endswith("128-: 0 -> 0 of 0")
+    assert "0-10: 0 -> 0 of 0" in text
+
+
+def test_images_beyond_the_baseline_are_left_out(entry):
+    """Their scores too: they would stretch the range that all others are put into."""
+    more = [*NAMES, "2--Extra/a", "2--Extra/b"]
+    candidate = usual() | {name: detections(BESIDE, [1.0]) for name in more[N_IMAGES:]}
+    comparison = compare_with_entry(entry, candidate, truth_of(more[::-1]))
+    assert comparison.truth.images == tuple(NAMES)
+    assert set(comparison.candidate) == set(NAMES)
+    assert verdicts(check_ap(entry, comparison)) == [PASS] * 4
+
+
+def test_an_image_that_the_run_lacks_is_one_with_all_faces_missed(entry):
+    lacking = {name: found for name, found in usual().items() if name != NAMES[3]}
+    one, other = (
+        [check.numbers for check in ap_checks(entry, candidate)]
+        for candidate in (lacking, without(usual(), NAMES[3]))
+    )
+    assert one == other
+
+
+def test_images_that_the_ground_truth_lacks_are_an_error(entry):
+    with pytest.raises(
+        DatasetError, match=f"1 images are not in the ground truth, first {NAMES[-1]}"
+    ):
+        compare_with_entry(entry, usual(), truth_of(NAMES[:-1]))
+
+
+def test_stored_detections_that_cannot_be_read_are_an_error(entry):
+    entry.detections_path.write_bytes(b"")
+    with pytest.raises(BaselineError, match="cannot read the detections of a baseline"):
+        compare_with_entry(entry, usual(), truth_of())
+
+
+def test_an_entry_may_state_its_own_tolerance(entry):
+    lost = {name: d.above(0.2) for name, d in usual().items()}
+    comparison = compare_with_entry(entry, lost, truth_of())
+    assert check_detections(entry, comparison, "fp32")[0].verdict is FAIL
+    stated = {"ap_points": 1, "unmatched_share": 1, "unexplained_share": 1, "n_confident": 999}
+    wide = Entry(entry.data | {"tolerance": stated}, entry.path)
+    assert set(verdicts(check_detections(wide, comparison, "fp32"))) == {PASS}
+    check = check_detections(with_delta(entry, 1), comparison, "fp16")[0]
+    assert check.numbers["allowed"] == TOLERANCES["fp16"].unmatched_share
+
+
+PUBLISHED = {
+    "value": {"easy": 80.5, "medium": 70.0, "hard": 40.0},
+    "tolerance": {"ap_points": 0.3},
+    "source": {"kind": "published", "by": "the vendor"},
+    "reason": "rounded to one digit",
+}
+
+
+def test_a_published_figure_is_met_within_its_tolerance(entry):
+    published = Entry(entry.data | PUBLISHED, entry.path)
+    checks = check_published(published, {"easy": 0.8021, "medium": 0.7031, "hard": 0.3969})
+    assert [c.name for c in checks] == [f"published AP {split}" for split in SPLITS]
+    assert verdicts(checks) == [PASS, FAIL, FAIL]
+    assert checks[1].message == (
+        "70.31, published 70.00 by the vendor; allowed +-0.3 points (rounded to one digit)"
+    )
+    assert verdicts(check_published(published, dict.fromkeys(SPLITS, np.nan))) == [FAIL] * 3
+
+
+def test_what_is_not_comparable_is_no_pass_and_says_what_differs(entry):
+    check = not_comparable((entry, {"n_images": (3226, 434), "weights_sha256": ("a" * 64, None)}))
+    assert check.verdict is INCONCLUSIVE
+    assert check.message.startswith(
+        f"not comparable with {entry}: n_images: baseline 3226, run 434, "
+        f"weights_sha256: baseline {'a' * 16}, run None; name another with --baseline"
+    )
+    assert check.numbers["differing"]["n_images"] == [3226, 434]
+
+
+def test_fewer_images_ask_for_a_larger_effect():
+    assert smallest_effect(OFFICIAL_N_IMAGES) < smallest_effect(OFFICIAL_N_IMAGES - 1)
+    assert smallest_effect(OFFICIAL_N_IMAGES) == 0.1
+    assert smallest_effect(67, is_embedded=True) == 0.6
+
+
+def test_an_entry_keeps_percent_and_the_tolerances_of_its_precision():
+    data = accuracy_entry(
+        pipeline="igie",
+        precision="fp16",
+        batch=1,
+        ap={"easy": 0.812345678, "medium": 0.7, "hard": 0.4},
+        images_sha256="a" * 64,
+        n_images=OFFICIAL_N_IMAGES,
+        weights_sha256=None,
+    )
+    assert data["value"] == {"easy": 81.2346, "medium": 70.0, "hard": 40.0}
+    assert data["tolerance"] == {"ap_points": 0.1, **vars(TOLERANCES["fp16"])}
+    assert (data["device"], data["unit"]) == ("any", "percent")

@@ -1,0 +1,203 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retinaface.comparison.compare import compare_runs, matched_results
+from retinaface.comparison.text import as_json, markdown, summary
+from retinaface.detection.detections import Detections
+from retinaface.records.read import Unavailable, read_run
+from retinaface.records.write import Kept, new_record, write_record
+from retinaface.widerface.average_precision import Counts
+
+ENGINE = "ort-cpu-fp32"
+RESULT = f"{ENGINE}--igie--b32"
+N = 60
+IMAGES = tuple(f"event/{i}" for i in range(N))
+
+
+def counts_of(hits):
+    """One face and one detection an image, found or not."""
+    found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
+    index = np.arange(N, dtype=np.int32)
+    proposals = np.ones((N, 3), bool)
+    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
+
+
+def boxes(shift=0.0, n=1):
+    corners = np.float32([[100 * i, 0, 100 * i + 50, 50] for i in range(n)]) + np.float32(shift)
+    points = np.tile(corners[:, None, :2], (1, 5, 1))
+    return Detections(corners, np.full(n, 0.9, np.float32), points)
+
+
+def make_run(folder, *, hits=None, shift=0.0, ids=(RESULT,), environment=(), images=IMAGES, **data):
+    folder.mkdir()
+    hits = np.ones(N, bool) if hits is None else hits
+    counts = counts_of(hits)
+    kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
+    ap = {"easy": float(np.mean(hits)), "medium": 0.5, "hard": 0.5}
+    engine = {"name": ENGINE, "device": "cpu"}
+    result = {"precision": "fp32", "ap": ap, "engine": engine} | data.pop("result", {})
+    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
+    record["environment"] = record["environment"] | dict(environment)
+    record |= {"results": [{"id": i} | result for i in ids]} | data
+    write_record(folder, record, kept)
+    return read_run(folder)
+
+
+def verdicts(comparison):
+    return {metric.name: str(metric.verdict) for metric in comparison.metrics}
+
+
+def entry(name, verdict="PASS", reason="", ratio=None):
+    numbers = {} if ratio is None else {"ratio": ratio, "worst": {}}
+    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": numbers}
+    checks = [] if verdict == "SKIPPED" else [check]
+    return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
+
+
+def test_a_run_does_not_differ_from_itself(tmp_path):
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    comparison = compare_runs(one, other)
+    assert str(comparison.verdict) == "PASS"
+    assert set(verdicts(comparison).values()) == {"PASS"}
+    assert comparison.environment == []
+    assert comparison.moved() == []
+    assert "none moved" in summary(comparison)
+
+
+def test_lost_faces_are_a_change_of_ap_with_its_interval(tmp_path):
+    hits = np.ones(N, bool)
+    hits[:20] = False
+    comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b", hits=hits))
+    assert str(comparison.verdict) == "FAIL"
+    easy = next(metric for metric in comparison.metrics if metric.name == "AP easy")
+    assert easy.change.low < easy.change.estimate < easy.change.high < -0.5
+    assert "AP easy" in summary(comparison)
+
+
+def test_boxes_that_moved_have_no_counterpart(tmp_path):
+    comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b", shift=20.0))
+    assert verdicts(comparison)["detections without a counterpart"] == "FAIL"
+
+
+def test_other_images_are_not_comparable_and_never_a_pass(tmp_path):
+    others = tuple(f"other/{i}" for i in range(N))
+    comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b", images=others))
+    assert verdicts(comparison)["AP easy"] == "INCONCLUSIVE"
+    assert str(comparison.verdict) == "INCONCLUSIVE"
+
+
+def test_images_that_one_side_never_ran_have_lost_no_detections(tmp_path):
+    part = make_run(tmp_path / "b", images=(*IMAGES[: N // 2], *(f"o/{i}" for i in range(N // 2))))
+    found = verdicts(compare_runs(make_run(tmp_path / "a"), part))
+    assert found["detections without a counterpart"] == "PASS"
+    assert found["AP easy"] == "INCONCLUSIVE"
+
+
+def test_without_a_common_result_nothing_is_decided(tmp_path):
+    one = make_run(tmp_path / "a")
+    comparison = compare_runs(one, make_run(tmp_path / "b", ids=("x--ixrt--b32",)))
+    assert str(comparison.verdict) == "INCONCLUSIVE"
+    assert {(lone.id, lone.side) for lone in comparison.one_sided} == {
+        (RESULT, "reference"),
+        ("x--ixrt--b32", "candidate"),
+    }
+
+
+def test_results_of_two_engines_are_paired_by_pipeline_and_batch(tmp_path):
+    one = make_run(tmp_path / "a", ids=(RESULT, "ort-cpu-fp32--ixrt--b32"))
+    other = make_run(tmp_path / "b", ids=("vendor-npu-fp16--igie--b32", "ort-cpu-fp32--ixrt--b32"))
+    assert sorted(matched_results(one, other)) == [
+        ("ort-cpu-fp32--igie--b32", "vendor-npu-fp16--igie--b32"),
+        ("ort-cpu-fp32--ixrt--b32", "ort-cpu-fp32--ixrt--b32"),
+    ]
+
+
+def test_environment_differences_are_named_and_flags_are_differences(tmp_path):
+    flags = ["avx", "sse2"], ["avx", "avx512f"]
+    packages = {"numpy": "2.0"}, {"numpy": "2.1", "onnxruntime": "1.18.1"}
+    runs = [
+        make_run(tmp_path / name, environment={"cpu_flags": flags[i], "packages": packages[i]})
+        for i, name in enumerate("ab")
+    ]
+    found = {d.key: (d.reference, d.candidate) for d in compare_runs(*runs).environment}
+    assert found == {
+        "cpu_flags": ("sse2", "avx512f"),
+        "packages/numpy": ("2.0", "2.1"),
+        "packages/onnxruntime": ("not installed", "1.18.1"),
+    }
+
+
+def test_options_of_the_engine_are_part_of_the_environment(tmp_path):
+    engines = [{"name": ENGINE, "device": "cpu", "options": o} for o in ({}, {"fusions": "off"})]
+    runs = [make_run(tmp_path / name, result={"engine": engines[i]}) for i, name in enumerate("ab")]
+    (difference,) = compare_runs(*runs).environment
+    assert difference.key == f"{RESULT}: engine/options/fusions"
+    assert (difference.reference, difference.candidate) == ("not recorded", "off")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_speed_is_judged_on_an_accelerator_and_reported_on_a_cpu(tmp_path, device):
+    runs = []
+    for name, factor in (("a", 1.0), ("b", 1.5)):
+        samples = {"samples_s": [factor * (0.1 + 0.0001 * i) for i in range(20)]}
+        result = {"engine": {"device": device}, "speed": {"network": samples}}
+        runs.append(make_run(tmp_path / name, result=result))
+    comparison = compare_runs(*runs)
+    (metric,) = [m for m in comparison.metrics if m.name == "time of network"]
+    assert metric.change.estimate == pytest.approx(1.5)
+    assert str(metric.verdict) == ("None" if device == "cpu" else "FAIL")
+    assert ("not judged" in metric.note) == (device == "cpu")
+
+
+def test_tests_that_fell_and_tests_of_one_side_are_listed(tmp_path):
+    common = [entry("s.py::kept"), entry("s.py::fell")]
+    one = make_run(tmp_path / "a", tests=[*common, entry("s.py::gone"), entry("s.py::skip")])
+    skipped = entry("s.py::skip", "SKIPPED", "needs torch: not installed")
+    fell = entry("s.py::fell", "FAIL", "error 9, allowed 1\nmore")
+    other = make_run(tmp_path / "b", tests=[common[0], fell, skipped, entry("s.py::new")])
+    comparison = compare_runs(one, other)
+    assert [(c.test, c.candidate, c.reason) for c in comparison.outcomes] == [
+        ("s.py::fell", "FAIL", "error 9, allowed 1")
+    ]
+    assert {(lone.id, lone.side, lone.reason) for lone in comparison.one_sided} == {
+        ("s.py::gone", "reference", "not collected"),
+        ("s.py::skip", "reference", "skipped: needs torch: not installed"),
+        ("s.py::new", "candidate", "not collected"),
+    }
+    assert str(comparison.verdict) == "FAIL"
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(0.5, "PASS"), (1.5, "FAIL"), ("nan", "FAIL")])
+def test_fidelity_beyond_its_limit_is_a_failure(tmp_path, ratio, verdict):
+    name = "tests/validation/test_export_fidelity.py::t"
+    one = make_run(tmp_path / "a", tests=[entry(name, ratio=0.4)])
+    other = make_run(tmp_path / "b", tests=[entry(name, ratio=ratio)])
+    assert verdicts(compare_runs(one, other))["fidelity"] == verdict
+
+
+def test_a_run_that_did_not_end_is_no_pass(tmp_path):
+    crashed = make_run(tmp_path / "b", state="crashed", running="s.py::hang")
+    comparison = compare_runs(make_run(tmp_path / "a"), crashed)
+    assert str(comparison.verdict) == "FAIL"
+    assert summary(comparison) == "the run did not end: s.py::hang"
+
+
+def test_markdown_and_json_say_the_same(tmp_path):
+    comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b", shift=20.0))
+    row = Unavailable("validate-ort117", "onnxruntime", "1.17.3", "3.14", "no | wheel <here>")
+    text = markdown([comparison], [row])
+    assert text.startswith("## FAIL: b against a\n")
+    assert "no \\| wheel &lt;here>" in text
+    content = json.loads(json.dumps(as_json([comparison], [row])))
+    assert content["comparisons"][0]["verdict"] == "FAIL"
+    assert len(content["comparisons"][0]["metrics"]) == len(comparison.metrics)
+    assert content["unavailable"][0]["name"] == "validate-ort117"
+
+
+def test_a_metric_that_is_not_judged_does_not_decide(tmp_path):
+    comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b"))
+    silent = [replace(metric, verdict=None) for metric in comparison.metrics]
+    assert str(replace(comparison, metrics=silent).verdict) == "INCONCLUSIVE"

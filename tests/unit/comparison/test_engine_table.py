@@ -1,0 +1,106 @@
+"""Engines side by side: each figure is of its own engine, and what was not measured is empty."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import ENGINES, engines_section, read_engines, write_engines
+from retinaface.cli import main
+from retinaface.comparison.engine_table import COLUMNS, engine_rows
+from tests.unit.comparison.test_compare import make_run
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def fidelity(engine, ratio, max_abs, kind="real"):
+    worst = {"max_abs": max_abs, "output": "loc"}
+    check = {"name": "n", "verdict": "PASS", "message": "", "numbers": {"ratio": ratio}}
+    check["numbers"]["worst"] = worst
+    name = f"tests/validation/test_export_fidelity.py::t[{engine}-b1-{kind}]"
+    return {"id": name, "verdict": "PASS", "reason": "", "checks": [check]}
+
+
+def counterparts(engine, share, pipeline="igie"):
+    check = {
+        "name": "against the baseline: detections without a counterpart",
+        "verdict": "PASS",
+        "message": "",
+        "numbers": {"share": share, "n": 1},
+    }
+    name = f"tests/validation/test_widerface_ap.py::t[{engine}-{pipeline}]"
+    return {"id": name, "verdict": "PASS", "reason": "", "checks": [check]}
+
+
+@pytest.fixture
+def run(tmp_path):
+    tests = [
+        fidelity("ort-cpu-fp32", 0.2, 1e-5),
+        fidelity("ort-cpu-fp32", 0.3, 5e-6, kind="noise"),
+        fidelity("ort-cpu-fp16", 0.9, 0.25),
+        counterparts("ort-cpu-fp32", 0.0),
+        counterparts("ort-cpu-fp32", 0.5, pipeline="ixrt"),
+        counterparts("ort-cpu-fp16", 0.002),
+    ]
+    one = make_run(tmp_path / "a", tests=tests)
+    results = []
+    for name, turns in (("ort-cpu-fp32", [1.0] * 3), ("ort-cpu-fp16", [0.25, 0.5, 0.75])):
+        results.append(
+            {
+                "id": f"{name}--igie--b32",
+                "engine": {"name": name, "runtime": "onnxruntime 1.0", "build_s": 0.5},
+                "precision": name[-4:],
+                "ap": {"easy": 0.8, "medium": 0.7, "hard": 0.4},
+                "n_images": 434,
+                "images_per_s_over": {"ort-cpu-fp32": turns, "other": [9.0]},
+            }
+        )
+    results.append({"id": "other--igie--b8", "engine": {"name": "other", "runtime": "x"}})
+    object.__setattr__(one, "data", {**one.data, "results": results})
+    one.__dict__.pop("results", None)
+    return one
+
+
+def test_each_figure_is_that_of_its_own_engine(run):
+    full, half, other = engine_rows([run])
+    assert (full.engine, full.largest_error, full.of_the_limit) == ("ort-cpu-fp32", 1e-5, 0.3)
+    assert (full.unmatched, half.unmatched) == (0.0, pytest.approx(0.2))
+    assert (half.largest_error, half.of_the_limit) == (0.25, 0.9)
+    assert full.speed_ratio == [1.0] * 3
+    assert half.speed_ratio == pytest.approx([0.3, 0.5, 0.7])
+    assert half.cells()[6] == "0.50 (0.30 to 0.70)"
+    assert full.ap == pytest.approx({"easy": 80.0, "medium": 70.0, "hard": 40.0})
+    assert full.build_s == 0.5
+    assert other.cells()[2:] == [""] * (len(COLUMNS) - 2)
+
+
+def test_a_nan_is_the_largest_error(tmp_path):
+    tests = [
+        fidelity("ort-cpu-fp32", 0.2, 1e-5),
+        fidelity("ort-cpu-fp32", "nan", "nan", kind="noise"),
+    ]
+    (row,) = engine_rows([make_run(tmp_path / "a", tests=tests)])
+    assert row.cells()[2:4] == ["nan", "nan"]
+
+
+def test_the_command_prints_and_writes_them(tmp_path, capsys):
+    make_run(tmp_path / "a")
+    with pytest.raises(SystemExit) as ended:
+        main(["engines", str(tmp_path / "a"), "--json", str(tmp_path / "e.json")])
+    assert ended.value.code == 0
+    assert "ort-cpu-fp32" in capsys.readouterr().out
+    assert json.loads((tmp_path / "e.json").read_text())[0]["engine"] == "ort-cpu-fp32"
+
+
+def test_figures_survive_the_file_and_the_readme_gets_the_table(run, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before <!-- engines -->old<!-- /engines --> after")
+    rows = engine_rows([run])
+    write_engines(rows, readme, tmp_path / "engines.json")
+    assert read_engines(tmp_path / "engines.json") == rows
+    assert engines_section(rows) in readme.read_text()
+    assert "old" not in readme.read_text()
+
+
+def test_the_table_of_the_readme_is_that_of_the_figures():
+    assert engines_section(read_engines(ENGINES)) in (ROOT / "README.md").read_text()

@@ -1,0 +1,69 @@
+import pytest
+
+from retinaface.comparison.export_steps import file_stages, operator_difference
+
+NAMES = ["checkpoint", "export", "simplification", "precision"]
+
+
+def model(sha="a", weights="w", precision="fp32", opset=13, **steps):
+    graphs = {name: {"sha256": str(nodes), "operators": nodes} for name, nodes in steps.items()}
+    options = {"precision": precision, "io": "fp32", "opset": opset}
+    versions = {"torch": "2.13.0", "onnxsim": "0.6.5"}
+    manifest = {"weights": {"sha256": weights}, "options": options, "versions": versions}
+    return {"sha256": sha, "manifest": manifest | {"steps": graphs}}
+
+
+def states(one, other):
+    return [(stage.name, stage.state) for stage in file_stages([one, other])]
+
+
+def test_one_file_has_no_stage_that_moved():
+    assert states(model(), model(weights="other")) == [(name, "same") for name in NAMES]
+
+
+def test_a_file_without_a_manifest_is_unknown():
+    bare = {"sha256": "b"}
+    assert states(model(), bare) == [(name, "unknown") for name in NAMES]
+
+
+def test_what_comes_after_a_moved_step_follows_it():
+    one = model("a", exported={"Conv": 56, "Add": 1}, simplified={"Conv": 56})
+    other = model("b", weights="v", exported={"Conv": 56, "Add": 2}, simplified={"Conv": 57})
+    assert states(one, other) == [
+        ("checkpoint", "MOVED"),
+        ("export", "follows"),
+        ("simplification", "follows"),
+        ("precision", "same"),
+    ]
+
+
+def test_a_step_that_one_side_left_out_moved():
+    one = model("a", exported={"Conv": 56}, simplified={"Conv": 50})
+    stages = file_stages([one, model("b", exported={"Conv": 56})])
+    assert stages[2].state == "MOVED"
+    assert stages[2].text == "only the reference has this step"
+
+
+def test_the_versions_and_the_opset_of_a_moved_export_are_named():
+    one = model("a", exported={"Conv": 56})
+    other = model("b", opset=17, exported={"Conv": 55, "Pad": 1})
+    text = file_stages([one, other])[1].text
+    assert text == "Conv 56 -> 55, Pad 0 -> 1; opset 13 -> 17"
+
+
+def test_manifests_of_older_releases_tell_nothing_of_the_graph():
+    assert states(model("a"), model("b"))[1:3] == [
+        ("export", "unknown"),
+        ("simplification", "same"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "text"),
+    [
+        ({"Conv": 2, "Relu": 1}, {"Conv": 3}, "Conv 2 -> 3, Relu 1 -> 0"),
+        ({"Conv": 2}, {"Conv": 2}, "the same operators with other attributes or weights"),
+    ],
+)
+def test_operators_that_came_and_went_are_named(ours, theirs, text):
+    assert operator_difference(ours, theirs) == text

@@ -1,0 +1,178 @@
+"""On the CPU, where ONNX Runtime offers the same calls; CUDA itself has not been reached here."""
+
+import ctypes
+import dataclasses
+import gc
+
+import numpy as np
+import pytest
+
+from tests.support.onnx_models import write_model
+
+pytestmark = pytest.mark.needs("onnxruntime", "onnx")
+
+
+@pytest.fixture
+def device_io():
+    from retinaface.engines.onnxruntime import device_memory
+
+    return device_memory
+
+
+@pytest.fixture
+def session(tmp_path):
+    import onnxruntime as ort
+
+    write_model(tmp_path / "x.onnx", size=("h", "w"))
+    return ort.InferenceSession(tmp_path / "x.onnx", providers=["CPUExecutionProvider"])
+
+
+def open_io(session, **changes):
+    from retinaface.engines.onnxruntime.device_memory import DeviceIO
+
+    return DeviceIO(session, "cpu", np.float32, [np.float32] * 3, **{"use_graphs": False} | changes)
+
+
+def images(n, value=1.0):
+    return np.full((n, 3, 320, 320), value, dtype=np.float32)
+
+
+@pytest.mark.parametrize("use_graphs", [False, True])
+def test_it_gives_what_a_plain_run_gives_for_every_batch(session, use_graphs):
+    io = open_io(session, use_graphs=use_graphs)
+    for n, value in ((1, 1.0), (3, 2.0), (1, 5.0), (3, -1.0), (2, 0.5)):
+        expected = session.run(None, {"input": images(n, value)})
+        for ours, theirs in zip(io.run(images(n, value)), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_batch_is_run_as_often_as_is_asked_and_fetched_apart(session):
+    io = open_io(session)
+    io.load(images(2, 3.0))
+    for _ in range(3):
+        io.execute()
+    expected = session.run(None, {"input": images(2, 3.0)})
+    for _ in range(2):
+        for ours, theirs in zip(io.fetch(), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_waits_for_the_device(session):
+    """Unless it does, `execute` could be timed before the device is done."""
+    io = open_io(session)
+    io.load(images(1))
+    memory, calls = io._current(), []
+
+    class Binding:
+        def synchronize_outputs(self):
+            calls.append("waited")
+
+    class Session:
+        def run_with_iobinding(self, binding, options):
+            calls.append("ran" if binding is io._loaded.binding else "another binding")
+
+    io._session, io._loaded = Session(), dataclasses.replace(memory, binding=Binding())
+    io.execute()
+    assert calls == ["ran", "waited"]
+
+
+@pytest.mark.parametrize("step", ["execute", "fetch"])
+def test_nothing_runs_before_a_batch_is_loaded(session, step):
+    with pytest.raises(ValueError, match="no batch was loaded; load one first"):
+        getattr(open_io(session), step)()
+
+
+def test_no_later_call_changes_what_was_returned(session):
+    io = open_io(session)
+    first = io.run(images(2, 1.0))
+    kept = [output.copy() for output in first]
+    io.run(images(2, 7.0))
+    for output, copy in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(output, copy)
+
+
+def test_the_memory_of_a_shape_is_made_once_and_that_of_many_shapes_is_bounded(session, device_io):
+    io = open_io(session)
+    for n in range(1, device_io.MAX_SHAPES + 4):
+        io.run(images(n))
+        memory = io._memory[n, 3, 320, 320]
+        io.run(images(n))
+        assert io._memory[n, 3, 320, 320] is memory
+    assert len(io._memory) == device_io.MAX_SHAPES
+    assert (1, 3, 320, 320) not in io._memory
+    io.close()
+    assert not io._memory
+
+
+def test_each_shape_has_a_graph_of_its_own_and_none_without_graphs(session, device_io):
+    ids = []
+    for use_graphs in (True, False):
+        io = open_io(session, use_graphs=use_graphs)
+        for n in (1, 2):
+            io.run(images(n))
+        ids.append(
+            [m.run_options.get_run_config_entry("gpu_graph_id") for m in io._memory.values()]
+        )
+    assert ids == [["1", "2"], ["-1", "-1"]]
+    assert device_io.run_options(None).get_run_config_entry("gpu_graph_id") == "-1"
+
+
+def test_it_says_how_memory_is_used(session, device_io, monkeypatch):
+    io = open_io(session, use_graphs=True)
+    assert io.describe() == {"host_memory": "none yet", "cuda_graphs": "on"}
+    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: None)
+    io.run(images(1))
+    assert io.describe()["host_memory"].startswith("pageable (none of libcudart.so.13")
+
+
+class Runtime:
+    """Stands in for the CUDA runtime library: remembers what was registered."""
+
+    def __init__(self, code=0):
+        self.code, self.registered = code, {}
+
+    def cudaHostRegister(self, address, n_bytes, flags):  # noqa: N802 - the library's name
+        if self.code == 0:
+            self.registered[address.value] = (n_bytes.value, flags)
+        return self.code
+
+    def cudaHostUnregister(self, address):  # noqa: N802
+        del self.registered[address.value]
+        return 0
+
+
+def test_pinned_memory_is_registered_whole_and_released_with_its_array(device_io, monkeypatch):
+    runtime = Runtime()
+    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: runtime)
+    array = np.zeros((2, 3, 8, 8), np.float16)
+    assert device_io.pin(array) is None
+    assert runtime.registered == {array.ctypes.data: (array.nbytes, 0)}
+    del array
+    gc.collect()
+    assert runtime.registered == {}
+
+
+def test_memory_that_cannot_be_pinned_says_why(device_io, monkeypatch):
+    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: Runtime(code=2))
+    assert device_io.pin(np.zeros(4, np.float32)) == "cudaHostRegister gave error 2"
+    monkeypatch.undo()
+    monkeypatch.setattr(device_io.ctypes, "CDLL", _no_library)
+    assert "libcudart.so.12" in device_io.pin(np.zeros(4, np.float32))
+
+
+def _no_library(name):
+    raise OSError(f"{name}: cannot open shared object file")
+
+
+def test_the_cuda_runtime_is_looked_for_by_version(device_io, monkeypatch):
+    asked = []
+
+    def load(name):
+        asked.append(name)
+        if name != "libcudart.so.12":
+            raise OSError(name)
+        return ctypes.pythonapi
+
+    monkeypatch.setattr(device_io.ctypes, "CDLL", load)
+    assert device_io._cuda_runtime() is ctypes.pythonapi
+    assert asked == ["libcudart.so.13", "libcudart.so.12"]

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.onnx_model import Port, check_interface, check_precision, read_precision
+from retinaface.errors import EngineUnavailable
+from tests.support.onnx_models import write_model
+
+FILE = Path("x.onnx")
+OUTPUTS = [Port(name, "f32", np.float32, ("N", 4200, 4)) for name in ("loc", "conf", "landmarks")]
+
+
+def spec(size=(320, 320), max_batch=2, precision="fp32"):
+    height, width = size
+    return EngineSpec(
+        "acme-x1", precision, "x1", max_batch=max_batch, height_px=height, width_px=width
+    )
+
+
+def taking(*axes, dtype=np.float32, name="input"):
+    return [Port(name, "f32", dtype, axes)]
+
+
+@pytest.mark.parametrize("free", ["batch", None, "?"])
+def test_a_free_batch_is_whatever_is_no_number(free):
+    assert check_interface(spec(), FILE, taking(free, 3, 320, 320), OUTPUTS) is None
+
+
+def test_a_fixed_batch_is_given():
+    assert check_interface(spec(), FILE, taking(4, 3, 320, 320), OUTPUTS) == 4
+
+
+def test_free_axes_take_any_size():
+    free = taking("N", 3, "H", "W")
+    assert check_interface(spec(), FILE, free, OUTPUTS) is None
+    assert check_interface(spec((None, None)), FILE, free, OUTPUTS) is None
+
+
+@pytest.mark.parametrize(
+    ("inputs", "settings", "message"),
+    [
+        (taking(1, 3, 320, 320), {}, "takes batches of 1, but up to 2 are asked for; use --batch"),
+        (taking("N", 3, 640, 640), {}, "takes 640x640 inputs, but 320x320 is needed"),
+        (taking("N", 3, 320, 320), {"size": (None, None)}, "but free height and width is needed"),
+        (taking("N", 1, 320, 320), {}, "takes 320x320 inputs"),
+        (taking("N", 3, 320), {}, "expected an input of 4 axes"),
+        (taking("N", 3, 320, 320, dtype=None), {}, "expected input -> loc, conf, landmarks"),
+        (taking("N", 3, 320, 320, name="x"), {}, "expected input -> loc, conf, landmarks"),
+    ],
+)
+def test_what_does_not_fit_is_refused(inputs, settings, message):
+    with pytest.raises(EngineUnavailable, match=message):
+        check_interface(spec(**settings), FILE, inputs, OUTPUTS)
+
+
+def test_outputs_in_another_order_are_refused():
+    with pytest.raises(EngineUnavailable, match="got input .* -> landmarks, conf, loc"):
+        check_interface(spec(), FILE, taking("N", 3, 320, 320), OUTPUTS[::-1])
+
+
+def test_weights_in_the_other_precision_are_refused():
+    check_precision(spec(), FILE, "fp32")
+    with pytest.raises(EngineUnavailable, match=r"FP32 model, but .* x.onnx are FP16; export with"):
+        check_precision(spec(), FILE, "fp16")
+
+
+def test_what_a_file_states_counts():
+    assert read_precision(spec(), FILE, "fp16") == "fp16"  # there is no such file
+
+
+@pytest.mark.needs("onnx")
+def test_a_file_that_states_nothing_is_read(tmp_path):
+    write_model(tmp_path / "x.onnx", precision=None)
+    assert read_precision(spec(), tmp_path / "x.onnx", None) == "fp32"

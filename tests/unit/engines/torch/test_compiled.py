@@ -1,0 +1,90 @@
+"""Compiled PyTorch: the whole network or an error, any batch, one size."""
+
+import numpy as np
+import pytest
+
+from retinaface.engines.opening import open_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.network.scenes import synthetic_inputs
+
+pytestmark = [
+    pytest.mark.needs("torch-compile"),
+    pytest.mark.filterwarnings("default"),  # parts of the compiler warn of each other
+]
+NAME = "torch-compile-cpu-fp32"
+
+
+def refused(match, **settings):
+    with pytest.raises(EngineUnavailable, match=match) as caught:
+        open_engine(NAME, weights="embedded", **settings)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with open_engine(NAME, weights="embedded", max_batch=4) as engine:
+        yield engine
+
+
+def test_every_batch_gives_what_eager_pytorch_gives(engine):
+    images = synthetic_inputs(4, 1)
+    with open_engine("torch-cpu-fp32", weights="embedded") as eager:
+        expected = eager.infer(images)
+    for n in (1, 2, 3, 4):
+        for ours, theirs in zip(engine.infer(images[:n]), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs[:n], atol=1e-3)
+
+
+def test_batches_within_the_largest_are_not_compiled_for_again(engine):
+    before = len(engine._n_nodes)
+    for n in (1, 2, 3, 4):
+        engine.infer(synthetic_inputs(n, 2))
+    assert len(engine._n_nodes) == before
+
+
+def test_it_says_how_much_of_it_is_compiled(engine):
+    said = engine.describe()
+    assert said["placement"]["provider"] == "inductor on cpu"
+    assert said["placement"]["n_graphs"] >= 2  # of one image, and of more
+    assert said["placement"]["fallback"] == []
+
+
+def test_it_shows_no_layers(engine):
+    with pytest.raises(NotImplementedError, match="shows no intermediate tensors"):
+        engine.infer_intermediates(synthetic_inputs(1, 1), ["body.stage1.0.0"])
+
+
+def test_a_compiler_that_is_switched_off_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.compile", lambda function, **_: function)
+    refused("compiled nothing and would run the network as it is", max_batch=1)
+
+
+def test_what_cannot_be_compiled_as_a_whole_is_refused(monkeypatch):
+    import torch
+
+    def broken(self, images):
+        torch._dynamo.graph_break()
+        return (images,) * 3
+
+    monkeypatch.setattr("retinaface.network.model.RetinaFace.forward", broken)
+    refused("torch.compile of torch .* fails: ", max_batch=1)
+
+
+def test_a_missing_compiler_is_named(monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx")
+
+    monkeypatch.setattr("torch._inductor.compile_fx.compile_fx", fails)
+    refused("No working C.* compiler found .*it needs a C.. compiler", max_batch=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"options": {"mode": "fastest"}}, "option mode is 'fastest': Unrecognized mode=fastest"),
+        ({"options": {"fusions": "off"}}, "takes no options but mode, got fusions"),
+        ({"input_size_px": None}, "built for one input size"),
+    ],
+)
+def test_what_does_not_fit_is_refused(settings, message):
+    refused(message, **settings)

@@ -1,0 +1,263 @@
+"""Apache TVM: what it computes, what it refuses, and which of two builds is run."""
+
+import os
+import platform
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from retinaface.engines.opening import open_engine
+from retinaface.errors import EngineUnavailable
+from tests.support.onnx_models import write_convolutions, write_model
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+NAME = "tvm-llvm-fp32"
+real = pytest.mark.needs("tvm", "onnx", "onnxruntime")
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "model.onnx"
+    write_model(path)
+    return path
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).normal(0, 60, (n, 3, 320, 320)).astype(np.float32)
+
+
+def refused(match, **settings):
+    with pytest.raises(EngineUnavailable, match=match) as caught:
+        open_engine(NAME, **settings)
+    assert "\n" not in str(caught.value)
+
+
+@real
+def test_outputs_are_those_of_the_file_image_by_image(path):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with open_engine(NAME, model=path) as engine:
+        for n in (1, 3):
+            expected = session.run(["loc", "conf", "landmarks"], {"input": images(n)})
+            for ours, theirs in zip(engine.infer(images(n)), expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@real
+def test_it_says_where_it_ran_and_for_what_it_was_compiled(path):
+    with open_engine(NAME, model=path, threads=1) as engine:
+        said = engine.describe()
+    assert said["runtime"].startswith("tvm 0.")
+    assert (said["device"], said["threads"]) == ("cpu", 1)
+    assert '"kind":"llvm"' in said["target"]
+    assert said["placement"]["provider"] == "tvm on cpu:0"
+    assert said["placement"]["fallback"] == []
+
+
+@real
+def test_a_library_is_compiled_once_and_once_more_for_another_build(path, tmp_path):
+    files = []
+    for build in (1, 1, 2):
+        with open_engine(NAME, model=path, build=build) as engine:
+            files.append(engine.built_file)
+    assert files[0] == files[1] != files[2]
+    assert len(list((tmp_path / "cache" / "builds" / NAME).glob("*.so"))) == 2
+
+
+@real
+def test_a_library_that_is_given_runs_as_it_is(path, monkeypatch):
+    with open_engine(NAME, model=path) as engine:
+        built, expected = engine.built_file, engine.infer(images(2))
+    monkeypatch.setattr("retinaface.engines.tvm.engine.built_library", None)  # nothing is compiled
+    with open_engine(NAME, engine_file=built) as engine:
+        assert engine.spec.model is None
+        for ours, theirs in zip(engine.infer(images(2)), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@real
+def test_a_file_that_is_no_library_is_refused(tmp_path):
+    (tmp_path / "no.so").write_bytes(b"no library")
+    refused("cannot load .*no.so with tvm", engine_file=tmp_path / "no.so")
+
+
+@real
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("llvm9", "knows no target 'llvm9'"),
+        ("{kind", "knows no target '{kind'"),
+        ("", "knows no target '': "),
+        ("llvm mcpu=znver4", "knows no target .* 'mcpu=znver4' is not of the form -NAME=VALUE"),
+        ("llvm -frob=1", "knows no target 'llvm -frob=1': Unknown config option 'frob'"),
+        ("llvm -mcpu=frob", "LLVM has no processor 'frob'; give llvm"),
+        ("llvm -mattr=+frob", r"LLVM has no feature '\+frob'"),
+        ("cuda", "compiles for cuda:0, which is not there"),
+    ],
+)
+def test_a_target_that_is_not_here_is_refused(path, target, said):
+    refused(said, model=path, options={"target": target})
+
+
+@real
+@pytest.mark.parametrize(
+    "target",
+    ["llvm -mcpu=x86-64-v2 -num-cores=1", '{"kind": "llvm", "mcpu": "x86-64-v2", "num-cores": 1}'],
+    ids=["words", "json"],
+)
+def test_a_target_is_a_kind_with_settings_or_json(path, target):
+    if platform.machine() != "x86_64":
+        target = "llvm -num-cores=1"
+    with open_engine(NAME, model=path, options={"target": target}) as engine:
+        assert '"num-cores":1' in engine.describe()["target"]
+        assert ("x86-64-v2" in engine.describe()["target"]) == ("x86-64-v2" in target)
+        assert np.isfinite(engine.infer(images(1)).loc).all()
+
+
+@real
+def test_a_processor_with_what_this_one_lacks_is_refused(path, monkeypatch, tmp_path):
+    """Its code would end the process, built here or given."""
+    with open_engine(NAME, model=path) as engine:
+        built = engine.built_file
+    monkeypatch.setattr("retinaface.engines.tvm.target._absent", lambda _: ["avx9"])
+    monkeypatch.setattr("retinaface.engines.tvm.target._features", lambda *_: {"avx9"})
+    refused("for a processor with avx9, which this one lacks", engine_file=built)
+    options = {"target": "llvm"}
+    refused("target 'llvm' compiles for a processor with avx9", model=path, options=options)
+
+
+@real
+def test_the_hosts_target_is_without_what_a_hypervisor_hides(monkeypatch):
+    import tvm
+
+    from retinaface.engines.tvm import target
+
+    ours = target._features(tvm, target._host(tvm))
+    assert not ours & set(target._absent(tvm))
+    hidden = next(iter(sorted(ours)))
+    monkeypatch.setattr(target, "_absent", lambda _: [hidden])
+    assert f'"-{hidden}"' in str(target._host(tvm))
+
+
+@real
+def test_a_library_says_what_it_was_compiled_for(path):
+    options = {"target": "llvm -num-cores=1"}
+    with open_engine(NAME, model=path, options=options) as engine:
+        built, said = engine.built_file, engine.describe()["target"]
+    with open_engine(NAME, engine_file=built) as engine:
+        assert engine.describe()["target"] == said
+
+
+@real
+def test_a_library_that_others_compiled_says_nothing_of_its_target(path, monkeypatch):
+    monkeypatch.setattr("retinaface.engines.tvm.build._STATEMENT", "other")
+    with open_engine(NAME, model=path) as engine:
+        built = engine.built_file
+    monkeypatch.setattr("retinaface.engines.tvm.build._STATEMENT", "compiled_for")
+    with open_engine(NAME, engine_file=built) as engine:
+        assert engine.describe()["target"] == f"not stated by {built.name}"
+
+
+@real
+@pytest.mark.parametrize("target", ["llvm", None], ids=["narrow", "host"])
+def test_convolutions_in_any_order_of_loops_give_what_the_file_says(tmp_path, target):
+    """With a kernel of 1, 3, padding, strides, groups, a bias, and what is fused behind them."""
+    file = tmp_path / "convolutions.onnx"
+    write_convolutions(file)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    expected = session.run(["loc", "conf", "landmarks"], {"input": images(2)})
+    options = {} if target is None else {"target": target}
+    with open_engine(NAME, model=file, options=options) as engine:
+        for ours, theirs in zip(engine.infer(images(2)), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@real
+def test_two_builds_are_equal_in_every_byte(tmp_path):
+    file = tmp_path / "convolutions.onnx"
+    write_convolutions(file)
+    built = []
+    for build in (1, 2):
+        with open_engine(NAME, model=file, build=build) as engine:
+            built.append(engine.built_file.read_bytes())
+    assert built[0] == built[1]
+
+
+@real
+def test_calls_side_by_side_give_what_single_calls_give(path, monkeypatch):
+    monkeypatch.setattr("retinaface.engines.threads.n_usable_cpus", lambda: 2)
+    batches = [images(1 + i % 3, seed=i) for i in range(12)]
+    with open_engine(NAME, model=path, shares_cpus=True) as engine:
+        assert engine.parallel_calls == 2
+        one_by_one = [engine.infer(batch) for batch in batches]
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(engine.infer, batches))
+    for expected, actual in zip(one_by_one, together, strict=True):
+        for theirs, ours in zip(expected, actual, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@real
+def test_threads_are_what_tvm_counts_and_processors_stay_what_they_were():
+    """In a process of its own: TVM reads what it may do once."""
+    code = (
+        "import os; from retinaface.engines import open_engine\n"
+        "from tests.support.onnx_models import tiny_model\n"
+        "before = os.sched_getaffinity(0); os.sched_setaffinity(0, {min(before)})\n"
+        f"engine = open_engine({NAME!r}, model=tiny_model(), threads=64)\n"
+        "assert engine.describe()['threads'] == 1, engine.describe()['threads']\n"
+        "assert os.sched_getaffinity(0) == {min(before)}, os.sched_getaffinity(0)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TVM_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@real
+def test_a_machine_without_a_compiler_is_told_so(path, monkeypatch):
+    monkeypatch.setattr("tvm.support.cc.get_cc", lambda: None)
+    refused("links .* with a C.. compiler, and there is none; install", model=path)
+
+
+@real
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ({"outputs": ("a", "b", "c")}, {}, "expected input -> loc, conf, landmarks"),
+        ({"precision": "fp16"}, {}, "needs an FP32 model"),
+        ({"size": (64, 64)}, {}, "takes 64x64 inputs"),
+        ({"batch": 8}, {}, "runs one image at a time, and .* takes batches of 8"),
+        ({}, {"input_size_px": None}, "built for one input size"),
+        ({}, {"options": {"opt": "3"}}, "unknown option 'opt'; expected one of: target"),
+    ],
+    ids=["names", "fp16", "size", "batch", "free-size", "option"],
+)
+def test_what_does_not_fit_is_refused(path, model, options, message):
+    write_model(path, **model)
+    refused(message, model=path, **options)
+
+
+@real
+def test_what_the_compiler_says_is_passed_on_in_a_line(path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("operator Resize is not supported\nStack trace: ...")
+
+    monkeypatch.setattr("retinaface.engines.tvm.build._compiled", fails)
+    refused("cannot compile .*: RuntimeError: operator Resize is not supported; try", model=path)
+
+
+def test_a_makers_tvm_without_relax_is_named(path, monkeypatch):
+    other = ModuleType("tvm")
+    other.__version__ = "0.12.0+corex"
+    for name in [n for n in sys.modules if n.partition(".")[0] == "tvm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tvm", other)
+    monkeypatch.delitem(sys.modules, "retinaface.engines.tvm.engine", raising=False)
+    refused("with Relax, and tvm 0.12.0.corex here has none .* 'tvm' in another", model=path)
+    monkeypatch.delitem(sys.modules, "retinaface.engines.tvm.engine", raising=False)

@@ -1,0 +1,71 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from retinaface.assets import CHECKPOINT, get_asset
+from retinaface.embedded import embedded_checkpoint
+from retinaface.errors import AssetError, WeightsError
+from retinaface.network.weights import choose_weights
+
+CONTENT = b"any bytes: a choice does not load them"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def published(mirror, monkeypatch):
+    """A published checkpoint that is at hand: the hash that is pinned is made to be that of it."""
+    asset = replace(get_asset(CHECKPOINT), known_hash=f"sha256:{SHA256}")
+    monkeypatch.setattr("retinaface.network.weights.get_asset", lambda _name: asset)
+    path = mirror / asset.relative_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_without_a_checkpoint_weights_are_those_that_ship_with_the_package():
+    choice = choose_weights(None)
+    assert choice.source == str(embedded_checkpoint())
+    assert choice.is_embedded
+
+
+def test_the_published_checkpoint_is_taken_where_it_is_at_hand(published):
+    choice = choose_weights(None)
+    assert (choice.source, choice.sha256) == (str(published), SHA256)
+    assert choice.description == f"{CHECKPOINT} (published)"
+    assert not choice.is_embedded
+
+
+def test_the_embedded_ones_are_taken_when_asked_for_by_name_or_by_path(published):
+    for asked in ("embedded", str(embedded_checkpoint())):
+        choice = choose_weights(asked)
+        assert choice.is_embedded
+        assert choice.source == str(embedded_checkpoint())
+
+
+def test_a_damaged_published_checkpoint_is_no_reason_for_others(mirror):
+    path = mirror / get_asset(CHECKPOINT).relative_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(CONTENT)
+    with pytest.raises(AssetError, match=f"is not the pinned {CHECKPOINT}"):
+        choose_weights(None)
+
+
+def test_a_file_asked_for_goes_before_the_published_one(published, tmp_path):
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(b"other")
+    choice = choose_weights(str(mine))
+    assert (choice.source, choice.description) == (str(mine), str(mine))
+    assert choice.sha256 == hashlib.sha256(b"other").hexdigest()
+
+
+@pytest.mark.parametrize("asked", ["no.pth", "", "."], ids=["missing", "empty", "folder"])
+def test_what_is_no_file_is_refused(asked, published):
+    with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint, or"):
+        choose_weights(asked)

@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+
+from retinaface.errors import RecordError
+from retinaface.records.read import find_runs, read_run
+from retinaface.records.write import Kept, new_record, write_record
+from retinaface.widerface.average_precision import Counts
+from tests.unit.records.test_traced_images import traced
+from tests.unit.records.test_write import detections
+
+RESULT = "engine--igie--b1"
+IMAGES = ("e/a", "e/b")
+COUNTS = Counts(
+    np.ones((2, 3), np.int32),
+    np.int32([0, 0, 1]),
+    np.int16([1, 2, 3]),
+    np.ones((3, 3), bool),
+    np.zeros((3, 3), bool),
+)
+
+
+def write_run(folder, *, counts=COUNTS, model=None, result=(), **data):
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"e/a": detections(2, 0), "e/b": detections(1, 5)}
+    kept = Kept(found, counts, IMAGES, traced(), model)
+    results = [{"id": RESULT, **dict(result)}]
+    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []} | data
+    write_record(folder, record | {"results": results}, {RESULT: kept})
+    return folder
+
+
+def test_what_is_written_is_read(tmp_path):
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"graph")
+    run = read_run(write_run(tmp_path / "run", model=model))
+    assert (run.name, run.verdict) == ("run", "PASS")
+    assert list(run.results) == [RESULT]
+    found = run.detections(RESULT)
+    assert list(found) == ["e/a", "e/b"]
+    assert np.array_equal(found["e/b"].scores, np.float32([5]))
+    images, counts = run.counts(RESULT)
+    assert images == IMAGES
+    for name in ("n_faces", "image_index", "threshold_index", "is_proposal", "is_hit"):
+        assert np.array_equal(getattr(counts, name), getattr(COUNTS, name))
+    assert [one.image for one in run.stages(RESULT)] == ["e/0", "e/1"]
+    assert run.model(RESULT).read_bytes() == b"graph"
+
+
+def test_what_was_not_kept_is_absent_not_an_error(tmp_path):
+    run = read_run(write_run(tmp_path / "run", counts=None))
+    assert run.counts(RESULT) is None
+    assert run.model(RESULT) is None
+    (tmp_path / "run" / "stages.npz").unlink()
+    assert run.stages(RESULT) == []
+
+
+def test_a_record_of_version_1_is_read(tmp_path):
+    folder = write_run(tmp_path / "old")
+    path = folder / "record.json"
+    record = json.loads(path.read_text())
+    for name in ("state", "verdict", "tests"):  # as `evaluate` wrote them
+        del record[name]
+    for name in ("cpu_flags", "threads", "clocks", "libc", "memory_mib", "accelerators"):
+        del record["environment"][name]
+    for result in record["results"]:
+        del result["traced"], result["model"]
+    path.write_text(json.dumps(record | {"schema_version": 1}))
+    for name in ("counts.npz", "stages.npz"):
+        (folder / name).unlink()
+    run = read_run(folder)
+    assert run.verdict is None
+    assert run.stages(RESULT) == []
+    assert list(run.detections(RESULT)) == ["e/a", "e/b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: r.update(schema_version=3), "schema version 3, this release reads 1 to 2"),
+        (lambda r: r.update(verdict="GOOD"), "malformed at verdict: 'GOOD' is not one of"),
+        (lambda r: r.pop("environment"), "'environment' is a required property"),
+        (lambda r: r["results"][0].update(batch=0), "malformed at results/0/batch"),
+    ],
+    ids=["version", "verdict", "absent", "batch"],
+)
+def test_a_record_that_is_not_right_is_refused_with_the_place(tmp_path, change, message):
+    path = write_run(tmp_path) / "record.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(RecordError, match=message):
+        read_run(tmp_path)
+
+
+def test_a_damaged_array_is_an_error_that_names_the_file(tmp_path):
+    folder = write_run(tmp_path / "run")
+    path = folder / "detections.npz"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(RecordError, match=r"cannot read .*detections.npz"):
+        read_run(folder).detections(RESULT)
+
+
+def test_no_record_is_an_error_that_says_what_to_give(tmp_path):
+    (tmp_path / "record.json").write_text("{")
+    with pytest.raises(RecordError, match=r"cannot read a run record from .*--record"):
+        read_run(tmp_path)
+
+
+def test_folders_stand_for_the_runs_in_them(tmp_path):
+    for name in ("b", "a"):
+        write_run(tmp_path / "runs" / name)
+    write_run(tmp_path / "other" / "a")
+    stub = tmp_path / "runs" / "c"
+    stub.mkdir()
+    row = {"name": "c", "package": "ort", "version": "1.0", "python": "3.11", "reason": "no wheel"}
+    (stub / "unavailable.json").write_text(json.dumps(row))
+    runs, unavailable = find_runs([tmp_path / "runs", tmp_path / "other" / "a"])
+    assert [run.name for run in runs] == ["runs/a", "b", "other/a"]
+    assert [(row.name, row.reason) for row in unavailable] == [("c", "no wheel")]
+    with pytest.raises(RecordError, match="holds no run record"):
+        find_runs([tmp_path])

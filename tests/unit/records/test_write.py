@@ -1,0 +1,51 @@
+import json
+
+import numpy as np
+import pytest
+
+from retinaface.detection.detections import Detections, pack_detections
+from retinaface.records.write import Kept, images_sha256, new_record, write_record
+
+
+def detections(n, first):
+    rows = np.arange(first, first + n, dtype=np.float32)
+    return Detections(np.tile(rows[:, None], (1, 4)), rows, np.tile(rows[:, None, None], (1, 5, 2)))
+
+
+def test_a_record_is_one_folder_with_both_files(tmp_path):
+    by_image = {"e/a": detections(2, 0), "e/b": detections(0, 0), "e/c": detections(1, 7)}
+    write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": Kept(by_image)})
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["schema_version"] == 2
+    assert record["ap"] == {"easy": 0.5}
+    assert record["environment"]["packages"]["numpy"] == np.__version__
+    with np.load(tmp_path / "detections.npz") as arrays:
+        assert arrays["id/images"].tolist() == ["e/a", "e/b", "e/c"]
+        assert arrays["id/offsets"].tolist() == [0, 2, 2, 3]
+        assert arrays["id/boxes"].shape == (3, 4)
+        assert arrays["id/landmarks"].shape == (3, 5, 2)
+        assert arrays["id/scores"].tolist() == [0, 1, 7]
+
+
+def test_a_record_with_a_nan_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_record(tmp_path, {"ap": float("nan")}, {"id": Kept({"e/a": detections(1, 0)})})
+    assert not (tmp_path / "record.json").exists()
+
+
+def test_packing_nothing_found_keeps_the_shapes():
+    packed = pack_detections({"e/a": detections(0, 0)})
+    assert packed["boxes"].shape == (0, 4)
+    assert packed["landmarks"].shape == (0, 5, 2)
+
+
+def test_the_hash_of_images_does_not_depend_on_their_order():
+    both = {"a": "1" * 64, "b": "2" * 64}
+    assert images_sha256(both) == images_sha256(dict(reversed(both.items())))
+    for other in (
+        {"a": "1" * 64, "c": "2" * 64},
+        {"a": "1" * 64, "b": "3" * 64},
+        {"a": "2" * 64, "b": "1" * 64},
+        {"a": "1" * 64},
+    ):
+        assert images_sha256(both) != images_sha256(other)

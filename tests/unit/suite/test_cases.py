@@ -1,0 +1,178 @@
+import json
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from retinaface.errors import DatasetError
+from retinaface.files import file_sha256
+from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES
+from retinaface.reference.inputs import KINDS, REAL
+from retinaface.reference.stored import Extras, ReferenceCase, save_reference
+from retinaface.suite.cases import FULL, Cases, missing_reference, reference_file
+from retinaface.suite.target import Target
+
+MEAN = np.reshape(MOBILENET_025.mean_bgr, (3, 1, 1))
+
+
+def outputs(images):
+    """What tells images apart: the mean of each in every output."""
+    means = images.mean(axis=(1, 2, 3), dtype=np.float64).reshape(-1, 1, 1)
+    widths = dict(zip(OUTPUT_NAMES, (4, 2, 10), strict=True))
+    return {name: np.tile(means, (1, 1, width)) for name, width in widths.items()}
+
+
+def reference(name, images):
+    exact = outputs(images)
+    rounded = {name: array.astype(np.float32) for name, array in exact.items()}
+    return ReferenceCase(name, images, exact, rounded, rounded)
+
+
+def photographs(n):
+    return np.arange(n, dtype=np.float32)[:, None, None, None] + np.zeros((3, 320, 320), np.float32)
+
+
+@pytest.fixture
+def with_torch(monkeypatch):
+    """Stands for torch: what was run through it is returned."""
+    ran = []
+
+    def torch_reference(_model, inputs):
+        ran.extend(inputs)
+        return [reference(name, images) for name, images in inputs.items()]
+
+    module = SimpleNamespace(torch_reference=torch_reference)
+    monkeypatch.setitem(sys.modules, "retinaface.reference.from_torch", module)
+    monkeypatch.setattr(Cases, "model", None)
+    return ran
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "retinaface.reference.from_torch", raising=False)
+
+
+def test_a_kind_is_run_once_and_repeated_in_turn(with_torch):
+    cases = Cases(Target(), photographs)
+    three = cases.get("constant", 3)
+    n = 8
+    many = cases.get("constant", 2 * n + 1)
+    assert with_torch == ["constant"]
+    assert (three.name, len(three.images), len(many.images)) == ("constant", 3, 2 * n + 1)
+    np.testing.assert_array_equal(many.images[:3], three.images)
+    np.testing.assert_array_equal(many.images[n : 2 * n], many.images[:n])
+    assert len({image.tobytes() for image in many.images}) == n
+    for name, array in outputs(many.images).items():
+        np.testing.assert_array_equal(many.exact[name], array)
+
+
+def test_photographs_are_asked_for_once_and_not_all_for_few(with_torch):
+    asked = []
+
+    def real_images(n):
+        asked.append(n)
+        return photographs(n)
+
+    cases = Cases(Target(), real_images)
+    assert cases.get(REAL, 3).images[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert len(cases.get(REAL, 40).images) == 40
+    assert asked == [32]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """A file with its reference: three kinds, and one of another size."""
+    kinds = {"scene": 1.0, "noise": 2.0, "constant": 3.0}
+    stored = [
+        reference(kind, np.full((1, 3, 320, 320), value, np.float32))
+        for kind, value in kinds.items()
+    ]
+    other = reference("scene-213x320", np.full((1, 3, 213, 320), 4, np.float32))
+    save_reference(tmp_path / "a.reference.npz", [other, *stored])
+    return tmp_path / "a.onnx"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("scene", [1, 2, 3]), ("noise", [2, 3, 1]), ("constant", [3, 1, 2])]
+)
+def test_without_torch_a_reference_file_serves(without_torch, exported, kind, values):
+    """The other kinds follow: in a batch of one image repeated, exchanged rows would not show."""
+    case = Cases(Target(models=(exported,)), photographs).get(kind, 4)
+    assert case.images[:, 0, 0, 0].tolist() == [*values, values[0]]
+    np.testing.assert_array_equal(case.exact["loc"], outputs(case.images)["loc"])
+    assert case.name == kind
+
+
+def test_without_torch_a_small_reference_says_how_to_make_a_full_one(without_torch, exported):
+    target = Target(models=(exported,))
+    with pytest.raises(DatasetError, match=r"is a small one, .*retinaface export --reference full"):
+        Cases(target, photographs).get(REAL, 1)
+    for need in (REAL, FULL):
+        assert "--reference full" in missing_reference(target, need)
+    assert missing_reference(target, "scene") is None
+
+
+def test_without_torch_a_full_reference_serves_photographs_and_extras(without_torch, tmp_path):
+    extras = Extras(outputs(photographs(2)), outputs(photographs(1)), {"body.stage1": 2.5})
+    stored = [
+        replace(reference(kind, photographs(2)), extras=extras) for kind in (REAL, "scene", "noise")
+    ]
+    save_reference(tmp_path / "a.reference.npz", stored)
+    target = Target(models=(tmp_path / "a.onnx",))
+    cases = Cases(target, photographs)
+    assert cases.get("noise", 3).images[:, 0, 0, 0].tolist() == [0, 1, 0]  # of its own kind alone
+    assert cases.extras(REAL).ranges == {"body.stage1": 2.5}
+    assert [missing_reference(target, need) for need in (REAL, FULL, "scene")] == [None] * 3
+
+
+def test_an_fp16_file_shares_the_reference_of_its_fp32_file(exported, tmp_path):
+    target = Target(models=(tmp_path / "a.fp16.onnx",))
+    assert reference_file(target) == tmp_path / "a.reference.npz"
+
+
+def test_without_torch_and_file_the_way_out_is_said(without_torch, tmp_path):
+    target = Target(models=(tmp_path / "b.onnx",))
+    with pytest.raises(DatasetError, match="no reference file stands beside --model; install .*"):
+        Cases(target, photographs).get("scene", 1)
+    assert "give --model FILE.onnx with FILE.reference.npz" in missing_reference(target, "scene")
+
+
+def test_with_torch_nothing_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+    assert [missing_reference(Target(), kind) for kind in KINDS] == [None] * len(KINDS)
+
+
+def test_the_first_reference_that_stands_beside_a_model_is_taken(exported, tmp_path):
+    assert reference_file(Target()) is None
+    assert reference_file(Target(models=(tmp_path / "b.onnx",))) is None
+    found = reference_file(Target(models=(tmp_path / "b.onnx", exported)))
+    assert found == tmp_path / "a.reference.npz"
+
+
+def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path):
+    save_reference(
+        tmp_path / "a.reference.npz", [reference("scene", np.zeros((1, 3, 640, 640), np.float32))]
+    )
+    target = Target(models=(tmp_path / "a.onnx",))
+    with pytest.raises(DatasetError):
+        Cases(target, photographs).get("scene", 1)
+
+
+def test_which_tensor_is_which_layer_is_read_from_the_manifest(tmp_path, without_torch):
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"graph")
+    manifest = {"sha256": file_sha256(model), "layers": {"stem": "/stem/Conv_output_0"}}
+    (tmp_path / "m.json").write_text(json.dumps(manifest))
+    (match,) = Cases(Target(), photographs).layer_matches(model)
+    assert (match.layer, match.tensor) == ("stem", "/stem/Conv_output_0")
+
+
+def test_without_manifest_and_torch_it_cannot_be_told(tmp_path, without_torch, monkeypatch):
+    monkeypatch.delitem(sys.modules, "retinaface.reference.layers_from_torch", raising=False)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"graph")
+    with pytest.raises(DatasetError, match=r"no manifest .* torch, .* export again"):
+        Cases(Target(), photographs).layer_matches(model)

@@ -1,0 +1,224 @@
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.catalogue import BUILTIN
+from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
+from retinaface.files import file_sha256
+from retinaface.suite.target import (
+    DEFAULT_ENGINES,
+    ENV_PREFIX,
+    OPTION_VARIABLES,
+    Target,
+    TargetError,
+    check_environment,
+    from_environment,
+    make_target,
+)
+
+IGIE = "igie-iluvatar-fp16"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
+    target = make_target()
+    assert target == Target(sources_note=target.sources_note)
+    assert target.engines == DEFAULT_ENGINES
+    assert (
+        tuple(name for name in BUILTIN if name.startswith(("ort-cpu-", "ort-cuda-")))
+        == DEFAULT_ENGINES
+    )
+    assert target.pipelines == tuple(PIPELINES)
+    assert not target.engines_named
+    assert not target.pipelines_named
+    assert target.weights.is_embedded
+    assert target.data.is_embedded
+    assert target.data_note == "embedded set"
+
+
+def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
+    (tmp_path / "a.onnx").touch()
+    target = make_target(
+        engines=("torch-cpu-fp32", "a.b:c", "torch-cpu-fp32"),
+        pipelines=("ixrt", "igie", "ixrt"),
+        batch=3,
+        models=(tmp_path / "a.onnx",),
+        weights="embedded",
+        widerface=str(tmp_path),
+        subset="every-8",
+        baseline=str(tmp_path / "new.json"),
+    )
+    assert target.engines == ("torch-cpu-fp32", "a.b:c")
+    assert target.pipelines == ("ixrt", "igie")
+    assert target.engines_named
+    assert target.pipelines_named
+    assert (target.batch, target.models, target.data.root, target.subset) == (
+        3,
+        (tmp_path / "a.onnx",),
+        tmp_path,
+        "every-8",
+    )
+    assert target.weights.is_embedded
+    assert target.data.is_named
+    assert target.data_note == ""
+    assert target.baseline == tmp_path / "new.json"
+
+
+def test_engines_that_build_are_offered_the_builds_and_no_others(tmp_path):
+    model, build = tmp_path / "a.onnx", tmp_path / "a.so"
+    for path in (model, build):
+        path.touch()
+    engines = (IGIE, "ort-cpu-fp32")
+    target = make_target(engines=engines, models=(model,), engine_files=(build,))
+    assert target.has_files
+    assert [target.files_of(name) for name in engines] == [(build,), ()]
+    assert not make_target().has_files
+
+
+def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path):
+    model = tmp_path / "a.onnx"
+    model.touch()
+    assert not make_target(models=(model,)).has_embedded_weights
+    assert make_target(models=(model,)).data_note == "embedded pictures, no AP"
+    weights = {"source": "x", "sha256": make_target().weights.sha256}
+    content = json.dumps({"sha256": file_sha256(model), "weights": weights})
+    model.with_suffix(".json").write_text(content)
+    assert make_target(models=(model,)).has_embedded_weights
+
+
+def test_options_are_read_as_pairs():
+    target = make_target(engine_options=["target=llvm -x=y", "batch=8"])
+    assert target.engine_options == {"target": "llvm -x=y", "batch": "8"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"engines": ("ort-cpu-fp8",)}, EngineUnavailable, "unknown engine 'ort-cpu-fp8'"),
+        (
+            {"engines": ("torch-cpu-fp32", "none")},
+            EngineUnavailable,
+            "unknown engine 'none'; expected one of: torch-cpu-fp32",
+        ),
+        (
+            {"pipelines": ("igie", "igi")},
+            TargetError,
+            "--pipeline 'igi' is unknown; expected one of: igie, ixrt",
+        ),
+        (
+            {"subset": "every-9"},
+            TargetError,
+            "--subset 'every-9' is unknown; expected one of: every-8",
+        ),
+        (
+            {"models": (Path("conftest.py"), Path("no.onnx"))},
+            TargetError,
+            "--model no.onnx does not exist; give an exported file",
+        ),
+        (
+            {"engines": (IGIE,), "engine_files": (Path("no.so"),)},
+            TargetError,
+            "--engine-file no.so does not exist; give a built engine",
+        ),
+        (
+            {"engine_files": (Path("conftest.py"),)},
+            TargetError,
+            "--engine-file conftest.py: ort-cpu-fp32, ort-cpu-fp16, ort-cuda-fp32, ort-cuda-fp16 "
+            "load no prebuilt engines; name one that does with --engine: ",
+        ),
+        (
+            {"engines": (IGIE,), "engine_files": (Path("conftest.py"),)},
+            TargetError,
+            "what it should compute is not known; give the checkpoint it was built from",
+        ),
+        ({"engine_options": ("a",)}, TargetError, "'a' is not of the form NAME=VALUE"),
+        ({"engine_options": ("a=1", "a=2")}, TargetError, "--engine-option 'a=2' is given twice"),
+        ({"weights": "no.pth"}, WeightsError, "--weights no.pth is not a file"),
+        (
+            {"widerface": "no"},
+            DatasetError,
+            "--widerface no is not a folder; give the data set's folder",
+        ),
+        (
+            {"baseline": "no/b.json"},
+            TargetError,
+            "--baseline no/b.json: there is no folder no",
+        ),
+    ],
+    ids=[
+        "engine",
+        "second-engine",
+        "pipeline",
+        "subset",
+        "model",
+        "no-build",
+        "loads-no-builds",
+        "unknown-weights",
+        "option",
+        "option-twice",
+        "weights",
+        "data",
+        "baseline",
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_runs(options, error, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(error, match=re.escape(message)):
+        make_target(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("RETINAFACE_ENGINES", "did you mean RETINAFACE_ENGINE?"),
+        ("RETINAFACE_WIDERFASE", "did you mean RETINAFACE_WIDERFACE?"),
+        (
+            "RETINAFACE_NUMBER_OF_THREADS_OF_IT",
+            "expected one of: RETINAFACE_ENGINE, RETINAFACE_ENGINE_FILE",
+        ),
+    ],
+)
+def test_a_variable_that_changes_nothing_is_refused_with_a_hint(name, hint):
+    message = re.escape(f"unknown environment variable {name}; {hint}")
+    with pytest.raises(TargetError, match=message):
+        check_environment({"PATH": "x", "RETINAFACE_BATCH": "3", name: "1"})
+
+
+def test_every_variable_that_is_read_is_known():
+    """Also those that other modules read."""
+    sources = [*(ROOT / "retinaface").rglob("*.py"), ROOT / "conftest.py"]
+    found = {
+        name
+        for source in sources
+        for name in re.findall(r"\bRETINAFACE_[A-Z]+\b", source.read_text())
+    }
+    assert {"RETINAFACE_ASSETS", "RETINAFACE_CACHE", "RETINAFACE_GOLDEN"} <= found
+    check_environment(dict.fromkeys(found, "") | {"UNRELATED": ""})
+    check_environment({ENV_PREFIX + name: "" for name in OPTION_VARIABLES})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ENGINE", "a, b  c,,d", ["a", "b", "c", "d"]),
+        ("PIPELINE", "igie", ["igie"]),
+        ("REQUIRE", " torch ", ["torch"]),
+        ("MODEL", os.pathsep.join(["/a b,c.onnx", "", "d.onnx"]), ["/a b,c.onnx", "d.onnx"]),
+        ("WIDERFACE", "/my data, all", ["/my data, all"]),
+        ("RECORD", "", []),
+        ("ENGINE", "", []),
+        ("MODEL", "", []),
+        ("ENGINE_FILE", os.pathsep.join(["/a b.so", "c.so"]), ["/a b.so", "c.so"]),
+        ("ENGINE_OPTION", "target=llvm -x=a,b; batch=8;", ["target=llvm -x=a,b", "batch=8"]),
+    ],
+)
+def test_variables_hold_lists_where_the_option_repeats(name, value, expected):
+    assert from_environment(name, {"RETINAFACE_" + name: value}) == expected
+
+
+def test_a_variable_that_is_not_set_gives_nothing():
+    assert [from_environment(name, {}) for name in OPTION_VARIABLES] == [[]] * len(OPTION_VARIABLES)
