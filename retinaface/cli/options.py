@@ -10,12 +10,9 @@ from typing import Any, TypeVar
 import click
 
 from retinaface.engines.catalogue import BUILTIN
+from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES
 
-# Repeated here, because importing their rooms would import NumPy and OpenCV for --help; tests hold
-# both against those.
-PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
 ENGINE_NAMES = tuple(BUILTIN)
-SUBSET_NAMES = ("every-8",)
 SCORING_NAMES = ("official", "ixrt")
 
 # Of verdicts.

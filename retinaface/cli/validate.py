@@ -11,85 +11,37 @@ from typing import Any
 
 import click
 
-from retinaface.cli.options import ENGINE_NAMES, MAX_BATCH, PATH, PIPELINE_NAMES, SUBSET_NAMES
+from retinaface.cli.options import MAX_BATCH, PATH, F
 from retinaface.cli.selection import is_quick, paths, wants_own_output
+from retinaface.suite.options import OPTION, OPTIONS
 
 _SUITES = "tests/validation"
-_MANY = {"engine", "engine_file", "engine_option", "pipeline", "model", "require"}
+
+
+def _run_options(command: F) -> F:
+    """Add the options of a run, as pytest has them."""
+    for one in reversed(OPTIONS):
+        kinds = {
+            "choice": click.Choice(one.choices),
+            "count": click.IntRange(1, MAX_BATCH),
+            "path": click.STRING if one.words else PATH,
+        }
+        command = click.option(
+            f"--{one.name}",
+            type=kinds.get(one.kind),
+            metavar=None if one.kind == "choice" else one.metavar,
+            multiple=one.separator is not None,
+            is_flag=one.kind == "flag",
+            help=one.help,
+        )(command)
+    return command
 
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
 )
-@click.option(
-    "--engine",
-    multiple=True,
-    metavar="NAME",
-    help=f"Engine to test (repeatable): {', '.join(ENGINE_NAMES)}; an installed entry point; or "
-    "package.module:factory. One that is named must run.  [default: those of ONNX Runtime]",
-)
-@click.option(
-    "--pipeline",
-    multiple=True,
-    type=click.Choice(PIPELINE_NAMES),
-    help="Published recipe to test (repeatable).  [default: all]",
-)
-@click.option(
-    "--batch", type=click.IntRange(1, MAX_BATCH), metavar="N", help="Most images in one call."
-)
-@click.option(
-    "--model",
-    multiple=True,
-    type=PATH,
-    metavar="FILE",
-    help="Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. "
-    "Needs no torch where FILE.reference.npz stands beside it.",
-)
-@click.option(
-    "--engine-file",
-    multiple=True,
-    type=PATH,
-    metavar="FILE",
-    help="Prebuilt engine to judge (repeatable), for engines whose builds are files: IGIE, ixRT, "
-    "TensorRT, TVM.",
-)
-@click.option(
-    "--engine-option",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Setting of the engines of the run (repeatable), as for `retinaface evaluate`.",
-)
-@click.option(
-    "--weights",
-    metavar="FILE|embedded",
-    help="Checkpoint.  [default: the published one; the embedded set where neither it nor images "
-    "are here]",
-)
-@click.option(
-    "--widerface",
-    type=PATH,
-    metavar="DIR|embedded",
-    help="WIDER FACE validation set, or the pictures that ship with the package.",
-)
-@click.option("--subset", type=click.Choice(SUBSET_NAMES), help="Only a named part of it.")
-@click.option(
-    "--baseline", metavar="FILE|auto", help="Baselines to hold against.  [default: baselines/]"
-)
-@click.option(
-    "--require",
-    multiple=True,
-    metavar="NAME",
-    help="Fail instead of skipping where this is missing (repeatable): checkpoint, cuda, golden, "
-    "onnxruntime, torch, widerface, ...",
-)
-@click.option("--record", type=PATH, metavar="DIR", help="Write the run record into a new folder.")
+@_run_options
 @click.option("--junitxml", type=PATH, metavar="FILE", help="Write JUnit XML, for a CI server.")
-@click.option(
-    "--accept-baseline",
-    is_flag=True,
-    help="Make this run's figures the baseline. Wants --reason and a clean tree; refused in CI.",
-)
-@click.option("--reason", metavar="TEXT", help="Why the new baseline is right.")
 @click.option(
     "--quick/--full",
     "quick",
@@ -193,7 +145,7 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
         option = f"--{name.replace('_', '-')}"
         if value is True:
             arguments.append(option)
-        elif name in _MANY:
+        elif isinstance(value, tuple):
             arguments += [f"{option}={_absolute(name, item)}" for item in value]
         elif value not in (None, False):
             arguments.append(f"{option}={_absolute(name, value)}")
@@ -205,7 +157,6 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 def _absolute(name: str, value: Any) -> str:
     """Paths are the caller's; the child runs in the checkout."""
-    is_path = name in ("model", "engine_file", "record", "junitxml") or (
-        name in ("weights", "widerface", "baseline") and str(value) not in ("embedded", "auto")
-    )
+    one = OPTION.get(name)  # JUnit's is an option of pytest's own
+    is_path = one is None or (one.kind == "path" and str(value) not in one.words)
     return str(Path(value).resolve()) if is_path else str(value)

@@ -1,7 +1,8 @@
-"""Hooks of a validation run: header, verdict, exit code, record. Options are in conftest.py."""
+"""Hooks of a validation run: options, header, verdict, exit code, record."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 from collections import Counter
@@ -15,9 +16,10 @@ from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
 from retinaface.records.write import new_record
 from retinaface.suite.acceptance import Acceptance, start_acceptance
+from retinaface.suite.options import OPTION, OPTIONS, check_environment
 from retinaface.suite.quick import LEFT_OUT
 from retinaface.suite.run import ValidationRun
-from retinaface.suite.target import Target, check_environment, from_environment, make_target
+from retinaface.suite.target import Target, make_target
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
 
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
@@ -42,7 +44,23 @@ def option(config: pytest.Config, name: str) -> list[Any]:
     value = config.getoption(name)
     if value not in (None, []):
         return list(value) if isinstance(value, list) else [value]
-    return list(from_environment(name.upper()))
+    return list(OPTION[name].values(os.environ))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run, and those by which `validate` talks to its child."""
+    group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
+    for one in OPTIONS:
+        if one.kind == "flag":
+            group.addoption(f"--{one.name}", action="store_true", help=one.help)
+        elif one.separator is not None:
+            group.addoption(
+                f"--{one.name}", action="append", default=[], metavar=one.metavar, help=one.help
+            )
+        else:
+            group.addoption(f"--{one.name}", metavar=one.metavar, help=one.help)
+    # `validate` keeps a record for itself where none is asked for.
+    group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
-from retinaface.errors import RetinaFaceError
 from retinaface.export.options import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
+from retinaface.suite.options import TargetError
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
 from retinaface.widerface.ground_truth import SUBSETS
 
 # Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
 # against; every other runtime is an extra of its own, tested where somebody asks for it.
 DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_default)
-# Each option of the run may come from the environment, for tox and CI.
-ENV_PREFIX = "RETINAFACE_"
-OPTION_VARIABLES = (
-    "ENGINE",
-    "ENGINE_FILE",
-    "ENGINE_OPTION",
-    "PIPELINE",
-    "BATCH",
-    "MODEL",
-    "WEIGHTS",
-    "WIDERFACE",
-    "SUBSET",
-    "BASELINE",
-    "REQUIRE",
-    "RECORD",
-)
-OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
-
-
-class TargetError(RetinaFaceError, ValueError):
-    """The options of a run contradict each other, or name what is not there."""
-
-
-def check_environment(environ: Mapping[str, str]) -> None:
-    """Refuse a variable of ours that does not exist: a misspelled one would change nothing.
-
-    Raises:
-        TargetError: Names the variable and the nearest known one.
-    """
-    known = [ENV_PREFIX + name for name in (*OPTION_VARIABLES, *OTHER_VARIABLES)]
-    for name in sorted(environ):
-        if name.startswith(ENV_PREFIX) and name not in known:
-            ours = [*OPTION_VARIABLES, *OTHER_VARIABLES]
-            near = difflib.get_close_matches(name.removeprefix(ENV_PREFIX), ours, n=1)
-            hint = (
-                f"did you mean {ENV_PREFIX}{near[0]}?"
-                if near
-                else f"expected one of: {', '.join(known)}"
-            )
-            raise TargetError(f"unknown environment variable {name}; {hint}")
 
 
 @dataclass(frozen=True)
@@ -214,19 +172,3 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
 def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise TargetError(f"{option} {value!r} is unknown; expected one of: {', '.join(allowed)}")
-
-
-def from_environment(name: str, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Values of an option's variable.
-
-    Several names are separated by commas or spaces, paths as in `PATH`, engine options by
-    semicolons.
-    """
-    value = environ.get(ENV_PREFIX + name, "")
-    if name in ("ENGINE", "PIPELINE", "REQUIRE"):
-        return value.replace(",", " ").split()
-    if name in ("MODEL", "ENGINE_FILE"):
-        return [part for part in value.split(os.pathsep) if part]
-    if name == "ENGINE_OPTION":  # values may hold spaces, commas and colons
-        return [part.strip() for part in value.split(";") if part.strip()]
-    return [value] if value else []

@@ -6,6 +6,13 @@ import json
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _no_user_cache(tmp_path_factory, monkeypatch):
+    """Hide the user's cache and the mirror: unit tests need no file outside the repo."""
+    monkeypatch.delenv("RETINAFACE_ASSETS", raising=False)
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_exports(tmp_path_factory):
     """What an exporter gives for the same weights and options is made once, for all workers.

@@ -14,6 +14,7 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.records.traced_images import ImageStages, spread, trace
 from retinaface.suite.cases import Cases
 from retinaface.suite.counting_engine import Witness
+from retinaface.suite.needs import POOL
 from retinaface.suite.plugin import TARGET
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
 from retinaface.suite.target import Target
@@ -64,9 +65,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     pipeline,
                     id=f"{engine}-{pipeline}",
                     marks=pytest.mark.needs(
-                        f"engine:{engine}",
-                        f"size:{engine}|{pipeline}",
-                        *([f"fast:{engine}"] if find_engine(engine).is_slow else ()),
+                        engine=engine,
+                        input_size=(engine, pipeline),
+                        **({"fast": engine} if find_engine(engine).is_slow else {}),
                     ),
                 )
                 for engine in target.engines
@@ -86,12 +87,12 @@ _OFFERS = {"shows_layers": "layers", "on_device": "stages", "builds": "builds"}
 
 
 def _engine_param(name: str, marks_of_test: set[str]) -> Any:
-    marks = [pytest.mark.needs(f"engine:{name}")]
+    marks = [pytest.mark.needs(engine=name)]
     if "speed" in marks_of_test and find_engine(name).is_slow:
-        marks.append(pytest.mark.needs(f"fast:{name}"))
+        marks.append(pytest.mark.needs(fast=name))
     for mark, offer in _OFFERS.items():
         if mark in marks_of_test:
-            marks.append(pytest.mark.needs(f"{offer}:{name}"))
+            marks.append(pytest.mark.needs(**{offer: name}))
     if find_engine(name).device != "cpu":
         marks.append(pytest.mark.gpu)
     return pytest.param(name, id=name, marks=marks)
@@ -116,8 +117,6 @@ def _variants(target: Target) -> list[Any]:
 @pytest.fixture(scope="session")
 def pool(pytestconfig: pytest.Config) -> EnginePool:
     """The engines of the run."""
-    from conftest import POOL
-
     return pytestconfig.stash[POOL]
 
 

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import missing
 from retinaface.baselines.entries import find_entries, load_baselines
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
@@ -32,6 +31,7 @@ from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.environment import device_name, slug
 from retinaface.reference.inputs import REAL
+from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
@@ -258,7 +258,7 @@ def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
     judged("first-run", None, inputs.verdict("outputs of the first runs"))
 
 
-@pytest.mark.needs(f"engine:{YARDSTICK}")
+@pytest.mark.needs(engine=YARDSTICK)
 def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, validation_run, gate):
     """Reported, not gated: the images/s of two engines, whatever else the machine does meanwhile.
 

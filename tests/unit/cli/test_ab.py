@@ -29,10 +29,12 @@ def run(capsys, *arguments):
 @pytest.fixture
 def engine(monkeypatch):
     """An engine that takes what is asked for, without a file."""
-    from retinaface import engines
+    from retinaface.engines import catalogue
+    from retinaface.engines.remote import engine as remote
 
-    entry = engines.EngineEntry(ENGINE, "cpu", "fp32", loads_onnx=False)
-    monkeypatch.setattr(engines, "find_engine", lambda _name: entry)
+    entry = catalogue.EngineEntry(ENGINE, "cpu", "fp32", loads_onnx=False)
+    for module in (catalogue, remote):
+        monkeypatch.setattr(module, "find_engine", lambda _name: entry)
     return ["--engine", ENGINE]
 
 

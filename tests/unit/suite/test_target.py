@@ -1,5 +1,4 @@
 import json
-import os
 import re
 from pathlib import Path
 
@@ -11,12 +10,8 @@ from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
 from retinaface.files import file_sha256
 from retinaface.suite.target import (
     DEFAULT_ENGINES,
-    ENV_PREFIX,
-    OPTION_VARIABLES,
     Target,
     TargetError,
-    check_environment,
-    from_environment,
     make_target,
 )
 
@@ -169,56 +164,3 @@ def test_what_is_not_there_is_refused_before_anything_runs(options, error, messa
     monkeypatch.chdir(ROOT)
     with pytest.raises(error, match=re.escape(message)):
         make_target(**options)
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("RETINAFACE_ENGINES", "did you mean RETINAFACE_ENGINE?"),
-        ("RETINAFACE_WIDERFASE", "did you mean RETINAFACE_WIDERFACE?"),
-        (
-            "RETINAFACE_NUMBER_OF_THREADS_OF_IT",
-            "expected one of: RETINAFACE_ENGINE, RETINAFACE_ENGINE_FILE",
-        ),
-    ],
-)
-def test_a_variable_that_changes_nothing_is_refused_with_a_hint(name, hint):
-    message = re.escape(f"unknown environment variable {name}; {hint}")
-    with pytest.raises(TargetError, match=message):
-        check_environment({"PATH": "x", "RETINAFACE_BATCH": "3", name: "1"})
-
-
-def test_every_variable_that_is_read_is_known():
-    """Also those that other modules read."""
-    sources = [*(ROOT / "retinaface").rglob("*.py"), ROOT / "conftest.py"]
-    found = {
-        name
-        for source in sources
-        for name in re.findall(r"\bRETINAFACE_[A-Z]+\b", source.read_text())
-    }
-    assert {"RETINAFACE_ASSETS", "RETINAFACE_CACHE", "RETINAFACE_GOLDEN"} <= found
-    check_environment(dict.fromkeys(found, "") | {"UNRELATED": ""})
-    check_environment({ENV_PREFIX + name: "" for name in OPTION_VARIABLES})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [
-        ("ENGINE", "a, b  c,,d", ["a", "b", "c", "d"]),
-        ("PIPELINE", "igie", ["igie"]),
-        ("REQUIRE", " torch ", ["torch"]),
-        ("MODEL", os.pathsep.join(["/a b,c.onnx", "", "d.onnx"]), ["/a b,c.onnx", "d.onnx"]),
-        ("WIDERFACE", "/my data, all", ["/my data, all"]),
-        ("RECORD", "", []),
-        ("ENGINE", "", []),
-        ("MODEL", "", []),
-        ("ENGINE_FILE", os.pathsep.join(["/a b.so", "c.so"]), ["/a b.so", "c.so"]),
-        ("ENGINE_OPTION", "target=llvm -x=a,b; batch=8;", ["target=llvm -x=a,b", "batch=8"]),
-    ],
-)
-def test_variables_hold_lists_where_the_option_repeats(name, value, expected):
-    assert from_environment(name, {"RETINAFACE_" + name: value}) == expected
-
-
-def test_a_variable_that_is_not_set_gives_nothing():
-    assert [from_environment(name, {}) for name in OPTION_VARIABLES] == [[]] * len(OPTION_VARIABLES)

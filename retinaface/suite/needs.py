@@ -1,0 +1,166 @@
+"""What a test needs, how its absence is found out, and the one skip.
+
+    @pytest.mark.needs("torch", "images")           # by name, of `PROBES`
+    @pytest.mark.needs(engine="ort-cpu-fp32")       # of an engine, by `ENGINE_PROBES`
+
+Each probe does the real thing, once. A need that the user named fails in place of skipping.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.catalogue import find_engine
+from retinaface.suite.plugin import TARGET, option
+from retinaface.suite.pool import EnginePool
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
+from retinaface.suite.target import Target
+
+POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
+ENGINE = "engine"
+INPUT_SIZE = "input_size"
+
+
+class Need(NamedTuple):
+    """One need of a test; `engine` and `pipeline` are empty where it has none."""
+
+    name: str
+    engine: str = ""
+    pipeline: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.engine}" if self.engine else self.name
+
+
+def needs_of(item: pytest.Item) -> Iterator[Need]:
+    """What the marks of a test say that it needs."""
+    for mark in item.iter_markers("needs"):
+        yield from (Need(name) for name in mark.args)
+        for name, value in mark.kwargs.items():
+            yield Need(name, *((value,) if isinstance(value, str) else value))
+
+
+# What lacks the second lacks the first.
+_IMPLIED = {"full-set": "widerface"}
+_found: dict[Need, str | None] = {}
+
+
+def missing(need: Need | str, config: pytest.Config) -> str | None:
+    """What a need lacks on this machine, in words; None if it is there."""
+    need = Need(need) if isinstance(need, str) else need
+    if need not in _found:
+        pool = config.stash[POOL]
+        if need.name == INPUT_SIZE:
+            # Some engines were built for one size, and a pipeline may need another.
+            size_px = PIPELINES[need.pipeline].input_size_px
+            _found[need] = unopened(pool, need.engine, size_px)
+        elif need.engine:
+            _found[need] = ENGINE_PROBES[need.name](pool, need.engine)
+        else:
+            _found[need] = PROBES[need.name](config.stash[TARGET])
+    return _found[need]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check `--require`, and open the pool of engines."""
+    if unknown := [name for name in option(config, "require") if name not in PROBES]:
+        raise pytest.UsageError(
+            f"--require {unknown[0]}: expected one of: {', '.join(sorted(PROBES))}"
+        )
+    config.stash[POOL] = EnginePool(config.stash[TARGET])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the engines."""
+    if POOL in config.stash:
+        config.stash[POOL].close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the exhaustive matrix, and engines that a test is not for."""
+    wants_all = "exhaustive" in config.option.markexpr
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        is_extra = item.get_closest_marker("exhaustive") and not item.get_closest_marker("core")
+        is_out = (
+            (is_extra and not wants_all)
+            or not _is_for_engine(item, config.stash[TARGET])
+            or (config.stash[TARGET].data.is_embedded and Need("full-set") in needs_of(item))
+        )
+        (left if is_out else kept).append(item)
+    items[:] = kept
+    if left:
+        config.hook.pytest_deselected(items=left)
+
+
+def _is_for_engine(item: pytest.Item, target: Target) -> bool:
+    parameters = getattr(item, "callspec", None)
+    name = parameters.params.get("engine_name") if parameters else None
+    if name is None:
+        return True
+    entry = find_engine(name)
+    precision = item.get_closest_marker("precision")
+    if precision and entry.precision not in precision.args:
+        return False
+    if item.get_closest_marker("on_device") and entry.device == "cpu":
+        return False
+    is_given = bool(target.files_of(name))  # then nothing is built, of one export or of many
+    if item.get_closest_marker("builds") and (is_given or not entry.builds_files):
+        return False
+    return not item.get_closest_marker("exported") or (entry.loads_onnx and not is_given)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs are not met, in words; fail it where the user named the need."""
+    config = item.config
+    needs = dict.fromkeys(needs_of(item))
+    lacking = {need: why for need in needs if (why := missing(need, config)) is not None}
+    lacking = {need: why for need, why in lacking.items() if not _is_said(need, lacking)}
+    for need, why in lacking.items():
+        if (demand := _demand(need, config)) is not None:
+            pytest.fail(f"{demand}: {why}", pytrace=False)
+    if lacking:
+        pytest.skip("; ".join(f"needs {need}: {why}" for need, why in lacking.items()))
+
+
+def _is_said(need: Need, lacking: dict[Need, str]) -> bool:
+    """Whether what is lacking says this too."""
+    if need.engine and need.name != ENGINE:
+        return Need(ENGINE, need.engine) in lacking
+    return Need(_IMPLIED.get(need.name, "")) in lacking
+
+
+def _demand(need: Need, config: pytest.Config) -> str | None:
+    """What the user said that makes a missing need a failure."""
+    target = config.stash[TARGET]
+    if need.name in option(config, "require"):
+        return f"--require {need.name}"
+    if need.name == "images":  # named, found, or shipped: they are there, and must be right
+        return f"the images in {target.data.root}"
+    if need.name == ENGINE:
+        if target.engines_named:
+            return f"--engine {need.engine}"
+        if _should_run(need.engine, config):
+            return f"{need.engine}: its runtime is installed and needs no accelerator, yet it fails"
+    if need.name == INPUT_SIZE and target.engines_named and target.pipelines_named:
+        return f"--engine {need.engine} and --pipeline {need.pipeline}"
+    return None
+
+
+def _should_run(engine: str, config: pytest.Config) -> bool:
+    """Whether nothing is missing that would excuse an engine of the default matrix."""
+    from retinaface.errors import RetinaFaceError
+
+    entry = find_engine(engine)
+    try:
+        importlib.import_module(entry.factory.partition(":")[0])
+    except (ImportError, RetinaFaceError):
+        return False
+    can_export = config.stash[TARGET].has_files or missing("torch", config) is None
+    return entry.device == "cpu" and bool(can_export)

@@ -1,0 +1,165 @@
+"""The options of a run, declared once: for pytest, for `validate`, and for the environment.
+
+Imports no NumPy: `validate --help` reads it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from retinaface.engines.catalogue import BUILTIN
+from retinaface.errors import RetinaFaceError
+
+ENV_PREFIX = "RETINAFACE_"
+# Variables that are no options.
+OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
+# Repeated here, because importing their rooms would import NumPy and OpenCV; tests hold both equal.
+PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
+SUBSET_NAMES = ("every-8",)
+
+
+class TargetError(RetinaFaceError, ValueError):
+    """The options of a run contradict each other, or name what is not there."""
+
+
+@dataclass(frozen=True)
+class RunOption:
+    """An option of a run.
+
+    Attributes:
+        name: Without the two dashes.
+        help: For `--help`; what holds without it stands at the end in brackets.
+        metavar: What its value is called.
+        kind: What its value is. Of a choice, a path may have words in its place: `embedded`.
+        choices: All values that a choice has.
+        words: What a path may be in place of one.
+        separator: In its variable, between several values: a comma or a space, a colon or semicolon
+            as in `PATH`, a semicolon. None for an option that is given once.
+        variable: Whether its value may come from the environment.
+    """
+
+    name: str
+    help: str
+    metavar: str | None = None
+    kind: Literal["text", "path", "count", "choice", "flag"] = "text"
+    choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    separator: Literal["words", "paths", "semicolons"] | None = None
+    variable: bool = True
+
+    @property
+    def key(self) -> str:
+        """Its name as Python writes it."""
+        return self.name.replace("-", "_")
+
+    def values(self, environ: Mapping[str, str]) -> list[str]:
+        """Its values in the environment."""
+        value = environ.get(ENV_PREFIX + self.key.upper(), "") if self.variable else ""
+        if self.separator == "words":
+            return value.replace(",", " ").split()
+        if self.separator == "paths":
+            return [part for part in value.split(os.pathsep) if part]
+        if self.separator == "semicolons":  # values may hold spaces, commas and colons
+            return [part.strip() for part in value.split(";") if part.strip()]
+        return [value] if value else []
+
+
+OPTIONS = (
+    RunOption(
+        "engine",
+        f"Engine to test (repeatable): {', '.join(BUILTIN)}; an installed entry point; or "
+        "package.module:factory. One that is named must run.  [default: those of ONNX Runtime]",
+        "NAME",
+        separator="words",
+    ),
+    RunOption(
+        "pipeline",
+        "Published recipe to test (repeatable).  [default: all]",
+        "NAME",
+        kind="choice",
+        choices=PIPELINE_NAMES,
+        separator="words",
+    ),
+    RunOption("batch", "Most images in one call.", "N", kind="count"),
+    RunOption(
+        "model",
+        "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. Needs "
+        "no torch where FILE.reference.npz stands beside it.",
+        "FILE",
+        kind="path",
+        separator="paths",
+    ),
+    RunOption(
+        "engine-file",
+        "Prebuilt engine to judge (repeatable), for engines whose builds are files: IGIE, ixRT, "
+        "TensorRT, TVM.",
+        "FILE",
+        kind="path",
+        separator="paths",
+    ),
+    RunOption(
+        "engine-option",
+        "Setting of the engines of the run (repeatable), as for `retinaface evaluate`.",
+        "NAME=VALUE",
+        separator="semicolons",
+    ),
+    RunOption(
+        "weights",
+        "Checkpoint.  [default: the published one; the embedded set where neither it nor images "
+        "are here]",
+        "FILE|embedded",
+        kind="path",
+        words=("embedded",),
+    ),
+    RunOption(
+        "widerface",
+        "WIDER FACE validation set, or the pictures that ship with the package.",
+        "DIR|embedded",
+        kind="path",
+        words=("embedded",),
+    ),
+    RunOption("subset", "Only a named part of it.", "NAME", kind="choice", choices=SUBSET_NAMES),
+    RunOption(
+        "baseline",
+        "Baselines to hold against.  [default: baselines/]",
+        "FILE|auto",
+        kind="path",
+        words=("auto",),
+    ),
+    RunOption(
+        "require",
+        "Fail instead of skipping where this is missing (repeatable): checkpoint, cuda, "
+        "onnxruntime, torch, widerface, ...",
+        "NAME",
+        separator="words",
+    ),
+    RunOption("record", "Write the run record into a new folder.", "DIR", kind="path"),
+    RunOption(
+        "accept-baseline",
+        "Make this run's figures the baseline. Wants --reason and a clean tree; refused in CI.",
+        kind="flag",
+        variable=False,
+    ),
+    RunOption("reason", "Why the new baseline is right.", "TEXT", variable=False),
+)
+OPTION = {option.key: option for option in OPTIONS}
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Refuse a variable of ours that does not exist: a misspelled one would change nothing.
+
+    Raises:
+        TargetError: Names the variable and the nearest known one.
+    """
+    ours = [*(o.key.upper() for o in OPTIONS if o.variable), *OTHER_VARIABLES]
+    for name in sorted(environ):
+        short = name.removeprefix(ENV_PREFIX)
+        if name.startswith(ENV_PREFIX) and short not in ours:
+            near = difflib.get_close_matches(short, ours, n=1)
+            known = ", ".join(ENV_PREFIX + one for one in ours)
+            hint = f"did you mean {ENV_PREFIX}{near[0]}?" if near else f"expected one of: {known}"
+            raise TargetError(f"unknown environment variable {name}; {hint}")

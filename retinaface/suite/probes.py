@@ -1,0 +1,238 @@
+"""Whether this machine has what a test needs, or in words what is missing; by trying it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from retinaface.engines.base import Engine
+from retinaface.engines.catalogue import find_engine
+from retinaface.engines.staged import StagedEngine
+from retinaface.suite.pool import FIXED_SIZE, EnginePool
+from retinaface.suite.target import Target
+
+
+def _import(name: str) -> Callable[[Target], str | None]:
+    def probe(_target: Target) -> str | None:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            return f"importing {name} failed ({error})"
+        return None
+
+    return probe
+
+
+def _checkpoint(target: Target) -> str | None:
+    if target.weights.is_embedded and not target.has_files:
+        return f"weights are {target.weights.description}"
+    return None
+
+
+def _scorable(target: Target) -> str | None:
+    """AP of weights that never saw such pictures compares with nothing."""
+    if not target.data.is_embedded or target.data.is_named or target.has_embedded_weights:
+        return None
+    return (
+        "AP of the embedded pictures is comparable for the embedded weights alone, and others are "
+        "judged; name the images that yours are scored on with --widerface DIR"
+    )
+
+
+def _widerface(target: Target) -> str | None:
+    if target.data.is_embedded:
+        return "the pictures are those of the embedded set"
+    return _images(target)
+
+
+def _images(target: Target) -> str | None:
+    from retinaface.errors import RetinaFaceError
+
+    try:
+        _n_images(target)
+    except RetinaFaceError as error:
+        return str(error)
+    return None
+
+
+def _full_set(target: Target) -> str | None:
+    from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
+
+    if (reason := _widerface(target)) is not None:
+        return reason
+    if (n := _n_images(target)) != OFFICIAL_N_IMAGES:
+        return f"published figures are over {OFFICIAL_N_IMAGES} images, the run has {n}"
+    return None
+
+
+def _n_images(target: Target) -> int:
+    from retinaface.widerface.dataset import open_widerface
+
+    dataset = open_widerface(target.data.root)
+    return len(dataset.select(target.subset).images)
+
+
+def _reference(target: Target) -> str | None:
+    from retinaface.suite.cases import missing_reference
+
+    return missing_reference(target, "scene")
+
+
+def _full_reference(target: Target) -> str | None:
+    from retinaface.suite.cases import FULL, missing_reference
+
+    return missing_reference(target, FULL)
+
+
+def _photographs(target: Target) -> str | None:
+    """The exact outputs on pictures: from a full reference, or made by torch from the data."""
+    from retinaface.reference.inputs import REAL
+    from retinaface.suite.cases import missing_reference
+
+    return missing_reference(target, REAL)
+
+
+def _opens(engine: str) -> Callable[[Target], str | None]:
+    """Open an engine and run a tiny model."""
+
+    def probe(target: Target) -> str | None:
+        import numpy as np
+
+        from retinaface.engines.opening import open_engine
+        from retinaface.errors import RetinaFaceError
+        from retinaface.export.tiny_model import tiny_model
+
+        if (reason := _import("onnx")(target)) is not None:
+            return reason
+        try:
+            with open_engine(engine, model=tiny_model(), max_batch=1) as opened:
+                opened.infer(np.zeros((1, 3, *FIXED_SIZE), np.float32))
+        except RetinaFaceError as error:
+            return str(error)
+        return None
+
+    return probe
+
+
+def _compiles(_target: Target) -> str | None:
+    """Compile a function that adds."""
+    if (reason := _import("torch")(_target)) is not None:
+        return reason
+    import warnings
+
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its parts warn of each other
+            torch.compile(lambda x: x + 1, fullgraph=True)(torch.zeros(3))
+    except Exception as error:  # noqa: BLE001 - the compiler's exceptions have no base of their own
+        said = " ".join(str(error).splitlines()[:2])
+        return f"torch.compile failed ({type(error).__name__}: {said})"
+    return None
+
+
+def _opencv_dnn(_target: Target) -> str | None:
+    import cv2
+
+    if hasattr(cv2.dnn, "ENGINE_NEW"):
+        return None
+    return f"OpenCV {cv2.__version__} has no new engine in cv2.dnn; install OpenCV 5 or later"
+
+
+def _resident_memory(_target: Target) -> str | None:
+    from retinaface.checks.engine_contract import resident_bytes
+
+    try:
+        resident_bytes()
+    except OSError as error:
+        return f"the memory of this process cannot be read ({error})"
+    return None
+
+
+PROBES: dict[str, Callable[[Target], str | None]] = {
+    "torch": _import("torch"),
+    "onnx": _import("onnx"),
+    "onnxconverter_common": _import("onnxconverter_common"),
+    "onnxsim": _import("onnxsim"),
+    "onnxruntime": _import("onnxruntime"),
+    "checkpoint": _checkpoint,
+    "scorable": _scorable,
+    "images": _images,
+    "widerface": _widerface,
+    "full-set": _full_set,
+    "reference": _reference,
+    "full-reference": _full_reference,
+    "photographs": _photographs,
+    "cuda": _opens("ort-cuda-fp32"),
+    "tensorrt": _opens("tensorrt-cuda-fp32"),
+    "openvino": _opens("openvino-cpu-fp32"),
+    "ncnn": _opens("ncnn-cpu-fp32"),
+    "tvm": _opens("tvm-llvm-fp32"),
+    "torch-compile": _compiles,
+    "opencv-dnn": _opencv_dnn,
+    "resident-memory": _resident_memory,
+}
+
+
+def unopened(
+    pool: EnginePool, engine: str, size_px: tuple[int, int] | None = FIXED_SIZE
+) -> str | None:
+    """Why an engine cannot be opened for an input size; None if it can, and then it stays open."""
+    from retinaface.errors import RetinaFaceError
+
+    try:
+        pool.get(engine, size_px=size_px)
+    except RetinaFaceError as error:
+        return str(error)
+    return None
+
+
+def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
+    """Why an engine does not show the tensors inside it; None if it does."""
+    if (reason := unopened(pool, engine)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if type(opened)._run_intermediates is Engine._run_intermediates:
+        return f"{type(opened).__name__} shows no tensors inside the network (_run_intermediates)"
+    return None
+
+
+def _one_step(pool: EnginePool, engine: str) -> str | None:
+    """Why an engine's run cannot be told from its copies; None if it can."""
+    if (reason := unopened(pool, engine)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if isinstance(opened, StagedEngine):
+        return None
+    return f"{type(opened).__name__} does not tell its run from its copies (StagedEngine)"
+
+
+def _no_builds(pool: EnginePool, engine: str) -> str | None:
+    """Why there is no build of an engine to make twice; None if there is."""
+    if (reason := unopened(pool, engine)) is not None:
+        return reason
+    opened = pool.get(engine)
+    if opened.built_file is not None:
+        return None
+    return f"{type(opened).__name__} names no file that it built (built_file)"
+
+
+def _slow(_pool: EnginePool, engine: str) -> str | None:
+    """Why an engine is left out where images are many or calls are timed; None if it is not."""
+    if not find_engine(engine).is_slow:
+        return None
+    return (
+        f"{engine} takes over a second for an image, so hours for this; its AP over a few "
+        f"images: retinaface evaluate --engine {engine} --pipeline igie --limit 16"
+    )
+
+
+# What an engine must offer. What lacks the engine lacks all of it, which is said once.
+ENGINE_PROBES: dict[str, Callable[[EnginePool, str], str | None]] = {
+    "engine": unopened,
+    "layers": _hidden_layers,
+    "stages": _one_step,
+    "builds": _no_builds,
+    "fast": _slow,
+}

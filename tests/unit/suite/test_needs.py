@@ -1,0 +1,91 @@
+"""Marks say what a test needs; what is missing is one skip in words, or a failure."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from retinaface.suite import needs
+from retinaface.suite.needs import POOL, Need, missing, needs_of, pytest_runtest_setup
+from retinaface.suite.plugin import TARGET
+from retinaface.suite.target import Target
+
+ENGINE = "acme.engines:acme_cpu_fp32"
+
+
+@pytest.fixture(autouse=True)
+def probed(monkeypatch):
+    """Probes that are asked are listed; what they find is set by the test."""
+    asked, found = [], {}
+
+    def probe(name):
+        return lambda *_: asked.append(name) or found.get(name)
+
+    monkeypatch.setattr(needs, "PROBES", {n: probe(n) for n in ("torch", "widerface", "full-set")})
+    monkeypatch.setattr(needs, "ENGINE_PROBES", {n: probe(n) for n in ("engine", "layers", "fast")})
+    monkeypatch.setattr(needs, "unopened", probe("input_size"))
+    monkeypatch.setattr(needs, "_found", {})
+    return SimpleNamespace(asked=asked, found=found)
+
+
+def item(*marks, target=Target(), require=()):
+    config = SimpleNamespace(
+        stash={TARGET: target, POOL: None},
+        getoption=lambda name: list(require) if name == "require" else None,
+    )
+    named = [mark.mark for mark in marks]
+    return SimpleNamespace(config=config, iter_markers=lambda _name: named)
+
+
+def test_needs_are_named_or_are_of_an_engine():
+    marks = (
+        pytest.mark.needs("torch", "widerface"),
+        pytest.mark.needs(layers=ENGINE, input_size=(ENGINE, "igie")),
+    )
+    assert list(needs_of(item(*marks))) == [
+        Need("torch"),
+        Need("widerface"),
+        Need("layers", ENGINE),
+        Need("input_size", ENGINE, "igie"),
+    ]
+
+
+def test_what_is_there_lets_a_test_run_and_is_looked_for_once(probed):
+    test = item(pytest.mark.needs("torch", engine=ENGINE, input_size=(ENGINE, "igie")))
+    for _ in range(2):
+        pytest_runtest_setup(test)
+    assert probed.asked == ["torch", "engine", "input_size"]
+
+
+def test_what_is_missing_is_a_skip_in_words(probed):
+    probed.found |= {"torch": "there is none", "layers": "it shows none"}
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        pytest_runtest_setup(item(pytest.mark.needs("torch", layers=ENGINE)))
+    assert str(skipped.value) == f"needs torch: there is none; needs layers:{ENGINE}: it shows none"
+
+
+def test_what_lacks_the_engine_is_said_once(probed):
+    probed.found |= dict.fromkeys(("engine", "layers", "input_size"), "no board")
+    marks = pytest.mark.needs(engine=ENGINE, layers=ENGINE, input_size=(ENGINE, "igie"))
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        pytest_runtest_setup(item(marks, target=Target(engines=(ENGINE,))))
+    assert str(skipped.value) == f"needs engine:{ENGINE}: no board"
+
+
+def test_what_lacks_the_data_lacks_the_full_set(probed):
+    probed.found |= dict.fromkeys(("widerface", "full-set"), "no images")
+    with pytest.raises(pytest.skip.Exception, match="^needs widerface: no images$"):
+        pytest_runtest_setup(item(pytest.mark.needs("full-set", "widerface")))
+
+
+def test_what_the_user_named_is_a_failure(probed):
+    probed.found |= {"torch": "there is none", "engine": "no board"}
+    with pytest.raises(pytest.fail.Exception, match="^--require torch: there is none$"):
+        pytest_runtest_setup(item(pytest.mark.needs("torch"), require=["torch"]))
+    named = Target(engines=(ENGINE,), engines_named=True)
+    with pytest.raises(pytest.fail.Exception, match=f"^--engine {ENGINE}: no board$"):
+        pytest_runtest_setup(item(pytest.mark.needs(engine=ENGINE), target=named))
+
+
+def test_a_probe_is_asked_by_name_too(probed):
+    probed.found["torch"] = "there is none"
+    assert missing("torch", item().config) == "there is none"

@@ -1,0 +1,41 @@
+import pytest
+
+from retinaface.suite.pool import EnginePool
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
+from retinaface.suite.target import Target
+
+
+def test_a_package_that_cannot_be_imported_is_said(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxsim", None)
+    assert PROBES["onnxsim"](Target()).startswith("importing onnxsim failed (")
+
+
+def test_the_embedded_set_is_images_and_no_widerface():
+    assert PROBES["images"](Target()) is None
+    assert PROBES["scorable"](Target()) is None
+    assert PROBES["widerface"](Target()) == "the pictures are those of the embedded set"
+    assert PROBES["full-set"](Target()) == PROBES["widerface"](Target())
+    assert PROBES["checkpoint"](Target()).startswith("weights are ")
+
+
+def test_an_engine_that_is_not_there_says_why():
+    pool = EnginePool(Target())
+    assert "no_such" in unopened(pool, "tests.support:no_such_cpu_fp32")
+    for probe in ("layers", "stages", "builds"):
+        assert ENGINE_PROBES[probe](pool, "tests.support:no_such_cpu_fp32") is not None
+
+
+@pytest.mark.needs("torch")
+def test_what_an_engine_offers_is_asked_of_the_engine_itself():
+    pool = EnginePool(Target())
+    try:
+        assert ENGINE_PROBES["engine"](pool, "torch-cpu-fp32") is None
+        assert ENGINE_PROBES["layers"](pool, "torch-cpu-fp32") is None
+        assert "names no file that it built" in ENGINE_PROBES["builds"](pool, "torch-cpu-fp32")
+    finally:
+        pool.close()
+
+
+def test_an_engine_of_hours_is_told_by_the_table():
+    assert ENGINE_PROBES["fast"](None, "ort-cpu-fp32") is None
+    assert "over a second for an image" in ENGINE_PROBES["fast"](None, "onnx-reference-fp16")
