@@ -22,6 +22,7 @@ from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
 from retinaface.suite.target import Target
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
+_FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
 ENGINE = "engine"
 INPUT_SIZE = "input_size"
 
@@ -47,23 +48,23 @@ def needs_of(item: pytest.Item) -> Iterator[Need]:
 
 # What lacks the second lacks the first.
 _IMPLIED = {"full-set": "widerface"}
-_found: dict[Need, str | None] = {}
 
 
 def missing(need: Need | str, config: pytest.Config) -> str | None:
     """What a need lacks on this machine, in words; None if it is there."""
     need = Need(need) if isinstance(need, str) else need
-    if need not in _found:
+    found = config.stash.setdefault(_FOUND, {})
+    if need not in found:
         pool = config.stash[POOL]
         if need.name == INPUT_SIZE:
             # Some engines were built for one size, and a pipeline may need another.
             size_px = PIPELINES[need.pipeline].input_size_px
-            _found[need] = unopened(pool, need.engine, size_px)
+            found[need] = unopened(pool, need.engine, size_px)
         elif need.engine:
-            _found[need] = ENGINE_PROBES[need.name](pool, need.engine)
+            found[need] = ENGINE_PROBES[need.name](pool, need.engine)
         else:
-            _found[need] = PROBES[need.name](config.stash[TARGET])
-    return _found[need]
+            found[need] = PROBES[need.name](config.stash[TARGET])
+    return found[need]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,7 +23,6 @@ def probed(monkeypatch):
     monkeypatch.setattr(needs, "PROBES", {n: probe(n) for n in ("torch", "widerface", "full-set")})
     monkeypatch.setattr(needs, "ENGINE_PROBES", {n: probe(n) for n in ("engine", "layers", "fast")})
     monkeypatch.setattr(needs, "unopened", probe("input_size"))
-    monkeypatch.setattr(needs, "_found", {})
     return SimpleNamespace(asked=asked, found=found)
 
 
