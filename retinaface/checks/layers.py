@@ -1,13 +1,15 @@
-"""The error of every layer inside an engine, beside what its precision explains; layers' ranges."""
+"""The error of every layer inside an engine, beside what its precision explains.
+
+Importing it needs no torch: a sample of layers is held against a file where there is none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retinaface.engines.base import Engine
-from retinaface.export.layer_match import match_convolutions
-from retinaface.network.model import RetinaFace
 from retinaface.reference.layers import (
     LayerDrift,
     LayerMatch,
@@ -15,8 +17,10 @@ from retinaface.reference.layers import (
     LayerValues,
     sample,
 )
-from retinaface.reference.layers_from_torch import layer_reference, match_modules
 from retinaface.typing import FloatArray, Precision
+
+if TYPE_CHECKING:
+    from retinaface.network.model import RetinaFace
 
 
 def layer_drifts(
@@ -45,6 +49,8 @@ def layer_drifts(
         EngineUnavailable: The runtime cannot show them, or onnx is not installed.
         EngineFault: The engine failed, or gave other tensors than asked for.
     """
+    from retinaface.reference.layers_from_torch import layer_reference
+
     reference = layer_reference(model, images, precision or engine.spec.precision)
     return drifts_inside(model, engine, file, images, reference)[0]
 
@@ -57,6 +63,9 @@ def drifts_inside(
     reference: LayerReference,
 ) -> tuple[list[LayerDrift], list[LayerDrift]]:
     """Drifts of the layers, and of the outputs in the same run; raises as `layer_drifts`."""
+    from retinaface.export.layer_match import match_convolutions
+    from retinaface.reference.layers_from_torch import match_modules
+
     matches = match_modules(model) if file is None else match_convolutions(model, file)
     shown = engine.infer_intermediates(images, [match.tensor for match in matches])
     return [reference.drift(match, shown) for match in matches], reference.output_drifts(shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,9 +17,6 @@ from retinaface.detection.images import decode_image
 from retinaface.errors import ImageError
 from retinaface.network.config import MOBILENET_025
 from retinaface.typing import ByteArray, FloatArray
-
-if TYPE_CHECKING:
-    pass
 
 PAD_VALUE = 114  # grey of the YOLO letterbox, which both vendor scripts took over
 _MEAN_BGR = np.asarray(MOBILENET_025.mean_bgr, dtype=np.float32)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retinaface.network.config import MOBILENET_025
 from retinaface.network.scenes import noise_inputs, synthetic_inputs
 from retinaface.typing import FloatArray
-
-if TYPE_CHECKING:
-    pass
-
 
 REAL = "real"
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -42,6 +45,11 @@ class Torch(Engine):
 
     def describe(self):
         return {}
+
+
+def test_importing_it_needs_no_torch():
+    code = "import sys, retinaface.checks.layers; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
