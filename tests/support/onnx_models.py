@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retinaface.export.tiny_model import N_PRIORS, tiny_model, write_model
-
-__all__ = ["edited", "tiny_model", "write_heads", "write_model"]
+from retinaface.export.tiny_model import N_PRIORS
 
 
 def edited(file: Path, path: Path, edit: Callable[[Any], object]) -> Path:

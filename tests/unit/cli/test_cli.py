@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import scene
-from tests.support.onnx_models import write_model
 from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
 from tests.unit.widerface.test_evaluation import Finder
 

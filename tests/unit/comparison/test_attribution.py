@@ -7,10 +7,10 @@ import pytest
 from retinaface.comparison.attribution import attribute
 from retinaface.comparison.export_steps import operator_difference
 from retinaface.detection.detections import decode, suppress
+from retinaface.export.tiny_model import write_model as write_onnx
 from retinaface.files import file_sha256
 from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
-from tests.support.onnx_models import write_model as write_onnx
 from tests.unit.comparison.test_compare import IMAGES, RESULT, boxes, counts_of
 from tests.unit.records.test_traced_images import traced
 

@@ -6,7 +6,7 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.onnx_model import Port, check_interface, check_precision, read_precision
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import write_model
+from retinaface.export.tiny_model import write_model
 
 FILE = Path("x.onnx")
 OUTPUTS = [Port(name, "f32", np.float32, ("N", 4200, 4)) for name in ("loc", "conf", "landmarks")]

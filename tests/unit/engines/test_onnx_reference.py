@@ -6,9 +6,9 @@ import pytest
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import synthetic_inputs
 from retinaface.suite.target import DEFAULT_ENGINES
-from tests.support.onnx_models import write_model
 
 pytestmark = pytest.mark.needs("onnx")
 

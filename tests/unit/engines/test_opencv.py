@@ -5,9 +5,9 @@ import pytest
 from retinaface.engines import opencv
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import synthetic_inputs
-from tests.support.onnx_models import write_model
 
 pytestmark = pytest.mark.needs("onnx", "opencv-dnn")
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from retinaface.errors import ExportError
+from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import synthetic_inputs
-from tests.support.onnx_models import edited, write_model
+from tests.support.onnx_models import edited
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common", "onnxruntime")
 

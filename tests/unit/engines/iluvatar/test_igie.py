@@ -11,8 +11,9 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
 from tests.support.fake_tvm import Device, FakeTvm
-from tests.support.onnx_models import write_heads, write_model
+from tests.support.onnx_models import write_heads
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "igie-iluvatar-fp16"

@@ -13,8 +13,9 @@ from retinaface.engines.iluvatar.ixrt_build import with_heads
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.export.onnx_graph import axes_of
+from retinaface.export.tiny_model import write_model
 from tests.support.fake_ixrt import FAILED, FakeIxrt
-from tests.support.onnx_models import write_heads, write_model
+from tests.support.onnx_models import write_heads
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "ixrt-iluvatar-fp16"

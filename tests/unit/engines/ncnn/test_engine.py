@@ -5,7 +5,8 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import N_PRIORS, write_model
+from retinaface.export.tiny_model import write_model
+from tests.support.onnx_models import N_PRIORS
 
 pytestmark = pytest.mark.needs("ncnn", "onnx")
 

@@ -5,7 +5,7 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import write_model
+from retinaface.export.tiny_model import write_model
 
 pytestmark = pytest.mark.needs("onnxruntime", "onnx")
 

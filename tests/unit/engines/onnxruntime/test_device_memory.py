@@ -7,7 +7,7 @@ import gc
 import numpy as np
 import pytest
 
-from tests.support.onnx_models import write_model
+from retinaface.export.tiny_model import write_model
 
 pytestmark = pytest.mark.needs("onnxruntime", "onnx")
 

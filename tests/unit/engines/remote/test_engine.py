@@ -179,7 +179,7 @@ def test_a_worker_needs_numpy_and_the_runtime_alone():
 
 def test_the_folder_of_the_worker_hides_no_package(tmp_path, monkeypatch):
     """Python puts the folder of a script first on its path, before an installed onnxruntime."""
-    from tests.support.onnx_models import tiny_model
+    from retinaface.export.tiny_model import tiny_model
 
     package = tmp_path / "retinaface"
     shutil.copytree(WORKER.parents[2], package)

@@ -12,8 +12,9 @@ from retinaface.engines.opening import open_engine
 from retinaface.engines.tensorrt.layers import layers_of
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.export.onnx_graph import to_fp16
+from retinaface.export.tiny_model import write_model
 from tests.support.fake_tensorrt import FakeTensorRt
-from tests.support.onnx_models import edited, write_heads, write_model
+from tests.support.onnx_models import edited, write_heads
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME, HALF = "tensorrt-cuda-fp32", "tensorrt-cuda-fp16"

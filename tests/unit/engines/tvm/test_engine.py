@@ -13,7 +13,8 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import write_convolutions, write_model
+from retinaface.export.tiny_model import write_model
+from tests.support.onnx_models import write_convolutions
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 NAME = "tvm-llvm-fp32"
@@ -206,7 +207,7 @@ def test_threads_are_what_tvm_counts_and_processors_stay_what_they_were():
     """In a process of its own: TVM reads what it may do once."""
     code = (
         "import os; from retinaface.engines import open_engine\n"
-        "from tests.support.onnx_models import tiny_model\n"
+        "from retinaface.export.tiny_model import tiny_model\n"
         "before = os.sched_getaffinity(0); os.sched_setaffinity(0, {min(before)})\n"
         f"engine = open_engine({NAME!r}, model=tiny_model(), threads=64)\n"
         "assert engine.describe()['threads'] == 1, engine.describe()['threads']\n"
