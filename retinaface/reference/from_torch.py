@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -14,9 +15,10 @@ from tqdm import tqdm
 from retinaface.network.checkpoint import LoadedModel
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.model import RetinaFace, fold_batch_norms
+from retinaface.reference.layers import LayerValues
 from retinaface.reference.layers_from_torch import activation_ranges, layer_values
 from retinaface.reference.rounding import rounded_model
-from retinaface.reference.stored import N_UNFOLDED, Extras, ReferenceCase
+from retinaface.reference.stored import N_UNFOLDED, ReferenceCase, StoredExtras
 from retinaface.typing import FloatArray
 
 _Outputs: TypeAlias = dict[str, FloatArray]
@@ -86,23 +88,44 @@ def full_reference(
     cases = []
     for kind, images in tqdm(inputs.items(), desc="reference", disable=None if progress else True):
         case = torch_reference(loaded.model, {kind: images})[0]
-        cases.append(replace(case, extras=extras_of(loaded.model, images)))
+        made = TorchExtras(loaded.model, images)
+        extras = StoredExtras(made.emulated, made.unfolded, made.ranges, made.layers)
+        cases.append(replace(case, extras=extras))
     return cases
 
 
-def extras_of(model: RetinaFace, images: FloatArray) -> Extras:
-    """What torch says of images beside its outputs.
+class TorchExtras:
+    """`Extras` of images, each computed when it is first asked for: together they take seconds."""
 
-    Args:
-        model: In evaluation mode.
-        images: (N, 3, H, W) float32.
-    """
-    return Extras(
-        emulated_outputs(model, images),
-        unfolded_outputs(model, images[:N_UNFOLDED]),
-        activation_ranges(model, images[:N_RANGES]),
-        layer_values(model, images),
-    )
+    def __init__(self, model: RetinaFace, images: FloatArray) -> None:
+        """Nothing is computed yet.
+
+        Args:
+            model: In evaluation mode.
+            images: (N, 3, H, W) float32.
+        """
+        self._model = model
+        self._images = images
+
+    @functools.cached_property
+    def emulated(self) -> dict[str, FloatArray]:
+        """See `emulated_outputs`."""
+        return emulated_outputs(self._model, self._images)
+
+    @functools.cached_property
+    def unfolded(self) -> dict[str, FloatArray]:
+        """See `unfolded_outputs`; of the first `N_UNFOLDED` images."""
+        return unfolded_outputs(self._model, self._images[:N_UNFOLDED])
+
+    @functools.cached_property
+    def ranges(self) -> dict[str, float]:
+        """See `activation_ranges`; over the first `N_RANGES` images."""
+        return activation_ranges(self._model, self._images[:N_RANGES])
+
+    @functools.cached_property
+    def layers(self) -> LayerValues:
+        """See `layer_values`."""
+        return layer_values(self._model, self._images)
 
 
 def emulated_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:

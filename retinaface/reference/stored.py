@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,8 +21,7 @@ _SEED = 7
 N_UNFOLDED = 4
 
 
-@dataclass(frozen=True)
-class Extras:
+class Extras(Protocol):
     """What torch says of a case beside its outputs.
 
     Attributes:
@@ -32,6 +31,23 @@ class Extras:
         ranges: Largest absolute value of what a layer takes and gives, by its name.
         layers: A sample of what every layer gives; None in a file of an older release.
     """
+
+    @property
+    def emulated(self) -> dict[str, FloatArray]: ...  # noqa: D102 - see above
+
+    @property
+    def unfolded(self) -> dict[str, FloatArray]: ...  # noqa: D102
+
+    @property
+    def ranges(self) -> dict[str, float]: ...  # noqa: D102
+
+    @property
+    def layers(self) -> LayerValues | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class StoredExtras:
+    """`Extras` as a reference file holds them."""
 
     emulated: dict[str, FloatArray]
     unfolded: dict[str, FloatArray]
@@ -165,7 +181,7 @@ def _case(arrays: Any, name: str) -> ReferenceCase:
         layers, largest = arrays[f"{name}/ranges/layers"], arrays[f"{name}/ranges/largest"]
         ranges = dict(zip(layers.tolist(), largest.tolist(), strict=True))
         values = _layer_values(arrays, f"{name}/layers")
-        extras = Extras(outputs("emulated"), outputs("unfolded"), ranges, values)
+        extras = StoredExtras(outputs("emulated"), outputs("unfolded"), ranges, values)
     exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
     return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras)
 

@@ -95,10 +95,10 @@ class Cases:
 
     def _torch_extras(self, kind: str) -> Extras:
         try:
-            from retinaface.reference.from_torch import extras_of
+            from retinaface.reference.from_torch import TorchExtras
         except ImportError as error:
             raise DatasetError(f"{_NOT_FULL} ({error})") from error
-        return extras_of(self.model, self._made[kind].images)
+        return TorchExtras(self.model, self._made[kind].images)
 
     def _make(self, kind: str) -> ReferenceCase:
         try:

@@ -10,7 +10,7 @@ from retinaface.errors import DatasetError
 from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.reference.inputs import KINDS, REAL
-from retinaface.reference.stored import Extras, ReferenceCase, save_reference
+from retinaface.reference.stored import ReferenceCase, StoredExtras, save_reference
 from retinaface.suite.cases import FULL, Cases, missing_reference, reference_file
 from retinaface.suite.target import Target
 
@@ -116,7 +116,7 @@ def test_without_torch_a_small_reference_says_how_to_make_a_full_one(without_tor
 
 
 def test_without_torch_a_full_reference_serves_photographs_and_extras(without_torch, tmp_path):
-    extras = Extras(outputs(photographs(2)), outputs(photographs(1)), {"body.stage1": 2.5})
+    extras = StoredExtras(outputs(photographs(2)), outputs(photographs(1)), {"body.stage1": 2.5})
     stored = [
         replace(reference(kind, photographs(2)), extras=extras) for kind in (REAL, "scene", "noise")
     ]
