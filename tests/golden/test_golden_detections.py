@@ -24,11 +24,13 @@ pytestmark = [
 
 # Share of detections without a counterpart. FP32 differs in last bits alone (another OpenCV,
 # runtime or thread count); FP16 rounds weights and activations to 11 bits.
-FP32_UNMATCHED = 0.0002
-FP16_UNMATCHED = 0.005
+UNMATCHED = {"fp32": 0.0002, "fp16": 0.005}
 # Full-set AP of FP16 lies within 0.03 points of FP32; an eighth of the images varies about three
 # times as much.
 AP_TOLERANCE = {"fp32": 0.0002, "fp16": 0.005}
+# A pipeline is compared over every image once. What stands beside that (another exporter, another
+# batch size, a slow emulator) over every fourth: 109 images, some 11 000 detections.
+EVERY = 4
 PUBLISHED_AP = {"easy": 0.9070, "medium": 0.8816, "hard": 0.7382}
 PUBLISHED_TOLERANCE = 0.0002
 
@@ -56,9 +58,11 @@ def exported(tmp_path_factory):
     return get
 
 
-def check(engine, pipeline, dataset, *, max_unmatched, ap_tolerance, batch=None, workers=None):
+def check(engine, pipeline, dataset, precision, *, every=1, batch=None, workers=None):
     golden = read_predictions(golden_file(f"{pipeline.name}-fp32-subset.zip"))
     truth = dataset.select("every-8")
+    truth = truth.select(truth.images[::every])
+    golden = {image: golden[image] for image in truth.images}
     ours = {}
     with engine:
         stream = detect(
@@ -73,14 +77,17 @@ def check(engine, pipeline, dataset, *, max_unmatched, ap_tolerance, batch=None,
             assert isinstance(found, Detections)
             ours[image] = official_form(found.boxes_xyxy, found.scores)
     n_unmatched, n_compared = unmatched_share(golden, ours)
-    assert n_compared > 40_000
-    assert n_unmatched <= max_unmatched * n_compared, (
+    assert n_compared > 40_000 / every
+    assert n_unmatched <= UNMATCHED[precision] * n_compared, (
         f"{n_unmatched} of {n_compared} detections ({n_unmatched / n_compared:.4%}) have no "
-        f"counterpart, allowed {max_unmatched:.2%}"
+        f"counterpart, allowed {UNMATCHED[precision]:.2%}"
     )
     theirs = average_precision(count_set(golden, truth))
     for split, ap in average_precision(count_set(ours, truth)).items():
-        assert abs(ap - theirs[split]) <= ap_tolerance, f"{split}: {ap} but golden {theirs[split]}"
+        # One detection weighs the more, the fewer images there are.
+        assert abs(ap - theirs[split]) <= every * AP_TOLERANCE[precision], (
+            f"{split}: {ap} but golden {theirs[split]}"
+        )
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
@@ -102,13 +109,8 @@ def test_onnxruntime_fp32_agrees_with_the_goldens(exporter, simplify, pipeline, 
     dynamic = recipe.input_size_px is None
     model = exported(exporter=exporter, simplify=simplify, dynamic_size=dynamic)
     engine = open_engine("ort-cpu-fp32", model=model, input_size_px=recipe.input_size_px)
-    check(
-        engine,
-        recipe,
-        dataset,
-        max_unmatched=FP32_UNMATCHED,
-        ap_tolerance=AP_TOLERANCE["fp32"],
-    )
+    is_default = exporter == "torchscript" and simplify
+    check(engine, recipe, dataset, "fp32", every=1 if is_default else EVERY)
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
@@ -119,28 +121,24 @@ def test_batch_and_workers_change_nothing(batch, workers, dataset, exported):
         open_engine("ort-cpu-fp32", model=model, max_batch=batch, shares_cpus=True),
         PIPELINES["igie"],
         dataset,
-        max_unmatched=FP32_UNMATCHED,
-        ap_tolerance=AP_TOLERANCE["fp32"],
+        "fp32",
+        every=EVERY,
         batch=batch,
         workers=workers,
     )
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "every"),
     [
-        pytest.param("ort-cpu-fp16", marks=pytest.mark.needs("torch", "onnx", "onnxruntime")),
-        pytest.param("torch-cpu-fp16", marks=pytest.mark.needs("torch")),
+        pytest.param(
+            "ort-cpu-fp16", 1, marks=pytest.mark.needs("torch", "onnx", "onnxruntime"), id="ort"
+        ),
+        pytest.param("torch-cpu-fp16", EVERY, marks=pytest.mark.needs("torch"), id="torch"),
     ],
 )
-def test_fp16_agrees_with_the_goldens_up_to_rounding(name, dataset):
-    check(
-        open_engine(name),
-        PIPELINES["igie"],
-        dataset,
-        max_unmatched=FP16_UNMATCHED,
-        ap_tolerance=AP_TOLERANCE["fp16"],
-    )
+def test_fp16_agrees_with_the_goldens_up_to_rounding(name, every, dataset):
+    check(open_engine(name), PIPELINES["igie"], dataset, "fp16", every=every)
 
 
 @pytest.mark.needs("torch", "onnx", "onnxruntime")
@@ -151,7 +149,7 @@ def test_the_plain_way_of_the_benchmarks_agrees_with_the_goldens(dataset, tmp_pa
     found = plain.read(tmp_path, truth.images)
     golden = read_predictions(golden_file("igie-fp32-subset.zip"))
     n_unmatched, n_compared = unmatched_share(golden, found)
-    assert n_unmatched <= FP32_UNMATCHED * n_compared
+    assert n_unmatched <= UNMATCHED["fp32"] * n_compared
     expected = average_precision(count_set(golden, truth))
     assert plain.evaluate(found, truth) == pytest.approx(expected, abs=AP_TOLERANCE["fp32"])
 
