@@ -24,6 +24,10 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
+# What stands in the place of a verdict where a test did not run.
+SKIPPED = "SKIPPED"
+
+
 @dataclass(frozen=True)
 class Check:
     """One thing that was held against a limit.
@@ -83,4 +87,24 @@ def judge_interval(low: float, high: float, delta: float) -> Verdict:
     return Verdict.FAIL
 
 
-SKIPPED = "SKIPPED"
+def judge_time_ratio(low: float, high: float, band: float) -> Verdict:
+    """Compare an interval of a ratio of times, new over old, with a band of noise around 1.
+
+    Only a slowdown fails; a gain passes, and `is_faster` says that there is one.
+
+    Args:
+        low: Lower end, > 0.
+        high: Upper end, >= low.
+        band: How far from 1 noise alone moves the ratio, > 0.
+
+    Returns:
+        FAIL wholly above the band, INCONCLUSIVE where it reaches above, else PASS.
+    """
+    if low > 1 + band:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE if high > 1 + band else Verdict.PASS
+
+
+def is_faster(high: float, band: float) -> bool:
+    """Tell whether a ratio of times lies wholly below the band of noise around 1."""
+    return high < 1 - band

@@ -24,7 +24,7 @@ from retinaface.engines.remote.engine import RemoteEngine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
-from retinaface.verdicts import Check, Verdict
+from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
 # Who takes turns. The second is what the first differs by from itself.
 A, AGAIN, B = SIDES = ("A", "A again", "B")
@@ -36,6 +36,11 @@ _NOISE_FACTOR = 1.5
 _SAMPLE_S = 0.05
 _WARM_UP_CALLS = 3
 _SEED = 20_261_125
+_WORDS = {
+    Verdict.FAIL: "slower, by more than the noise of this session",
+    Verdict.INCONCLUSIVE: "cannot be told from the noise; measure longer",
+    Verdict.PASS: "no slower than the noise of this session explains",
+}
 
 Open = Callable[[], RemoteEngine]
 Progress = Callable[[int], Iterator[int]]
@@ -177,14 +182,10 @@ def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> C
     """
     ratio, noise = (mean_ratio_interval(timings.ratios(side)) for side in (B, AGAIN))
     band = noise_band(timings, smallest_effect)
-    if ratio.low > 1 + band:
-        verdict, words = Verdict.FAIL, "slower, by more than the noise of this session"
-    elif ratio.high > 1 + band:
-        verdict, words = Verdict.INCONCLUSIVE, "cannot be told from the noise; measure longer"
-    elif ratio.high < 1 - band:
-        verdict, words = Verdict.PASS, "faster, by more than the noise of this session"
-    else:
-        verdict, words = Verdict.PASS, "no slower than the noise of this session explains"
+    verdict = judge_time_ratio(ratio.low, ratio.high, band)
+    words = _WORDS[verdict]
+    if is_faster(ratio.high, band):
+        words = "faster, by more than the noise of this session"
     text = (
         f"B takes {interval_words(ratio)} times as long as A: {words} (+-{band:.1%}; A again: "
         f"{interval_words(noise)})"

@@ -17,7 +17,7 @@ from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, IntArray, Precision
-from retinaface.verdicts import Check, Verdict
+from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
 # What the images/s of any engine are a multiple of, where figures of several machines meet.
 YARDSTICK = "ort-cpu-fp32"
@@ -182,21 +182,15 @@ def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> 
         return _check_threshold(name, entry, figures, band, n_images)
     reference = np.concatenate([np.asarray(run) for run in runs])
     ratio = ratio_interval(reference, np.asarray(figures["samples_s"]))
-    if ratio.low > 1 + band:
-        verdict = Verdict.FAIL
-    elif ratio.high > 1 + band:
-        verdict = Verdict.INCONCLUSIVE
-    else:
-        verdict = Verdict.PASS
     text = (
         f"{ratio.estimate:.3f} times as long as the baseline ({figures['median_s'] * 1e3:.3f} ms, "
         f"baseline {np.median(reference) * 1e3:.3f} ms over {len(runs)} runs), {CONFIDENCE:.0%} "
         f"interval [{ratio.low:.3f}, {ratio.high:.3f}], noise of this device +-{band:.0%}"
     )
-    if ratio.high < 1 - band:
+    if is_faster(ratio.high, band):
         text += "; faster than the noise explains: accept it, if you know why"
     numbers = {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high, "band": band}
-    return Check(name, verdict, text, numbers)
+    return Check(name, judge_time_ratio(ratio.low, ratio.high, band), text, numbers)
 
 
 def _check_threshold(

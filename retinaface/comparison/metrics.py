@@ -15,7 +15,7 @@ from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_int
 from retinaface.checks.speed import UNKNOWN_NOISE
 from retinaface.records.read import Run
 from retinaface.typing import Precision
-from retinaface.verdicts import Verdict, judge_interval
+from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import SPLITS
 
@@ -201,11 +201,10 @@ def _judge_speed(
         return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
     band = UNKNOWN_NOISE
     note = f"runs of one build differ by up to {band:.0%}"
-    if ratio.low > 1 + band:
-        return Verdict.FAIL, f"slower: {note}"
-    if ratio.high > 1 + band:
-        return Verdict.INCONCLUSIVE, note
-    return Verdict.PASS, f"faster: {note}" if ratio.high < 1 - band else note
+    verdict = judge_time_ratio(ratio.low, ratio.high, band)
+    if verdict is Verdict.FAIL:
+        return verdict, f"slower: {note}"
+    return verdict, f"faster: {note}" if is_faster(ratio.high, band) else note
 
 
 def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
