@@ -163,6 +163,8 @@ def runs(folders: tuple[Path, ...]) -> None:
 
 
 def _listed(run: Run) -> list[str]:
+    from retinaface.verdicts import SKIPPED
+
     engines = [result.get("engine") or {} for result in run.results.values()]
     runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))
     devices = [engine.get("device_name") for engine in engines]
@@ -176,7 +178,7 @@ def _listed(run: Run) -> list[str]:
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
         ap = f"{values} ({first['id']}{more})"
     outcomes = [test["verdict"] for test in run.tests.values()]
-    skipped = outcomes.count("SKIPPED")
+    skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
     state = run.data["state"]
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")

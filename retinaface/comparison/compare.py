@@ -16,19 +16,8 @@ from retinaface.comparison.metrics import (
     subject,
 )
 from retinaface.records.read import Run
-from retinaface.verdicts import Verdict, worst
+from retinaface.verdicts import SKIPPED, Verdict, worst
 
-__all__ = [
-    "EnvironmentDifference",
-    "Metric",
-    "OneSided",
-    "OutcomeChange",
-    "RunComparison",
-    "compare_runs",
-    "matched_results",
-]
-
-SKIPPED = "SKIPPED"
 # What differs between any two runs, and names of files whose content is compared.
 _NOT_COMPARED = ("implementation", "build_s", "model")
 

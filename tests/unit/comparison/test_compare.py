@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retinaface.comparison.compare import compare_runs, matched_results
+from retinaface.comparison.compare import compare_runs
+from retinaface.comparison.metrics import matched_results
 from retinaface.comparison.text import as_json, markdown, summary
 from retinaface.detection.detections import Detections
 from retinaface.records.read import Unavailable, read_run
