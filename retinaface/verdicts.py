@@ -62,13 +62,6 @@ def verdict_line(verdict: Verdict, note: str = "") -> str:
     return f"VERDICT: {verdict}" + (f" ({note})" if note else "")
 
 
-def check_limit(name: str, value: float, limit: float, message: str = "") -> Check:
-    """Hold a number against a limit; a NaN fails."""
-    verdict = Verdict.PASS if value <= limit else Verdict.FAIL
-    text = f"{value:.4g}, allowed {limit:.4g}" + (f"; {message}" if message else "")
-    return Check(name, verdict, text, {"value": value, "limit": limit})
-
-
 def judge_interval(low: float, high: float, delta: float) -> Verdict:
     """Hold an interval of a difference against the smallest effect that counts.
 

@@ -20,7 +20,6 @@ from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
 
 SCHEMA_VERSION = 2
-SCHEMA_FILE = "schema.json"
 ANY = "any"
 CANDIDATE_SUFFIX = ".candidate.json"
 # What two results must have in common, by kind of figure.

@@ -145,14 +145,12 @@ class ImageDifference:
         n_compared: Detections of both sides above `COMPARE_ABOVE`.
         changes: Those without a counterpart.
         landmark_shifts: (M,) of each pair: largest distance of a landmark, in mean box sides.
-        pair_scores: (M,) score of the reference of each pair.
     """
 
     image: str
     n_compared: int
     changes: tuple[Change, ...]
     landmark_shifts: FloatArray
-    pair_scores: FloatArray
 
 
 def image_difference(image: str, reference: Detections, candidate: Detections) -> ImageDifference:
@@ -183,7 +181,7 @@ def image_difference(image: str, reference: Detections, candidate: Detections) -
     moves = reference.landmarks_xy[rows] - candidate.landmarks_xy[columns]  # (M, 5, 2)
     shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / side
     n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (reference, candidate))
-    return ImageDifference(image, n_compared, tuple(changes), shifts, reference.scores[rows])
+    return ImageDifference(image, n_compared, tuple(changes), shifts)
 
 
 def _change(image: str, own: Detections, other: Detections, row: int, kind: str) -> Change:

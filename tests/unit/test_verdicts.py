@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from retinaface.verdicts import (
     Check,
     Verdict,
-    check_limit,
     is_faster,
     judge_interval,
     judge_time_ratio,
@@ -79,15 +78,6 @@ def test_judging_an_interval_is_symmetrical(low, width, delta):
 def test_only_a_slowdown_beyond_the_noise_fails(low, high, expected, faster):
     assert judge_time_ratio(low, high, 0.1) is expected
     assert is_faster(high, 0.1) is faster
-
-
-@pytest.mark.parametrize(("value", "expected"), [(1.0, PASS), (1.001, FAIL), (NAN, FAIL)])
-def test_a_limit_includes_itself_and_no_nan(value, expected):
-    check = check_limit("error", value, 1.0, "at (0, 3)")
-    assert check.verdict is expected
-    assert "allowed 1; at (0, 3)" in check.message
-    assert check.numbers["limit"] == 1
-    np.testing.assert_equal(check.numbers["value"], value)
 
 
 def test_the_line_of_the_verdict_names_the_data_where_there_is_something_to_say():

@@ -76,7 +76,6 @@ def test_the_same_detections_in_any_order_have_no_difference(n, random):
     assert difference.changes == ()
     assert difference.n_compared == 2 * n
     assert difference.landmark_shifts.tolist() == [0] * n
-    assert sorted(difference.pair_scores) == sorted(found(*rows).scores)
 
 
 @pytest.mark.parametrize("kind", ["lost", "gained"])

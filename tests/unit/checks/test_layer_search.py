@@ -50,7 +50,7 @@ def scale_kernel(tensor, factor):
 @pytest.fixture(scope="module")
 def perturbed(loaded, file, tmp_path_factory):
     """A file in which the kernel of LAYER differs by 1 %."""
-    from retinaface.checks.layer_search import match_convolutions
+    from retinaface.export.layer_match import match_convolutions
 
     matches = {m.layer: m for m in match_convolutions(loaded.model, file)}
     path = tmp_path_factory.mktemp("perturbed") / "perturbed.onnx"
