@@ -10,7 +10,7 @@ import pytest
 from retinaface.records.read import Unavailable
 from retinaface.report import write_report
 from tests.support.chromium import open_chromium
-from tests.unit.comparison.test_compare import IMAGES, RESULT, N, entry, make_run
+from tests.support.records import IMAGES, RESULT, N, entry, make_run
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -27,7 +27,7 @@ from retinaface.records.write import images_sha256
 from retinaface.verdicts import Verdict
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
-from tests.unit.baselines.test_entries import SOURCE
+from tests.support.baselines import SOURCE
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 N_IMAGES = 40

@@ -15,28 +15,15 @@ from retinaface.checks.detection_changes import (
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.detection.detections import Detections
 from retinaface.verdicts import Verdict
+from tests.support.detections import POINTS, found, row
 from tests.support.references import chains_slow
 
 BOX = np.array([[0.0, 0, 99, 99]])
-POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
-
-
-def found(*rows, points=POINTS):
-    """Detections of rows (left, top, width, height, score), landmarks where faces have them."""
-    array = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    corners, sizes = array[:, :2], array[:, 2:4]
-    landmarks = corners[:, None] + sizes[:, None] * points
-    boxes = np.concatenate([corners, corners + sizes], axis=1)
-    return Detections(*(a.astype(np.float32) for a in (boxes, array[:, 4], landmarks)))
 
 
 def only_change(reference, candidate):
     (change,) = image_difference("e/a", reference, candidate).changes
     return change
-
-
-def row(left, score, top=0, width=99, height=99):
-    return (left, top, width, height, score)
 
 
 def test_each_detection_has_at_most_one_counterpart():

@@ -11,8 +11,7 @@ from retinaface.export.tiny_model import write_model as write_onnx
 from retinaface.files import file_sha256
 from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
-from tests.unit.comparison.test_compare import IMAGES, RESULT, boxes, counts_of
-from tests.unit.records.test_traced_images import traced
+from tests.support.records import IMAGES, RESULT, boxes, counts_of, traced
 
 GIVEN = traced()
 

@@ -17,8 +17,8 @@ from retinaface.widerface.evaluation import (
 )
 from retinaface.widerface.ground_truth import SUBSETS
 from retinaface.widerface.predictions import Predictions, read_predictions
+from tests.support.widerface import Finder
 from tests.support.widerface_copy import FACES, IMAGES, write_vendor_layout
-from tests.unit.detection.test_detector import Recorder
 
 
 def test_the_command_line_names_the_subsets_and_scorings():
@@ -32,16 +32,6 @@ PERFECT = Predictions(FACES.astype(float), np.array([0.9, 0.8, 0.7, 0.6]))
 @pytest.fixture
 def dataset(tmp_path):
     return open_widerface(write_vendor_layout(tmp_path))
-
-
-class Finder(Recorder):
-    """Finds one box at the first prior of the coarsest level of every image."""
-
-    def _run(self, images):
-        outputs = super()._run(images)
-        outputs.scores[:, 4000, 1] = 0.9
-        outputs.scores[:, 10, 1] = 0.1
-        return outputs
 
 
 def run(dataset, engine=None, **options):
