@@ -195,9 +195,10 @@ def _write(
     settings: dict[str, Any],
     notes: list[str],
 ) -> None:
+    from retinaface.records.result_id import ResultId
     from retinaface.records.write import Kept, images_sha256, new_record, write_record
 
-    result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"
+    result_id = str(ResultId(engine.spec.name, settings["pipeline"], settings["batch"]))
     record = new_record() | {
         "ap": result.ap,
         "coverage": {

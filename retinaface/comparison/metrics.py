@@ -14,13 +14,13 @@ from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
 from retinaface.checks.speed import UNKNOWN_NOISE
 from retinaface.records.read import Run
+from retinaface.records.result_id import ResultId
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import SPLITS
 
-# A result is `<engine>--<pipeline>--b<batch>`.
-_ID_SEPARATOR = "--"
+_BETWEEN_IDS = " -> "
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
         [name for name in run.results if name not in other.results]
         for run, other in ((reference, candidate), (candidate, reference))
     ]
-    settings = [[name.partition(_ID_SEPARATOR)[2] for name in names] for names in rest]
+    settings = [[ResultId.parse(name).setting for name in names] for names in rest]
     for name, setting in zip(rest[0], settings[0], strict=True):
         if setting and settings[0].count(setting) == settings[1].count(setting) == 1:
             pairs.append((name, rest[1][settings[1].index(setting)]))
@@ -67,7 +67,12 @@ def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
 
 def subject(ours: str, theirs: str) -> str:
     """What a pair of results is called."""
-    return ours if ours == theirs else f"{ours} -> {theirs}"
+    return ours if ours == theirs else f"{ours}{_BETWEEN_IDS}{theirs}"
+
+
+def reference_id(name: str) -> str:
+    """Take the reference's id out of what `subject` gave."""
+    return name.partition(_BETWEEN_IDS)[0]
 
 
 def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:

@@ -16,6 +16,7 @@ import numpy as np
 from retinaface.detection.detections import Detections
 from retinaface.errors import RecordError
 from retinaface.files import ZIP_ERRORS
+from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.write import (
     COUNTS_FILE,
@@ -142,7 +143,7 @@ class Run:
         path = self.folder / file
         if not path.is_file():
             return {}
-        prefix = f"{result_id}/"
+        prefix = array_prefix(result_id)
         # Opened here: NumPy leaves a damaged file open.
         with (
             self._reading(file),

@@ -19,6 +19,7 @@ import numpy as np
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import file_sha256, new_file
+from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -103,7 +104,7 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
 
 
 def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{result_id}/{name}": array for name, array in arrays.items()}
+    return {array_prefix(result_id) + name: array for name, array in arrays.items()}
 
 
 def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
