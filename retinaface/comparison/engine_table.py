@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.checks.speed import YARDSTICK, middle_of_turns
+from retinaface.checks.turns import YARDSTICK, middle_of_turns
 from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from retinaface.checks.accuracy import accuracy_entry
-from retinaface.checks.speed import speed_entry, summarise
+from retinaface.checks.speed import speed_entry
+from retinaface.checks.timing import summarise
 
 SHA = {name: name * 64 for name in "abc"}
 SOURCE = {
