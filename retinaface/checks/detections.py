@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.checks.detection_changes import MATCH_LANDMARK, Change, ImageDifference
+from retinaface.checks.detection_changes import Change, ImageDifference
+from retinaface.checks.detection_matching import MATCH_LANDMARK
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
 

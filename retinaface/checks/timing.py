@@ -18,8 +18,6 @@ from retinaface.verdicts import Check, Verdict
 
 # Small enough to move no output by a noise floor, large enough to be another float32.
 _NUDGE = np.float32(2.0**-9)
-
-
 # Share of a run that may pass while its outputs are fetched: caches that are cold take some of it,
 # a run that is not waited for takes all.
 LARGEST_WAIT = 0.5

@@ -13,8 +13,6 @@ from retinaface.typing import FloatArray
 
 # What the images/s of any engine are a multiple of, where figures of several machines meet.
 YARDSTICK = "ort-cpu-fp32"
-
-
 # Multiply-adds of the network for one 320x320 image, times two (facts of the model's own graph).
 FLOPS_PER_IMAGE = 2 * 245.3e6
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.checks.detection_changes import match_detections
+from retinaface.checks.detection_matching import match_detections
 from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, file_stages
 from retinaface.detection.detections import Detections, decode, suppress
 from retinaface.engines.opening import open_engine

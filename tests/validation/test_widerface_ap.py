@@ -11,10 +11,9 @@ from retinaface.checks.accuracy import (
     check_ap,
     check_detections,
     check_published,
-    compare_with_entry,
-    count_detections,
     not_comparable,
 )
+from retinaface.checks.ap_changes import compare_with_entry, count_detections
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
