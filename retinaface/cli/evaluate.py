@@ -90,8 +90,8 @@ def evaluate(
     from retinaface.records.traced_images import spread, trace
     from retinaface.suite.sources import choose_sources
     from retinaface.widerface.dataset import open_widerface
-    from retinaface.widerface.evaluation import coverage_note, scored_selection
     from retinaface.widerface.evaluation import evaluate as run
+    from retinaface.widerface.scoring import coverage_note, scored_selection
 
     _check_outputs(predictions, output)
     find_engine(engine)

@@ -21,7 +21,7 @@ from retinaface.records.result_id import ResultId
 from retinaface.records.write import Kept, images_sha256
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
-from retinaface.widerface.evaluation import coverage_note, scored_selection
+from retinaface.widerface.scoring import coverage_note, scored_selection
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
 
