@@ -8,7 +8,8 @@ from pathlib import Path
 from retinaface.comparison.compare import compare_runs
 from retinaface.errors import RetinaFaceError
 from retinaface.files import new_file
-from retinaface.records.read import Run, Unavailable
+from retinaface.records.find import Unavailable
+from retinaface.records.read import Run
 from retinaface.report.content import Page, build_page
 from retinaface.report.pictures import changed_pictures
 from retinaface.widerface.dataset import WiderFace

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from retinaface.comparison.compare import EnvironmentDifference, RunComparison
 from retinaface.comparison.text import interval_text, number, summary
-from retinaface.records.read import Run, Unavailable
+from retinaface.records.find import Unavailable
+from retinaface.records.read import Run
 from retinaface.report.matrix import MatrixGroup, build_matrix
 from retinaface.verdicts import SKIPPED, Verdict, worst
 

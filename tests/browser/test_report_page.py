@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.records.read import Unavailable
+from retinaface.records.find import Unavailable
 from retinaface.report import write_report
 from tests.support.chromium import open_chromium
 from tests.support.records import IMAGES, RESULT, N, entry, make_run

@@ -7,7 +7,7 @@ import pytest
 from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.metrics import matched_results
 from retinaface.comparison.text import as_json, markdown, summary
-from retinaface.records.read import Unavailable
+from retinaface.records.find import Unavailable
 from tests.support.records import ENGINE, IMAGES, RESULT, N, entry, make_run
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from retinaface.records.read import Unavailable
+from retinaface.records.find import Unavailable
 from retinaface.report import ReportError, write_report
 from tests.support.records import IMAGES, RESULT, N, entry, make_run
 
