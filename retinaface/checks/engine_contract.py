@@ -162,7 +162,7 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
     return problems
 
 
-def resident_bytes() -> int:
+def resident_bytes(status: Path = _STATUS) -> int:
     """Memory of this process that lies in RAM, after what is free was given back to the system.
 
     Without that, a leak of some MB hides in what the suites before it used and freed.
@@ -170,16 +170,16 @@ def resident_bytes() -> int:
     Raises:
         OSError: This system does not tell.
     """
-    if not _STATUS.is_file():
-        raise OSError(f"{_STATUS} is missing")
+    if not status.is_file():
+        raise OSError(f"{status} is missing")
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
     if trim is not None:
         trim(0)
-    for line in _STATUS.read_text().splitlines():
+    for line in status.read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
-    raise OSError(f"{_STATUS} has no VmRSS")
+    raise OSError(f"{status} has no VmRSS")
 
 
 def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:

@@ -17,7 +17,6 @@ from retinaface.baselines.entries import (
     write_baseline,
 )
 from retinaface.detection.pipelines import PIPELINES
-from retinaface.environment import slug
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256
 from tests.support.baselines import SHA, accuracy, timing
@@ -285,25 +284,3 @@ def test_merging_replaces_the_same_keys_and_keeps_the_rest():
     kept = copy.deepcopy(old)
     assert merge_entries(old, new) == [*kept[1:], *new]
     assert merge_entries([], new) == new
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("AMD EPYC 7R13 @ 2.6", "amd-epyc-7r13-2.6"),
-        ("onnxruntime 1.31.1", "onnxruntime-1.31.1"),
-        ("../../etc", "etc"),
-        ("Intel(R) Xeon(R)", "intel-r-xeon-r"),
-        ("...", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_a_slug_is_a_safe_file_name(text, expected):
-    assert slug(text) == expected
-
-
-@given(st.text())
-def test_a_slug_fits_the_schema_and_stays(text):
-    result = slug(text)
-    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", result)
-    assert slug(result) == result
