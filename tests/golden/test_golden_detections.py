@@ -41,7 +41,8 @@ def dataset():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Export each variant once."""
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
     from retinaface.network.checkpoint import load_model
 
     folder, made = tmp_path_factory.mktemp("exported"), {}

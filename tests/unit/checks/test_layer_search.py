@@ -27,7 +27,8 @@ def loaded():
 @pytest.fixture(scope="module")
 def file(loaded, tmp_path_factory):
     """An intact export of free size."""
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     path = tmp_path_factory.mktemp("intact") / "intact.onnx"
     export(loaded, ExportOptions(dynamic_size=True), path)

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retinaface.cli.options import SCORING_NAMES, SUBSET_NAMES
+from retinaface.cli.options import SCORING_NAMES
 from retinaface.errors import DatasetError
+from retinaface.suite.options import SUBSET_NAMES
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.ground_truth import SUBSETS
 from retinaface.widerface.predictions import Predictions
