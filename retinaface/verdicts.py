@@ -30,7 +30,7 @@ SKIPPED = "SKIPPED"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was held against a limit.
+    """One thing that was compared with a limit.
 
     Attributes:
         name: What was checked, in a few words.
@@ -63,7 +63,7 @@ def verdict_line(verdict: Verdict, note: str = "") -> str:
 
 
 def judge_interval(low: float, high: float, delta: float) -> Verdict:
-    """Hold an interval of a difference against the smallest effect that counts.
+    """Compare an interval of a difference with the smallest effect that counts.
 
     Args:
         low: Lower end.

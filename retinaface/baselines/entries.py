@@ -175,7 +175,7 @@ def find_entries(
     strict: bool,
     runtime: str | None = None,
 ) -> Found:
-    """Look for entries that a result may be held against.
+    """Look for entries that a result may be compared with.
 
     Args:
         entries: All there are.

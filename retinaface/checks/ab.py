@@ -175,7 +175,7 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
 
 
 def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> Check:
-    """Hold the ratio B / A against what A again / A showed.
+    """Compare the ratio B / A with what A again / A showed.
 
     PASS: no slower than the noise explains. FAIL: slower, the whole interval. A gain passes too,
     and is said.
@@ -212,7 +212,7 @@ def interval_words(ratio: Interval) -> str:
 
 
 def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
-    """Hold what B detects against what A does.
+    """Compare what B detects with what A does.
 
     Args:
         timings: With the changes.

@@ -27,7 +27,7 @@ _EVALUATION_SLACK = 0.005
 
 
 def smallest_effect(n_images: int, *, is_embedded: bool = False) -> float:
-    """The smallest change of AP that counts, in points."""
+    """Give the smallest change of AP that counts, in points."""
     if is_embedded:
         return DELTA_EMBEDDED
     return DELTA_FULL if n_images >= OFFICIAL_N_IMAGES else DELTA_PART
@@ -56,7 +56,7 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
 
 
 def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
-    """AP of the accepted detections is a known number: it tells whether the evaluation moved."""
+    """Tell whether the evaluation moved: AP of the accepted detections is a known number."""
     now = average_precision(comparison.reference_counts)
     accepted = {split: float(entry.data["value"][split]) for split in SPLITS}
     off = {split: 100 * now[split] - accepted[split] for split in SPLITS}
@@ -86,7 +86,7 @@ def check_detections(entry: Entry, comparison: Comparison, precision: Precision)
 
 
 def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:
-    """Hold AP against a published number, which has no detections to pair with."""
+    """Compare AP with a published number, which has no detections to pair with."""
     allowed = float(entry.data["tolerance"]["ap_points"])
     checks = []
     for split in SPLITS:
@@ -105,7 +105,7 @@ def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:
 
 
 def not_comparable(nearest: tuple[Entry, Mapping[str, tuple[Any, Any]]]) -> Check:
-    """No baseline has the keys of the run: say which differ."""
+    """Say which keys differ, where no baseline has those of the run."""
     entry, differing = nearest
     keys = ", ".join(
         f"{k}: baseline {_short(a)}, run {_short(b)}" for k, (a, b) in differing.items()
@@ -135,7 +135,7 @@ def accuracy_entry(
     weights_sha256: str | None,
     is_embedded: bool = False,
 ) -> dict[str, Any]:
-    """A baseline entry for a result, without its source and detections."""
+    """Make a baseline entry for a result, without its source and detections."""
     tolerance = TOLERANCES[precision]
     delta = smallest_effect(n_images, is_embedded=is_embedded)
     which = "embedded " if is_embedded else ""

@@ -71,7 +71,7 @@ def compare_with_entry(
 
 
 def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:
-    """Counts over the images of `truth`, in their order, from detections in the official form."""
+    """Count detections, in their official form, over the images of `truth` in their order."""
     return count_set(
         {
             image: official_form(found.boxes_xyxy, found.scores)
@@ -82,7 +82,7 @@ def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -
 
 
 def explain_ap(comparison: Comparison) -> str:
-    """Where AP was lost or gained: images, events, sizes of faces."""
+    """Say where AP was lost or gained: images, events, sizes of faces."""
     costs = 100 * image_costs(comparison.reference_counts, comparison.candidate_counts)  # (I, 3)
     images = comparison.truth.images
     order = np.argsort(-np.abs(costs).max(axis=1), kind="stable")[:_N_LISTED]
@@ -119,7 +119,7 @@ def _by_size(comparison: Comparison) -> str:
 
 
 def _found_faces(truth: GroundTruth, detections: Mapping[str, Detections]) -> IntArray:
-    """Whether any detection, whatever its score, overlaps each face by half."""
+    """Tell whether any detection, whatever its score, overlaps each face by half."""
     masks = []
     for image, faces in zip(truth.images, truth.faces_xywh, strict=True):
         found = detections.get(image)

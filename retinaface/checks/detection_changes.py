@@ -150,7 +150,7 @@ def _change(image: str, own: Detections, other: Detections, row: int, kind: str)
 
 
 def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) -> str:
-    """Why a detection may have come or gone without anything being broken."""
+    """Say why a detection may have come or gone without anything being broken."""
     score = own.scores[row]
     if score <= COMPARE_ABOVE + FLIP_SCORE:  # what is compared stands clear of the limit itself
         return "score limit"

@@ -1,4 +1,4 @@
-"""Whether two sets of detections agree: the differences, held against tolerances."""
+"""Whether two sets of detections agree: the differences, compared with tolerances."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _check_landmarks(name: str, found: Sequence[ImageDifference], tolerance: Tol
 
 
 def summarise(found: Sequence[ImageDifference]) -> dict[str, Any]:
-    """Counts of what changed, by kind and cause; JSON types."""
+    """Count what changed, by kind and cause; JSON types."""
     changes = _changes(found)
     causes = Counter(f"{change.kind}: {change.cause or 'unexplained'}" for change in changes)
     return {

@@ -1,6 +1,6 @@
 """What the contract kit measures of an engine: differences, descriptions, memory. Runs no engine.
 
-Outputs of one engine on one image are held against each other by what `fidelity` allows between an
+Outputs of one engine on one image are compared with each other by what `fidelity` allows between an
 engine and float64 torch: a batch of another size may be summed in another order, not more.
 """
 
@@ -123,12 +123,12 @@ def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -
 
 
 def shapes_of(outputs: RawOutputs) -> list[tuple[int, ...]]:
-    """Shapes of the three arrays."""
+    """Collect the shapes of the three arrays."""
     return [array.shape for array in outputs]
 
 
 def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float) -> list[int]:
-    """Batch sizes that a slow engine gets through in time; the first three in any case.
+    """Choose batch sizes that a slow engine gets through in time; the first three in any case.
 
     Args:
         batches: Sizes, rising.
@@ -143,7 +143,7 @@ def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float
 
 
 def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """What is wrong with two answers of `describe()`, with calls of `infer` between them."""
+    """Find what is wrong with two answers of `describe()`, with calls of `infer` between them."""
     problems = [f"no {key}" for key in KEYS if first.get(key) in (None, "", {})]
     try:
         json.dumps(first, allow_nan=False)
@@ -163,7 +163,7 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
 
 
 def resident_bytes(status: Path = _STATUS) -> int:
-    """Memory of this process that lies in RAM, after what is free was given back to the system.
+    """Measure what of this process lies in RAM, after what is free was given back to the system.
 
     Without that, a leak of some MB hides in what the suites before it used and freed.
 
@@ -183,7 +183,7 @@ def resident_bytes(status: Path = _STATUS) -> int:
 
 
 def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:
-    """Bytes that a run leaves behind: the median part, so that one step of an allocator is no leak.
+    """Find what a run leaves behind, in bytes: the median part, so that one step is no leak.
 
     Args:
         marks: Resident bytes before the first part, and after each.

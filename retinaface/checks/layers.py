@@ -1,6 +1,6 @@
 """The error of every layer inside an engine, beside what its precision explains.
 
-Importing it needs no torch: a sample of layers is held against a file where there is none.
+Importing it needs no torch: a sample of layers is compared with a file where there is none.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def sampled_drifts(
     images: FloatArray,
     values: LayerValues,
 ) -> list[LayerDrift]:
-    """Hold a sample of each layer inside an engine against what torch gave.
+    """Compare a sample of each layer inside an engine with what torch gave.
 
     Args:
         engine: One that shows intermediates.

@@ -18,7 +18,7 @@ LEAST_NOISE = 0.05
 
 
 def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> Check:
-    """Hold a timing against a baseline: a threshold, or a ratio with its interval.
+    """Compare a timing with a baseline: by a threshold, or by a ratio with its interval.
 
     Args:
         entry: Of the same device, batch and what is timed.
@@ -70,7 +70,7 @@ def speed_entry(
     figures: dict[str, Any],
     earlier_runs: Sequence[Sequence[float]] = (),
 ) -> dict[str, Any]:
-    """A baseline entry for a timing, without its source; earlier runs widen the noise band.
+    """Make a baseline entry for a timing, without its source; earlier runs widen the noise band.
 
     Args:
         pipeline: Whose input size was timed.

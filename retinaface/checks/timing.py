@@ -68,7 +68,7 @@ class CheckedInputs:
         self._rows: IntArray = np.zeros(self.batch, dtype=np.int64)
 
     def fill(self) -> FloatArray:
-        """The next batch, in the buffer of the last one."""
+        """Draw the next batch, in the buffer of the last one."""
         n = len(self.case.images)
         order = np.concatenate([self._rng.permutation(n) for _ in range(-(-self.batch // n))])
         self._rows = order[: self.batch]
@@ -78,7 +78,7 @@ class CheckedInputs:
         return self._buffer
 
     def check(self, outputs: RawOutputs) -> None:
-        """Hold the outputs of the last batch against the exact ones."""
+        """Compare the outputs of the last batch with the exact ones."""
         expected = self.case.take(self._rows)
         self.n_checked += 1
         if worst_ratio(outputs, expected, self.precision) <= 1:  # a NaN is not
@@ -89,7 +89,7 @@ class CheckedInputs:
             self.first_problem = check_fidelity(f"timed call {self.n_checked}", errors)
 
     def verdict(self, name: str) -> Check:
-        """Whether every timed call gave the right outputs."""
+        """Judge whether every timed call gave the right outputs."""
         if self.first_problem is not None:
             text = f"{self.n_wrong} of {self.n_checked} timed calls gave wrong outputs: "
             return Check(name, Verdict.FAIL, text + self.first_problem.message)
@@ -109,7 +109,7 @@ class FetchTimes:
     again_s: list[float] = field(default_factory=list)
 
     def fetch(self) -> RawOutputs:
-        """Outputs of the last run, fetched twice."""
+        """Fetch the outputs of the last run, twice."""
         for kept in (self.first_s, self.again_s):
             started = time.perf_counter()
             outputs = self.engine.fetch()
@@ -117,7 +117,7 @@ class FetchTimes:
         return outputs
 
     def verdict(self, run_s: float) -> Check:
-        """Whether runs had ended when they returned.
+        """Judge whether runs had ended when they returned.
 
         Args:
             run_s: Median of the times of `execute`.
@@ -136,7 +136,7 @@ class FetchTimes:
 
 
 def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any]:
-    """Figures of a list of samples.
+    """Compute the figures of a list of samples.
 
     Args:
         samples_s: Seconds of each call.

@@ -18,7 +18,7 @@ FLOPS_PER_IMAGE = 2 * 245.3e6
 
 
 def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]:
-    """Share of one core's matrix-product rate that an engine reaches, turn by turn.
+    """Measure the share of one core's matrix-product rate that an engine reaches, turn by turn.
 
     Both in one thread, one after the other, so that the machine's noise meets both.
 
@@ -53,7 +53,7 @@ def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]
 def turn_by_turn(
     engine: Engine, yardstick: Engine, inputs: Sequence[CheckedInputs], turns: int
 ) -> list[float]:
-    """Images/s of an engine over those of another, turn by turn, so that noise meets both.
+    """Measure images/s of an engine over those of another, so that noise meets both.
 
     Each goes first in every other turn.
 
@@ -84,7 +84,7 @@ def turn_by_turn(
 
 
 def middle_of_turns(values: Sequence[float]) -> tuple[float, float, float]:
-    """What a tenth, the half and nine tenths of the turns lie below.
+    """Find what a tenth, the half and nine tenths of the turns lie below.
 
     Args:
         values: One for each turn, at least one; records may hold a NaN or an infinity as words.

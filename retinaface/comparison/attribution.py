@@ -65,7 +65,7 @@ def attribute(reference: Run, candidate: Run, ours: str, theirs: str) -> Attribu
 
 
 def _evaluation(sides: Sides) -> Stage:
-    """AP as recorded against AP of the recorded counts; counts of the same detections."""
+    """Compare AP as recorded with AP of the recorded counts, and counts of the same detections."""
     name = "evaluation"
     both = list(zip(sides.runs, sides.ids, strict=True))
     counts = [kept for run, i in both if (kept := run.counts(i)) is not None]

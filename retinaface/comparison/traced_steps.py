@@ -67,7 +67,7 @@ def _inputs(pairs: _Pairs) -> Stage:
 
 
 def _raw_outputs(sides: Sides) -> Stage:
-    """The engine: its outputs on the same input from the same file, or from each side's file."""
+    """Compare the engines: outputs on the same input from the same file, or from each side's."""
     name, pairs = "raw outputs", sides.pairs
     if any(x.shape != y.shape for a, b in pairs for x, y in zip(a.raw, b.raw, strict=True)):
         return Stage(name, FOLLOWS, "other shapes, because the inputs have")
@@ -88,7 +88,7 @@ def _raw_outputs(sides: Sides) -> Stage:
 
 
 def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """What the descriptions of two engines do not share."""
+    """Say what the descriptions of two engines do not share."""
     keys = (
         "runtime",
         "name",
@@ -113,7 +113,7 @@ def _word(value: Any) -> str:
 
 
 def _swapped(pairs: _Pairs) -> str:
-    """The candidate's raw outputs in the reference's place, everything after as it is here."""
+    """Put the candidate's raw outputs in the reference's place, everything after as it is here."""
     n_changed = n_all = 0
     for a, b in pairs:
         found = [suppress(decode(*one.raw, a.geometry)) for one in (a, b)]
@@ -128,7 +128,7 @@ def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
 
 
 def _with_files_here(sides: Sides, text: str) -> Stage:
-    """Each side's file and input on one runtime: do they explain what differs?"""
+    """Run each side's file and input on one runtime: do they explain what differs?"""
     name = "raw outputs"
     one, other = sides.pairs[0]
     outputs = []
@@ -157,7 +157,7 @@ def _with_files_here(sides: Sides, text: str) -> Stage:
 
 
 def _decoding(pairs: _Pairs) -> Stage:
-    """Each side's candidates against what this release makes of the same raw outputs."""
+    """Compare each side's candidates with what this release makes of the same raw outputs."""
     sides = [[_farthest(_decoded(pair[i]), pair[i].candidates) for pair in pairs] for i in (0, 1)]
     same = all(equal_detections(a.candidates, b.candidates) for a, b in pairs)
     return _own_stage("decoding", sides, pairs, same=same)
@@ -168,7 +168,7 @@ def _decoded(one: ImageStages) -> Detections:
 
 
 def _suppression(pairs: _Pairs) -> Stage:
-    """Each side's detections against what this release makes of the same candidates."""
+    """Compare each side's detections with what this release makes of the same candidates."""
     sides = [
         [_farthest(suppress(pair[i].candidates), pair[i].detections) for pair in pairs]
         for i in (0, 1)
@@ -200,7 +200,7 @@ def equal_detections(ours: Detections, theirs: Detections) -> bool:
 
 
 def _farthest(ours: Detections, theirs: Detections) -> float:
-    """Largest difference of a number; infinite where there are more or fewer boxes."""
+    """Find the largest difference of a number; infinite where there are more or fewer boxes."""
     if len(ours.scores) != len(theirs.scores):
         return float("inf")
     arrays = (

@@ -73,7 +73,7 @@ class Run:
         return {test["id"]: dict(test) for test in self.data["tests"]}
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
-        """Detections by image id; None where the record keeps none of this result.
+        """Read detections by image id; None where the record keeps none of this result.
 
         Raises:
             RecordError: The file is damaged.
@@ -90,7 +90,7 @@ class Run:
             }
 
     def counts(self, result_id: str) -> tuple[tuple[str, ...], Counts] | None:
-        """The scored images and their counts; None where the record keeps none of this result.
+        """Read the scored images and their counts; None where the record keeps none of this result.
 
         Raises:
             RecordError: The file is damaged.
@@ -103,7 +103,7 @@ class Run:
             return images, Counts(**arrays)
 
     def stages(self, result_id: str) -> list[ImageStages]:
-        """The traced images of a result; empty where the record keeps none.
+        """Read the traced images of a result; empty where the record keeps none.
 
         Raises:
             RecordError: The file is damaged.
@@ -114,7 +114,7 @@ class Run:
             return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
-        """The kept file that a result was made with; None where there is none."""
+        """Find the kept file that a result was made with; None where there is none."""
         kept = (self.results[result_id].get("model") or {}).get("kept")
         path = self.folder / kept if kept else None
         return path if path is not None and path.is_file() else None
@@ -182,7 +182,7 @@ def _schema() -> Any:
 
 
 def _upgraded(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A record as this version would have written it; what was not kept then is absent."""
+    """Give a record as this version would have written it; what was not kept then is absent."""
     version = data.get("schema_version")
     if version not in (1, SCHEMA_VERSION):
         raise RecordError(

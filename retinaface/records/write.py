@@ -36,7 +36,7 @@ MAX_MODEL_BYTES = 64 * 2**20
 
 
 def new_record() -> dict[str, Any]:
-    """What every record starts with: version, command, time, commit, environment."""
+    """Make what every record starts with: version, command, time, commit, environment."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -129,7 +129,7 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:
-    """SHA-256 of a set of images, contents included: two results over the same have the same.
+    """Hash a set of images, contents included: two results over the same have the same SHA-256.
 
     Args:
         by_image: SHA-256 of each file by image id; empty for one that could not be read.
@@ -139,7 +139,7 @@ def images_sha256(by_image: Mapping[str, str]) -> str:
 
 
 def checkout_commit() -> str | None:
-    """Commit of the checkout that the package runs from, `+dirty` if changed; else None."""
+    """Find the commit of the checkout that the package runs from, `+dirty` if changed, or None."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

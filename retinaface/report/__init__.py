@@ -34,7 +34,7 @@ def write_report(
     """Write `output` and, beside it, the same as Markdown.
 
     Args:
-        runs: One or more; the first is what the others are held against.
+        runs: One or more; the first is what the others are compared with.
         unavailable: Rows that could not run.
         output: `FILE.html`.
         title: Of the page.

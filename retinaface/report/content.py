@@ -36,7 +36,7 @@ class Picture:
     Attributes:
         image: Its id.
         result: Which result.
-        candidate: Name of the run that is held against the reference.
+        candidate: Name of the run that is compared with the reference.
         text: What changed.
         reference_jpeg: Base64; empty without data.
         candidate_jpeg: Likewise.
