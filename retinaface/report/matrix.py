@@ -8,7 +8,7 @@ from typing import Any
 
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric, matched_results, reference_id
-from retinaface.comparison.text import interval_text
+from retinaface.comparison.text import DETECTION_UNITS, interval_text
 from retinaface.records.read import Run
 from retinaface.verdicts import Verdict
 
@@ -124,7 +124,7 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
     shown: list[Metric] = []
     joined: dict[str, list[Metric]] = {}
     for metric in metrics:
-        if metric.unit in ("%", "count"):
+        if metric.unit in DETECTION_UNITS:
             joined.setdefault(metric.subject, []).append(metric)
         else:
             shown.append(metric)
