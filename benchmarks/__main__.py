@@ -169,7 +169,7 @@ def engines(runs: tuple[Path, ...]) -> None:
     """
     from benchmarks import report
     from retinaface.comparison.engine_table import engine_rows
-    from retinaface.records.read import find_runs
+    from retinaface.records.find import find_runs
 
     rows = engine_rows(find_runs(runs)[0])
     report.write_engines(rows)

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import plain
-from retinaface.checks.detection_changes import match_detections
+from retinaface.checks.detection_matching import match_detections
 from retinaface.detection.detections import Detections
 from retinaface.detection.detector import detect
 from retinaface.detection.images import decode_image

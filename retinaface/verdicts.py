@@ -24,9 +24,13 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
+# What stands in the place of a verdict where a test did not run.
+SKIPPED = "SKIPPED"
+
+
 @dataclass(frozen=True)
 class Check:
-    """One thing that was held against a limit.
+    """One thing that was compared with a limit.
 
     Attributes:
         name: What was checked, in a few words.
@@ -58,15 +62,8 @@ def verdict_line(verdict: Verdict, note: str = "") -> str:
     return f"VERDICT: {verdict}" + (f" ({note})" if note else "")
 
 
-def check_limit(name: str, value: float, limit: float, message: str = "") -> Check:
-    """Hold a number against a limit; a NaN fails."""
-    verdict = Verdict.PASS if value <= limit else Verdict.FAIL
-    text = f"{value:.4g}, allowed {limit:.4g}" + (f"; {message}" if message else "")
-    return Check(name, verdict, text, {"value": value, "limit": limit})
-
-
 def judge_interval(low: float, high: float, delta: float) -> Verdict:
-    """Hold an interval of a difference against the smallest effect that counts.
+    """Compare an interval of a difference with the smallest effect that counts.
 
     Args:
         low: Lower end.
@@ -83,4 +80,24 @@ def judge_interval(low: float, high: float, delta: float) -> Verdict:
     return Verdict.FAIL
 
 
-SKIPPED = "SKIPPED"
+def judge_time_ratio(low: float, high: float, band: float) -> Verdict:
+    """Compare an interval of a ratio of times, new over old, with a band of noise around 1.
+
+    Only a slowdown fails; a gain passes, and `is_faster` says that there is one.
+
+    Args:
+        low: Lower end, > 0.
+        high: Upper end, >= low.
+        band: How far from 1 noise alone moves the ratio, > 0.
+
+    Returns:
+        FAIL wholly above the band, INCONCLUSIVE where it reaches above, else PASS.
+    """
+    if low > 1 + band:
+        return Verdict.FAIL
+    return Verdict.INCONCLUSIVE if high > 1 + band else Verdict.PASS
+
+
+def is_faster(high: float, band: float) -> bool:
+    """Tell whether a ratio of times lies wholly below the band of noise around 1."""
+    return high < 1 - band

@@ -20,7 +20,6 @@ from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
 
 SCHEMA_VERSION = 2
-SCHEMA_FILE = "schema.json"
 ANY = "any"
 CANDIDATE_SUFFIX = ".candidate.json"
 # What two results must have in common, by kind of figure.
@@ -176,7 +175,7 @@ def find_entries(
     strict: bool,
     runtime: str | None = None,
 ) -> Found:
-    """Look for entries that a result may be held against.
+    """Look for entries that a result may be compared with.
 
     Args:
         entries: All there are.

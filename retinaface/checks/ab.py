@@ -18,13 +18,13 @@ import numpy as np
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import CONFIDENCE, Interval, mean_ratio_interval
-from retinaface.checks.speed import nudge
+from retinaface.checks.timing import nudge
 from retinaface.detection.detections import check_outputs, detections_of_inputs
 from retinaface.engines.remote.engine import RemoteEngine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
-from retinaface.verdicts import Check, Verdict
+from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
 # Who takes turns. The second is what the first differs by from itself.
 A, AGAIN, B = SIDES = ("A", "A again", "B")
@@ -36,6 +36,11 @@ _NOISE_FACTOR = 1.5
 _SAMPLE_S = 0.05
 _WARM_UP_CALLS = 3
 _SEED = 20_261_125
+_WORDS = {
+    Verdict.FAIL: "slower, by more than the noise of this session",
+    Verdict.INCONCLUSIVE: "cannot be told from the noise; measure longer",
+    Verdict.PASS: "no slower than the noise of this session explains",
+}
 
 Open = Callable[[], RemoteEngine]
 Progress = Callable[[int], Iterator[int]]
@@ -170,21 +175,17 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
 
 
 def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> Check:
-    """Hold the ratio B / A against what A again / A showed.
+    """Compare the ratio B / A with what A again / A showed.
 
     PASS: no slower than the noise explains. FAIL: slower, the whole interval. A gain passes too,
     and is said.
     """
     ratio, noise = (mean_ratio_interval(timings.ratios(side)) for side in (B, AGAIN))
     band = noise_band(timings, smallest_effect)
-    if ratio.low > 1 + band:
-        verdict, words = Verdict.FAIL, "slower, by more than the noise of this session"
-    elif ratio.high > 1 + band:
-        verdict, words = Verdict.INCONCLUSIVE, "cannot be told from the noise; measure longer"
-    elif ratio.high < 1 - band:
-        verdict, words = Verdict.PASS, "faster, by more than the noise of this session"
-    else:
-        verdict, words = Verdict.PASS, "no slower than the noise of this session explains"
+    verdict = judge_time_ratio(ratio.low, ratio.high, band)
+    words = _WORDS[verdict]
+    if is_faster(ratio.high, band):
+        words = "faster, by more than the noise of this session"
     text = (
         f"B takes {interval_words(ratio)} times as long as A: {words} (+-{band:.1%}; A again: "
         f"{interval_words(noise)})"
@@ -211,7 +212,7 @@ def interval_words(ratio: Interval) -> str:
 
 
 def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
-    """Hold what B detects against what A does.
+    """Compare what B detects with what A does.
 
     Args:
         timings: With the changes.

@@ -1,4 +1,4 @@
-"""How far two sets of detections lie apart: matched, lost, gained, moved, and why.
+"""What changed between two sets of detections, image by image: lost, gained, moved, and why.
 
 A detection may come or go because it stands at a limit (the score limit, the overlap limit of the
 suppression, two scores in a tie): a harmless flip. One that none of these explains is breakage.
@@ -11,16 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from retinaface.checks.detection_matching import MATCH_OVERLAP, MATCH_SCORE, match_detections
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix
 from retinaface.detection.detections import Detections
 from retinaface.network.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
-from retinaface.typing import BoolArray, FloatArray, IntArray
+from retinaface.typing import FloatArray
 
-MATCH_OVERLAP = 0.9
-MATCH_SCORE = 0.005
-# A landmark agrees within this share of the mean side of its box. FP16 moves 99.9 % of them by less
-# than 0.011 (the subset, four pipelines); swapped ones or a neighbour's are 0.2 and more off.
-MATCH_LANDMARK = 0.05
 # What a flip at a limit may be off by: scores as in a match, overlaps as far as boxes move in one.
 FLIP_SCORE = MATCH_SCORE
 FLIP_OVERLAP = 0.05
@@ -29,62 +25,6 @@ DRIFT_SCORE = 0.03
 _SAME_OVERLAP = 0.8
 # Detections at the score limit come and go with the last bit; compare what is clear of it.
 COMPARE_ABOVE = 0.03
-
-
-@dataclass(frozen=True)
-class DetectionMatch:
-    """Which detections of each side have a counterpart on the other.
-
-    Attributes:
-        reference_matched: (D,) bool.
-        candidate_matched: (E,) bool.
-        pairs: (M, 2) int64: rows of reference and candidate.
-    """
-
-    reference_matched: BoolArray
-    candidate_matched: BoolArray
-    pairs: IntArray
-
-    def n_unmatched(self) -> int:
-        """Detections of either side without a counterpart."""
-        return int((~self.reference_matched).sum() + (~self.candidate_matched).sum())
-
-
-def match_detections(
-    reference_xyxy: FloatArray,
-    reference_scores: FloatArray,
-    candidate_xyxy: FloatArray,
-    candidate_scores: FloatArray,
-    *,
-    min_overlap: float = MATCH_OVERLAP,
-    max_score_difference: float = MATCH_SCORE,
-) -> DetectionMatch:
-    """Pair detections of one image, each with at most one of the other side.
-
-    Greedy over falling overlap (widths and heights + 1, the convention of the model's NMS).
-
-    Args:
-        reference_xyxy: (D, 4) pixels.
-        reference_scores: (D,).
-        candidate_xyxy: (E, 4) pixels.
-        candidate_scores: (E,).
-        min_overlap: Least overlap of a pair.
-        max_score_difference: Largest difference of the scores of a pair.
-    """
-    overlap = overlap_matrix(reference_xyxy, candidate_xyxy, extra_px=PLUS_ONE)
-    difference = np.abs(reference_scores[:, None] - candidate_scores[None, :])
-    rows, columns = np.nonzero((overlap >= min_overlap) & (difference <= max_score_difference))
-    reference_matched = np.zeros(len(reference_xyxy), dtype=bool)
-    candidate_matched = np.zeros(len(candidate_xyxy), dtype=bool)
-    pairs = []
-    for i in np.argsort(-overlap[rows, columns], kind="stable"):
-        row, column = rows[i], columns[i]
-        if not reference_matched[row] and not candidate_matched[column]:
-            reference_matched[row] = candidate_matched[column] = True
-            pairs.append((row, column))
-    return DetectionMatch(
-        reference_matched, candidate_matched, np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    )
 
 
 @dataclass(frozen=True)
@@ -145,14 +85,12 @@ class ImageDifference:
         n_compared: Detections of both sides above `COMPARE_ABOVE`.
         changes: Those without a counterpart.
         landmark_shifts: (M,) of each pair: largest distance of a landmark, in mean box sides.
-        pair_scores: (M,) score of the reference of each pair.
     """
 
     image: str
     n_compared: int
     changes: tuple[Change, ...]
     landmark_shifts: FloatArray
-    pair_scores: FloatArray
 
 
 def image_difference(image: str, reference: Detections, candidate: Detections) -> ImageDifference:
@@ -174,7 +112,7 @@ def image_difference(image: str, reference: Detections, candidate: Detections) -
         ]
         for own, other, matched, kind in sides
     )
-    changes = _follow_chains(lost, gained)
+    changes = follow_chains(lost, gained)
     rows, columns = match.pairs[:, 0], match.pairs[:, 1]
     clear = reference.scores[rows] > COMPARE_ABOVE
     rows, columns = rows[clear], columns[clear]
@@ -183,7 +121,7 @@ def image_difference(image: str, reference: Detections, candidate: Detections) -
     moves = reference.landmarks_xy[rows] - candidate.landmarks_xy[columns]  # (M, 5, 2)
     shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / side
     n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (reference, candidate))
-    return ImageDifference(image, n_compared, tuple(changes), shifts, reference.scores[rows])
+    return ImageDifference(image, n_compared, tuple(changes), shifts)
 
 
 def _change(image: str, own: Detections, other: Detections, row: int, kind: str) -> Change:
@@ -212,7 +150,7 @@ def _change(image: str, own: Detections, other: Detections, row: int, kind: str)
 
 
 def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) -> str:
-    """Why a detection may have come or gone without anything being broken."""
+    """Say why a detection may have come or gone without anything being broken."""
     score = own.scores[row]
     if score <= COMPARE_ABOVE + FLIP_SCORE:  # what is compared stands clear of the limit itself
         return "score limit"
@@ -229,11 +167,18 @@ def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) ->
     return ""
 
 
-def _follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
-    """A flip has consequences: the box that came suppresses a third one, the one that went did so.
+def follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
+    """Find the consequences of flips: the box that came suppresses a third, the one that went did.
 
     A change that nothing explains is a consequence where a better box on the other side that comes
     or goes itself, for a known cause, overlaps it enough to suppress it.
+
+    Args:
+        lost: Detections that the reference has alone, or that moved.
+        gained: Those of the candidate.
+
+    Returns:
+        Both, lost ones first; the cause of a consequence is `chain`.
     """
     sides = (lost, gained)
     boxes = [np.array([c.box_xyxy for c in side], np.float64).reshape(-1, 4) for side in sides]

@@ -1,4 +1,4 @@
-"""Whether two sets of detections agree: the differences, held against tolerances."""
+"""Whether two sets of detections agree: the differences, compared with tolerances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.checks.detection_changes import MATCH_LANDMARK, Change, ImageDifference
+from retinaface.checks.detection_changes import Change, ImageDifference
+from retinaface.checks.detection_matching import MATCH_LANDMARK
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
 
@@ -48,17 +49,10 @@ def check_differences(
     name: str, found: Sequence[ImageDifference], tolerance: Tolerance
 ) -> list[Check]:
     """Judge differences: how many, how many unexplained, landmarks, and no image broken."""
-    changes = [change for difference in found for change in difference.changes]
+    changes = _changes(found)
     unexplained = [change for change in changes if change.is_unexplained]
     n_compared = sum(difference.n_compared for difference in found)
-    shifts = np.concatenate([d.landmark_shifts for d in found]) if found else np.zeros(0)
-    broken = [d for d in found if _is_broken(d)]
-    # A moved detection stands on both sides; it is one.
-    confident = sum(
-        0.5 if change.kind == "moved" else 1.0 for change in unexplained if change.score > CONFIDENT
-    )
     numbers = summarise(found)
-    n_off = int((~(shifts <= MATCH_LANDMARK)).sum())  # a NaN agrees with nothing
     return [
         _share_check(
             f"{name}: detections without a counterpart",
@@ -76,37 +70,60 @@ def check_differences(
             _worst_lines(unexplained),
             numbers,
         ),
-        Check(
-            f"{name}: confident detections whose change nothing explains",
-            Verdict.PASS if confident <= tolerance.n_confident else Verdict.FAIL,
-            f"{confident:g} with a score above {CONFIDENT}, allowed {tolerance.n_confident}"
-            + _worst_lines([c for c in unexplained if c.score > CONFIDENT]),
-            {"n": confident, "allowed": tolerance.n_confident},
-        ),
-        Check(
-            f"{name}: images whose detections are others",
-            Verdict.FAIL if broken else Verdict.PASS,
-            f"{len(broken)} of {len(found)} images: at least half of their detections have no "
-            "counterpart and no explanation"
-            + "".join(
-                f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]
-            ),
-            {"n": len(broken), "n_all": len(found)},
-        ),
-        _share_check(
-            f"{name}: landmarks without a counterpart",
-            n_off,
-            len(shifts),
-            tolerance.unmatched_share,
-            _landmark_lines(found),
-            {"shift_p99": _quantile(shifts, 0.99), "shift_max": _quantile(shifts, 1.0)},
-        ),
+        _check_confident(name, unexplained, tolerance),
+        _check_images(name, found),
+        _check_landmarks(name, found, tolerance),
     ]
 
 
+def _changes(found: Sequence[ImageDifference]) -> list[Change]:
+    return [change for difference in found for change in difference.changes]
+
+
+def _check_confident(name: str, unexplained: Sequence[Change], tolerance: Tolerance) -> Check:
+    """Judge how many clear faces came or went without an explanation."""
+    confident = [change for change in unexplained if change.score > CONFIDENT]
+    # A moved detection stands on both sides; it is one.
+    n = sum(0.5 if change.kind == "moved" else 1.0 for change in confident)
+    return Check(
+        f"{name}: confident detections whose change nothing explains",
+        Verdict.PASS if n <= tolerance.n_confident else Verdict.FAIL,
+        f"{n:g} with a score above {CONFIDENT}, allowed {tolerance.n_confident}"
+        + _worst_lines(confident),
+        {"n": n, "allowed": tolerance.n_confident},
+    )
+
+
+def _check_images(name: str, found: Sequence[ImageDifference]) -> Check:
+    """Judge whether an image has the detections of another, or none."""
+    broken = [difference for difference in found if _is_broken(difference)]
+    return Check(
+        f"{name}: images whose detections are others",
+        Verdict.FAIL if broken else Verdict.PASS,
+        f"{len(broken)} of {len(found)} images: at least half of their detections have no "
+        "counterpart and no explanation"
+        + "".join(f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]),
+        {"n": len(broken), "n_all": len(found)},
+    )
+
+
+def _check_landmarks(name: str, found: Sequence[ImageDifference], tolerance: Tolerance) -> Check:
+    """Judge how many pairs of detections disagree about a landmark."""
+    shifts = np.concatenate([d.landmark_shifts for d in found]) if found else np.zeros(0)
+    n_off = int((~(shifts <= MATCH_LANDMARK)).sum())  # a NaN agrees with nothing
+    return _share_check(
+        f"{name}: landmarks without a counterpart",
+        n_off,
+        len(shifts),
+        tolerance.unmatched_share,
+        _landmark_lines(found),
+        {"shift_p99": _quantile(shifts, 0.99), "shift_max": _quantile(shifts, 1.0)},
+    )
+
+
 def summarise(found: Sequence[ImageDifference]) -> dict[str, Any]:
-    """Counts of what changed, by kind and cause; JSON types."""
-    changes = [change for difference in found for change in difference.changes]
+    """Count what changed, by kind and cause; JSON types."""
+    changes = _changes(found)
     causes = Counter(f"{change.kind}: {change.cause or 'unexplained'}" for change in changes)
     return {
         "n_compared": sum(difference.n_compared for difference in found),

@@ -1,6 +1,6 @@
 """What the contract kit measures of an engine: differences, descriptions, memory. Runs no engine.
 
-Outputs of one engine on one image are held against each other by what `fidelity` allows between an
+Outputs of one engine on one image are compared with each other by what `fidelity` allows between an
 engine and float64 torch: a batch of another size may be summed in another order, not more.
 """
 
@@ -123,12 +123,12 @@ def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -
 
 
 def shapes_of(outputs: RawOutputs) -> list[tuple[int, ...]]:
-    """Shapes of the three arrays."""
+    """Collect the shapes of the three arrays."""
     return [array.shape for array in outputs]
 
 
 def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float) -> list[int]:
-    """Batch sizes that a slow engine gets through in time; the first three in any case.
+    """Choose batch sizes that a slow engine gets through in time; the first three in any case.
 
     Args:
         batches: Sizes, rising.
@@ -143,7 +143,7 @@ def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float
 
 
 def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """What is wrong with two answers of `describe()`, with calls of `infer` between them."""
+    """Find what is wrong with two answers of `describe()`, with calls of `infer` between them."""
     problems = [f"no {key}" for key in KEYS if first.get(key) in (None, "", {})]
     try:
         json.dumps(first, allow_nan=False)
@@ -162,28 +162,28 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
     return problems
 
 
-def resident_bytes() -> int:
-    """Memory of this process that lies in RAM, after what is free was given back to the system.
+def resident_bytes(status: Path = _STATUS) -> int:
+    """Measure what of this process lies in RAM, after what is free was given back to the system.
 
     Without that, a leak of some MB hides in what the suites before it used and freed.
 
     Raises:
         OSError: This system does not tell.
     """
-    if not _STATUS.is_file():
-        raise OSError(f"{_STATUS} is missing")
+    if not status.is_file():
+        raise OSError(f"{status} is missing")
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
     if trim is not None:
         trim(0)
-    for line in _STATUS.read_text().splitlines():
+    for line in status.read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
-    raise OSError(f"{_STATUS} has no VmRSS")
+    raise OSError(f"{status} has no VmRSS")
 
 
 def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:
-    """Bytes that a run leaves behind: the median part, so that one step of an allocator is no leak.
+    """Find what a run leaves behind, in bytes: the median part, so that one step is no leak.
 
     Args:
         marks: Resident bytes before the first part, and after each.

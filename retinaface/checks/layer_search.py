@@ -6,24 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinaface.checks.layers import drifts_inside, layer_drifts
+from retinaface.checks.layers import drifts_inside
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
 from retinaface.errors import RetinaFaceError
-from retinaface.export.layer_match import match_convolutions
 from retinaface.network.model import RetinaFace
-from retinaface.reference.layers import LayerDrift, LayerMatch, LayerReference
-from retinaface.reference.layers_from_torch import activation_ranges, layer_reference
+from retinaface.reference.layers import LayerDrift, LayerReference
+from retinaface.reference.layers_from_torch import layer_reference
 from retinaface.typing import FloatArray, Precision
-
-__all__ = [
-    "LayerDrift",
-    "LayerMatch",
-    "activation_ranges",
-    "explain_drift",
-    "layer_drifts",
-    "match_convolutions",
-]
 
 Reopen = Callable[[Mapping[str, str]], Engine]
 

@@ -1,6 +1,6 @@
 """The error of every layer inside an engine, beside what its precision explains.
 
-Importing it needs no torch: a sample of layers is held against a file where there is none.
+Importing it needs no torch: a sample of layers is compared with a file where there is none.
 """
 
 from __future__ import annotations
@@ -17,42 +17,10 @@ from retinaface.reference.layers import (
     LayerValues,
     sample,
 )
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray
 
 if TYPE_CHECKING:
     from retinaface.network.model import RetinaFace
-
-
-def layer_drifts(
-    model: RetinaFace,
-    engine: Engine,
-    file: Path | None,
-    images: FloatArray,
-    *,
-    precision: Precision | None = None,
-) -> list[LayerDrift]:
-    """Compare the output of each convolution, its batch norm folded, with float64 torch.
-
-    Args:
-        model: In evaluation mode.
-        engine: One that shows intermediates.
-        file: What the engine runs; None for one that builds the network itself.
-        images: (N, 3, H, W) float32, BGR minus the mean; a few.
-        precision: Whose rounding makes the noise floor; None for the engine's.
-
-    Returns:
-        One entry for each convolution, in the order in which torch executes them.
-
-    Raises:
-        NotImplementedError: The engine shows no intermediates.
-        ExportError: The file's convolutions are not those of the network.
-        EngineUnavailable: The runtime cannot show them, or onnx is not installed.
-        EngineFault: The engine failed, or gave other tensors than asked for.
-    """
-    from retinaface.reference.layers_from_torch import layer_reference
-
-    reference = layer_reference(model, images, precision or engine.spec.precision)
-    return drifts_inside(model, engine, file, images, reference)[0]
 
 
 def drifts_inside(
@@ -62,7 +30,24 @@ def drifts_inside(
     images: FloatArray,
     reference: LayerReference,
 ) -> tuple[list[LayerDrift], list[LayerDrift]]:
-    """Drifts of the layers, and of the outputs in the same run; raises as `layer_drifts`."""
+    """Compare each convolution, its batch norm folded, and the outputs of the same run.
+
+    Args:
+        model: In evaluation mode.
+        engine: One that shows intermediates.
+        file: What the engine runs; None for one that builds the network itself.
+        images: (N, 3, H, W) float32, BGR minus the mean; a few.
+        reference: What float64 torch gives for them, and the noise floor.
+
+    Returns:
+        Drifts of the layers, in the order in which torch executes them, and of the outputs.
+
+    Raises:
+        NotImplementedError: The engine shows no intermediates.
+        ExportError: The file's convolutions are not those of the network.
+        EngineUnavailable: The runtime cannot show them, or onnx is not installed.
+        EngineFault: The engine failed, or gave other tensors than asked for.
+    """
     from retinaface.export.layer_match import match_convolutions
     from retinaface.reference.layers_from_torch import match_modules
 
@@ -77,7 +62,7 @@ def sampled_drifts(
     images: FloatArray,
     values: LayerValues,
 ) -> list[LayerDrift]:
-    """Hold a sample of each layer inside an engine against what torch gave.
+    """Compare a sample of each layer inside an engine with what torch gave.
 
     Args:
         engine: One that shows intermediates.

@@ -1,4 +1,4 @@
-"""How far an engine's raw outputs lie from float64 torch, held against the noise floor.
+"""How far an engine's raw outputs lie from float64 torch, compared with the noise floor.
 
 The noise floor is the error that rounding alone causes on the same input: of float32 torch for
 FP32, of the network with everything rounded to FP16 for FP16. No tolerance is chosen by hand; the
@@ -51,7 +51,7 @@ class OutputError:
     Attributes:
         case: Name of the input.
         output: `loc`, `conf` or `landmarks`.
-        precision: Whose noise floor it is held against.
+        precision: Whose noise floor it is compared with.
         max_abs: Largest absolute error.
         mean_abs: Mean absolute error.
         p99_abs: 99th percentile of the absolute error.

@@ -14,7 +14,8 @@ from retinaface.cli.tables import print_table
 
 if TYPE_CHECKING:
     from retinaface.comparison.compare import RunComparison
-    from retinaface.records.read import Run, Unavailable
+    from retinaface.records.find import Unavailable
+    from retinaface.records.read import Run
 
 
 @click.command(no_args_is_help=True)
@@ -50,7 +51,7 @@ def compare(
     from retinaface.comparison.text import as_json
     from retinaface.comparison.text import markdown as as_markdown
     from retinaface.files import check_output_file, new_file
-    from retinaface.records.read import find_runs
+    from retinaface.records.find import find_runs
     from retinaface.verdicts import worst
 
     for path in (markdown, json_file):
@@ -154,7 +155,7 @@ def runs(folders: tuple[Path, ...]) -> None:
 
     One line for each: when, verdict, versions, what it measured.
     """
-    from retinaface.records.read import find_runs
+    from retinaface.records.find import find_runs
 
     found, unavailable = find_runs(folders)
     rows = [_listed(run) for run in sorted(found, key=lambda run: str(run.data["created"]))]
@@ -163,6 +164,8 @@ def runs(folders: tuple[Path, ...]) -> None:
 
 
 def _listed(run: Run) -> list[str]:
+    from retinaface.verdicts import SKIPPED
+
     engines = [result.get("engine") or {} for result in run.results.values()]
     runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))
     devices = [engine.get("device_name") for engine in engines]
@@ -176,7 +179,7 @@ def _listed(run: Run) -> list[str]:
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
         ap = f"{values} ({first['id']}{more})"
     outcomes = [test["verdict"] for test in run.tests.values()]
-    skipped = outcomes.count("SKIPPED")
+    skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
     state = run.data["state"]
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")

@@ -172,7 +172,8 @@ def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -
     from retinaface.cli.tables import print_ap
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
-    from retinaface.widerface.evaluation import coverage_note, evaluate
+    from retinaface.widerface.evaluation import evaluate
+    from retinaface.widerface.scoring import coverage_note
 
     recipe = PIPELINES[_PIPELINE]
     with open_engine("ort-cpu-fp32", model=models["fp32"]) as engine:

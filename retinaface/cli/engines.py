@@ -28,7 +28,7 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     """
     from retinaface.comparison.engine_table import COLUMNS, engine_rows
     from retinaface.files import check_output_file, new_file
-    from retinaface.records.read import find_runs
+    from retinaface.records.find import find_runs
 
     if json_file is not None:
         check_output_file(json_file)

@@ -90,8 +90,8 @@ def evaluate(
     from retinaface.records.traced_images import spread, trace
     from retinaface.suite.sources import choose_sources
     from retinaface.widerface.dataset import open_widerface
-    from retinaface.widerface.evaluation import coverage_note, scored_selection
     from retinaface.widerface.evaluation import evaluate as run
+    from retinaface.widerface.scoring import coverage_note, scored_selection
 
     _check_outputs(predictions, output)
     find_engine(engine)
@@ -195,9 +195,10 @@ def _write(
     settings: dict[str, Any],
     notes: list[str],
 ) -> None:
+    from retinaface.records.result_id import ResultId
     from retinaface.records.write import Kept, images_sha256, new_record, write_record
 
-    result_id = f"{engine.spec.name}--{settings['pipeline']}--b{settings['batch']}"
+    result_id = str(ResultId(engine.spec.name, settings["pipeline"], settings["batch"]))
     record = new_record() | {
         "ap": result.ap,
         "coverage": {

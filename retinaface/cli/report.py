@@ -48,7 +48,7 @@ def report(
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
-    from retinaface.records.read import find_runs
+    from retinaface.records.find import find_runs
     from retinaface.report import write_report
     from retinaface.suite.sources import choose_data
     from retinaface.widerface.dataset import open_widerface

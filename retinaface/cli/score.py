@@ -43,9 +43,9 @@ def score(
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file, new_file
     from retinaface.widerface.dataset import default_root
-    from retinaface.widerface.evaluation import score_predictions
     from retinaface.widerface.ground_truth import load_ground_truth
     from retinaface.widerface.predictions import read_predictions
+    from retinaface.widerface.scoring import score_predictions
 
     if json_file is not None:
         check_output_file(json_file)

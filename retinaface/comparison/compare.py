@@ -1,4 +1,4 @@
-"""Two run records held against each other: environment, metrics with intervals, outcomes."""
+"""Two run records compared: environment, metrics with intervals, outcomes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,8 @@ from retinaface.comparison.metrics import (
     subject,
 )
 from retinaface.records.read import Run
-from retinaface.verdicts import Verdict, worst
+from retinaface.verdicts import SKIPPED, Verdict, worst
 
-__all__ = [
-    "EnvironmentDifference",
-    "Metric",
-    "OneSided",
-    "OutcomeChange",
-    "RunComparison",
-    "compare_runs",
-    "matched_results",
-]
-
-SKIPPED = "SKIPPED"
 # What differs between any two runs, and names of files whose content is compared.
 _NOT_COMPARED = ("implementation", "build_s", "model")
 
@@ -101,7 +90,7 @@ class RunComparison:
 
 
 def compare_runs(reference: Run, candidate: Run) -> RunComparison:
-    """Compare two runs; the first is what the second is held against.
+    """Compare two runs; the first is what the second is compared with.
 
     Raises:
         RecordError: Arrays of a record are damaged.
@@ -126,7 +115,7 @@ def compare_runs(reference: Run, candidate: Run) -> RunComparison:
 
 
 def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentDifference]:
-    """Facts that differ, nested ones by their path; CPU flags as what came and went.
+    """List facts that differ, nested ones by their path; CPU flags as what came and went.
 
     Facts of the machine, the checkout, the weights, and of each pair of results the engine's
     description and the model.
@@ -142,7 +131,7 @@ def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentD
 def fact_differences(
     reference: Mapping[str, Any], candidate: Mapping[str, Any]
 ) -> list[EnvironmentDifference]:
-    """Facts of two environments that differ: nested mappings of JSON types."""
+    """List facts of two environments that differ: nested mappings of JSON types."""
     sides = [dict(_flat(_compared(facts))) for facts in (reference, candidate)]
     return _fact_differences(*sides)
 
@@ -234,7 +223,7 @@ def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) 
 
 
 def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
-    """Tests that ran in one run alone; why the other skipped them, where it did."""
+    """List tests that ran in one run alone, and why the other skipped them, where it did."""
     lone = []
     sides = ((reference, candidate, "reference"), (candidate, reference, "candidate"))
     for run, other, side in sides:

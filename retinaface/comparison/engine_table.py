@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.checks.speed import YARDSTICK, middle_of_turns
+from retinaface.checks.turns import YARDSTICK, middle_of_turns
 from retinaface.records.read import Run
+from retinaface.records.result_id import ResultId
 
 # Where the figures are taken: the published pipeline and batch.
 PIPELINE, BATCH = "igie", 32
@@ -92,7 +93,7 @@ def _rows(run: Run) -> Iterator[EngineRow]:
         if engine.get("name"):
             described.setdefault(str(engine["name"]), engine)
     for name, engine in described.items():
-        scored = run.results.get(f"{name}--{PIPELINE}--b{BATCH}", {})
+        scored = _scored(run, name)
         numbers_of = [check["numbers"] for check in _checks(run, name)]
         errors = [numbers for numbers in numbers_of if "max_abs" in _worst(numbers)]
         yield EngineRow(
@@ -107,6 +108,10 @@ def _rows(run: Run) -> Iterator[EngineRow]:
             build_s=engine.get("build_s"),
             run=run.name,
         )
+
+
+def _scored(run: Run, engine: str) -> Mapping[str, Any]:
+    return run.results.get(str(ResultId(engine, PIPELINE, BATCH)), {})
 
 
 def _worst(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -136,8 +141,7 @@ def _unmatched(run: Run, engine: str) -> float | None:
 
 
 def _speed_ratio(run: Run, engine: str) -> list[float] | None:
-    result = run.results.get(f"{engine}--{PIPELINE}--b{BATCH}", {})
-    turns = result.get("images_per_s_over", {}).get(YARDSTICK)
+    turns = _scored(run, engine).get("images_per_s_over", {}).get(YARDSTICK)
     return list(middle_of_turns(turns)) if turns else None
 
 

@@ -14,13 +14,13 @@ from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
 from retinaface.checks.speed import UNKNOWN_NOISE
 from retinaface.records.read import Run
+from retinaface.records.result_id import ResultId
 from retinaface.typing import Precision
-from retinaface.verdicts import Verdict, judge_interval
+from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import SPLITS
 
-# A result is `<engine>--<pipeline>--b<batch>`.
-_ID_SEPARATOR = "--"
+_BETWEEN_IDS = " -> "
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Metric:
 
 
 def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
-    """Pairs of result ids: the same id; else the only ones of their pipeline and batch.
+    """Pair result ids: the same id; else the only ones of their pipeline and batch.
 
     So that runs of two engines compare: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
     """
@@ -58,7 +58,7 @@ def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
         [name for name in run.results if name not in other.results]
         for run, other in ((reference, candidate), (candidate, reference))
     ]
-    settings = [[name.partition(_ID_SEPARATOR)[2] for name in names] for names in rest]
+    settings = [[ResultId.parse(name).setting for name in names] for names in rest]
     for name, setting in zip(rest[0], settings[0], strict=True):
         if setting and settings[0].count(setting) == settings[1].count(setting) == 1:
             pairs.append((name, rest[1][settings[1].index(setting)]))
@@ -66,12 +66,17 @@ def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
 
 
 def subject(ours: str, theirs: str) -> str:
-    """What a pair of results is called."""
-    return ours if ours == theirs else f"{ours} -> {theirs}"
+    """Name a pair of results."""
+    return ours if ours == theirs else f"{ours}{_BETWEEN_IDS}{theirs}"
+
+
+def reference_id(name: str) -> str:
+    """Take the reference's id out of what `subject` gave."""
+    return name.partition(_BETWEEN_IDS)[0]
 
 
 def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
-    """AP of each split: the paired interval over images against the smallest effect that counts."""
+    """Judge AP of each split: its paired interval by the smallest effect that counts."""
     values = [run.results[name].get("ap") for run, name in ((reference, ours), (candidate, theirs))]
     if not values[0] or not values[1]:
         return []
@@ -107,7 +112,7 @@ def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[M
 
 
 def _files_differ(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Whether two results say that they are over other files; older records do not say."""
+    """Tell whether two results say that they are over other files; older records do not say."""
     hashes = {result.get("image_files_sha256") for result in (ours, theirs)} - {None}
     return len(hashes) > 1
 
@@ -137,7 +142,7 @@ def _number(value: Any, factor: float = 1) -> float | None:
 def image_differences(
     reference: Run, candidate: Run, ours: str, theirs: str
 ) -> list[ImageDifference] | None:
-    """What changed in each image that both have; None where a record keeps no detections."""
+    """Compare each image that both have; None where a record keeps no detections."""
     one, other = reference.detections(ours), candidate.detections(theirs)
     if one is None or other is None:
         return None
@@ -149,13 +154,13 @@ def image_differences(
 
 
 def precision_of(reference: Run, candidate: Run, ours: str, theirs: str) -> Precision:
-    """Whose tolerances hold: those of FP16 where either side is."""
+    """Choose whose tolerances hold: those of FP16 where either side is."""
     sides = reference.results[ours], candidate.results[theirs]
     return "fp16" if any(side.get("precision") == "fp16" for side in sides) else "fp32"
 
 
 def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
-    """Detections without a counterpart and without an explanation, landmarks that disagree."""
+    """Judge detections without a counterpart or an explanation, and landmarks that disagree."""
     found = image_differences(reference, candidate, ours, theirs)
     if found is None:
         return []
@@ -173,7 +178,7 @@ def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) ->
 
 
 def speed_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
-    """Time of the one over time of the other; judged where the device is one accelerator."""
+    """Compare times; the ratio is judged where the device is one accelerator."""
     sides = reference.results[ours], candidate.results[theirs]
     speeds = [side.get("speed", {}) for side in sides]
     metrics = []
@@ -201,15 +206,14 @@ def _judge_speed(
         return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
     band = UNKNOWN_NOISE
     note = f"runs of one build differ by up to {band:.0%}"
-    if ratio.low > 1 + band:
-        return Verdict.FAIL, f"slower: {note}"
-    if ratio.high > 1 + band:
-        return Verdict.INCONCLUSIVE, note
-    return Verdict.PASS, f"faster: {note}" if ratio.high < 1 - band else note
+    verdict = judge_time_ratio(ratio.low, ratio.high, band)
+    if verdict is Verdict.FAIL:
+        return verdict, f"slower: {note}"
+    return verdict, f"faster: {note}" if is_faster(ratio.high, band) else note
 
 
 def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
-    """The worst error of each suite's outputs, as a share of what is allowed, by engine."""
+    """Compare the worst error of each suite's outputs, as a share of what is allowed."""
     sides = [_worst_ratios(run) for run in (reference, candidate)]
     metrics = []
     for key in sides[0]:
@@ -223,7 +227,7 @@ def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
 
 
 def _worst_ratios(run: Run) -> dict[str, float]:
-    """By suite: the largest `ratio` of its checks; a NaN is the largest."""
+    """Find the largest `ratio` of the checks of each suite; a NaN is the largest."""
     found: dict[str, float] = {}
     for name, test in run.tests.items():
         for check in test["checks"]:

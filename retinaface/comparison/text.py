@@ -9,7 +9,7 @@ from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric, subject
-from retinaface.records.read import Unavailable
+from retinaface.records.find import Unavailable
 from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"

@@ -20,6 +20,7 @@ from retinaface.detection.batching import (
     BatchesInBuffers,
     BatchesOfEqualSize,
     Item,
+    Prepare,
     Prepared,
 )
 from retinaface.detection.detections import Detections, check_outputs, postprocess
@@ -68,15 +69,7 @@ def detect(
     n_workers = workers or n_usable_cpus()
     # Beside the batches that the engine reads, two images for each worker.
     n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
-
-    def prepare(name: str, out: FloatArray | None = None) -> Item:
-        try:
-            return _prepare(name, load(name), pipeline, out)
-        except ImageError as error:
-            if not skip_bad_images:
-                raise
-            return name, error
-
+    prepare = _preparing(load, pipeline, skip_bad_images=skip_bad_images)
     with ExitStack() as stack:
         stack.enter_context(_opencv_on_one_thread())
         pool = stack.enter_context(_threads(n_workers, "retinaface-image"))
@@ -110,6 +103,22 @@ def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
             yield pool
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _preparing(
+    load: Callable[[str], bytes], pipeline: Pipeline, *, skip_bad_images: bool
+) -> Prepare:
+    """Give what makes an image's input from its name, in a worker; an error may be the result."""
+
+    def prepare(name: str, out: FloatArray | None = None) -> Item:
+        try:
+            return _prepare(name, load(name), pipeline, out)
+        except ImageError as error:
+            if not skip_bad_images:
+                raise
+            return name, error
+
+    return prepare
 
 
 def _prepare(name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None) -> Prepared:

@@ -1,11 +1,11 @@
-"""Run records are read: of this version and of older ones, checked, arrays on demand."""
+"""A run record is read: of this version or an older one, checked, arrays on demand."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from retinaface.detection.detections import Detections
 from retinaface.errors import RecordError
 from retinaface.files import ZIP_ERRORS
+from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.write import (
     COUNTS_FILE,
@@ -26,28 +27,8 @@ from retinaface.records.write import (
 )
 from retinaface.widerface.average_precision import Counts
 
-UNAVAILABLE_FILE = "unavailable.json"
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
 _MAX_MESSAGE = 300
-
-
-@dataclass(frozen=True)
-class Unavailable:
-    """A row of a matrix that could not run at all, which is a row and not a hole.
-
-    Attributes:
-        name: Of the row.
-        package: What could not be installed.
-        version: Of it.
-        python: Of the interpreter.
-        reason: In words.
-    """
-
-    name: str
-    package: str
-    version: str
-    python: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +73,7 @@ class Run:
         return {test["id"]: dict(test) for test in self.data["tests"]}
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
-        """Detections by image id; None where the record keeps none of this result.
+        """Read detections by image id; None where the record keeps none of this result.
 
         Raises:
             RecordError: The file is damaged.
@@ -109,7 +90,7 @@ class Run:
             }
 
     def counts(self, result_id: str) -> tuple[tuple[str, ...], Counts] | None:
-        """The scored images and their counts; None where the record keeps none of this result.
+        """Read the scored images and their counts; None where the record keeps none of this result.
 
         Raises:
             RecordError: The file is damaged.
@@ -122,7 +103,7 @@ class Run:
             return images, Counts(**arrays)
 
     def stages(self, result_id: str) -> list[ImageStages]:
-        """The traced images of a result; empty where the record keeps none.
+        """Read the traced images of a result; empty where the record keeps none.
 
         Raises:
             RecordError: The file is damaged.
@@ -133,7 +114,7 @@ class Run:
             return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
-        """The kept file that a result was made with; None where there is none."""
+        """Find the kept file that a result was made with; None where there is none."""
         kept = (self.results[result_id].get("model") or {}).get("kept")
         path = self.folder / kept if kept else None
         return path if path is not None and path.is_file() else None
@@ -142,7 +123,7 @@ class Run:
         path = self.folder / file
         if not path.is_file():
             return {}
-        prefix = f"{result_id}/"
+        prefix = array_prefix(result_id)
         # Opened here: NumPy leaves a damaged file open.
         with (
             self._reading(file),
@@ -201,7 +182,7 @@ def _schema() -> Any:
 
 
 def _upgraded(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A record as this version would have written it; what was not kept then is absent."""
+    """Give a record as this version would have written it; what was not kept then is absent."""
     version = data.get("schema_version")
     if version not in (1, SCHEMA_VERSION):
         raise RecordError(
@@ -211,52 +192,3 @@ def _upgraded(data: dict[str, Any], path: Path) -> dict[str, Any]:
     # `evaluate` judges nothing, and a run that was cut off has no results yet.
     absent: dict[str, Any] = {"state": "finished", "verdict": None, "results": [], "tests": []}
     return {**absent, **data, "schema_version": SCHEMA_VERSION}
-
-
-def read_unavailable(folder: Path) -> Unavailable:
-    """Read the note of a row that could not run.
-
-    Raises:
-        RecordError: It is damaged.
-    """
-    path = folder / UNAVAILABLE_FILE
-    fields = ("name", "package", "version", "python", "reason")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Unavailable(*(str(data[field]) for field in fields))
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise RecordError(f"cannot read {path}: {error}; run the row again") from error
-
-
-def find_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unavailable]]:
-    """Read records, and all records in folders that hold records.
-
-    Names are the folders' own; those that would be the same carry their parent's name too.
-
-    Raises:
-        RecordError: A path holds none, or one cannot be read.
-    """
-    folders: list[Path] = []
-    for path in paths:
-        inside = [path] if _is_row(path) else []
-        if not inside and path.is_dir():
-            inside = sorted(entry for entry in path.iterdir() if _is_row(entry))
-        if not inside:
-            raise RecordError(
-                f"{path} holds no run record; give folders that --record named, or one that holds "
-                "such folders"
-            )
-        folders += inside
-    names = [folder.resolve().name for folder in folders]
-    runs, unavailable = [], []
-    for folder, name in zip(folders, names, strict=True):
-        if (folder / RECORD_FILE).is_file():
-            long = f"{folder.resolve().parent.name}/{name}"
-            runs.append(read_run(folder, long if names.count(name) > 1 else name))
-        else:
-            unavailable.append(read_unavailable(folder))
-    return runs, unavailable
-
-
-def _is_row(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (RECORD_FILE, UNAVAILABLE_FILE))

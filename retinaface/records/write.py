@@ -19,6 +19,7 @@ import numpy as np
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import file_sha256, new_file
+from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -35,7 +36,7 @@ MAX_MODEL_BYTES = 64 * 2**20
 
 
 def new_record() -> dict[str, Any]:
-    """What every record starts with: version, command, time, commit, environment."""
+    """Make what every record starts with: version, command, time, commit, environment."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -103,7 +104,7 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
 
 
 def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{result_id}/{name}": array for name, array in arrays.items()}
+    return {array_prefix(result_id) + name: array for name, array in arrays.items()}
 
 
 def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
@@ -128,7 +129,7 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:
-    """SHA-256 of a set of images, contents included: two results over the same have the same.
+    """Hash a set of images, contents included: two results over the same have the same SHA-256.
 
     Args:
         by_image: SHA-256 of each file by image id; empty for one that could not be read.
@@ -138,7 +139,7 @@ def images_sha256(by_image: Mapping[str, str]) -> str:
 
 
 def checkout_commit() -> str | None:
-    """Commit of the checkout that the package runs from, `+dirty` if changed; else None."""
+    """Find the commit of the checkout that the package runs from, `+dirty` if changed, or None."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -8,7 +8,8 @@ from pathlib import Path
 from retinaface.comparison.compare import compare_runs
 from retinaface.errors import RetinaFaceError
 from retinaface.files import new_file
-from retinaface.records.read import Run, Unavailable
+from retinaface.records.find import Unavailable
+from retinaface.records.read import Run
 from retinaface.report.content import Page, build_page
 from retinaface.report.pictures import changed_pictures
 from retinaface.widerface.dataset import WiderFace
@@ -33,7 +34,7 @@ def write_report(
     """Write `output` and, beside it, the same as Markdown.
 
     Args:
-        runs: One or more; the first is what the others are held against.
+        runs: One or more; the first is what the others are compared with.
         unavailable: Rows that could not run.
         output: `FILE.html`.
         title: Of the page.

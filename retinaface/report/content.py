@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from retinaface.comparison.compare import EnvironmentDifference, RunComparison
 from retinaface.comparison.text import interval_text, number, summary
-from retinaface.records.read import Run, Unavailable
+from retinaface.records.find import Unavailable
+from retinaface.records.read import Run
 from retinaface.report.matrix import MatrixGroup, build_matrix
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
@@ -35,7 +36,7 @@ class Picture:
     Attributes:
         image: Its id.
         result: Which result.
-        candidate: Name of the run that is held against the reference.
+        candidate: Name of the run that is compared with the reference.
         text: What changed.
         reference_jpeg: Base64; empty without data.
         candidate_jpeg: Likewise.

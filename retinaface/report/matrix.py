@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinaface.comparison.compare import RunComparison
-from retinaface.comparison.metrics import Metric, matched_results
-from retinaface.comparison.text import interval_text
+from retinaface.comparison.metrics import Metric, matched_results, reference_id
+from retinaface.comparison.text import DETECTION_UNITS, interval_text
 from retinaface.records.read import Run
 from retinaface.verdicts import Verdict
 
@@ -90,7 +90,7 @@ def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> l
             groups[subject].others = others
     for column, comparison in enumerate(comparisons, start=1):
         for metric in _shown(comparison.metrics):
-            row = cells(metric.subject.partition(" -> ")[0], (metric.name, metric.unit))
+            row = cells(reference_id(metric.subject), (metric.name, metric.unit))
             row[0] = row[0] if row[0].text else Cell(_number(metric.reference))
             row[column] = _cell(metric, row[column])
     for subject, rows in table.items():
@@ -124,7 +124,7 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
     shown: list[Metric] = []
     joined: dict[str, list[Metric]] = {}
     for metric in metrics:
-        if metric.unit in ("%", "count"):
+        if metric.unit in DETECTION_UNITS:
             joined.setdefault(metric.subject, []).append(metric)
         else:
             shown.append(metric)

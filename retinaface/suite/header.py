@@ -66,7 +66,7 @@ def _versions() -> str:
 
 def _data(target: Target) -> str:
     from retinaface.widerface.dataset import open_widerface
-    from retinaface.widerface.evaluation import coverage_note
+    from retinaface.widerface.scoring import coverage_note
 
     try:
         dataset = open_widerface(target.data.root)

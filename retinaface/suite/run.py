@@ -91,7 +91,7 @@ class ValidationRun:
         self.tests.setdefault(test_id, TestEntry(test_id)).checks.append(check)
 
     def add_result(self, result_id: str, **values: Any) -> None:
-        """Add figures to a result: `<engine>--<pipeline>--b<batch>`, or an engine alone."""
+        """Add figures to a result; its id is the text of a `ResultId`."""
         self.results.setdefault(result_id, {"id": result_id}).update(values)
 
     @property

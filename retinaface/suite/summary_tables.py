@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from retinaface.records.result_id import ResultId
+
 Result = Mapping[str, Any]
 _NUMBER_WIDTH = 8
 
@@ -24,32 +26,22 @@ def ap_table(results: Iterable[Result]) -> list[str]:
 
 def speed_table(results: Iterable[Result]) -> list[str]:
     """Images per second of each engine by batch; empty where none was timed."""
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[int, str]] = {}  # 0 where the result names no batch
     for result in results:
-        engine, _, batch = _parts(result)
+        name = ResultId.parse(str(result["id"]))
         for timed, figures in result.get("speed", {}).items():
             if "images_per_s" in figures:
-                row = found.setdefault(f"{engine} {timed}", {})
-                row[batch] = f"{figures['images_per_s']:.1f}"
-    batches = sorted({batch for row in found.values() for batch in row}, key=_natural)
-    cells = {name: [row.get(batch, "-") for batch in batches] for name, row in found.items()}
-    return _aligned("images/s by batch", batches, cells) if found else []
-
-
-def _parts(result: Result) -> tuple[str, str, str]:
-    """Engine, pipeline and batch of a result's id; an id of another form is the engine."""
-    parts = str(result["id"]).rsplit("--", 2)
-    engine, pipeline, batch = parts if len(parts) == 3 else (str(result["id"]), "", "")
-    return engine, pipeline, batch
+                row = found.setdefault(f"{name.engine} {timed}", {})
+                row[name.batch or 0] = f"{figures['images_per_s']:.1f}"
+    batches = sorted({batch for row in found.values() for batch in row})
+    columns = [f"b{batch}" if batch else "" for batch in batches]
+    cells = {line: [row.get(batch, "-") for batch in batches] for line, row in found.items()}
+    return _aligned("images/s by batch", columns, cells) if found else []
 
 
 def _name(result: Result) -> str:
-    engine, pipeline, _ = _parts(result)
-    return f"{engine} {pipeline}".strip()
-
-
-def _natural(batch: str) -> tuple[int, str]:
-    return len(batch), batch  # b8 before b32
+    name = ResultId.parse(str(result["id"]))
+    return f"{name.engine} {name.pipeline}".strip()
 
 
 def _aligned(heading: str, columns: list[str], cells: Mapping[str, list[str]]) -> list[str]:

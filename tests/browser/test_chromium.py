@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from tests.browser.test_report_page import Photographs
 from tests.support import chromium
-from tests.unit.comparison.test_compare import make_run
+from tests.support.records import make_run
+from tests.support.reports import Photographs
 
 
 def test_without_playwright_the_extra_is_named(monkeypatch):

@@ -11,9 +11,9 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.opening import open_engine
 from retinaface.widerface.average_precision import average_precision, count_set
 from retinaface.widerface.dataset import default_root, open_widerface
-from retinaface.widerface.evaluation import score_predictions
 from retinaface.widerface.ground_truth import load_ground_truth
 from retinaface.widerface.predictions import official_form, read_predictions
+from retinaface.widerface.scoring import score_predictions
 from tests.support.golden import golden_file, unmatched_share
 
 pytestmark = [
@@ -43,7 +43,8 @@ def dataset():
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Export each variant once."""
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
     from retinaface.network.checkpoint import load_model
 
     folder, made = tmp_path_factory.mktemp("exported"), {}

@@ -11,7 +11,7 @@ from retinaface.cli import main
 from retinaface.comparison.attribution import attribute
 from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.metrics import matched_results
-from retinaface.records.read import find_runs
+from retinaface.records.find import find_runs
 from tests.support.runs import EMBEDDED
 
 RUNS = {

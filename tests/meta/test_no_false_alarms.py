@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from retinaface.baselines.entries import find_entries, load_baselines
-from retinaface.checks.accuracy import check_ap, check_detections, compare_with_entry
+from retinaface.checks.accuracy import check_ap, check_detections
+from retinaface.checks.ap_changes import compare_with_entry
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_root
 from retinaface.engines.opening import open_engine

@@ -35,10 +35,11 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
     import sys
 
     for user in (
-        "checks.accuracy", "checks.detection_changes", "detection.boxes", "detection.detections",
+        "checks.accuracy", "checks.ap_changes", "checks.detection_changes",
+        "checks.detection_matching", "detection.boxes", "detection.detections",
         "detection.detector", "detection.pipelines", "export.exporter", "network.priors",
         "suite.cases", "suite.pool", "widerface.average_precision", "widerface.dataset",
-        "widerface.evaluation", "widerface.predictions",
+        "widerface.evaluation", "widerface.predictions", "widerface.scoring",
     ):  # fmt: skip
         importlib.import_module(f"retinaface.{user}")
     right = getattr(sys.modules[module_name], name)

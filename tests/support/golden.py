@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retinaface.checks.detection_changes import match_detections
+from retinaface.checks.detection_matching import match_detections
 from retinaface.detection.boxes import xyxy_from_xywh
 from retinaface.widerface.predictions import Predictions
 

@@ -1,6 +1,11 @@
 import json
+import re
 
-from retinaface.environment import describe_environment, n_usable_cpus, package_versions
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retinaface.environment import describe_environment, n_usable_cpus, package_versions, slug
 
 
 def test_the_environment_is_json_and_names_the_processor():
@@ -11,3 +16,25 @@ def test_the_environment_is_json_and_names_the_processor():
 
 def test_versions_leave_out_what_is_not_installed():
     assert set(package_versions(["numpy", "no-such-package"])) == {"numpy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("AMD EPYC 7R13 @ 2.6", "amd-epyc-7r13-2.6"),
+        ("onnxruntime 1.31.1", "onnxruntime-1.31.1"),
+        ("../../etc", "etc"),
+        ("Intel(R) Xeon(R)", "intel-r-xeon-r"),
+        ("...", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_slug_is_a_safe_file_name(text, expected):
+    assert slug(text) == expected
+
+
+@given(st.text())
+def test_a_slug_fits_the_schema_and_stays(text):
+    result = slug(text)
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", result)
+    assert slug(result) == result

@@ -12,7 +12,7 @@ import pytest
 import matrix.__main__ as matrix
 from matrix.rows import COMMON, Row, find_row, read_rows, runtime_packages
 from retinaface.engines.catalogue import BUILTIN
-from retinaface.records.read import find_runs
+from retinaface.records.find import find_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = read_rows()

@@ -1,5 +1,6 @@
 """What holds for the package as a whole: its imports, its README, its layering."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -68,6 +69,27 @@ def test_skips_stand_only_in_the_root_conftest():
     word = "pytest." + "skip("
     here = [p for p in (ROOT / "tests").rglob("*.py") if word in p.read_text()]
     assert here == []
+
+
+def imported_modules(path):
+    """Names of modules and of what is taken from them, wherever in the file the import stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def test_no_test_file_is_imported():
+    """Helpers live in tests/support: a test file can be split, and is collected once."""
+    names = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    found = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for module in imported_modules(path)
+        if names & set(module.split("."))
+    ]
+    assert found == [], "\n".join(found)
 
 
 def test_every_room_has_its_tests_in_the_same_wing():

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinaface.verdicts import Check, Verdict, check_limit, judge_interval, verdict_line, worst
+from retinaface.verdicts import (
+    Check,
+    Verdict,
+    is_faster,
+    judge_interval,
+    judge_time_ratio,
+    verdict_line,
+    worst,
+)
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 NAN = float("nan")
@@ -54,13 +62,22 @@ def test_judging_an_interval_is_symmetrical(low, width, delta):
     assert judge_interval(low, high, delta) is judge_interval(-high, -low, delta)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(1.0, PASS), (1.001, FAIL), (NAN, FAIL)])
-def test_a_limit_includes_itself_and_no_nan(value, expected):
-    check = check_limit("error", value, 1.0, "at (0, 3)")
-    assert check.verdict is expected
-    assert "allowed 1; at (0, 3)" in check.message
-    assert check.numbers["limit"] == 1
-    np.testing.assert_equal(check.numbers["value"], value)
+@pytest.mark.parametrize(
+    ("low", "high", "expected", "faster"),
+    [
+        (0.95, 1.05, PASS, False),
+        (1.05, 1.1, PASS, False),
+        (1.05, 1.11, INCONCLUSIVE, False),
+        (1.1, 1.2, INCONCLUSIVE, False),
+        (0.1, 9, INCONCLUSIVE, False),
+        (1.11, 1.2, FAIL, False),
+        (0.8, 0.9, PASS, False),
+        (0.8, 0.89, PASS, True),
+    ],
+)
+def test_only_a_slowdown_beyond_the_noise_fails(low, high, expected, faster):
+    assert judge_time_ratio(low, high, 0.1) is expected
+    assert is_faster(high, 0.1) is faster
 
 
 def test_the_line_of_the_verdict_names_the_data_where_there_is_something_to_say():

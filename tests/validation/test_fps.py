@@ -15,21 +15,14 @@ import pytest
 from retinaface.baselines.entries import find_entries, load_baselines
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.speed import (
-    YARDSTICK,
-    CheckedInputs,
-    FetchTimes,
-    check_speed,
-    middle_of_turns,
-    share_of_peak,
-    speed_entry,
-    summarise,
-    turn_by_turn,
-)
+from retinaface.checks.speed import check_speed, speed_entry
+from retinaface.checks.timing import CheckedInputs, FetchTimes, summarise
+from retinaface.checks.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.detection.detections import Detections, postprocess
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.environment import device_name, slug
+from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
@@ -54,7 +47,7 @@ def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, va
         figures = summarise(benchmark.stats.stats.data, n_images)
         benchmark.extra_info.update({k: v for k, v in figures.items() if k != "samples_s"})
         engine = pool.get(engine_name).describe()
-        name = f"{engine_name}--{pipeline.name}--b{batch}"
+        name = str(ResultId(engine_name, pipeline.name, batch))
         earlier = validation_run.results.get(name, {}).get("speed", {})
         validation_run.add_result(
             name, engine=engine, batch=batch, speed={**earlier, timed: figures}
@@ -268,7 +261,7 @@ def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, vali
     scenes = cases.get("scene", 32)
     inputs = [CheckedInputs(scenes, TURNS_BATCH, engine.spec.precision) for engine in engines]
     ratios = turn_by_turn(*engines, inputs, TURNS)
-    name = f"{engine_name}--{pipeline.name}--b{TURNS_BATCH}"
+    name = str(ResultId(engine_name, pipeline.name, TURNS_BATCH))
     validation_run.add_result(
         name, engine=engines[0].describe(), images_per_s_over={YARDSTICK: ratios}
     )
@@ -291,7 +284,7 @@ def test_share_of_the_machines_peak(engine_name, pipeline, pool, cases, validati
     with pool.open(engine_name, model=shared.spec.model, threads=1) as engine:
         shares = share_of_peak(engine, cases.get("scene", 8).images, PEAK_TURNS)
     low, median, high = middle_of_turns(shares)
-    name = f"{engine_name}--{pipeline.name}--b8"
+    name = str(ResultId(engine_name, pipeline.name, 8))
     validation_run.add_result(name, share_of_peak=shares)
     text = (
         f"{median:.2f} of one core's matrix product rate ({low:.2f} to {high:.2f} over "

@@ -6,6 +6,7 @@ import pytest
 
 from retinaface.checks.layers import sampled_drifts
 from retinaface.checks.raw_outputs import FACTORS
+from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
 from retinaface.reference.layers import N_LAYER_IMAGES
 from retinaface.verdicts import Check, Verdict
@@ -27,7 +28,8 @@ def test_no_layer_drifts_beyond_rounding(
     images = cases.get(kind, N_LAYER_IMAGES).images
     drifts = sampled_drifts(engine, cases.layer_matches(engine.spec.model), images, values)
     factor = FACTORS[engine.spec.precision].largest
-    result = f"{engine_name}--{pipeline.name}--b{target.batch or pipeline.batch_size}"
+    batch = target.batch or pipeline.batch_size
+    result = str(ResultId(engine_name, pipeline.name, batch))
     if kind == REAL or "layers" not in validation_run.results.get(result, {}):
         validation_run.add_result(result, layers=[drift.as_json() for drift in drifts])
     drifting = [drift for drift in drifts if drift.exceeds(factor)]

@@ -11,23 +11,19 @@ from retinaface.checks.accuracy import (
     check_ap,
     check_detections,
     check_published,
-    compare_with_entry,
-    count_detections,
     not_comparable,
 )
+from retinaface.checks.ap_changes import compare_with_entry, count_detections
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
+from retinaface.records.result_id import ResultId
 from retinaface.records.write import Kept, images_sha256
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
-from retinaface.widerface.evaluation import coverage_note, scored_selection
+from retinaface.widerface.scoring import coverage_note, scored_selection
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
-
-
-def result_id(engine_name, pipeline_name, batch):
-    return f"{engine_name}--{pipeline_name}--b{batch}"
 
 
 def run_key(target, measured, pipeline_name, images):
@@ -65,7 +61,7 @@ def test_every_image_is_run_by_this_engine(
     measured = evaluated(engine_name, pipeline_name)
     evaluation = measured.evaluation
     wanted = dataset.select(target.subset).images
-    name = result_id(engine_name, pipeline_name, measured.batch)
+    name = str(ResultId(engine_name, pipeline_name, measured.batch))
     validation_run.add_result(
         name,
         engine=measured.engine,
@@ -205,7 +201,7 @@ def test_detections_and_landmarks_have_counterparts_in_the_baseline(
         return
     measured = evaluated(engine_name, pipeline_name)
     checks = check_detections(entry, comparison, measured.engine["precision"])
-    name = result_id(engine_name, pipeline_name, measured.batch)
+    name = str(ResultId(engine_name, pipeline_name, measured.batch))
     validation_run.add_result(name, against=str(entry), differences=dict(checks[0].numbers))
     gate(*checks)
 

@@ -16,50 +16,12 @@ from retinaface.baselines.entries import (
     merge_entries,
     write_baseline,
 )
-from retinaface.checks.accuracy import accuracy_entry
-from retinaface.checks.speed import speed_entry, summarise
 from retinaface.detection.pipelines import PIPELINES
-from retinaface.environment import slug
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256
+from tests.support.baselines import SHA, accuracy, timing
 
-SHA = {name: name * 64 for name in "abc"}
-SOURCE = {
-    "kind": "run",
-    "engine": "ort-cpu-fp32",
-    "runtime": "onnxruntime 1.31.1",
-    "commit": "0" * 40,
-    "created": "2026-11-23T00:00:00+00:00",
-    "environment": {"python": "3.11"},
-    "accepted_because": "measured twice",
-}
 PUBLISHED = {"kind": "published", "by": "the vendor"}
-
-
-def accuracy(**changes):
-    data = accuracy_entry(
-        pipeline="igie",
-        precision="fp32",
-        batch=32,
-        ap={"easy": 0.8, "medium": 0.7, "hard": 0.4},
-        images_sha256=SHA["a"],
-        n_images=434,
-        weights_sha256=SHA["b"],
-    )
-    return data | {"source": SOURCE} | changes
-
-
-def timing(**changes):
-    data = speed_entry(
-        pipeline="igie",
-        precision="fp32",
-        device="amd",
-        batch=8,
-        timed="network",
-        engine="ort-cpu-fp32",
-        figures=summarise([0.01, 0.02], 8),
-    )
-    return data | {"source": SOURCE} | changes
 
 
 def key_of(data, **changes):
@@ -322,25 +284,3 @@ def test_merging_replaces_the_same_keys_and_keeps_the_rest():
     kept = copy.deepcopy(old)
     assert merge_entries(old, new) == [*kept[1:], *new]
     assert merge_entries([], new) == new
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("AMD EPYC 7R13 @ 2.6", "amd-epyc-7r13-2.6"),
-        ("onnxruntime 1.31.1", "onnxruntime-1.31.1"),
-        ("../../etc", "etc"),
-        ("Intel(R) Xeon(R)", "intel-r-xeon-r"),
-        ("...", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_a_slug_is_a_safe_file_name(text, expected):
-    assert slug(text) == expected
-
-
-@given(st.text())
-def test_a_slug_fits_the_schema_and_stays(text):
-    result = slug(text)
-    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", result)
-    assert slug(result) == result

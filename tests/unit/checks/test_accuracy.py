@@ -5,64 +5,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retinaface.baselines.detections_file import write_detections
 from retinaface.baselines.entries import Entry
 from retinaface.checks.accuracy import (
     accuracy_entry,
     check_ap,
     check_detections,
     check_published,
-    compare_with_entry,
-    count_detections,
-    explain_ap,
     not_comparable,
     smallest_effect,
 )
+from retinaface.checks.ap_changes import compare_with_entry
 from retinaface.checks.detections import TOLERANCES
 from retinaface.checks.intervals import paired_ap_intervals
-from retinaface.detection.boxes import xyxy_from_xywh
-from retinaface.detection.detections import Detections
-from retinaface.errors import BaselineError, DatasetError
-from retinaface.records.write import images_sha256
 from retinaface.verdicts import Verdict
-from retinaface.widerface.average_precision import average_precision
-from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
-from tests.unit.baselines.test_entries import SOURCE
+from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS
+from tests.support.ap_baseline import (
+    BESIDE,
+    COUNTED,
+    FACES,
+    N_IMAGES,
+    NAMES,
+    baseline_of_usual,
+    detections,
+    truth_of,
+    usual,
+    without,
+)
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
-N_IMAGES = 40
-# Heights of 12, 24, 48 and 96 px; the smallest counts in hard alone, the largest two in easy.
-FACES = np.array([[0.0, 0, 12, 12], [50, 0, 24, 24], [150, 0, 48, 48], [300, 0, 96, 96]])
-COUNTED = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 1, 1]], dtype=bool)
-BESIDE = np.array([[500.0, 200, 30, 30]])
-NAMES = [f"{'0--Parade' if i < N_IMAGES // 2 else '1--Riot'}/{i}" for i in range(N_IMAGES)]
-
-
-def truth_of(names=NAMES):
-    n = len(names)
-    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, n)
-
-
-def detections(boxes_xywh, scores):
-    boxes = xyxy_from_xywh(np.float32(boxes_xywh).reshape(-1, 4))
-    points = np.repeat((boxes[:, None, :2] + boxes[:, None, 2:]) / 2, 5, axis=1)
-    return Detections(boxes, np.float32(scores), points)
-
-
-@functools.cache
-def usual():
-    """Every face but one in ten is found, with one detection beside, scores that vary."""
-    rng = np.random.default_rng(0)
-    found = {}
-    for name in NAMES:
-        keep = rng.random(len(FACES)) < 0.9
-        boxes = np.concatenate([FACES[keep], BESIDE])
-        found[name] = detections(boxes, rng.uniform(0.1, 0.9, len(boxes)))
-    return found
-
-
-def without(found, *images):
-    return found | {image: detections([], []) for image in images}
 
 
 @pytest.fixture(autouse=True)
@@ -74,20 +44,7 @@ def _few_draws(monkeypatch):
 @pytest.fixture
 def entry(tmp_path):
     """A baseline of the usual detections."""
-    write_detections(tmp_path / "d.npz", usual())
-    return Entry(
-        accuracy_entry(
-            pipeline="igie",
-            precision="fp32",
-            batch=32,
-            ap=average_precision(count_detections(usual(), truth_of())),
-            images_sha256=images_sha256(dict.fromkeys(NAMES, "0" * 64)),
-            n_images=N_IMAGES,
-            weights_sha256=None,
-        )
-        | {"source": SOURCE, "detections": {"file": "d.npz", "sha256": "0" * 64}},
-        tmp_path / "b.json",
-    )
+    return baseline_of_usual(tmp_path)
 
 
 def with_delta(entry, points):
@@ -168,25 +125,6 @@ def test_the_first_bad_check_says_which_images_and_events(entry):
     assert "AP points by image" not in "".join(rest)
 
 
-def test_faces_are_counted_by_size(entry):
-    def only(found, keep):
-        return {
-            image: Detections(*(a[keep(d)] for a in vars(d).values())) for image, d in found.items()
-        }
-
-    def is_large(d):
-        return d.boxes_xyxy[:, 3] - d.boxes_xyxy[:, 1] > 14
-
-    text = explain_ap(compare_with_entry(entry, only(usual(), is_large), truth_of()))
-    n_small = sum(int((~is_large(d)).sum()) for d in usual().values())
-    assert 0 < n_small < N_IMAGES
-    assert f"10-16: {n_small} -> 0 of {N_IMAGES}," in text
-    n_24 = sum(int((d.boxes_xyxy[:, 3] == 24).sum()) for d in usual().values())
-    assert f"16-32: {n_24} -> {n_24} of {N_IMAGES}," in text
-    assert text.endswith("128-: 0 -> 0 of 0")
-    assert "0-10: 0 -> 0 of 0" in text
-
-
 def test_images_beyond_the_baseline_are_left_out(entry):
     """Their scores too: they would stretch the range that all others are put into."""
     more = [*NAMES, "2--Extra/a", "2--Extra/b"]
@@ -204,19 +142,6 @@ def test_an_image_that_the_run_lacks_is_one_with_all_faces_missed(entry):
         for candidate in (lacking, without(usual(), NAMES[3]))
     )
     assert one == other
-
-
-def test_images_that_the_ground_truth_lacks_are_an_error(entry):
-    with pytest.raises(
-        DatasetError, match=f"1 images are not in the ground truth, first {NAMES[-1]}"
-    ):
-        compare_with_entry(entry, usual(), truth_of(NAMES[:-1]))
-
-
-def test_stored_detections_that_cannot_be_read_are_an_error(entry):
-    entry.detections_path.write_bytes(b"")
-    with pytest.raises(BaselineError, match="cannot read the detections of a baseline"):
-        compare_with_entry(entry, usual(), truth_of())
 
 
 def test_an_entry_may_state_its_own_tolerance(entry):

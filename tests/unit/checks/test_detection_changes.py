@@ -5,66 +5,22 @@ from hypothesis import strategies as st
 
 from retinaface.checks.detection_changes import (
     COMPARE_ABOVE,
-    MATCH_LANDMARK,
     Change,
-    _follow_chains,
     differences,
+    follow_chains,
     image_difference,
-    match_detections,
 )
+from retinaface.checks.detection_matching import MATCH_LANDMARK
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.detection.detections import Detections
 from retinaface.verdicts import Verdict
+from tests.support.detections import POINTS, found, row
 from tests.support.references import chains_slow
-
-BOX = np.array([[0.0, 0, 99, 99]])
-POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
-
-
-def found(*rows, points=POINTS):
-    """Detections of rows (left, top, width, height, score), landmarks where faces have them."""
-    array = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    corners, sizes = array[:, :2], array[:, 2:4]
-    landmarks = corners[:, None] + sizes[:, None] * points
-    boxes = np.concatenate([corners, corners + sizes], axis=1)
-    return Detections(*(a.astype(np.float32) for a in (boxes, array[:, 4], landmarks)))
 
 
 def only_change(reference, candidate):
     (change,) = image_difference("e/a", reference, candidate).changes
     return change
-
-
-def row(left, score, top=0, width=99, height=99):
-    return (left, top, width, height, score)
-
-
-def test_each_detection_has_at_most_one_counterpart():
-    match = match_detections(np.vstack([BOX, BOX]), np.array([0.5, 0.5]), BOX, np.array([0.5]))
-    assert match.reference_matched.sum() == 1
-    assert match.candidate_matched.tolist() == [True]
-    assert match.n_unmatched() == 1
-
-
-def test_a_counterpart_needs_overlap_and_score():
-    shifted = BOX + [[5, 0, 5, 0]]  # 95 / 105 of overlap
-    far = BOX + [[6, 0, 6, 0]]  # 94 / 106
-    score = np.array([0.5])
-    assert match_detections(BOX, score, shifted, score).n_unmatched() == 0
-    assert match_detections(BOX, score, far, score).n_unmatched() == 2
-    assert match_detections(BOX, score, BOX, score + 0.004).n_unmatched() == 0
-    assert match_detections(BOX, score, BOX, score + 0.006).n_unmatched() == 2
-
-
-def test_nothing_matches_nothing():
-    nothing, none = np.zeros((0, 4)), np.zeros(0)
-    assert match_detections(nothing, none, nothing, none).n_unmatched() == 0
-    assert match_detections(nothing, none, BOX, np.array([0.5])).n_unmatched() == 1
-
-
-def test_of_two_that_could_be_the_counterpart_the_nearer_is():
-    near, score = np.vstack([BOX + [[3, 0, 3, 0]], BOX + [[1, 0, 1, 0]]]), np.array([0.5])
-    assert match_detections(BOX, score, near, score.repeat(2)).pairs.tolist() == [[0, 1]]
 
 
 @given(st.integers(0, 6), st.randoms())
@@ -76,7 +32,6 @@ def test_the_same_detections_in_any_order_have_no_difference(n, random):
     assert difference.changes == ()
     assert difference.n_compared == 2 * n
     assert difference.landmark_shifts.tolist() == [0] * n
-    assert sorted(difference.pair_scores) == sorted(found(*rows).scores)
 
 
 @pytest.mark.parametrize("kind", ["lost", "gained"])
@@ -256,4 +211,4 @@ CHANGES = st.lists(
 
 @given(CHANGES, CHANGES)
 def test_chains_are_those_that_are_found_pair_by_pair(lost, gained):
-    assert _follow_chains(lost, gained) == chains_slow(lost, gained)
+    assert follow_chains(lost, gained) == chains_slow(lost, gained)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from retinaface.checks import engine_contract
 from retinaface.checks.engine_contract import (
     affordable,
     check_different,
@@ -113,10 +112,10 @@ def test_resident_memory_follows_what_is_held():
     assert resident_bytes() - before > 0.9 * held.nbytes
 
 
-def test_a_system_that_does_not_tell_raises(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_contract, "_STATUS", tmp_path / "status")
-    with pytest.raises(OSError, match="status"):
-        resident_bytes()
-    (tmp_path / "status").write_text("Name: python\n")
+def test_a_system_that_does_not_tell_raises(tmp_path):
+    status = tmp_path / "status"
+    with pytest.raises(OSError, match="status is missing"):
+        resident_bytes(status)
+    status.write_text("Name: python\n")
     with pytest.raises(OSError, match="has no VmRSS"):
-        resident_bytes()
+        resident_bytes(status)

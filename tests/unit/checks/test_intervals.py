@@ -16,7 +16,7 @@ from retinaface.checks.intervals import (
 )
 from retinaface.widerface.average_precision import add_counts, average_precision, precision_recall
 from retinaface.widerface.ground_truth import SPLITS
-from tests.unit.widerface.test_average_precision import fixed_range_counts, images
+from tests.support.widerface import fixed_range_counts, images
 
 # Counts are whole numbers and exact in float32; what is left is the order of float64 sums.
 SUMMATION = 1e-12

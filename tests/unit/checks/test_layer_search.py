@@ -27,7 +27,8 @@ def loaded():
 @pytest.fixture(scope="module")
 def file(loaded, tmp_path_factory):
     """An intact export of free size."""
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     path = tmp_path_factory.mktemp("intact") / "intact.onnx"
     export(loaded, ExportOptions(dynamic_size=True), path)
@@ -50,7 +51,7 @@ def scale_kernel(tensor, factor):
 @pytest.fixture(scope="module")
 def perturbed(loaded, file, tmp_path_factory):
     """A file in which the kernel of LAYER differs by 1 %."""
-    from retinaface.checks.layer_search import match_convolutions
+    from retinaface.export.layer_match import match_convolutions
 
     matches = {m.layer: m for m in match_convolutions(loaded.model, file)}
     path = tmp_path_factory.mktemp("perturbed") / "perturbed.onnx"
@@ -268,17 +269,19 @@ def test_an_engine_without_a_file_is_explained_by_its_modules(loaded):
     assert lines[1] == "weights were not compared: the engine runs no file"
 
 
-def test_fp16_overflow_is_said(loaded):
+def test_fp16_overflow_is_said(loaded, tmp_path):
     import copy
 
+    import torch
+
     from retinaface.checks.layer_search import explain_drift
-    from retinaface.network.model import fold_batch_norms
 
     large = copy.deepcopy(loaded.model)
     norm = large.fpn.output3[1]
     norm.weight.data *= 1e5
     norm.bias.data *= 1e5
-    with open_engine("torch-cpu-fp16", weights="embedded", input_size_px=None) as engine:
-        engine._network = engine._model = fold_batch_norms(large).half()
+    torch.save(large.state_dict(), tmp_path / "large.pth")
+    weights = str(tmp_path / "large.pth")
+    with open_engine("torch-cpu-fp16", weights=weights, input_size_px=None) as engine:
         text = explain_drift(large, engine, None, IMAGES, factor=NOISE_FACTOR)
     assert "FP16 itself overflows from fpn.output3.0 on" in text

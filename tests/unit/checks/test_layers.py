@@ -9,6 +9,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import synthetic_inputs
+from tests.support.layers import layer_drifts
 
 pytestmark = pytest.mark.needs("torch")
 
@@ -55,8 +56,6 @@ def test_importing_it_needs_no_torch():
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("size", [(320, 320), (107, 160)], ids=["320x320", "107x160"])
 def test_torch_does_not_drift(model, precision, size):
-    from retinaface.checks.layers import layer_drifts
-
     with open_engine(f"torch-cpu-{precision}", weights="embedded", input_size_px=size) as engine:
         drifts = layer_drifts(model, engine, None, synthetic_inputs(2, 7, *size))
     assert len(drifts) == 56
@@ -64,8 +63,6 @@ def test_torch_does_not_drift(model, precision, size):
 
 
 def test_the_noise_floor_is_that_of_the_precision(model):
-    from retinaface.checks.layers import layer_drifts
-
     engine = Torch(model)
     fp32 = layer_drifts(model, engine, None, IMAGES)
     fp16 = layer_drifts(model, engine, None, IMAGES, precision="fp16")
@@ -77,16 +74,12 @@ def test_the_noise_floor_is_that_of_the_precision(model):
 
 def test_constant_images_have_a_noise_floor(model):
     """Where float32 happens to be exact, half a unit in the last place is left."""
-    from retinaface.checks.layers import layer_drifts
-
     for drift in layer_drifts(model, Torch(model), None, np.zeros_like(IMAGES)):
         assert drift.noise_floor > 0
         assert not drift.exceeds(NOISE_FACTOR)
 
 
 def test_a_layer_that_drifts_is_measured(model):
-    from retinaface.checks.layers import layer_drifts
-
     def change(tensors):
         wrong = tensors["fpn.merge2.1"].copy()
         wrong[0, 3, 2, 1] += 0.25
@@ -100,8 +93,6 @@ def test_a_layer_that_drifts_is_measured(model):
 
 
 def test_nan_is_drift(model):
-    from retinaface.checks.layers import layer_drifts
-
     def change(tensors):
         return tensors | {"fpn.merge2.1": tensors["fpn.merge2.1"] * np.nan}
 
@@ -118,8 +109,6 @@ def test_nan_is_drift(model):
     ids=["missing", "shape"],
 )
 def test_other_tensors_than_asked_for_are_a_fault(model, change, message):
-    from retinaface.checks.layers import layer_drifts
-
     expected = r"tensor fpn\.merge1\.1 of fpn\.merge1\.0 should be \(1, 64, 12, 16\), "
     with pytest.raises(EngineFault, match=expected + message):
         layer_drifts(model, Torch(model, change), None, IMAGES)
@@ -127,8 +116,6 @@ def test_other_tensors_than_asked_for_are_a_fault(model, change, message):
 
 def test_a_precision_that_overflows_has_no_noise_floor(model):
     import copy
-
-    from retinaface.checks.layers import layer_drifts
 
     large = copy.deepcopy(model)
     norm = large.fpn.output3[1]

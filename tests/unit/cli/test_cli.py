@@ -10,8 +10,8 @@ import pytest
 
 from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import scene
+from tests.support.widerface import Finder
 from tests.support.widerface_copy import IMAGES, jpeg, write_vendor_layout
-from tests.unit.widerface.test_evaluation import Finder
 
 FINDER = "tests.unit.widerface.test_evaluation:Finder"
 
@@ -283,7 +283,7 @@ class Broken:
     """An engine whose first output is NaN."""
 
     def __new__(cls, spec):
-        from tests.unit.detection.test_detector import Recorder
+        from tests.support.widerface import Recorder
 
         class NanEngine(Recorder):
             def _run(self, images):

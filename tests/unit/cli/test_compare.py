@@ -3,7 +3,7 @@ import json
 import pytest
 
 from retinaface.cli import main
-from tests.unit.comparison.test_compare import make_run
+from tests.support.records import make_run
 
 
 def run(capsys, *arguments):

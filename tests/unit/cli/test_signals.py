@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.widerface import Finder
 from tests.support.widerface_copy import write_vendor_layout
-from tests.unit.widerface.test_evaluation import Finder
 
 ROOT = Path(__file__).resolve().parents[3]
 

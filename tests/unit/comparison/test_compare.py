@@ -4,57 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retinaface.comparison.compare import compare_runs, matched_results
+from retinaface.comparison.compare import compare_runs
+from retinaface.comparison.metrics import matched_results
 from retinaface.comparison.text import as_json, markdown, summary
-from retinaface.detection.detections import Detections
-from retinaface.records.read import Unavailable, read_run
-from retinaface.records.write import Kept, new_record, write_record
-from retinaface.widerface.average_precision import Counts
-
-ENGINE = "ort-cpu-fp32"
-RESULT = f"{ENGINE}--igie--b32"
-N = 60
-IMAGES = tuple(f"event/{i}" for i in range(N))
-
-
-def counts_of(hits):
-    """One face and one detection an image, found or not."""
-    found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
-    index = np.arange(N, dtype=np.int32)
-    proposals = np.ones((N, 3), bool)
-    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
-
-
-def boxes(shift=0.0, n=1):
-    corners = np.float32([[100 * i, 0, 100 * i + 50, 50] for i in range(n)]) + np.float32(shift)
-    points = np.tile(corners[:, None, :2], (1, 5, 1))
-    return Detections(corners, np.full(n, 0.9, np.float32), points)
-
-
-def make_run(folder, *, hits=None, shift=0.0, ids=(RESULT,), environment=(), images=IMAGES, **data):
-    folder.mkdir()
-    hits = np.ones(N, bool) if hits is None else hits
-    counts = counts_of(hits)
-    kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
-    ap = {"easy": float(np.mean(hits)), "medium": 0.5, "hard": 0.5}
-    engine = {"name": ENGINE, "device": "cpu"}
-    result = {"precision": "fp32", "ap": ap, "engine": engine} | data.pop("result", {})
-    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
-    record["environment"] = record["environment"] | dict(environment)
-    record |= {"results": [{"id": i} | result for i in ids]} | data
-    write_record(folder, record, kept)
-    return read_run(folder)
+from retinaface.records.find import Unavailable
+from tests.support.records import ENGINE, IMAGES, RESULT, N, entry, make_run
 
 
 def verdicts(comparison):
     return {metric.name: str(metric.verdict) for metric in comparison.metrics}
-
-
-def entry(name, verdict="PASS", reason="", ratio=None):
-    numbers = {} if ratio is None else {"ratio": ratio, "worst": {}}
-    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": numbers}
-    checks = [] if verdict == "SKIPPED" else [check]
-    return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
 
 
 def test_a_run_does_not_differ_from_itself(tmp_path):

@@ -10,7 +10,7 @@ from retinaface.comparison.metrics import (
     precision_of,
     speed_metrics,
 )
-from tests.unit.comparison.test_compare import RESULT, N, make_run
+from tests.support.records import RESULT, N, make_run
 
 
 @pytest.fixture

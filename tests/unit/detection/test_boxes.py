@@ -7,18 +7,10 @@ from hypothesis.extra.numpy import arrays
 from retinaface.detection.boxes import PLUS_ONE, decode_boxes, decode_landmarks, overlap_matrix
 from retinaface.network.config import MOBILENET_025
 from retinaface.network.priors import prior_boxes
+from tests.support.boxes import boxes_xyxy
 from tests.support.references import encode_box, overlap_slow
 
 VARIANCES = MOBILENET_025.variances
-# Quarter pixels: exact in float32, so that the fast and the slow form round alike.
-QUARTERS = st.integers(0, 400).map(lambda q: q / 4)
-
-
-@st.composite
-def boxes_xyxy(draw, max_size=40):
-    n = draw(st.integers(0, max_size))
-    corners = draw(arrays(np.float32, (n, 2, 2), elements=QUARTERS))
-    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
 @given(

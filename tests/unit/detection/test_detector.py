@@ -7,26 +7,9 @@ import pytest
 from retinaface.detection.detections import Detections
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
-from retinaface.engines.base import EngineSpec
 from retinaface.errors import EngineFault, ImageError
-from retinaface.network.outputs import RawOutputs
-from retinaface.network.priors import prior_boxes
+from tests.support.widerface import Recorder
 from tests.support.widerface_copy import jpeg
-from tests.unit.engines.test_base import Counting
-
-
-class Recorder(Counting):
-    """An engine that finds nothing and remembers the shapes of its batches."""
-
-    def __init__(self, spec=None, **changes):
-        defaults = {"name": "recorder", "precision": "fp32", "device": "cpu"}
-        super().__init__(spec or EngineSpec(**(defaults | changes)))
-
-    def _run(self, images):
-        self.batches.append(images.copy())
-        n, _, height, width = images.shape
-        p = len(prior_boxes(height, width))
-        return RawOutputs(*(np.zeros((n, p, k), np.float32) for k in (4, 2, 10)))
 
 
 def files(n, **options):

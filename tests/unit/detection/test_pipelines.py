@@ -3,10 +3,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from retinaface.cli.options import PIPELINE_NAMES
 from retinaface.detection.pipelines import PIPELINES, Geometry, preprocess, to_original
 from retinaface.errors import ImageError
 from retinaface.network.scenes import scene
+from retinaface.suite.options import PIPELINE_NAMES
 
 SIDES = st.integers(8, 700)
 

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from retinaface.errors import RecordError
-from retinaface.records.read import find_runs, read_run
+from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.widerface.average_precision import Counts
-from tests.unit.records.test_traced_images import traced
-from tests.unit.records.test_write import detections
+from tests.support.records import detections, traced
 
 RESULT = "engine--igie--b1"
 IMAGES = ("e/a", "e/b")
@@ -106,18 +105,3 @@ def test_no_record_is_an_error_that_says_what_to_give(tmp_path):
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(RecordError, match=r"cannot read a run record from .*--record"):
         read_run(tmp_path)
-
-
-def test_folders_stand_for_the_runs_in_them(tmp_path):
-    for name in ("b", "a"):
-        write_run(tmp_path / "runs" / name)
-    write_run(tmp_path / "other" / "a")
-    stub = tmp_path / "runs" / "c"
-    stub.mkdir()
-    row = {"name": "c", "package": "ort", "version": "1.0", "python": "3.11", "reason": "no wheel"}
-    (stub / "unavailable.json").write_text(json.dumps(row))
-    runs, unavailable = find_runs([tmp_path / "runs", tmp_path / "other" / "a"])
-    assert [run.name for run in runs] == ["runs/a", "b", "other/a"]
-    assert [(row.name, row.reason) for row in unavailable] == [("c", "no wheel")]
-    with pytest.raises(RecordError, match="holds no run record"):
-        find_runs([tmp_path])

@@ -1,37 +1,8 @@
-import cv2
 import numpy as np
 
 from retinaface.detection.detections import postprocess
-from retinaface.detection.pipelines import PIPELINES
-from retinaface.engines.base import Engine, EngineSpec
-from retinaface.network.outputs import RawOutputs
-from retinaface.network.priors import prior_boxes
-from retinaface.network.scenes import scene
-from retinaface.records.traced_images import pack_stages, spread, trace, unpack_stages
-
-
-class Constant(Engine):
-    """Finds a face at two neighbouring priors of every image."""
-
-    def _run(self, images):
-        n, _, height, width = images.shape
-        n_priors = len(prior_boxes(height, width))
-        scores = np.tile(np.float32([1, 0]), (n, n_priors, 1))
-        scores[:, [2000, 2001], 1] = 0.9, 0.8
-        shape = (n, n_priors)
-        return RawOutputs(np.zeros((*shape, 4), "f4"), scores, np.zeros((*shape, 10), "f4"))
-
-    def describe(self):
-        return {}
-
-
-def encoded(n):
-    return {f"e/{i}": cv2.imencode(".png", scene(120, 200, seed=i))[1].tobytes() for i in range(n)}
-
-
-def traced(n=2):
-    engine = Constant(EngineSpec("constant-cpu-fp32", "fp32", "cpu"))
-    return trace(engine, PIPELINES["igie"], encoded(n))
+from retinaface.records.traced_images import pack_stages, spread, unpack_stages
+from tests.support.records import traced
 
 
 def test_a_trace_holds_every_stage_and_ends_where_the_detector_does():

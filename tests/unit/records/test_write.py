@@ -3,13 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from retinaface.detection.detections import Detections, pack_detections
+from retinaface.detection.detections import pack_detections
 from retinaface.records.write import Kept, images_sha256, new_record, write_record
-
-
-def detections(n, first):
-    rows = np.arange(first, first + n, dtype=np.float32)
-    return Detections(np.tile(rows[:, None], (1, 4)), rows, np.tile(rows[:, None, None], (1, 5, 2)))
+from tests.support.records import detections
 
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):

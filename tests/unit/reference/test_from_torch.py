@@ -5,7 +5,6 @@ import pytest
 
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
-from tests.unit.reference.test_rounding import model  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.needs("torch")
 SIZE = (40, 32)
@@ -26,7 +25,7 @@ def run(network, images):
 
 
 @pytest.fixture(scope="module")
-def cases(model):  # noqa: F811
+def cases(model):
     from retinaface.reference.from_torch import torch_reference
 
     return torch_reference(model, {"many": inputs(9), "one": inputs(1, 7)})
@@ -51,7 +50,7 @@ def test_each_input_gives_a_case(cases):
             assert {array.dtype for array in outputs.values()} == {np.dtype(dtype)}
 
 
-def test_exact_is_float64_torch_image_by_image(cases, model):  # noqa: F811
+def test_exact_is_float64_torch_image_by_image(cases, model):
     """Nine images are more than one chunk."""
     double = copy.deepcopy(model).double()
     for i in (0, 7, 8):
@@ -60,7 +59,7 @@ def test_exact_is_float64_torch_image_by_image(cases, model):  # noqa: F811
             np.testing.assert_allclose(cases[0].exact[name][i], array[0], rtol=1e-11, atol=1e-12)
 
 
-def test_float32_is_the_worse_of_batch_norms_folded_and_not(cases, model):  # noqa: F811
+def test_float32_is_the_worse_of_batch_norms_folded_and_not(cases, model):
     from retinaface.network.model import fold_batch_norms
 
     both = [run(network, inputs(1, 7)) for network in (model, fold_batch_norms(model))]
@@ -70,14 +69,14 @@ def test_float32_is_the_worse_of_batch_norms_folded_and_not(cases, model):  # no
         np.testing.assert_array_equal(np.abs(cases[1].float32[name] - exact), np.maximum(*errors))
 
 
-def test_float16_is_the_rounded_network(cases, model):  # noqa: F811
+def test_float16_is_the_rounded_network(cases, model):
     from retinaface.reference.rounding import rounded_model
 
     for name, array in run(rounded_model(model), inputs(1, 7)).items():
         np.testing.assert_array_equal(cases[1].float16[name], array)
 
 
-def test_the_model_stays_float32(model):  # noqa: F811
+def test_the_model_stays_float32(model):
     from retinaface.reference.from_torch import torch_reference
 
     torch_reference(model, {"one": inputs(1)})

@@ -1,36 +1,8 @@
 import pytest
 
+from tests.support.noise import noise
+
 pytestmark = pytest.mark.needs("torch")
-
-
-@pytest.fixture(scope="module")
-def model():
-    """Random weights whose batch norms have seen some noise, so that every layer matters.
-
-    In one thread: on tensors this small, threads that wait for a busy processor cost seconds.
-    """
-    import torch
-    from torch import nn
-
-    from retinaface.network.model import RetinaFace
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        network = RetinaFace().train()
-        for layer in network.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.momentum = 1.0
-        network(noise(4, 64))
-    yield network.eval()
-    torch.set_num_threads(n_threads)
-
-
-def noise(n, side, seed=0):
-    import torch
-
-    return 255 * torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(seed)) - 117
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from retinaface.records.read import Unavailable
+from retinaface.records.find import Unavailable
 from retinaface.report import ReportError, write_report
-from tests.unit.comparison.test_compare import IMAGES, RESULT, N, entry, make_run
+from tests.support.records import IMAGES, RESULT, N, entry, make_run
 
 HOSTILE = "<script>alert(1)</script>\"'&|`"
 SPEED = {"speed": {"network": {"median_s": 0.1, "samples_s": [0.1, 0.11, 0.12] * 5}}}

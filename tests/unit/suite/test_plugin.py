@@ -9,7 +9,7 @@ import pytest
 import scipy.io  # noqa: F401
 
 # What a run imports late must be here before: pytester forgets what a run brought in.
-import tests.unit.baselines.test_entries  # noqa: F401
+import tests.support.baselines  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
@@ -236,7 +236,7 @@ def test_a_missing_need_that_was_demanded_fails(session):
 def test_a_candidate_for_a_baseline_is_told(session, pytester):
     test = """
 def test_j(gate, acceptance, target, validation_run):
-    from tests.unit.baselines.test_entries import timing
+    from tests.support.baselines import timing
     assert target.weights.is_embedded
     validation_run.add_result("x", n_images=3)
     entry = timing()
@@ -286,7 +286,7 @@ def test_a_baseline_that_cannot_be_written_does_not_cost_the_record(session, pyt
     (pytester.path / "baselines").write_text("a file")
     test = """
 def test_j(gate, acceptance):
-    from tests.unit.baselines.test_entries import timing
+    from tests.support.baselines import timing
     entry = timing()
     del entry["source"]
     acceptance.offer(entry, {"name": "mine"})

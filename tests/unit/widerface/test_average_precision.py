@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from retinaface.widerface.average_precision import (
     ScoreRange,
@@ -16,25 +15,7 @@ from retinaface.widerface.average_precision import (
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions
 from tests.support.references import ap_slow
-
-SCORES = st.integers(20, 1000).map(lambda s: s / 1000)
-PIXELS = st.integers(0, 60).map(float)
-
-
-@st.composite
-def images(draw, max_images=5):
-    result = []
-    for _ in range(draw(st.integers(1, max_images))):
-        n_boxes, n_faces = draw(st.integers(0, 8)), draw(st.integers(0, 5))
-        result.append(
-            {
-                "boxes": draw(arrays(np.float64, (n_boxes, 4), elements=PIXELS)),
-                "scores": draw(arrays(np.float64, n_boxes, elements=SCORES, unique=True)),
-                "faces": draw(arrays(np.float64, (n_faces, 4), elements=PIXELS)),
-                "counted": draw(arrays(np.bool_, (n_faces, 3))),
-            }
-        )
-    return result
+from tests.support.widerface import fixed_range_counts, images
 
 
 def as_set(items):
@@ -49,12 +30,6 @@ def as_set(items):
         n: Predictions(item["boxes"], item["scores"]) for n, item in zip(names, items, strict=True)
     }
     return predictions, truth
-
-
-def fixed_range_counts(items, scores_range=ScoreRange(0.0, 1.0)):
-    return [
-        count_image(i["boxes"], i["scores"], i["faces"], i["counted"], scores_range) for i in items
-    ]
 
 
 @given(images())

@@ -1,47 +1,20 @@
 import hashlib
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from retinaface.cli.options import SCORING_NAMES, SUBSET_NAMES
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.dataset import open_widerface
-from retinaface.widerface.evaluation import (
-    SCORINGS,
-    coverage_note,
-    evaluate,
-    score_predictions,
-    scored_selection,
-)
-from retinaface.widerface.ground_truth import SUBSETS
-from retinaface.widerface.predictions import Predictions, read_predictions
-from tests.support.widerface_copy import FACES, IMAGES, write_vendor_layout
-from tests.unit.detection.test_detector import Recorder
-
-
-def test_the_command_line_names_the_subsets_and_scorings():
-    assert SUBSET_NAMES == SUBSETS
-    assert SCORING_NAMES == SCORINGS
-
-
-PERFECT = Predictions(FACES.astype(float), np.array([0.9, 0.8, 0.7, 0.6]))
+from retinaface.widerface.evaluation import evaluate
+from retinaface.widerface.predictions import read_predictions
+from retinaface.widerface.scoring import score_predictions
+from tests.support.widerface import Finder
+from tests.support.widerface_copy import IMAGES, write_vendor_layout
 
 
 @pytest.fixture
 def dataset(tmp_path):
     return open_widerface(write_vendor_layout(tmp_path))
-
-
-class Finder(Recorder):
-    """Finds one box at the first prior of the coarsest level of every image."""
-
-    def _run(self, images):
-        outputs = super()._run(images)
-        outputs.scores[:, 4000, 1] = 0.9
-        outputs.scores[:, 10, 1] = 0.1
-        return outputs
 
 
 def run(dataset, engine=None, **options):
@@ -86,58 +59,3 @@ def test_nothing_but_bad_images_is_an_error(dataset):
         (dataset.root / "val/images" / f"{image}.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match="none of 11 images could be used"):
         run(dataset, skip_bad_images=True)
-
-
-def test_score_counts_a_missing_file_as_missed_and_says_so(dataset):
-    predictions = dict.fromkeys(IMAGES[:-1], PERFECT)
-    score = score_predictions(predictions, dataset.truth)
-    assert score.missing == [IMAGES[-1]]
-    assert score.ap["hard"] == pytest.approx(10 / 11)
-    assert any("all their faces count as missed" in note for note in score.notes)
-
-
-def test_score_of_a_subset_looks_at_nothing_else(dataset):
-    wanted = dataset.truth.subset("every-8").images
-    bad = Predictions(FACES + 500.0, PERFECT.scores)
-    predictions = {i: PERFECT if i in wanted else bad for i in IMAGES}
-    score = score_predictions(predictions, dataset.truth, subset="every-8")
-    assert score.ap == {"easy": 1, "medium": 1, "hard": 1}
-    assert score.n_images == 3
-
-
-def test_score_of_a_subset_against_the_whole_set_names_the_option(dataset):
-    predictions = dict.fromkeys(dataset.truth.subset("every-8").images, PERFECT)
-    score = score_predictions(predictions, dataset.truth)
-    assert "add --subset every-8" in score.notes[1]
-
-
-def test_score_refuses_unknown_images_and_nothing(dataset):
-    with pytest.raises(DatasetError, match="not in the ground truth, first e/x"):
-        score_predictions({"e/x": PERFECT}, dataset.truth)
-    with pytest.raises(DatasetError, match="no prediction file of any image to score"):
-        score_predictions({IMAGES[1]: PERFECT}, dataset.truth, subset="every-8")
-
-
-def test_ixrt_scoring_leaves_out_and_is_labelled(dataset):
-    truth = dataset.select()
-    kept, label = scored_selection(truth, "ixrt", batch_size=4)
-    assert kept.images == tuple(IMAGES[:8])
-    assert "the last 3 images" in label
-    assert "not the official protocol" in label
-    assert scored_selection(truth, "official", batch_size=4) == (truth, None)
-    with pytest.raises(DatasetError, match="no complete batch of 32"):
-        scored_selection(truth, "ixrt", batch_size=32)
-    score = score_predictions(dict.fromkeys(IMAGES[:8], PERFECT), dataset.truth, scoring="ixrt")
-    assert score.ap["hard"] == 1
-    assert score.n_images == 8
-    assert "3 images without a prediction file were left out" in score.notes[1]
-
-
-def test_coverage_says_what_a_result_compares_with(dataset):
-    truth = dataset.truth
-    assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth, None)
-    official = replace(truth, n_images_total=3226)
-    note = coverage_note(official, "every-8")
-    assert note.startswith("covers 11 of 3226 images (the subset every-8): does not compare")
-    whole = replace(official, images=tuple(f"e/{i}" for i in range(3226)))
-    assert coverage_note(whole, None) == "covers all 3226 images"

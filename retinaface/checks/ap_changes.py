@@ -1,0 +1,133 @@
+"""A run beside a baseline over the same images: counts of both, and where AP was lost or gained."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.baselines.detections_file import read_detections
+from retinaface.baselines.entries import Entry
+from retinaface.checks.intervals import image_costs
+from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
+from retinaface.detection.detections import Detections
+from retinaface.typing import IntArray
+from retinaface.widerface.average_precision import Counts, count_set
+from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.predictions import official_form
+
+_N_LISTED = 20
+_SIZES_PX = (0, 10, 16, 32, 64, 128, 10_000)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A result and a baseline over the same images.
+
+    Attributes:
+        truth: The images and their faces.
+        reference: Detections of the baseline.
+        candidate: Detections of the run.
+        reference_counts: Of the baseline, in the order of `truth`.
+        candidate_counts: Of the run, likewise.
+    """
+
+    truth: GroundTruth
+    reference: Mapping[str, Detections]
+    candidate: Mapping[str, Detections]
+    reference_counts: Counts
+    candidate_counts: Counts
+
+
+def compare_with_entry(
+    entry: Entry, candidate: Mapping[str, Detections], truth: GroundTruth
+) -> Comparison:
+    """Read the detections of a baseline and count both sides alike.
+
+    Args:
+        entry: With detections.
+        candidate: Of the run; images beyond the baseline's are left out.
+        truth: Of at least the baseline's images.
+
+    Raises:
+        BaselineError: The stored detections cannot be read.
+        DatasetError: The baseline has images that the ground truth has not.
+    """
+    path = entry.detections_path
+    assert path is not None, "the caller chose an entry with detections"  # noqa: S101
+    reference = read_detections(path)
+    part = truth.select(reference)
+    return Comparison(
+        part,
+        reference,
+        {image: candidate[image] for image in part.images if image in candidate},
+        count_detections(reference, part),
+        count_detections(candidate, part),
+    )
+
+
+def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:
+    """Count detections, in their official form, over the images of `truth` in their order."""
+    return count_set(
+        {
+            image: official_form(found.boxes_xyxy, found.scores)
+            for image, found in detections.items()
+        },
+        truth,
+    )
+
+
+def explain_ap(comparison: Comparison) -> str:
+    """Say where AP was lost or gained: images, events, sizes of faces."""
+    costs = 100 * image_costs(comparison.reference_counts, comparison.candidate_counts)  # (I, 3)
+    images = comparison.truth.images
+    order = np.argsort(-np.abs(costs).max(axis=1), kind="stable")[:_N_LISTED]
+    lines = ["AP points by image (easy, medium, hard), those that cost most:"]
+    lines += [
+        f"  {images[i]}: {_points(costs[i])}" for i in order if np.abs(costs[i]).max() >= 0.0005
+    ]
+    by_event: dict[str, Any] = defaultdict(lambda: np.zeros(len(SPLITS)))
+    for image, cost in zip(images, costs, strict=True):
+        by_event[image.partition("/")[0]] += cost
+    ranked = sorted(by_event.items(), key=lambda pair: -np.abs(pair[1]).max())[:8]
+    lines.append("by event: " + "; ".join(f"{e} {_points(c)}" for e, c in ranked))
+    lines.append("faces found, baseline -> run, by height in px: " + _by_size(comparison))
+    return "\n".join(lines)
+
+
+def _points(cost: Sequence[float]) -> str:
+    return " ".join(f"{value:+.3f}" for value in cost)
+
+
+def _by_size(comparison: Comparison) -> str:
+    truth = comparison.truth
+    heights = np.concatenate([faces[:, 3] for faces in truth.faces_xywh])
+    hard = np.concatenate([counted[:, -1] for counted in truth.counted])
+    found = [_found_faces(truth, side) for side in (comparison.reference, comparison.candidate)]
+    parts = []
+    for low, high in itertools.pairwise(_SIZES_PX):
+        here = hard & (heights >= low) & (heights < high)
+        old, new = (int((mask & here).sum()) for mask in found)
+        parts.append(
+            f"{low}-{high if high < _SIZES_PX[-1] else ''}: {old} -> {new} of {here.sum()}"
+        )
+    return ", ".join(parts)
+
+
+def _found_faces(truth: GroundTruth, detections: Mapping[str, Detections]) -> IntArray:
+    """Tell whether any detection, whatever its score, overlaps each face by half."""
+    masks = []
+    for image, faces in zip(truth.images, truth.faces_xywh, strict=True):
+        found = detections.get(image)
+        if found is None or not len(found.scores) or not len(faces):
+            masks.append(np.zeros(len(faces), dtype=bool))
+            continue
+        overlap = overlap_matrix(
+            found.boxes_xyxy.astype(np.float64), xyxy_from_xywh(faces), extra_px=PLUS_ONE
+        )
+        masks.append(overlap.max(axis=0) >= 0.5)
+    return np.concatenate(masks)

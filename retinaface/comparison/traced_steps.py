@@ -1,0 +1,211 @@
+"""Which step of the traced images moved: inputs, raw outputs, decoding, suppression."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retinaface.checks.detection_matching import match_detections
+from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage
+from retinaface.detection.detections import Detections, decode, suppress
+from retinaface.engines.opening import open_engine
+from retinaface.errors import RetinaFaceError
+from retinaface.network.config import OUTPUT_NAMES
+from retinaface.records.read import Run
+from retinaface.records.traced_images import ImageStages
+
+_Pairs = list[tuple[ImageStages, ImageStages]]
+_NAMES = ("inputs", "raw outputs", "decoding", "suppression")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two results, the reference first, and the images that both trace."""
+
+    runs: tuple[Run, Run]
+    ids: tuple[str, str]
+
+    @functools.cached_property
+    def results(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Their figures."""
+        return self.runs[0].results[self.ids[0]], self.runs[1].results[self.ids[1]]
+
+    @functools.cached_property
+    def pairs(self) -> _Pairs:
+        """The same image in both."""
+        ours, theirs = (run.stages(name) for run, name in zip(self.runs, self.ids, strict=True))
+        by_image = {one.image: one for one in theirs}
+        return [(one, by_image[one.image]) for one in ours if one.image in by_image]
+
+    @property
+    def models(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The files that were run; empty where there was none."""
+        return self.results[0].get("model") or {}, self.results[1].get("model") or {}
+
+
+def traced_stages(sides: Sides) -> list[Stage]:
+    """Compare what both records keep of the same images, one step after the other."""
+    pairs = sides.pairs
+    if not pairs:
+        text = "the records trace no image in common"
+        return [Stage(name, UNKNOWN, text) for name in _NAMES]
+    return [_inputs(pairs), _raw_outputs(sides), _decoding(pairs), _suppression(pairs)]
+
+
+def _inputs(pairs: _Pairs) -> Stage:
+    if any(a.inputs.shape != b.inputs.shape for a, b in pairs):
+        text = f"{pairs[0][0].inputs.shape} -> {pairs[0][1].inputs.shape}"
+        return Stage("inputs", MOVED, f"other shapes: {text}")
+    largest = max(float(np.abs(a.inputs - b.inputs).max()) for a, b in pairs)
+    state = SAME if largest == 0 and all(a.geometry == b.geometry for a, b in pairs) else MOVED
+    text = f"largest difference {largest:.3g} of 255 over {len(pairs)} images"
+    return Stage("inputs", state, text)
+
+
+def _raw_outputs(sides: Sides) -> Stage:
+    """Compare the engines: outputs on the same input from the same file, or from each side's."""
+    name, pairs = "raw outputs", sides.pairs
+    if any(x.shape != y.shape for a, b in pairs for x, y in zip(a.raw, b.raw, strict=True)):
+        return Stage(name, FOLLOWS, "other shapes, because the inputs have")
+    largest = [
+        max(float(np.abs(a.raw[i] - b.raw[i]).max()) for a, b in pairs)
+        for i in range(len(OUTPUT_NAMES))
+    ]
+    if max(largest) == 0:
+        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+    sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
+    text = f"largest differences {sizes}; {_swapped(pairs)}"
+    models = sides.models
+    same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
+    if same_inputs and models[0].get("sha256") == models[1].get("sha256"):
+        why = engine_difference(*(result.get("engine") or {} for result in sides.results))
+        return Stage(name, MOVED, f"{text}; the same file and inputs, so the engine: {why}")
+    return _with_files_here(sides, text)
+
+
+def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    """Say what the descriptions of two engines do not share."""
+    keys = (
+        "runtime",
+        "name",
+        "precision",
+        "threads",
+        "parallel_calls",
+        "options",
+        "engine_file_sha256",
+    )
+    parts = [
+        f"{key} {_word(ours.get(key))} -> {_word(theirs.get(key))}"
+        for key in keys
+        if ours.get(key) != theirs.get(key)
+    ]
+    return ", ".join(parts) or "described alike"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={v}" for k, v in value.items()) or "none"
+    return "none" if value is None else str(value)
+
+
+def _swapped(pairs: _Pairs) -> str:
+    """Put the candidate's raw outputs in the reference's place, everything after as it is here."""
+    n_changed = n_all = 0
+    for a, b in pairs:
+        found = [suppress(decode(*one.raw, a.geometry)) for one in (a, b)]
+        changed, n = _unmatched(*found)
+        n_changed, n_all = n_changed + changed, n_all + n
+    return f"with these swapped alone {n_changed} of {n_all} detections change"
+
+
+def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
+    match = match_detections(ours.boxes_xyxy, ours.scores, theirs.boxes_xyxy, theirs.scores)
+    return match.n_unmatched(), len(ours.scores) + len(theirs.scores)
+
+
+def _with_files_here(sides: Sides, text: str) -> Stage:
+    """Run each side's file and input on one runtime: do they explain what differs?"""
+    name = "raw outputs"
+    one, other = sides.pairs[0]
+    outputs = []
+    for traced, run, result_id, result in zip(
+        (one, other), sides.runs, sides.ids, sides.results, strict=True
+    ):
+        file = run.model(result_id)
+        if file is None:
+            return Stage(name, UNKNOWN, f"{text}; {run.name} keeps no file to run")
+        try:
+            with open_engine(
+                f"ort-cpu-{result.get('precision', 'fp32')}",
+                model=file,
+                max_batch=1,
+                input_size_px=(traced.inputs.shape[1], traced.inputs.shape[2]),
+            ) as engine:
+                outputs.append(engine.infer(traced.inputs[None]))
+        except RetinaFaceError as error:
+            return Stage(name, UNKNOWN, f"{text}; the file of {run.name} fails here: {error}")
+    here = max(float(np.abs(a - b).max()) for a, b in zip(*outputs, strict=True))
+    there = max(float(np.abs(a - b).max()) for a, b in zip(one.raw, other.raw, strict=True))
+    explained = here >= there / 2
+    why = "the files or inputs explain it" if explained else "so the engine moved"
+    text += f"; each file and input on one runtime: off by {here:.2g}, the records by {there:.2g}"
+    return Stage(name, FOLLOWS if explained else MOVED, f"{text}: {why}")
+
+
+def _decoding(pairs: _Pairs) -> Stage:
+    """Compare each side's candidates with what this release makes of the same raw outputs."""
+    sides = [[_farthest(_decoded(pair[i]), pair[i].candidates) for pair in pairs] for i in (0, 1)]
+    same = all(equal_detections(a.candidates, b.candidates) for a, b in pairs)
+    return _own_stage("decoding", sides, pairs, same=same)
+
+
+def _decoded(one: ImageStages) -> Detections:
+    return decode(one.raw.loc, one.raw.scores, one.raw.landmarks, one.geometry)
+
+
+def _suppression(pairs: _Pairs) -> Stage:
+    """Compare each side's detections with what this release makes of the same candidates."""
+    sides = [
+        [_farthest(suppress(pair[i].candidates), pair[i].detections) for pair in pairs]
+        for i in (0, 1)
+    ]
+    same = all(equal_detections(a.detections, b.detections) for a, b in pairs)
+    return _own_stage("suppression", sides, pairs, same=same)
+
+
+def _own_stage(
+    name: str,
+    sides: list[list[float]],
+    pairs: _Pairs,
+    *,
+    same: bool,
+) -> Stage:
+    if same:
+        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+    off = [max(side) for side in sides]
+    if off[0] == off[1]:
+        return Stage(name, FOLLOWS, "both sides do with their input what this release does")
+    words = [f"{x:.3g}" if np.isfinite(x) else "another number of boxes" for x in off]
+    text = f"this release on the recorded input: reference off by {words[0]}, candidate {words[1]}"
+    return Stage(name, MOVED, text)
+
+
+def equal_detections(ours: Detections, theirs: Detections) -> bool:
+    """Tell whether two sets of detections are the same in every number."""
+    return _farthest(ours, theirs) == 0
+
+
+def _farthest(ours: Detections, theirs: Detections) -> float:
+    """Find the largest difference of a number; infinite where there are more or fewer boxes."""
+    if len(ours.scores) != len(theirs.scores):
+        return float("inf")
+    arrays = (
+        (ours.boxes_xyxy, theirs.boxes_xyxy),
+        (ours.scores, theirs.scores),
+        (ours.landmarks_xy, theirs.landmarks_xy),
+    )
+    return max(float(np.abs(a - b).max(initial=0.0)) for a, b in arrays)

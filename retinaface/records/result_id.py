@@ -1,0 +1,48 @@
+"""The id of a result: engine, pipeline and batch, as the text by which records keep it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(r"(?P<engine>.+)--(?P<pipeline>.+)--b(?P<batch>[0-9]+)")
+
+
+@dataclass(frozen=True)
+class ResultId:
+    """Names what was measured; its text is `<engine>--<pipeline>--b<batch>`, or an engine alone.
+
+    The precision is part of the engine's name.
+
+    Attributes:
+        engine: Its name.
+        pipeline: Of the images; empty for a result of the engine alone.
+        batch: Images in one call; None likewise.
+    """
+
+    engine: str
+    pipeline: str = ""
+    batch: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ResultId:
+        """Take an id apart; one of another form is an engine alone."""
+        found = _FORM.fullmatch(text)
+        if found is None:
+            return cls(text)
+        return cls(found["engine"], found["pipeline"], int(found["batch"]))
+
+    @property
+    def setting(self) -> tuple[str, int] | None:
+        """Pipeline and batch, which results of two engines must share; None for an engine alone."""
+        return None if self.batch is None else (self.pipeline, self.batch)
+
+    def __str__(self) -> str:
+        if self.batch is None:
+            return self.engine
+        return f"{self.engine}--{self.pipeline}--b{self.batch}"
+
+
+def array_prefix(result_id: str) -> str:
+    """Give what the names of a result's arrays begin with, in each file of a record."""
+    return f"{result_id}/"

@@ -1,0 +1,140 @@
+"""Which images are scored and by which rule, AP of predictions that exist, and what it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from retinaface.embedded import embedded_truth_sha256
+from retinaface.errors import DatasetError
+from retinaface.widerface.average_precision import (
+    average_precision,
+    count_set,
+)
+from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
+from retinaface.widerface.predictions import Predictions
+
+SCORINGS = ("official", "ixrt")
+
+
+def scored_selection(
+    truth: GroundTruth, scoring: str, *, batch_size: int
+) -> tuple[GroundTruth, str | None]:
+    """Apply a scoring rule to the images to run.
+
+    `ixrt` repeats how the published ixRT figures came about: the loader drops the last incomplete
+    batch, and the evaluator skips images without predictions before it counts their faces. The
+    result is not WIDER FACE AP, and its label says so.
+
+    Args:
+        truth: The selection, in the order of the data set's list.
+        scoring: `official` or `ixrt`.
+        batch_size: Of the loader.
+
+    Returns:
+        The images to run and score, and the label; None for the official rule.
+
+    Raises:
+        DatasetError: `ixrt`, and there is no complete batch.
+    """
+    if scoring == "official":
+        return truth, None
+    n_dropped = len(truth.images) % batch_size
+    kept = truth.images[: len(truth.images) - n_dropped]
+    if not kept:
+        raise DatasetError(
+            f"ixrt scoring leaves out the incomplete batch, and {len(truth.images)} images give no "
+            f"complete batch of {batch_size}; use --scoring official"
+        )
+    return truth.select(kept), (
+        f"ixrt scoring: the last {n_dropped} images (incomplete batch of {batch_size}) were not "
+        "run, and their faces are not counted; not the official protocol"
+    )
+
+
+@dataclass(frozen=True)
+class Score:
+    """AP of a set of predictions, and what it covers.
+
+    Attributes:
+        ap: By split, as fractions.
+        n_images: Images that are scored.
+        n_detections: Detections in them.
+        missing: Images without a prediction file.
+        notes: What the reader of the result must know.
+    """
+
+    ap: dict[str, float]
+    n_images: int
+    n_detections: int
+    missing: list[str]
+    notes: list[str]
+
+
+def score_predictions(
+    predictions: Mapping[str, Predictions],
+    truth: GroundTruth,
+    *,
+    subset: str | None = None,
+    scoring: str = "official",
+) -> Score:
+    """Score predictions that somebody made.
+
+    Args:
+        predictions: By image id; those outside the subset are ignored.
+        truth: Of the whole set.
+        subset: A named part of it.
+        scoring: `official`: an image without a prediction file is one with all faces missed.
+            `ixrt`: it is left out, faces and all, as the vendor's evaluator does.
+
+    Raises:
+        DatasetError: Predictions of an unknown image, or none of the images to score.
+    """
+    unknown = set(predictions).difference(truth.images)
+    if unknown:
+        raise DatasetError(
+            f"{len(unknown)} prediction files are for images that are not in the ground truth, "
+            f"first {min(unknown)}; remove them"
+        )
+    wanted = truth.subset(subset) if subset else truth
+    missing = [image for image in wanted.images if image not in predictions]
+    if len(missing) == len(wanted.images):
+        raise DatasetError("there is no prediction file of any image to score; check --subset")
+    notes = []
+    if missing and scoring == "ixrt":
+        wanted = wanted.select(image for image in wanted.images if image in predictions)
+        notes.append(
+            f"ixrt scoring: {len(missing)} images without a prediction file were left out, and "
+            "their faces are not counted; not the official protocol"
+        )
+    elif missing:
+        fits = not subset and set(predictions) == set(truth.subset("every-8").images)
+        hint = "; the files are those of the subset every-8: add --subset every-8" if fits else ""
+        notes.append(
+            f"{len(missing)} of {len(wanted.images)} images have no prediction file, first "
+            f"{missing[0]}; all their faces count as missed{hint}"
+        )
+    n_detections = sum(len(predictions[i].scores) for i in wanted.images if i in predictions)
+    return Score(
+        average_precision(count_set(predictions, wanted)),
+        len(wanted.images),
+        n_detections,
+        missing,
+        [coverage_note(wanted, subset), *notes],
+    )
+
+
+def coverage_note(truth: GroundTruth, subset: str | None) -> str:
+    """Say how much of the set a result covers, and what it compares with."""
+    n, total = len(truth.images), truth.n_images_total
+    if truth.sha256 == embedded_truth_sha256():
+        return f"covers {n} of {total} images of the embedded set: compares with that set alone"
+    if total != OFFICIAL_N_IMAGES:
+        return (
+            f"covers {n} of {total} images of a ground truth that is not the official one "
+            f"({OFFICIAL_N_IMAGES} images): does not compare with WIDER FACE AP"
+        )
+    if n == total:
+        return f"covers all {total} images"
+    which = f"the subset {subset}" if subset else "a part of the set"
+    return f"covers {n} of {total} images ({which}): does not compare with AP over the full set"

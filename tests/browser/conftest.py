@@ -1,0 +1,42 @@
+"""The report, and a browser to open it in."""
+
+import pytest
+
+from tests.support.chromium import open_chromium
+from tests.support.reports import HEIGHT_PX, write_report_of_ten
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """The report of ten runs, which no test changes."""
+    return write_report_of_ten(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_page(browser, report):
+    """Open the report, with what the browser complained of and asked for."""
+    contexts = []
+
+    def open_it(width_px=1280, scheme="light", **options):
+        viewport = {"width": width_px, "height": HEIGHT_PX}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
+        context.set_default_timeout(5000)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.asked = [], []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: page.complaints.append(request.url[:100]))
+        page.on("request", lambda request: page.asked.append(request.url[:100]))
+        page.goto(report.as_uri(), wait_until="load")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()

@@ -1,0 +1,116 @@
+"""Run records that were never run: a few results, tests and traced images, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from retinaface.detection.detections import Detections
+from retinaface.detection.pipelines import PIPELINES
+from retinaface.engines.base import Engine, EngineSpec
+from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
+from retinaface.network.scenes import scene
+from retinaface.records.read import Run, read_run
+from retinaface.records.traced_images import ImageStages, trace
+from retinaface.records.write import Kept, new_record, write_record
+from retinaface.widerface.average_precision import Counts
+
+ENGINE = "ort-cpu-fp32"
+RESULT = f"{ENGINE}--igie--b32"
+N = 60
+IMAGES = tuple(f"event/{i}" for i in range(N))
+
+
+def make_run(
+    folder: Path,
+    *,
+    hits: np.ndarray | None = None,
+    shift: float = 0.0,
+    ids: Sequence[str] = (RESULT,),
+    environment: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+    images: Sequence[str] = IMAGES,
+    **data: Any,
+) -> Run:
+    """Write a finished run over `N` images and read it back.
+
+    Args:
+        folder: New.
+        hits: (N,) bool: whether the face of each image is found; all of them if None.
+        shift: Of all boxes, in px.
+        ids: Of its results.
+        environment: Facts that differ from those of this machine.
+        images: Their ids.
+        data: What the record holds otherwise; `result` goes into every result.
+    """
+    folder.mkdir()
+    hits = np.ones(N, bool) if hits is None else hits
+    counts = counts_of(hits)
+    kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
+    ap = {"easy": float(np.mean(hits)), "medium": 0.5, "hard": 0.5}
+    engine = {"name": ENGINE, "device": "cpu"}
+    result = {"precision": "fp32", "ap": ap, "engine": engine} | data.pop("result", {})
+    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
+    record["environment"] = record["environment"] | dict(environment)
+    record |= {"results": [{"id": i} | result for i in ids]} | data
+    write_record(folder, record, kept)
+    return read_run(folder)
+
+
+def entry(
+    name: str, verdict: str = "PASS", reason: str = "", ratio: float | str | None = None
+) -> dict[str, Any]:
+    """A test of a record, with one check unless it was skipped."""
+    numbers = {} if ratio is None else {"ratio": ratio, "worst": {}}
+    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": numbers}
+    checks = [] if verdict == "SKIPPED" else [check]
+    return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
+
+
+def counts_of(hits: np.ndarray) -> Counts:
+    """One face and one detection an image, found or not."""
+    found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
+    index = np.arange(N, dtype=np.int32)
+    proposals = np.ones((N, 3), bool)
+    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
+
+
+def boxes(shift: float = 0.0, n: int = 1) -> Detections:
+    """Detections of 50 px in a row, each clear of the others."""
+    corners = np.float32([[100 * i, 0, 100 * i + 50, 50] for i in range(n)]) + np.float32(shift)
+    points = np.tile(corners[:, None, :2], (1, 5, 1))
+    return Detections(corners, np.full(n, 0.9, np.float32), points)
+
+
+def detections(n: int, first: int) -> Detections:
+    """Detections whose every number is that of its row: `first`, `first` + 1 and so on."""
+    rows = np.arange(first, first + n, dtype=np.float32)
+    return Detections(np.tile(rows[:, None], (1, 4)), rows, np.tile(rows[:, None, None], (1, 5, 2)))
+
+
+class Constant(Engine):
+    """Finds a face at two neighbouring priors of every image."""
+
+    def _run(self, images: np.ndarray) -> RawOutputs:
+        n, _, height, width = images.shape
+        n_priors = len(prior_boxes(height, width))
+        scores = np.tile(np.float32([1, 0]), (n, n_priors, 1))
+        scores[:, [2000, 2001], 1] = 0.9, 0.8
+        shape = (n, n_priors)
+        return RawOutputs(np.zeros((*shape, 4), "f4"), scores, np.zeros((*shape, 10), "f4"))
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+def traced(n: int = 2) -> list[ImageStages]:
+    """Scenes at every stage, by an engine that finds the same in each."""
+    engine = Constant(EngineSpec("constant-cpu-fp32", "fp32", "cpu"))
+    encoded = {
+        f"e/{i}": cv2.imencode(".png", scene(120, 200, seed=i))[1].tobytes() for i in range(n)
+    }
+    return trace(engine, PIPELINES["igie"], encoded)

@@ -1,0 +1,82 @@
+"""Records of one result with images at every stage, and files that say how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.detection.detections import Detections, decode, suppress
+from retinaface.files import file_sha256
+from retinaface.network.outputs import RawOutputs
+from retinaface.records.read import Run, read_run
+from retinaface.records.traced_images import ImageStages
+from retinaface.records.write import Kept, new_record, write_record
+from tests.support.records import IMAGES, RESULT, boxes, counts_of, traced
+
+GIVEN = traced()
+
+
+def again(
+    one: ImageStages,
+    raw: RawOutputs | None = None,
+    candidates: Detections | None = None,
+    detections: Detections | None = None,
+) -> ImageStages:
+    """An image at every stage, with one stage exchanged and those after it as this release does."""
+    raw = one.raw if raw is None else raw
+    candidates = decode(*raw, one.geometry) if candidates is None else candidates
+    detections = suppress(candidates) if detections is None else detections
+    return replace(one, raw=raw, candidates=candidates, detections=detections)
+
+
+def nudged() -> list[ImageStages]:
+    """The given images, as an engine gives them whose box offsets differ by 0.001."""
+    return [again(one, raw=one.raw._replace(loc=one.raw.loc + np.float32(1e-3))) for one in GIVEN]
+
+
+def moved(found: Detections, by_px: float = 1.0) -> Detections:
+    """The same detections elsewhere."""
+    return replace(found, boxes_xyxy=found.boxes_xyxy + np.float32(by_px))
+
+
+def make_traced_run(
+    folder: Path,
+    stages: Sequence[ImageStages] = GIVEN,
+    *,
+    ap: float = 1.0,
+    hits: np.ndarray | None = None,
+    shift: float = 0.0,
+    model: Path | None = None,
+    engine: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
+) -> Run:
+    """Write a run of one result and read it back."""
+    folder.mkdir()
+    counts = counts_of(np.ones(len(IMAGES), bool) if hits is None else hits)
+    detections = {image: boxes(shift) for image in IMAGES}
+    kept = {RESULT: Kept(detections, counts, IMAGES, stages, model)}
+    result = {"id": RESULT, "ap": dict.fromkeys(("easy", "medium", "hard"), ap)}
+    result |= {"precision": "fp32", "engine": dict(engine)}
+    write_record(folder, new_record() | {"results": [result]}, kept)
+    return read_run(folder)
+
+
+def write_model(
+    folder: Path, name: str, *, weights: str = "w1", precision: str = "fp32", **steps: int
+) -> Path:
+    """A file that is no graph of ours, with a manifest that says how it was made."""
+    path = folder / f"{name}.onnx"
+    path.write_bytes(name.encode())
+    manifest = {
+        "sha256": file_sha256(path),
+        "weights": {"sha256": weights},
+        "options": {"precision": precision, "io": "fp32", "opset": 13},
+        "versions": {"torch": "2.13.0", "onnx": name},
+        "steps": {step: {"operators": {"Conv": n}, "sha256": str(n)} for step, n in steps.items()},
+    }
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    return path

@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from retinaface.comparison.traced_steps import Sides, equal_detections, traced_stages
+from retinaface.export.tiny_model import write_model as write_onnx
+from tests.support.records import RESULT, boxes
+from tests.support.traced_records import GIVEN, again, make_traced_run, moved, nudged, write_model
+
+
+def stages_of(one, other):
+    return {stage.name: stage for stage in traced_stages(Sides((one, other), (RESULT, RESULT)))}
+
+
+def states(one, other):
+    return [stage.state for stage in stages_of(one, other).values()]
+
+
+@pytest.fixture
+def reference(tmp_path):
+    return make_traced_run(tmp_path / "reference", model=write_model(tmp_path, "same", exported=56))
+
+
+@pytest.fixture
+def candidate(tmp_path):
+    def make(**changes):
+        changes.setdefault("model", tmp_path / "same.onnx")
+        return make_traced_run(tmp_path / "candidate", **changes)
+
+    return make
+
+
+def test_equal_records_are_the_same_at_every_step(reference, candidate):
+    found = stages_of(reference, candidate())
+    assert list(found) == ["inputs", "raw outputs", "decoding", "suppression"]
+    assert {stage.state for stage in found.values()} == {"same"}
+
+
+def test_records_without_an_image_in_common_do_not_tell(reference, candidate):
+    found = stages_of(reference, candidate(stages=[replace(GIVEN[0], image="e/9")]))
+    assert {(stage.state, stage.text) for stage in found.values()} == {
+        ("unknown", "the records trace no image in common")
+    }
+
+
+def test_other_outputs_of_the_same_file_and_input_are_the_engines(reference, candidate):
+    other = candidate(stages=nudged(), engine={"options": {"fusions": "off"}})
+    assert states(reference, other) == ["same", "MOVED", "follows", "follows"]
+    text = stages_of(reference, other)["raw outputs"].text
+    assert "options none -> fusions=off" in text
+    assert "loc 0.001" in text
+
+
+def test_a_stage_that_does_otherwise_with_the_same_input_moved(reference, candidate, tmp_path):
+    decoding = [again(one, candidates=moved(one.candidates)) for one in GIVEN]
+    suppression = [again(one, detections=moved(one.detections)) for one in GIVEN]
+    for name, stages in (("decoding", decoding), ("suppression", suppression)):
+        other = make_traced_run(tmp_path / name, stages, model=tmp_path / "same.onnx")
+        found = stages_of(reference, other)
+        first = next(stage for stage in found.values() if stage.state == "MOVED")
+        assert first.name == name
+        assert "reference off by 0, candidate 1" in first.text
+
+
+def test_other_inputs_are_told_from_what_follows_of_them(reference, candidate):
+    stages = [replace(one, inputs=one.inputs + np.float32(2)) for one in GIVEN]
+    stage = stages_of(reference, candidate(stages=stages))["inputs"]
+    assert stage.state == "MOVED"
+    assert "largest difference 2 of 255" in stage.text
+
+
+def test_two_files_are_run_on_one_runtime_to_tell_file_from_engine(tmp_path):
+    files = [tmp_path / "one.onnx", tmp_path / "two.onnx"]
+    for file, batch in zip(files, ("batch", "n"), strict=True):
+        write_onnx(file, batch=batch)
+    one = make_traced_run(tmp_path / "a", model=files[0])
+    other = make_traced_run(tmp_path / "b", nudged(), model=files[1])
+    stage = stages_of(one, other)["raw outputs"]
+    assert stage.state == "MOVED"
+    assert "off by 0, the records by 0.001: so the engine moved" in stage.text
+
+
+def test_a_file_that_does_not_run_here_is_said(tmp_path):
+    one = make_traced_run(tmp_path / "a", model=write_model(tmp_path, "one"))
+    other = make_traced_run(tmp_path / "b", nudged(), model=write_model(tmp_path, "two"))
+    stage = stages_of(one, other)["raw outputs"]
+    assert stage.state == "unknown"
+    assert "the file of a fails here" in stage.text
+
+
+def test_detections_are_equal_in_every_number_or_not_at_all():
+    assert equal_detections(boxes(n=2), boxes(n=2))
+    assert not equal_detections(boxes(n=2), boxes(n=3))
+    assert not equal_detections(boxes(n=2), boxes(shift=1e-3, n=2))
