@@ -14,6 +14,7 @@ import numpy as np
 
 from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256, new_file
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -117,15 +118,13 @@ def read_source(
             f"{spec.name} needs an ONNX file to build from, or a build; give --model FILE.onnx or "
             "--engine-file FILE"
         )
-    try:
+    with importing(
+        f"{spec.name} builds from {path}, and reading it needs onnx, which",
+        "pip install onnx, or give a build: --engine-file FILE",
+    ):
         import onnx
 
         from retinaface.export.onnx_graph import axes_of
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} builds from {path}, and reading it needs onnx, which cannot be imported "
-            f"({error}); pip install onnx, or give a build: --engine-file FILE"
-        ) from error
     try:
         model = onnx.load(path, load_external_data=False)
         shape = axes_of(model.graph.input[0])

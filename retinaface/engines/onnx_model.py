@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.typing import Precision
@@ -119,13 +120,11 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
     """
     if stated is not None:
         return "fp16" if stated == "fp16" else "fp32"
-    try:
+    with importing(
+        f"{spec.name}: {model} does not state its precision, and onnx, which would tell,",
+        "pip install onnx, or export with retinaface",
+    ):
         import onnx
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name}: {model} does not state its precision, and onnx, which would "
-            "tell, is not installed; pip install onnx, or export with retinaface"
-        ) from error
     graph = onnx.load(model, load_external_data=False).graph
     half = onnx.TensorProto.FLOAT16
     is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
@@ -145,13 +144,10 @@ def check_file(spec: EngineSpec, model: Path) -> int | None:
     Raises:
         EngineUnavailable: onnx is not installed, or the file cannot be read or does not fit.
     """
-    try:
+    with importing(
+        f"{spec.name} reads names and axes of {model} with onnx, which", "pip install onnx"
+    ):
         import onnx
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} reads names and axes of {model} with onnx, which cannot be imported "
-            f"({error}); pip install onnx"
-        ) from error
     try:
         loaded = onnx.load(model, load_external_data=False)
     except Exception as error:  # protobuf's errors have no base that is public

@@ -12,19 +12,16 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-try:
+with importing("onnx", "install the extra 'export', or pip install onnx"):
     import onnx
     from onnx.reference import ReferenceEvaluator
-except ImportError as error:
-    raise EngineUnavailable(
-        f"onnx cannot be imported ({error}); install the extra 'export', or pip install onnx"
-    ) from error
 
 # Before it, the evaluator gives float32 for some operators on FP16, and then stops.
 OLDEST_FOR_FP16 = (1, 22)

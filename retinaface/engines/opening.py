@@ -9,6 +9,7 @@ from typing import cast
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
 Factory = Callable[[EngineSpec], Engine]
@@ -201,12 +202,10 @@ def import_factory(name: str, location: str) -> Factory:
 def _exported(
     name: str, entry: EngineEntry, weights: str | Path | None, *, dynamic_size: bool
 ) -> Path:
-    try:
+    with importing(
+        f"{name} needs an ONNX file, and what makes one",
+        "give --model FILE.onnx, or install the extra 'export'",
+    ):
         from retinaface.export.cache import cached_export
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{name} needs an ONNX file, and making one needs {error.name}, which is not "
-            "installed; give --model FILE.onnx, or install the extra 'export'"
-        ) from error
     precision = entry.source_precision or entry.precision
     return cached_export(weights, precision=precision, dynamic_size=dynamic_size)

@@ -19,6 +19,7 @@ from typing import Any
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build
 from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.importing import importing
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME
@@ -50,13 +51,8 @@ def import_tvm() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("igie engines need IGIE, the vendor's TVM, and tvm", WHEELS):
         return importlib.import_module("tvm")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"igie engines need IGIE, the vendor's TVM, and tvm cannot be imported "
-            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
-        ) from error
 
 
 def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:

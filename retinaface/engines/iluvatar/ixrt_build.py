@@ -18,6 +18,7 @@ from typing import Any
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import Source, cached_build
 from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.importing import importing
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
@@ -35,13 +36,8 @@ def import_ixrt() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("ixrt engines need ixRT, whose module is called tensorrt, and it", WHEELS):
         return importlib.import_module("tensorrt")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"ixrt engines need ixRT, whose module is called tensorrt, and it cannot be imported "
-            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
-        ) from error
 
 
 def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
@@ -70,14 +66,13 @@ def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
         raise EngineUnavailable(
             f"{spec.name}: tensorrt {version} here lacks {', '.join(lacking)}; {WHEELS}"
         )
-    try:
+    with importing(
+        f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
+        "cuda.cudart",
+        f"{WHEELS}, the vendor's cuda_python too",
+    ):
         cuda = importlib.import_module("cuda.cuda")
         cudart = importlib.import_module("cuda.cudart")
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
-            f"cuda.cudart cannot be imported ({error}); {WHEELS}, the vendor's cuda_python too"
-        ) from error
     return ixrt, cuda, cudart
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import (
     Port,
     check_interface,
@@ -25,14 +26,10 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-try:
+with importing("ncnn", "install the extra 'ncnn', and its converter: pip install --no-deps pnnx"):
     import ncnn
+with importing("onnx", "install the extra 'ncnn'"):
     import onnx
-except ImportError as error:
-    raise EngineUnavailable(
-        f"{error.name or 'ncnn'} cannot be imported ({error}); install the extra 'ncnn', and its "
-        "converter: pip install --no-deps pnnx"
-    ) from error
 
 from retinaface.engines.ncnn.files import convert, converter_version, layer_kinds
 from retinaface.export.onnx_graph import axes_of

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import (
     Port,
     check_interface,
@@ -192,13 +193,10 @@ class OnnxRuntimeEngine(Engine):
 
     def _marked_model(self, names: tuple[str, ...]) -> bytes:
         """The file with tensors marked as outputs."""
-        try:
+        with importing(
+            f"{self.spec.name}: intermediate tensors need onnx, which", "pip install onnx"
+        ):
             from retinaface.export.onnx_graph import with_outputs
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"{self.spec.name}: intermediate tensors need onnx, which is not installed; "
-                "pip install onnx"
-            ) from error
         try:
             return with_outputs(self._model, names)
         except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_interface, check_precision, model_of
 from retinaface.engines.openvino.graph import (
     nodes_of,
@@ -23,12 +24,8 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
 
-try:
+with importing("openvino", "install the extra 'openvino'"):
     import openvino as ov
-except ImportError as error:
-    raise EngineUnavailable(
-        f"openvino cannot be imported ({error}); install the extra 'openvino'"
-    ) from error
 
 VERSION = ov.__version__.partition("-")[0]
 DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU", "auto": "AUTO"}

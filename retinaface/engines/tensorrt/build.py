@@ -18,6 +18,7 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import batch_option, cached_build, check_batch
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda
 from retinaface.engines.tensorrt.libraries import PACKAGES
@@ -37,12 +38,8 @@ def import_tensorrt() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("tensorrt", INSTALL):
         return importlib.import_module("tensorrt")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"tensorrt cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
-        ) from error
 
 
 def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.typing import FloatArray
 
-_MODULES = ("cuda.bindings.runtime", "cuda.cudart")  # the second is what it was called up to 12
+_MODULE, _OLDER_NAME = "cuda.bindings.runtime", "cuda.cudart"  # the second up to 12
 
 
 def import_cuda(spec: EngineSpec) -> Any:
@@ -28,17 +29,16 @@ def import_cuda(spec: EngineSpec) -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    problems = []
-    for name in _MODULES:
+    with importing(
+        f"{spec.name} reaches the device's memory through cuda-python, which",
+        "pip install cuda-bindings, of your driver's CUDA: '>=13' or '>=12.6,<13'",
+    ):
         try:
-            return importlib.import_module(name)
-        except ImportError as error:
-            problems.append(f"{name}: {error}")
-    raise EngineUnavailable(
-        f"{spec.name} reaches the device's memory through cuda-python, which cannot be imported "
-        f"({'; '.join(problems)}); pip install cuda-bindings, of your driver's CUDA: '>=13' or "
-        "'>=12.6,<13'"
-    )
+            return importlib.import_module(_MODULE)
+        except ImportError:
+            with contextlib.suppress(ImportError):
+                return importlib.import_module(_OLDER_NAME)
+            raise  # what is wrong with the newer one
 
 
 class Cuda:

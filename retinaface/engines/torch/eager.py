@@ -11,18 +11,15 @@ import time
 from typing import Any
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-try:
+with importing("torch", "install the extra 'export'"):
     import torch
-except ImportError as error:
-    raise EngineUnavailable(
-        f"torch cannot be imported ({error}); install the extra 'export'"
-    ) from error
 
 from retinaface.network.checkpoint import load_model
 from retinaface.network.model import fold_batch_norms

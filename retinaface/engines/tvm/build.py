@@ -15,6 +15,7 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build
+from retinaface.engines.importing import importing
 from retinaface.engines.tvm import schedule
 from retinaface.engines.tvm.target import CPU, has_wide_registers
 from retinaface.environment import n_usable_cpus, package_versions
@@ -38,12 +39,8 @@ def import_tvm() -> Any:
     """
     os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
     os.environ.setdefault("TVM_BIND_THREADS", "0")
-    try:
+    with importing("tvm", INSTALL):
         return importlib.import_module("tvm")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"tvm cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
-        ) from error
 
 
 def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
