@@ -11,8 +11,8 @@ from retinaface.engines.base import EngineSpec
 from retinaface.errors import EngineFault, ImageError
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from tests.support.engines import Counting
 from tests.support.widerface_copy import jpeg
-from tests.unit.engines.test_base import Counting
 
 
 class Recorder(Counting):

@@ -56,8 +56,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 def test_a_factory_is_named_by_module_and_attribute(tmp_path):
     (tmp_path / "any.onnx").touch()
-    engine = open_engine("tests.unit.engines.test_base:Counting", model=tmp_path / "any.onnx")
-    assert engine.spec.name == "tests.unit.engines.test_base:Counting"
+    engine = open_engine("tests.support.engines:Counting", model=tmp_path / "any.onnx")
+    assert engine.spec.name == "tests.support.engines:Counting"
     assert engine.spec.model == tmp_path / "any.onnx"
 
 
@@ -100,7 +100,7 @@ def test_an_engine_that_loads_no_builds_refuses_one_and_names_those_that_do(tmp_
 
 
 def test_a_build_is_not_given_beside_a_model_and_must_be_there(tmp_path):
-    name, build = "tests.unit.engines.test_base:Counting", tmp_path / "a.so"
+    name, build = "tests.support.engines:Counting", tmp_path / "a.so"
     with pytest.raises(EngineUnavailable, match=r"engine file .*a\.so does not exist"):
         open_engine(name, engine_file=build)
     for path in (build, tmp_path / "a.onnx"):
