@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,8 +63,14 @@ class Engine(ABC):
     It sets `fixed_batch` where the model takes batches of one size only, `parallel_calls` where so
     many calls of `infer` may run at a time, each in a thread of its own, and `built_file` where it
     runs a build that is a file, its own or one that was given.
+
+    Its class declares its options in `known_options`: what each does, by name. An option that is
+    not there is refused when the engine is opened, unless `other_options_go_to` names who takes
+    it: a provider or a compiler, which then refuses what it does not know.
     """
 
+    known_options: ClassVar[Mapping[str, str]] = {}
+    other_options_go_to: ClassVar[str | None] = None
     fixed_batch: int | None = None
     parallel_calls: int = 1
     built_file: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,6 @@ def fixed_size(spec: EngineSpec) -> tuple[int, int]:
             "needed; use a pipeline of fixed size: --pipeline igie"
         )
     return spec.height_px, spec.width_px
-
-
-def check_options(spec: EngineSpec, known: Sequence[str]) -> None:
-    """Refuse an option that the engine does not have.
-
-    Raises:
-        EngineUnavailable: Names it, and those that there are.
-    """
-    if unknown := set(spec.options) - set(known):
-        raise EngineUnavailable(
-            f"{spec.name}: unknown option {min(unknown)!r}; expected one of: {', '.join(known)}"
-        )
 
 
 def batch_option(spec: EngineSpec) -> int | None:

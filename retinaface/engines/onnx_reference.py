@@ -33,10 +33,6 @@ class OnnxReferenceEngine(Engine):
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)
-        if spec.options:
-            raise EngineUnavailable(
-                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
-            )
         version = tuple(int(part) for part in onnx.__version__.split(".")[:2])
         if spec.precision == "fp16" and version < OLDEST_FOR_FP16:
             raise EngineUnavailable(

@@ -37,10 +37,6 @@ class OpenCvEngine(Engine):
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)
-        if spec.options:
-            raise EngineUnavailable(
-                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
-            )
         new_engine = getattr(cv2.dnn, "ENGINE_NEW", None)
         if new_engine is None:
             raise EngineUnavailable(

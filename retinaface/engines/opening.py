@@ -10,6 +10,7 @@ from typing import cast
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
+from retinaface.engines.options import check_options
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
 Factory = Callable[[EngineSpec], Engine]
@@ -70,7 +71,8 @@ def open_engine(
         ExportError: The export cannot be made.
     """
     entry = find_engine(name)
-    import_factory(name, entry.factory)  # before an export is made for nothing
+    factory = import_factory(name, entry.factory)  # before an export is made for nothing
+    _check_options(name, options or {}, factory)
     spec = _spec(
         name,
         entry,
@@ -154,9 +156,10 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
         location: Its factory, `package.module:name`.
 
     Raises:
-        EngineUnavailable: It cannot be imported, or cannot be built.
+        EngineUnavailable: It cannot be imported, knows no such option, or cannot be built.
     """
     factory = import_factory(spec.name, location)
+    _check_options(spec.name, spec.options, factory)
     try:
         engine = factory(spec)
     except RetinaFaceError:
@@ -170,6 +173,11 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             f"engine {spec.name}: {location} gave {type(engine).__name__}, expected a "
             "retinaface.engines.base.Engine"
         )
+    try:
+        _check_options(spec.name, spec.options, type(engine))
+    except EngineUnavailable:
+        engine.close()
+        raise
     if spec.engine_file is not None and engine.built_file != spec.engine_file:
         engine.close()
         raise EngineUnavailable(
@@ -178,6 +186,12 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             "the engine load spec.engine_file and set built_file"
         )
     return engine
+
+
+def _check_options(name: str, options: Mapping[str, str], maker: object) -> None:
+    """Refuse an option that a class does not declare; a function declares none before it built."""
+    if isinstance(maker, type) and issubclass(maker, Engine):
+        check_options(name, options, maker.known_options, maker.other_options_go_to)
 
 
 def import_factory(name: str, location: str) -> Factory:

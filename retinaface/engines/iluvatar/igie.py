@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import (
     build_seconds,
     check_batch,
-    check_options,
     check_scores,
     fixed_size,
     output_shapes,
@@ -39,12 +38,15 @@ _NOT_SEEN = "whether a library works on the host inside a node cannot be seen fr
 class IgieEngine(StagedEngine):
     """An engine file (.so) on one device, built from ONNX where none is given.
 
-    Option `batch`: of the built file, 32 without it; smaller batches are filled up by repetition.
+    Batches that are smaller than the file's are filled up by repetition.
     """
+
+    known_options: ClassVar = {
+        "batch": "images in every call of the file that is built; 32 without it"
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("batch",))
         size, file = fixed_size(spec), spec.engine_file
         self._chain = find_toolchain(spec, builds=file is None)
         started = time.perf_counter()

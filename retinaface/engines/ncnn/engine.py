@@ -6,7 +6,7 @@ import dataclasses
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from retinaface.engines.onnx_model import (
     model_of,
     read_precision,
 )
+from retinaface.engines.options import is_on
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -41,25 +42,24 @@ _TYPES: dict[int, type[np.floating[Any]]] = {
 # Names that the converter gives.
 _INPUT = "in0"
 _OUTPUTS = ("out0", "out1", "out2")
-# What an option may switch; precision and device are in the engine's name.
-_SWITCHES = (
-    "use_winograd_convolution",
-    "use_winograd23_convolution",
-    "use_winograd43_convolution",
-    "use_winograd63_convolution",
-    "use_sgemm_convolution",
-    "use_packing_layout",
-    "lightmode",
-)
 _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 
 
 class NcnnEngine(Engine):
     """A network with an extractor for each image.
 
-    Options, each `on` or `off`, are ncnn's own: `use_winograd_convolution` and others that change
-    how it computes, but neither precision nor device.
+    Options are ncnn's own that change how it computes, but neither precision nor device.
     """
+
+    known_options: ClassVar = {
+        "use_winograd_convolution": "on or off: Winograd's algorithm, of any tile",
+        "use_winograd23_convolution": "on or off: its tiles of 2",
+        "use_winograd43_convolution": "on or off: its tiles of 4",
+        "use_winograd63_convolution": "on or off: its tiles of 6",
+        "use_sgemm_convolution": "on or off: convolutions as products of matrices",
+        "use_packing_layout": "on or off: channels side by side in a vector",
+        "lightmode": "on or off: intermediates freed as soon as they were read",
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -132,13 +132,8 @@ class NcnnEngine(Engine):
         for name in dir(net.opt):  # every one that this version has; by default FP16 is on
             if name.startswith(("use_fp16_", "use_bf16_")):
                 setattr(net.opt, name, is_fp16 and name.startswith("use_fp16_"))
-        for name, value in self.spec.options.items():
-            if name not in _SWITCHES or value not in ("on", "off"):
-                raise EngineUnavailable(
-                    f"{self.spec.name}: expected options {', '.join(_SWITCHES)}, each on or off, "
-                    f"got {name}={value}; leave it out"
-                )
-            setattr(net.opt, name, value == "on")
+        for name in self.spec.options:
+            setattr(net.opt, name, is_on(self.spec.name, self.spec.options, name, default=True))
         if self._threads is not None:
             net.opt.num_threads = self._threads
         if self.spec.shares_cpus:

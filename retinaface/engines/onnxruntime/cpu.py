@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from retinaface.engines.onnx_model import (
 )
 from retinaface.engines.onnxruntime.device_memory import run_options
 from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet
+from retinaface.engines.options import is_on
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -40,13 +42,16 @@ TYPES: dict[str, type[np.floating[Any]]] = {
 class OnnxRuntimeEngine(Engine):
     """A session with exactly one provider asked for.
 
-    Options, each `on` or `off`: `fusions`; `spinning` (of idle threads; off by itself where the
-    engine shares the processors). All others go to the provider.
+    Declared options are those of the session. All others are the provider's; that of the CPU reads
+    none, so it is given none.
     """
 
     provider = "CPUExecutionProvider"
-    # Options of the session, `on` or `off`; all others are the provider's.
-    switches: tuple[str, ...] = ("fusions", "spinning")
+    known_options: ClassVar[Mapping[str, str]] = {
+        "fusions": "on or off: the runtime's optimizations of the graph; on without it",
+        "spinning": "on or off: idle threads wait in a loop; off without it where the engine "
+        "shares the processors, else on",
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -65,18 +70,15 @@ class OnnxRuntimeEngine(Engine):
 
     def _session_options(self) -> Any:
         spec = self.spec
-        for name in self.switches:
-            if spec.options.get(name, "on") not in ("on", "off"):
-                raise EngineUnavailable(
-                    f"{spec.name}: option {name} must be on or off, got {spec.options[name]!r}"
-                )
+        has_fusions = is_on(spec.name, spec.options, "fusions", default=True)
+        spins = is_on(spec.name, spec.options, "spinning", default=not spec.shares_cpus)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
-        if spec.options.get("fusions") == "off":
+        if not has_fusions:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if spec.options.get("spinning", "off" if spec.shares_cpus else "on") == "off":
+        if not spins:
             for pool in ("intra_op", "inter_op"):
                 options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
         return options
@@ -117,7 +119,7 @@ class OnnxRuntimeEngine(Engine):
         """Load libraries that the provider needs from where pip puts them."""
 
     def _provider_options(self) -> dict[str, str]:
-        return {k: v for k, v in self.spec.options.items() if k not in self.switches}
+        return {k: v for k, v in self.spec.options.items() if k not in self.known_options}
 
     def _why_unopened(self, error: Exception) -> str:
         return (

@@ -40,6 +40,8 @@ class OpenVinoEngine(Engine):
     Options go to the compiler (`NUM_STREAMS`, `ENABLE_CPU_PINNING`, ...), over what is set here.
     """
 
+    other_options_go_to = "OpenVINO's compiler"
+
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import build_seconds, check_batch, check_options
+from retinaface.engines.builds import build_seconds, check_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
@@ -29,14 +29,14 @@ import_tensorrt()  # before an export is made for nothing
 
 
 class TensorRtEngine(StagedEngine):
-    """A plan on the first device, for every batch up to the largest without filling up.
+    """A plan on the first device, for every batch up to the largest without filling up."""
 
-    Option `batch`: the largest batch to build for, where it should be more than the run's.
-    """
+    known_options: ClassVar = {
+        "batch": "the largest batch to build for, where it is more than the run's"
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("batch",))
         self._trt = find_tensorrt(spec, builds=spec.engine_file is None)
         self._cuda = Cuda(spec, import_cuda(spec))
         self._engine: Any = None

@@ -6,7 +6,7 @@ more of them until the compiler gives up, so the input has one size.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,12 +26,9 @@ _NUMERICS = (
 
 
 class _Compiled(TorchEngine):
-    """Compiles the network in place of preparing it.
+    """Compiles the network in place of preparing it."""
 
-    Option `mode`: of `torch.compile`, as `max-autotune`.
-    """
-
-    known_options: tuple[str, ...] = ("mode",)
+    known_options: ClassVar = {"mode": "of torch.compile, as max-autotune"}
     # The compiler fuses away what would be shown.
     _run_intermediates = Engine._run_intermediates
 

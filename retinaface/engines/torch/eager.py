@@ -30,20 +30,12 @@ __all__ = ["TorchDeviceEngine", "TorchEngine", "torch"]
 class TorchEngine(Engine):
     """Eager PyTorch; builds the network from a checkpoint, so it takes no model file."""
 
-    known_options: tuple[str, ...] = ()
-
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         if spec.model is not None:
             raise EngineUnavailable(
                 f"{spec.name} builds the network itself and cannot run {spec.model}; "
                 "leave --model out, or give a checkpoint with --weights"
-            )
-        if unknown := sorted(set(spec.options) - set(self.known_options)):
-            known = f"no options but {', '.join(self.known_options)}"
-            raise EngineUnavailable(
-                f"{spec.name} takes {known if self.known_options else 'no options'}, got "
-                f"{', '.join(unknown)}; leave them out"
             )
         self._check_device()
         started = time.perf_counter()

@@ -8,12 +8,12 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
-from retinaface.engines.builds import build_seconds, check_options, fixed_size, output_shapes
+from retinaface.engines.builds import build_seconds, fixed_size, output_shapes
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.engines.threads import threads_and_calls
 from retinaface.engines.tvm.build import built_library, find_tvm, import_tvm, stated_target
@@ -34,15 +34,18 @@ _BIG_CORES = 1  # as TVM numbers what its threads may run on
 class TvmEngine(Engine):
     """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
 
-    Option `target`: what to compile for, and where to run; this host's processor without it. Calls
-    at a time have a virtual machine each, of one library.
+    Calls at a time have a virtual machine each, of one library.
     """
+
+    known_options: ClassVar = {
+        "target": "what to compile for and where to run, as 'llvm -mcpu=x86-64-v3'; this host's "
+        "processor without it"
+    }
 
     _pool = threading.local()  # TVM keeps threads for each thread that calls it
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("target",))
         self._size = fixed_size(spec)
         self._tvm, relax = find_tvm(spec)
         threads, self.parallel_calls = threads_and_calls(spec)

@@ -162,20 +162,37 @@ def test_a_switch_is_on_or_off(path, name):
         open_cpu(path, options={name: "no"})
 
 
-def test_other_options_go_to_the_provider(path, monkeypatch):
+@pytest.mark.parametrize(
+    ("option", "step"), [("fusion", "did you mean fusions"), ("use_tf32", "leave it out$")]
+)
+def test_the_cpu_is_given_no_option_that_its_provider_would_pass_over(path, option, step):
+    write_model(path)
+    message = f"unknown option '{option}'; expected one of: fusions .*, spinning .*; {step}"
+    with pytest.raises(EngineUnavailable, match=message):
+        open_cpu(path, options={option: "1"})
+
+
+def test_other_options_of_a_device_go_to_its_provider(path, monkeypatch):
     from retinaface.engines.onnxruntime import cpu as module
 
     write_model(path)
-    honest, providers = module.ort.InferenceSession, []
+    providers = []
 
-    def spy(*arguments, **named):
+    def spy(*_, **named):
         providers.extend(named["providers"])
-        return honest(*arguments, **named)
+        return FellBack()
 
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(module.ort, "InferenceSession", spy)
-    with open_cpu(path, options={"fusions": "off", "use_arena": "1"}):
-        pass
-    assert providers == [("CPUExecutionProvider", {"use_arena": "1"})]
+    options = {"fusions": "off", "use_tf32": "1", "cudnn_conv_algo_search": "HEURISTIC"}
+    with pytest.raises(EngineUnavailable, match="fell back"):
+        open_engine("ort-cuda-fp32", model=path, options=options)
+    del options["fusions"]
+    assert providers == [("CUDAExecutionProvider", options)]
+    with pytest.raises(EngineUnavailable, match="'cuda_graph'; .*; did you mean cuda_graphs"):
+        open_engine("ort-cuda-fp32", model=path, options={"cuda_graph": "on"})
+    with pytest.raises(EngineUnavailable, match="option cuda_graphs must be on or off, got '1'$"):
+        open_engine("ort-cuda-fp32", model=path, options={"cuda_graphs": "1"})
 
 
 def test_intermediates_are_tensors_of_the_file(path):

@@ -82,7 +82,7 @@ def test_a_missing_compiler_is_named(monkeypatch):
     ("settings", "message"),
     [
         ({"options": {"mode": "fastest"}}, "option mode is 'fastest': Unrecognized mode=fastest"),
-        ({"options": {"fusions": "off"}}, "takes no options but mode, got fusions"),
+        ({"options": {"fusions": "off"}}, "unknown option 'fusions'; expected one of: mode"),
         ({"input_size_px": None}, "built for one input size"),
     ],
 )
