@@ -30,6 +30,8 @@ OLDEST_FOR_FP16 = (1, 22)
 class OnnxReferenceEngine(Engine):
     """The evaluator on a file."""
 
+    _runtime = f"onnx {onnx.__version__}"
+
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)
@@ -48,6 +50,8 @@ class OnnxReferenceEngine(Engine):
         self._evaluator: Any = ReferenceEvaluator(loaded)
         self._marked: dict[tuple[str, ...], Any] = {}
         self._build_s = time.perf_counter() - started
+        # Each node is a NumPy function of this process: nothing can fall back.
+        self._placement = {"provider": "onnx.reference on the CPU", "fallback": []}
 
     def _run(self, images: FloatArray) -> RawOutputs:
         found = self._evaluate(self._evaluator, list(OUTPUT_NAMES), images)
@@ -73,18 +77,8 @@ class OnnxReferenceEngine(Engine):
         with np.errstate(all="ignore"):  # an overflow shows as infinity in what it gives
             return list(evaluator.run(names, {INPUT_NAME: images.astype(self._type, copy=False)}))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
-        return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"onnx {onnx.__version__}",
-            "model": self._model.name,
-            "build_s": self._build_s,
-            # Each node is a NumPy function of this process: nothing can fall back.
-            "placement": {"provider": "onnx.reference on the CPU", "fallback": []},
-        }
+    def _facts(self) -> dict[str, Any]:
+        return {"model": self._model.name}
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -49,6 +49,7 @@ class IgieEngine(StagedEngine):
         super().__init__(spec)
         size, file = fixed_size(spec), spec.engine_file
         self._chain = find_toolchain(spec, builds=file is None)
+        self._runtime = f"igie {vendor_version('igie', self._chain.tvm.__version__)}"
         started = time.perf_counter()
         if file is None:
             source = read_source(spec, size)
@@ -181,25 +182,22 @@ class IgieEngine(StagedEngine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
-        described = {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"igie {vendor_version('igie', self._chain.tvm.__version__)}",
+        described = super().describe()
+        if self.spec.device == "iluvatar":
+            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
+            described["device_name"] = board_name(said)
+            described["driver"] = self._board.get("driver_version")
+        return described
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch,
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input_type),
-            "build_s": self._build_s,
-            "placement": self._placement,
         }
-        if self.spec.device == "iluvatar":
-            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
-            described["device_name"] = board_name(said)
-            described["driver"] = self._board.get("driver_version")
-        return described
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -92,6 +92,8 @@ class IxrtEngine(StagedEngine):
             self.close()  # memory on the device is nobody's but ours
             raise
         self._board = board()
+        self._runtime = f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}"
+        self._placement = {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF}
 
     def _open(self, file: Path) -> tuple[Any, Any]:
         """Engine and context of a plan."""
@@ -206,15 +208,14 @@ class IxrtEngine(StagedEngine):
         if codes[0] != self._cuda.CUresult.CUDA_SUCCESS:
             raise RuntimeError(f"{call} gave {codes[0]}")
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
             "device_name": board_name(self._board.get("name") or self._name_by_runtime()),
             "driver": self._board.get("driver_version"),
-            "precision": self.spec.precision,
-            "runtime": f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}",
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch,
             "n_outputs": sum(len(group) for group in self._outputs),
             "softmax": "outside the graph" if self._has_heads else "in the graph",
@@ -223,8 +224,6 @@ class IxrtEngine(StagedEngine):
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input.dtype),
-            "build_s": self._build_s,
-            "placement": {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF},
         }
 
     def _name_by_runtime(self) -> str | None:

@@ -51,6 +51,7 @@ class NcnnEngine(Engine):
     Options are ncnn's own that change how it computes, but neither precision nor device.
     """
 
+    _runtime = f"ncnn {ncnn.__version__}"
     known_options: ClassVar = {
         "use_winograd_convolution": "on or off: Winograd's algorithm, of any tile",
         "use_winograd23_convolution": "on or off: its tiles of 2",
@@ -69,10 +70,12 @@ class NcnnEngine(Engine):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
             param, weights = self._convert(Path(folder))
-            self._kinds = layer_kinds(param)
+            n_nodes = len(layer_kinds(param))
             self._net = self._load(param, weights, is_fp16=spec.precision == "fp16")
             self._build_s = time.perf_counter() - started
             self._rounds = self._proves_fp16(param, weights)
+        # Without Vulkan, which is off, ncnn has one place to run a layer.
+        self._placement = {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
 
     def _check_model(self) -> None:
         """Hold names, types, axes and precision of the file against the specification."""
@@ -188,21 +191,17 @@ class NcnnEngine(Engine):
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         is_wide = self.spec.precision == "fp16" and not self._rounds
+        numerics = _NOTE if is_wide else f"computes in {self.spec.precision.upper()}"
+        return super().describe() | {"numerics": numerics}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"ncnn {ncnn.__version__}",
             "converter": f"pnnx {converter_version()}",
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "images_per_call": 1,
             "options": dict(self.spec.options),
             "model": self._model.name,
-            "build_s": self._build_s,
-            # Without Vulkan, which is off, ncnn has one place to run a layer.
-            "placement": {"provider": "ncnn CPU", "n_nodes": len(self._kinds), "fallback": []},
-            "numerics": _NOTE if is_wide else f"computes in {self.spec.precision.upper()}",
         }
 
     def close(self) -> None:

@@ -46,6 +46,7 @@ class OnnxRuntimeEngine(Engine):
     none, so it is given none.
     """
 
+    _runtime = f"onnxruntime {ort.__version__}"
     provider = "CPUExecutionProvider"
     known_options: ClassVar[Mapping[str, str]] = {
         "fusions": "on or off: the runtime's optimizations of the graph; on without it",
@@ -206,22 +207,15 @@ class OnnxRuntimeEngine(Engine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
+        return super().describe() | {"io": {"host_memory": "in place"}}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": self._runtime(),
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
             "model": self._model.name,
-            "build_s": self._build_s,
-            "placement": self._placement,
-            "io": {"host_memory": "in place"},
         }
-
-    def _runtime(self) -> str:
-        return f"onnxruntime {ort.__version__}"
 
     def close(self) -> None:
         """See `Engine.close`."""

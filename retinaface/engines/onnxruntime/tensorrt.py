@@ -28,6 +28,7 @@ from retinaface.files import file_sha256
 class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
     """A session on TensorRT: one engine for all batches up to the largest, kept in our cache."""
 
+    _runtime = f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
     provider = "TensorrtExecutionProvider"
     library = "tensorrt"
     known_options = OnnxRuntimeEngine.known_options
@@ -105,9 +106,6 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
             "install the TensorRT and CUDA that it was built with (docs/gpu.md): "
             "pip install 'tensorrt-cu13<11' for onnxruntime-gpu from 1.27 on"
         )
-
-    def _runtime(self) -> str:
-        return f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

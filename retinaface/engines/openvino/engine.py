@@ -41,6 +41,7 @@ class OpenVinoEngine(Engine):
     """
 
     other_options_go_to = "OpenVINO's compiler"
+    _runtime = f"openvino {VERSION}"
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -58,7 +59,12 @@ class OpenVinoEngine(Engine):
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallel_calls):
             self._requests.put(self._network.create_infer_request())
-        self._placement = self._prove_placement()
+        self._placement = placement = self._prove_placement()
+        ran_on = placement["provider"].removeprefix("OpenVINO ").split(", ")[0]
+        # What the maker calls it.
+        self._device_name = str(self._core.get_property(ran_on, "FULL_DEVICE_NAME")).strip()
+        is_wide = spec.precision == "fp16" and "f16" not in placement["computed_in"]
+        self._numerics = _NOTE if is_wide else f"computes in {', '.join(placement['computed_in'])}"
         self._build_s = time.perf_counter() - started
 
     def _check_device(self) -> None:
@@ -211,29 +217,19 @@ class OpenVinoEngine(Engine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
-        computed_in = self._placement["computed_in"]
-        is_wide = self.spec.precision == "fp16" and "f16" not in computed_in
+        return super().describe() | {"numerics": self._numerics}
+
+    def _device_facts(self) -> dict[str, Any]:
+        return {"device_name": self._device_name}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "device_name": self._device_name,
-            "precision": self.spec.precision,
-            "runtime": f"openvino {VERSION}",
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
             "config": self._config,
             "model": self._model.name,
-            "build_s": self._build_s,
-            "placement": self._placement,
-            "numerics": _NOTE if is_wide else f"computes in {', '.join(computed_in)}",
         }
-
-    @property
-    def _device_name(self) -> str:
-        """What the maker calls the device that ran the graph."""
-        device = self._placement["provider"].removeprefix("OpenVINO ").split(", ")[0]
-        return str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
 
     def close(self) -> None:
         """See `Engine.close`."""

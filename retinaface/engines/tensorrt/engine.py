@@ -16,7 +16,7 @@ from retinaface.engines.builds import build_seconds, check_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
-from retinaface.engines.tensorrt.layers import check_types, inspected
+from retinaface.engines.tensorrt.layers import check_types, inspected, placement_of
 from retinaface.engines.tensorrt.profile import Profile, written
 from retinaface.environment import command_output
 from retinaface.errors import EngineUnavailable, first_line
@@ -38,6 +38,7 @@ class TensorRtEngine(StagedEngine):
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._trt = find_tensorrt(spec, builds=spec.engine_file is None)
+        self._runtime = f"tensorrt {self._trt.__version__}"
         self._cuda = Cuda(spec, import_cuda(spec))
         self._engine: Any = None
         self._context: Any = None
@@ -50,8 +51,9 @@ class TensorRtEngine(StagedEngine):
             )
             self._build_s = build_seconds(started, self._file)
             self._engine, self._context = self._open(self._file)
-            self._layers = inspected(self._trt, self._engine)
-            check_types(spec, self._file, self._layers)
+            layers = inspected(self._trt, self._engine)
+            check_types(spec, self._file, layers)
+            self._placement = placement_of(layers)
             self._profile = self._check_tensors()
             self._bind()
             self._probe()
@@ -66,8 +68,8 @@ class TensorRtEngine(StagedEngine):
         """Engine and context of a plan."""
         trt, logger = self._trt, logger_of(self._trt)
         try:
-            self._runtime = trt.Runtime(logger)
-            engine = self._runtime.deserialize_cuda_engine(file.read_bytes())
+            self._loader = trt.Runtime(logger)  # which outlives what it loads
+            engine = self._loader.deserialize_cuda_engine(file.read_bytes())
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
                 raise RuntimeError(f"it gave nothing: {logger.said()}")
@@ -187,17 +189,16 @@ class TensorRtEngine(StagedEngine):
         self._cuda.wait()
         return RawOutputs(*(host.astype(np.float32) for host in hosts))  # copies: it is used again
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
             "device_name": self._cuda.name,
             "compute_capability": self._cuda.capability,
             "driver": self._driver,
             "cuda_of_driver": self._cuda.cuda_of_driver,
-            "precision": self.spec.precision,
-            "runtime": f"tensorrt {self._trt.__version__}",
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch or f"1 to {self._profile.largest[0]}",
             "profile": [written(shape) for shape in self._profile],
             "input_type": str(self._tensors[INPUT_NAME].dtype) if self._tensors else None,
@@ -206,15 +207,6 @@ class TensorRtEngine(StagedEngine):
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "build": self.spec.build,
-            "build_s": self._build_s,
-            "placement": {
-                "provider": "TensorRT on cuda(0)",
-                "fallback": [],
-                "n_layers": self._layers.n_layers,
-                "layers_by_type": self._layers.by_type,
-                "tf32_layers": self._layers.tf32,
-                "proof": self._layers.proof,
-            },
         }
 
     def close(self) -> None:

@@ -86,6 +86,18 @@ def _type_of(tensor: Mapping[str, Any]) -> str:
     return next((name for name, pattern in _TYPES if pattern.search(text)), "other")
 
 
+def placement_of(layers: Layers) -> dict[str, Any]:
+    """What an engine's description says of where a plan ran, and in which types."""
+    return {
+        "provider": "TensorRT on cuda(0)",
+        "fallback": [],
+        "n_layers": layers.n_layers,
+        "layers_by_type": layers.by_type,
+        "tf32_layers": layers.tf32,
+        "proof": layers.proof,
+    }
+
+
 def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:
     """Refuse a plan of another precision, as far as it tells.
 

@@ -97,7 +97,7 @@ class _Compiled(TorchEngine):
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         said = super().describe()
-        said["placement"] |= {
+        said["placement"] = said["placement"] | {
             "provider": f"inductor on {self.spec.device}",
             "n_graphs": self._n_graphs,
             "proof": "fullgraph: whatever would run outside of the compiled graphs is an error",

@@ -30,6 +30,8 @@ __all__ = ["TorchDeviceEngine", "TorchEngine", "torch"]
 class TorchEngine(Engine):
     """Eager PyTorch; builds the network from a checkpoint, so it takes no model file."""
 
+    _runtime = f"torch {torch.__version__}"
+
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         if spec.model is not None:
@@ -38,6 +40,7 @@ class TorchEngine(Engine):
                 "leave --model out, or give a checkpoint with --weights"
             )
         self._check_device()
+        self._placement = {"provider": f"torch {spec.device}", "fallback": []}
         started = time.perf_counter()
         loaded = load_model(spec.weights)
         self._dtype = torch.float16 if spec.precision == "fp16" else torch.float32
@@ -90,18 +93,11 @@ class TorchEngine(Engine):
                 hook.remove()
         return found | dict(zip(OUTPUT_NAMES, outputs, strict=True))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"torch {torch.__version__}",
             "threads": torch.get_num_threads(),
             "options": dict(self.spec.options),
             "weights": self._weights,
-            "build_s": self._build_s,
-            "placement": {"provider": f"torch {self.spec.device}", "fallback": []},
         }
 
     def close(self) -> None:

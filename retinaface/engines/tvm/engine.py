@@ -48,6 +48,7 @@ class TvmEngine(Engine):
         super().__init__(spec)
         self._size = fixed_size(spec)
         self._tvm, relax = find_tvm(spec)
+        self._runtime = f"tvm {self._tvm.__version__}"
         threads, self.parallel_calls = threads_and_calls(spec)
         self._threads = threads or n_usable_cpus()
         self._target, self._device = target_and_device(spec, self._tvm)
@@ -148,13 +149,12 @@ class TvmEngine(Engine):
         each = [[o.numpy() for o in self._outputs(image[None])] for image in images]
         return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
+        is_cpu = self._target.kind.name == CPU
+        return {"device": self.spec.device if is_cpu else str(self._device)}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device if self._target.kind.name == CPU else str(self._device),
-            "precision": self.spec.precision,
-            "runtime": f"tvm {self._tvm.__version__}",
             "target": self._stated or f"not stated by {self._file.name}",
             "threads": self._n_threads,  # as TVM says: it has no more than processors
             "parallel_calls": self.parallel_calls,
@@ -163,8 +163,6 @@ class TvmEngine(Engine):
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
-            "build_s": self._build_s,
-            "placement": self._placement,
         }
 
     def close(self) -> None:
