@@ -10,17 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import (
-    build_seconds,
-    check_batch,
-    check_scores,
-    fixed_size,
-    output_shapes,
-    read_source,
-    source_batch,
-)
+from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.igie_build import built_engine, find_toolchain, import_tvm
+from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import cached_build
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.iluvatar.board import WHEELS
 from retinaface.engines.importing import importing
 from retinaface.environment import package_versions
@@ -118,14 +118,9 @@ def built_engine(
     }
 
     def build(path: Path) -> None:
-        try:
+        maker = f"tvm {chain.tvm.__version__}"
+        with refusing(f"{spec.name}: {maker} cannot build {model} for {chain.target}"):
             _build(chain, model, shape, spec.precision).export_library(str(path))
-        except Exception as error:  # TVM's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: tvm {chain.tvm.__version__} cannot build {model} for {chain.target}:"
-                f" {type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".so", key, build)
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import Source, cached_build
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.iluvatar.board import WHEELS
 from retinaface.engines.importing import importing
+from retinaface.engines.sources import Source
 from retinaface.environment import package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
 N_HEADS = 9
@@ -104,16 +105,8 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
+        with refusing(f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}"):
             path.write_bytes(_plan(ixrt, source, batch, spec.precision))
-        except EngineUnavailable:
-            raise
-        except Exception as error:  # the runtime's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, source.path, ".engine", key, build)
 

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import batch_option, cached_build, check_batch
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.sources import batch_option, check_batch
 from retinaface.engines.tensorrt.cuda_memory import Cuda
 from retinaface.engines.tensorrt.libraries import PACKAGES
 from retinaface.engines.tensorrt.profile import profile_of
 from retinaface.environment import package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 
 INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12', see docs/gpu.md"
 _OLDEST = 10
@@ -118,14 +119,8 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
+        with refusing(f"{spec.name}: TensorRT {trt.__version__} cannot build {model}"):
             path.write_bytes(_plan(replace(spec, max_batch=batch), trt, model))
-        except Exception as error:  # the runtime's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: TensorRT {trt.__version__} cannot build {model}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".plan", key, build)
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import build_seconds, check_batch
+from retinaface.engines.builds import build_seconds
+from retinaface.engines.sources import check_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
-from retinaface.engines.builds import fixed_size
+from retinaface.engines.sources import fixed_size
 from retinaface.engines.torch.eager import TorchDeviceEngine, TorchEngine, torch
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.outputs import RawOutputs

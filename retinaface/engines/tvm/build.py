@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import cached_build
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.importing import importing
 from retinaface.engines.tvm import schedule
 from retinaface.engines.tvm.target import CPU, has_wide_registers
 from retinaface.environment import n_usable_cpus, package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME
 
 INSTALL = "install the extra 'tvm'"
@@ -87,15 +87,9 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
-            shape = (1, 3, spec.height_px, spec.width_px)
+        shape = (1, 3, spec.height_px, spec.width_px)
+        with refusing(f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}"):
             _compiled(tvm, target, model, shape).export_library(str(path))
-        except Exception as error:  # TVM's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".so", key, build)
 

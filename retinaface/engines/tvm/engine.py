@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
-from retinaface.engines.builds import build_seconds, fixed_size, output_shapes
+from retinaface.engines.builds import build_seconds, output_shapes
 from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.sources import fixed_size
 from retinaface.engines.threads import threads_and_calls
 from retinaface.engines.tvm.build import built_library, find_tvm, import_tvm, stated_target
 from retinaface.engines.tvm.target import CPU, lacking_features, target_and_device
