@@ -255,6 +255,6 @@ def in_precision(content: bytes, precision: str) -> bytes:
         return content
     import onnx
 
-    from retinaface.export.onnx_graph import to_fp16
+    from retinaface.export.conversion import to_fp16
 
     return to_fp16(onnx.load_from_string(content), keep_io_types=True).SerializeToString()

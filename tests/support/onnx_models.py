@@ -19,6 +19,32 @@ def edited(file: Path, path: Path, edit: Callable[[Any], object]) -> Path:
     return path
 
 
+def convolution(
+    nodes: list[Any] | None = None, weight: float = 1.0, opset: int = 18, name: str = "w"
+) -> Any:
+    """Make a model of one convolution, or of other nodes from `input` to `loc`.
+
+    Args:
+        nodes: In place of the convolution.
+        weight: Every value of its kernel.
+        opset: Of the model.
+        name: Of the kernel.
+    """
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    array = np.full((1, 3, 1, 1), weight, dtype=np.float32)
+    graph = helper.make_graph(
+        nodes or [helper.make_node("Conv", ["input", name], ["loc"])],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("loc", TensorProto.FLOAT, ["batch", 1, 8, 8])],
+        [numpy_helper.from_array(array, name)],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
 def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
     """Write a model with a convolution for each head, in the form of the network's last layers.
 

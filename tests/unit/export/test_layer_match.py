@@ -47,7 +47,7 @@ def variant(raw, kind, precision, path):
     import onnx
     import onnxsim
 
-    from retinaface.export.onnx_graph import to_fp16
+    from retinaface.export.conversion import to_fp16
 
     model = onnx.load(raw)
     if kind == "simplified":

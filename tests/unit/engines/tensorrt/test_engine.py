@@ -11,7 +11,7 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.engines.tensorrt.layers import layers_of
 from retinaface.errors import EngineFault, EngineUnavailable
-from retinaface.export.onnx_graph import to_fp16
+from retinaface.export.conversion import to_fp16
 from retinaface.export.tiny_model import write_model
 from tests.support.fake_tensorrt import FakeTensorRt
 from tests.support.onnx_models import edited, write_heads
