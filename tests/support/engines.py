@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.opening import open_engine
+from retinaface.errors import EngineUnavailable
+from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 
 
@@ -46,3 +52,34 @@ def spec(**changes: Any) -> EngineSpec:
 def images(n: int, value: float = 1.0) -> np.ndarray:
     """A batch of one value."""
     return np.full((n, 3, 320, 320), value, dtype=np.float32)
+
+
+def noise(n: int, seed: int = 0) -> np.ndarray:
+    """A batch of different images, of the spread that pixels minus the mean have."""
+    return np.random.default_rng(seed).normal(0, 60, (n, 3, 320, 320)).astype(np.float32)
+
+
+def outputs_of(model: Path, batch: np.ndarray) -> list[np.ndarray]:
+    """What ONNX Runtime gives for a file: what other engines should give."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return session.run(list(OUTPUT_NAMES), {"input": batch})
+
+
+def assert_near(
+    outputs: Sequence[np.ndarray], expected: Sequence[np.ndarray], atol: float = 1e-5
+) -> None:
+    """Check that three outputs are near what they should be."""
+    for actual, wanted in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, atol=atol)
+
+
+def assert_refused(name: str, text: str, **settings: Any) -> str:
+    """Check that an engine is refused in one line that holds a text; gives the line."""
+    with pytest.raises(EngineUnavailable) as caught:
+        open_engine(name, **settings)
+    message = str(caught.value)
+    assert text in message, message
+    assert len(message.splitlines()) == 1
+    return message
