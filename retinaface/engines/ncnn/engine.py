@@ -164,8 +164,8 @@ class NcnnEngine(Engine):
         height, width = self.spec.height_px or 0, self.spec.width_px or 0
         image = np.linspace(-120, 130, 3 * height * width, dtype=np.float32)
         image = image.reshape(3, height, width)
-        wide = _infer(self._load(param, weights, is_fp16=False), image)
-        pairs = zip(wide, _infer(self._net, image), strict=True)
+        wide = run_network(self._load(param, weights, is_fp16=False), image)
+        pairs = zip(wide, run_network(self._net, image), strict=True)
         return not all(np.array_equal(a, b) for a, b in pairs)
 
     def _run(self, images: FloatArray) -> RawOutputs:
@@ -177,7 +177,7 @@ class NcnnEngine(Engine):
         ]
         for i, image in enumerate(images):
             for name, array, output in zip(
-                OUTPUT_NAMES, found, _infer(self._net, image), strict=True
+                OUTPUT_NAMES, found, run_network(self._net, image), strict=True
             ):
                 # ncnn has no batch axis, and may keep or drop a leading axis of one.
                 if output.size != array[i].size or output.shape[-2:] != array[i].shape:
@@ -210,7 +210,7 @@ class NcnnEngine(Engine):
         super().close()
 
 
-def _infer(net: Any, image: FloatArray) -> list[FloatArray]:
+def run_network(net: Any, image: FloatArray) -> list[FloatArray]:
     """Run one image (3, H, W); the arrays are copies, and `image` outlives the reading of it."""
     extractor = net.create_extractor()
     extractor.input(_INPUT, ncnn.Mat(image))

@@ -176,7 +176,7 @@ def pin(array: FloatArray) -> str | None:
     Returns:
         None, or why it was not done.
     """
-    runtime = _cuda_runtime()
+    runtime = cuda_runtime()
     if runtime is None:
         return f"none of {', '.join(_RUNTIMES)} is found"
     address = ctypes.c_void_p(array.ctypes.data)
@@ -186,7 +186,8 @@ def pin(array: FloatArray) -> str | None:
     return None
 
 
-def _cuda_runtime() -> ctypes.CDLL | None:
+def cuda_runtime() -> ctypes.CDLL | None:
+    """Load CUDA's runtime library, the newest that is found; None where there is none."""
     for name in _RUNTIMES:
         try:
             return ctypes.CDLL(name)

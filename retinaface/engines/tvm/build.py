@@ -23,7 +23,7 @@ from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME
 
 INSTALL = "install the extra 'tvm'"
-_STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
+STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
 
 
 def import_tvm() -> Any:
@@ -107,16 +107,16 @@ def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any
             module = relax.get_pipeline("zero")(module)
             is_wide = has_wide_registers(tvm, target)
             module = schedule.with_cpu_loops(module, is_wide=is_wide)
-        module[_STATEMENT] = _statement(relax, str(target))
+        module[STATEMENT] = _statement(relax, str(target))
         return tvm.compile(module, target=target)
 
 
 def _statement(relax: Any, text: str) -> Any:
     """A function that gives a text."""
     builder = relax.BlockBuilder()
-    with builder.function(_STATEMENT, []):
+    with builder.function(STATEMENT, []):
         builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))
-    return builder.get()[_STATEMENT]
+    return builder.get()[STATEMENT]
 
 
 def stated_target(machine: Any) -> str | None:
@@ -126,7 +126,7 @@ def stated_target(machine: Any) -> str | None:
         machine: Relax's virtual machine with the library.
     """
     try:
-        function = machine[_STATEMENT]
+        function = machine[STATEMENT]
     except AttributeError:  # as TVM says that a library has no such function
         return None
     return bytes(function().numpy()).decode()
