@@ -22,12 +22,10 @@ class Source:
     Attributes:
         path: The file.
         batch: Its batch size; None where it is free.
-        outputs: Names.
     """
 
     path: Path
     batch: int | None
-    outputs: tuple[str, ...]
 
 
 def fixed_size(spec: EngineSpec) -> tuple[int, int]:
@@ -111,7 +109,7 @@ def read_source(
             f"{spec.name} builds from FP32 and makes {spec.precision.upper()} of it by itself, but "
             f"the weights of {path} are FP16; export with --precision fp32"
         )
-    return Source(path, axes[0] if isinstance(axes[0], int) else None, outputs)
+    return Source(path, axes[0] if isinstance(axes[0], int) else None)
 
 
 def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:

@@ -1,6 +1,6 @@
 """ixRT, Iluvatar's runtime with TensorRT's interface. Not yet run on hardware.
 
-Which calls are assumed, and on whose word, says `ixrt_build`. Bindings are told apart by shape and
+`ixrt_build` says which calls are assumed, and on whose word. Bindings are told apart by shape and
 not by order: the vendor's own scripts read them in one order in one release, and in another in the
 next.
 """

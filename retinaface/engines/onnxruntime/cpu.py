@@ -1,6 +1,6 @@
 """ONNX Runtime, here on the CPU, with the proof that no computation fell back.
 
-`onnxruntime_device` and `onnxruntime_tensorrt` run the same session on a device.
+`cuda` and `tensorrt` beside it run the same session on a device.
 """
 
 from __future__ import annotations

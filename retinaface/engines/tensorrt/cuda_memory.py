@@ -141,13 +141,12 @@ class Tensor:
 
     Args:
         cuda: The device.
-        name: Of the tensor.
-        largest: Its largest shape.
+        largest: The largest shape.
         dtype: Of its elements.
     """
 
-    def __init__(self, cuda: Cuda, name: str, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
-        self.name, self.largest, self.dtype = name, tuple(largest), dtype
+    def __init__(self, cuda: Cuda, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
         n_elements = math.prod(largest)
         self.address = cuda.allocate(n_elements * dtype.itemsize)
         self._host = cuda.pinned(n_elements, dtype)

@@ -1,6 +1,6 @@
 """NVIDIA's TensorRT, 10 or 11. Not yet run on hardware.
 
-Which calls are assumed, and of which releases, says `tensorrt_build`.
+`build` says which calls are assumed, and of which releases.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class TensorRtEngine(StagedEngine):
                     f"known shape, got {dtype} {largest}; build it from a file of retinaface export"
                 )
             try:
-                self._tensors[name] = tensor = Tensor(self._cuda, name, largest, dtype)
+                self._tensors[name] = tensor = Tensor(self._cuda, largest, dtype)
             except RuntimeError as error:
                 raise EngineUnavailable(
                     f"{self.spec.name} cannot allocate {name} {written(largest)}: {error}; use a "

@@ -19,7 +19,8 @@ def loaded():
 
 
 def run_export(loaded, path, **options):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     return export(loaded, ExportOptions(**options), path)
 
@@ -125,7 +126,7 @@ def test_reference_holds_another_size_where_sizes_are_free(tmp_path, loaded):
     ],
 )
 def test_what_no_exporter_gives_is_refused_beforehand(options, message):
-    from retinaface.export.exporter import ExportOptions
+    from retinaface.export.options import ExportOptions
 
     with pytest.raises(ExportError, match=message):
         ExportOptions(**options)
@@ -192,7 +193,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, loaded):
 
 
 def test_two_precisions_share_one_reference(tmp_path, loaded):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
     from retinaface.reference.stored import load_reference
 
     one, half = tmp_path / "x.onnx", tmp_path / "x.fp16.onnx"

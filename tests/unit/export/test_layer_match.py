@@ -24,7 +24,8 @@ def loaded():
 
 
 def exported(loaded, folder, exporter):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     export(loaded, ExportOptions(exporter=exporter, simplify=False), folder / "raw.onnx")
     return folder / "raw.onnx"

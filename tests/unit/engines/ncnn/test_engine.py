@@ -3,7 +3,8 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.onnx_models import N_PRIORS, write_means
+from retinaface.export.tiny_model import N_PRIORS
+from tests.support.onnx_models import write_means
 
 pytestmark = pytest.mark.needs("ncnn", "onnx")
 
