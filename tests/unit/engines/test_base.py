@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from retinaface.engines.base import Engine
 from retinaface.errors import EngineFault
 from tests.support.engines import Counting, Showing, images, spec
 
@@ -86,6 +87,30 @@ def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
     assert found["mean"].dtype == np.float32
     assert found["loc"].shape == (2, 4200, 4)
     assert len(engine.batches[0]) == 4
+
+
+class Describing(Counting):
+    """Says what it set, and what it adds."""
+
+    _runtime, _build_s, _placement = "acme 2.1.0", 0.5, {"provider": "acme"}
+
+    def _device_facts(self):
+        return {"device_name": "Acme X1"}
+
+    def _facts(self):
+        return {"threads": 2}
+
+    def describe(self):
+        return Engine.describe(self)
+
+
+def test_a_description_has_its_first_keys_of_the_base_and_the_rest_in_their_order():
+    found = Describing(spec()).describe()
+    assert list(found) == [
+        "name", "device", "device_name", "precision", "runtime", "threads", "build_s", "placement",
+    ]  # fmt: skip
+    assert (found["name"], found["device"], found["precision"]) == ("test", "cpu", "fp32")
+    assert (found["runtime"], found["build_s"]) == ("acme 2.1.0", 0.5)
 
 
 def test_an_engine_need_not_show_intermediates():

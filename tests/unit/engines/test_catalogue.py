@@ -75,6 +75,24 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
     assert result.stdout == "[]\n"
 
 
+def test_what_is_no_runtimes_own_is_imported_with_numpy_alone():
+    """And the plugins of a run, or nothing is collected where onnx is not installed."""
+    hidden = (*RUNTIMES, "onnx", "onnxsim", "onnxscript", "onnxconverter_common")
+    code = (
+        "import importlib, importlib.abc, sys\n"
+        "class Hide(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name.partition('.')[0] in {hidden!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+        "for name in ('base', 'builds', 'onnx_model', 'opening', 'sources', 'staged', 'threads'):\n"
+        "    importlib.import_module(f'retinaface.engines.{name}')\n"
+        "for name in ('export.options', 'export.tiny_model', 'suite.plugin', 'suite.needs'):\n"
+        "    importlib.import_module(f'retinaface.{name}')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize(
     ("runtime", "extra"),
     [
