@@ -39,7 +39,20 @@ _MOVED = {
 
 
 class EngineSettings(TypedDict, total=False):
-    """What is asked of an engine beside its name; `open_engine` says what each is."""
+    """What is asked of an engine beside its name; what is left out is as in `EngineSpec`.
+
+    Attributes:
+        model: The file to load, or to build from. Without one, an engine that loads ONNX gets an
+            export of `weights`, made once and kept in the cache.
+        engine_file: A prebuilt engine to load; then nothing is exported or built.
+        build: Which build: another number is built anew, where builds are files.
+        weights: Checkpoint, `embedded`, or None for the published checkpoint.
+        max_batch: Most images in one call.
+        input_size_px: Height and width of every input; None where they follow the image.
+        threads: Of the runtime, inside one call.
+        shares_cpus: Other threads work while it runs, as in `detect`; see `EngineSpec`.
+        options: Further settings: those that the engine declares.
+    """
 
     model: Path | None
     engine_file: Path | None
@@ -57,27 +70,7 @@ def open_engine(name: str, **settings: Unpack[EngineSettings]) -> Engine:
 
     Args:
         name: A built-in name, an entry point, or `package.module:factory`.
-        **settings: As follows; what is left out is as in `EngineSpec`.
-
-            model: The file to load, or to build from. Without one, an engine that loads ONNX gets
-            an export of `weights`, made once and kept in the cache.
-
-            engine_file: A prebuilt engine to load; then nothing is exported or built.
-
-            build: Which build: another number is built anew, where builds are files.
-
-            weights: Checkpoint, `embedded`, or None for the published checkpoint.
-
-            max_batch: Most images in one call.
-
-            input_size_px: Height and width of every input, 320 by 320 where it is left out; None
-            where they follow the image.
-
-            threads: Of the runtime, inside one call.
-
-            shares_cpus: Other threads work while it runs, as in `detect`; see `EngineSpec`.
-
-            options: Further settings, each runtime's own.
+        **settings: See `EngineSettings`.
 
     Returns:
         The engine, to be used in a `with` statement.
@@ -100,7 +93,8 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
 
     Args:
         name: As for `open_engine`.
-        **settings: As for `open_engine`. Files are checked; an export is made where one is needed.
+        **settings: As for `open_engine`; files are checked, and an export is made where one is
+            needed.
 
     Raises:
         EngineUnavailable: Unknown, or a file is missing or does not go with the others.
