@@ -83,7 +83,7 @@ def refusing(doing: str) -> Iterator[None]:
 
 
 def build_seconds(started: float, file: Path) -> float:
-    """How long an engine took from its source, also where the build was in the cache.
+    """Tell how long an engine took from its source, also where the build was in the cache.
 
     Args:
         started: When opening it began, as `time.perf_counter()` said.
@@ -121,5 +121,5 @@ def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
 
 
 def output_shapes(batch: int, n_priors: int) -> list[tuple[int, ...]]:
-    """Shapes of `loc`, `conf`, `landmarks`."""
+    """List the shapes of `loc`, `conf`, `landmarks`."""
     return [(batch, n_priors, width) for width in OUTPUT_WIDTHS.values()]

@@ -35,7 +35,7 @@ class Port(NamedTuple):
 
 
 def model_of(spec: EngineSpec) -> Path:
-    """The file to load.
+    """Give the file to load.
 
     Raises:
         EngineUnavailable: None was named.
@@ -48,7 +48,7 @@ def model_of(spec: EngineSpec) -> Path:
 def check_interface(
     spec: EngineSpec, model: Path, inputs: Sequence[Port], outputs: Sequence[Port]
 ) -> int | None:
-    """Hold names, types and axes of a file against a specification.
+    """Compare names, types and axes of a file with a specification.
 
     Args:
         spec: What the engine is asked to be.
@@ -95,7 +95,7 @@ def check_interface(
 
 
 def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None:
-    """Hold the precision of a file's weights against a specification.
+    """Compare the precision of a file's weights with a specification.
 
     Raises:
         EngineUnavailable: They differ.
@@ -108,7 +108,7 @@ def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None
 
 
 def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precision:
-    """Precision of the weights: what our own exports state, else what onnx reads.
+    """Tell the precision of the weights: what our own exports state, else what onnx reads.
 
     Args:
         spec: What the engine is asked to be; for messages.
@@ -132,7 +132,7 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
 
 
 def check_file(spec: EngineSpec, model: Path) -> int | None:
-    """Hold names, types, axes and precision of a file against a specification.
+    """Compare names, types, axes and precision of a file with a specification.
 
     Args:
         spec: What the engine is asked to be.

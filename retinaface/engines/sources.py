@@ -29,7 +29,7 @@ class Source:
 
 
 def fixed_size(spec: EngineSpec) -> tuple[int, int]:
-    """Height and width of every input.
+    """Give height and width of every input.
 
     Raises:
         EngineUnavailable: The input size follows the image.
@@ -43,7 +43,7 @@ def fixed_size(spec: EngineSpec) -> tuple[int, int]:
 
 
 def batch_option(spec: EngineSpec) -> int | None:
-    """The batch size that `--engine-option batch=N` asks for.
+    """Read the batch size that `--engine-option batch=N` asks for.
 
     Raises:
         EngineUnavailable: It is no positive number.
@@ -147,7 +147,7 @@ def _is_half(model: Any) -> bool:
 
 
 def source_batch(spec: EngineSpec, source: Source) -> int:
-    """The batch size to build for: the option's, else 32; the file's where that is fixed.
+    """Choose the batch size to build for: the option's, else 32; the file's where that is fixed.
 
     Raises:
         EngineUnavailable: The file is of another batch size, or the run needs more.

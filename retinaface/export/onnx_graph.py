@@ -30,7 +30,7 @@ def set_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
 
 
 def axes_of(value: onnx.ValueInfoProto) -> tuple[Axis, ...]:
-    """Axes of an input or output: numbers where fixed, names (or `?`) where free."""
+    """Read the axes of an input or output: numbers where fixed, names (or `?`) where free."""
     return tuple(
         d.dim_value if d.HasField("dim_value") else d.dim_param or "?"
         for d in value.type.tensor_type.shape.dim
@@ -38,12 +38,12 @@ def axes_of(value: onnx.ValueInfoProto) -> tuple[Axis, ...]:
 
 
 def operator_counts(model: onnx.ModelProto) -> dict[str, int]:
-    """Number of nodes of each operator, sorted by name."""
+    """Count the nodes of each operator, sorted by name."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
 
 def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
-    """What tells two graphs apart: operators, and a hash of nodes and weights, names left out."""
+    """Tell graphs apart by their operators and a hash of nodes and weights, names left out."""
     digest = hashlib.sha256()
     for node in model.graph.node:
         attributes = sorted(attribute.SerializeToString() for attribute in node.attribute)
@@ -60,7 +60,7 @@ def _content(tensor: onnx.TensorProto) -> bytes:
 
 
 def with_outputs(path: Path, names: Sequence[str]) -> bytes:
-    """A model file in which tensors inside it are outputs too.
+    """Make a model file in which tensors inside it are outputs too.
 
     Args:
         path: ONNX file.

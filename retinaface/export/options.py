@@ -84,11 +84,11 @@ class ExportOptions:
 
     @property
     def resolved_opset(self) -> int:
-        """The opset that the file must hold."""
+        """Give the opset that the file must hold."""
         return DEFAULT_OPSET[self.exporter] if self.opset is None else self.opset
 
     def interface(self) -> Interface:
-        """What the file must hold for these options. Needs onnx, which knows the file formats."""
+        """Work out what the file must hold; needs onnx, which knows the versions of the format."""
         import onnx
 
         opset = self.resolved_opset
@@ -107,12 +107,12 @@ class ExportOptions:
 
 
 def sidecars(model: Path) -> tuple[Path, Path]:
-    """The reference and the manifest that stand beside an exported file."""
+    """Name the reference and the manifest that stand beside an exported file."""
     return model.with_suffix(".reference.npz"), model.with_suffix(".json")
 
 
 def read_manifest(model: Path) -> dict[str, Any] | None:
-    """The manifest beside a file; None where there is none or it belongs to another file."""
+    """Read the manifest beside a file; None where there is none or it is of another file."""
     path = sidecars(model)[1]
     if not path.is_file():
         return None

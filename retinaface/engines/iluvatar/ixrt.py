@@ -49,7 +49,7 @@ class Binding:
 
     @property
     def n_bytes(self) -> int:
-        """Of the memory."""
+        """Count the bytes of the memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 

@@ -78,7 +78,7 @@ class NcnnEngine(Engine):
         self._placement = {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
 
     def _check_model(self) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         spec, name = self.spec, self.spec.name
         if spec.height_px is None:
             raise EngineUnavailable(

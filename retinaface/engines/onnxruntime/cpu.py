@@ -129,10 +129,10 @@ class OnnxRuntimeEngine(Engine):
         )
 
     def _why_fallen_back(self) -> str:
-        return "it says nothing of why"
+        return "no reason given"
 
     def _check_model(self, session: Any) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         model = self._model
         inputs, outputs = session.get_inputs(), session.get_outputs()
         self.fixed_batch = check_interface(
@@ -225,7 +225,7 @@ class OnnxRuntimeEngine(Engine):
 
 
 def raw_outputs(outputs: list[FloatArray]) -> RawOutputs:
-    """Outputs in the order and the element types of a file."""
+    """Convert outputs in the order and the element types of a file."""
     return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 
 

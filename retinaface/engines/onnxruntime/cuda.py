@@ -66,7 +66,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
         return found or "its libraries load; see whether a device is there: nvidia-smi"
 
     def _how_to_install(self) -> str:
-        return "which CUDA and cuDNN it wants says docs/gpu.md"
+        return "docs/gpu.md says which CUDA and cuDNN it needs"
 
     def _load(self, images: FloatArray) -> None:
         self._io().load(images)

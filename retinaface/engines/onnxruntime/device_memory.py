@@ -119,7 +119,7 @@ class DeviceIO:
         return self._loaded
 
     def describe(self) -> dict[str, str]:
-        """How memory and graphs are used; JSON types only."""
+        """Say how memory and graphs are used; JSON types only."""
         return {
             "host_memory": self._host_memory,
             "cuda_graphs": "on" if self._use_graphs else "off",
@@ -162,7 +162,7 @@ class DeviceIO:
 
 
 def run_options(graph_id: str | None) -> Any:
-    """Options of one call; without an id, no graph is captured or replayed."""
+    """Make the options of one call; without an id, no graph is captured or replayed."""
     options = ort.RunOptions()
     options.add_run_config_entry(_GRAPH_KEY, graph_id or _NO_GRAPH)
     return options

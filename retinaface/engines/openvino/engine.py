@@ -92,7 +92,7 @@ class OpenVinoEngine(Engine):
             ) from error
 
     def _check_model(self, graph: Any) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         spec = self.spec
         inputs, outputs = [port_of(p) for p in graph.inputs], [port_of(p) for p in graph.outputs]
         self.fixed_batch = check_interface(spec, self._model, inputs, outputs)

@@ -95,7 +95,7 @@ class RemoteEngine(Engine):
 
     @property
     def pid(self) -> int:
-        """Of the worker process."""
+        """Give the id of the worker process."""
         return self._process.pid
 
     def _start(self) -> None:
@@ -209,7 +209,7 @@ class RemoteEngine(Engine):
 
 
 def interpreter(python: Path) -> Path:
-    """The interpreter of an environment, or the one that is named; links are not followed.
+    """Find the interpreter of an environment, or take the one named; links are not followed.
 
     A virtual environment's interpreter is a link, and knows its environment by its own place.
 

@@ -73,7 +73,7 @@ def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
 
 @functools.cache
 def logger_of(trt: Any) -> Any:
-    """The logger of this process, which keeps what went wrong; TensorRT takes one for good."""
+    """Make the logger of this process, which keeps what went wrong; TensorRT takes one for good."""
     severities = trt.ILogger.Severity
     bad = (severities.ERROR, severities.INTERNAL_ERROR)
 
@@ -88,10 +88,10 @@ def logger_of(trt: Any) -> Any:
                 self.lines.append(" ".join(str(msg).split()))
 
         def said(self) -> str:
-            """The last errors, and forget them."""
+            """Give the last errors, and forget them."""
             text = "; ".join(self.lines)
             self.lines.clear()
-            return text or "TensorRT says nothing of why"
+            return text or "TensorRT gave no reason"
 
     return Logger()
 

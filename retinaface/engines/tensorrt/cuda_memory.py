@@ -24,7 +24,7 @@ _MODULE, _OLDER_NAME = "cuda.bindings.runtime", "cuda.cudart"  # the second up t
 
 
 def import_cuda(spec: EngineSpec) -> Any:
-    """CUDA's runtime in Python.
+    """Import CUDA's runtime.
 
     Raises:
         EngineUnavailable: It cannot be imported.
@@ -94,13 +94,13 @@ class Cuda:
         return f"{getattr(code, 'name', code)} ({text})"
 
     def allocate(self, n_bytes: int) -> int:
-        """Memory on the device; gives its address."""
+        """Allocate memory on the device; gives its address."""
         address = int(self.call("cudaMalloc", n_bytes))
         self._device.append(address)
         return address
 
     def pinned(self, n_elements: int, dtype: np.dtype[Any]) -> FloatArray:
-        """An array on the host that the device copies directly; valid until `close`."""
+        """Make an array on the host that the device copies directly; valid until `close`."""
         n_bytes = n_elements * dtype.itemsize
         address = int(self.call("cudaHostAlloc", n_bytes, 0))
         self._host.append(address)
@@ -121,7 +121,7 @@ class Cuda:
         self.call("cudaMemcpyAsync", target, source, n_bytes, getattr(kinds, kind), self.stream)
 
     def wait(self) -> None:
-        """Until all that was asked of the stream is done."""
+        """Wait until all that was asked of the stream is done."""
         self.call("cudaStreamSynchronize", self.stream)
 
     def close(self) -> None:
@@ -152,6 +152,6 @@ class Tensor:
         self._host = cuda.pinned(n_elements, dtype)
 
     def host(self, shape: Sequence[int]) -> FloatArray:
-        """The memory on the host as an array of a shape that fits into it."""
+        """Show the memory on the host as an array of a shape that fits into it."""
         view: FloatArray = self._host[: math.prod(shape)].reshape(tuple(shape))
         return view

@@ -83,7 +83,7 @@ class TensorRtEngine(StagedEngine):
         return engine, context
 
     def _check_tensors(self) -> Profile:
-        """Hold names and shapes of a plan against the specification.
+        """Compare names and shapes of a plan with the specification.
 
         Returns:
             The shapes of the input that it was built for.

@@ -40,7 +40,7 @@ class Layers(NamedTuple):
 
     @property
     def proof(self) -> str:
-        """What is known, in words."""
+        """Say what is known, in words."""
         if self.by_type is None:
             return (
                 "the plan was deserialized and run by TensorRT, which has no nodes on the host; it "
@@ -87,7 +87,7 @@ def _type_of(tensor: Mapping[str, Any]) -> str:
 
 
 def placement_of(layers: Layers) -> dict[str, Any]:
-    """What an engine's description says of where a plan ran, and in which types."""
+    """Describe where a plan ran, and in which types."""
     return {
         "provider": "TensorRT on cuda(0)",
         "fallback": [],

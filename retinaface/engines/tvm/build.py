@@ -120,7 +120,7 @@ def _statement(relax: Any, text: str) -> Any:
 
 
 def stated_target(machine: Any) -> str | None:
-    """What a library says that it was compiled for; None where it was not compiled here.
+    """Ask a library what it was compiled for; None where it was not compiled here.
 
     Args:
         machine: Relax's virtual machine with the library.

@@ -1,4 +1,4 @@
-"""What TVM compiles for: read from an option, and held against what this host's processor has.
+"""What TVM compiles for: read from an option, and compared with what this host's processor has.
 
 LLVM compiles for a generic processor where it does not know the named one, and says so on the
 terminal alone; and an instruction that the host lacks ends the process. Both are refused before.
@@ -19,7 +19,7 @@ _COMPUTING = ("sse", "ssse", "avx", "fma", "f16c", "bmi", "popcnt", "xop")
 
 
 def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
-    """What to compile for, and where to run: the option's, else this host's processor.
+    """Choose what to compile for, and where to run: the option's, else this host's processor.
 
     Args:
         spec: Option `target` is a kind (`llvm`), a kind with settings (`llvm -mcpu=x86-64-v3`), or
@@ -56,13 +56,13 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
 
 
 def lacking_features(tvm: Any, target: Any) -> list[str]:
-    """Instructions that code for a target may hold and that this host's processor lacks."""
+    """List instructions that code for a target may hold and that this host's processor lacks."""
     wanted = cpu_features(tvm, target) if target.kind.name == CPU else set()
     return [name for name in absent_features(tvm) if name in wanted and name.startswith(_COMPUTING)]
 
 
 def has_wide_registers(tvm: Any, target: Any) -> bool:
-    """Whether 32 registers of 64 bytes hold what is computed, and not 16 of half of that."""
+    """Tell whether 32 registers of 64 bytes hold what is computed, and not 16 of half of that."""
     return "avx512f" in cpu_features(tvm, target)
 
 

@@ -98,7 +98,7 @@ def test_a_provider_that_cannot_be_loaded_says_which_library_is_missing(path, mo
     monkeypatch.setattr(module.ort, "InferenceSession", raises)
     monkeypatch.setattr(cuda, "missing_library", lambda _: "libcublasLt.so.13: no")
     message = (
-        r"lists CUDAExecutionProvider but cannot load it \(libcublasLt.so.13: no\); which CUDA"
+        r"lists CUDAExecutionProvider but cannot load it \(libcublasLt.so.13: no\); docs/gpu.md"
     )
     with pytest.raises(EngineUnavailable, match=message):
         open_engine("ort-cuda-fp32", model=path, max_batch=1)

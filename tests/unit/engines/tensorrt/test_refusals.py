@@ -93,7 +93,7 @@ def test_what_parser_builder_and_runtime_say_is_passed_on(use, model):
     trt.builds, trt.loads = True, False
     refused("it gave nothing: built by another version; a plan runs on the version", model=model)
     trt.loads, trt.takes_addresses = True, False
-    refused("takes no address for input: TensorRT says nothing of why", model=model)
+    refused("takes no address for input: TensorRT gave no reason", model=model)
     assert trt.cuda.memory == {}
 
 
