@@ -203,7 +203,7 @@ def _opener(
     )
 
 
-def _files(settings: dict[str, Any], *, is_b: bool) -> dict[str, Path | None]:
+def _files(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
     """Model or prebuilt engine of a side; what is said of B alone goes before what is of both."""
     of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
     if is_b and any(of_b.values()):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,16 +58,26 @@ class EngineSpec:
 class Engine(ABC):
     """One runtime with one model on one device; a context manager.
 
-    A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`
-    and `describe`; `_run_intermediates` too where the runtime shows what it computes on the way.
+    A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`;
+    `_run_intermediates` too where the runtime shows what it computes on the way. `describe` says
+    what it set and what it adds.
     It sets `fixed_batch` where the model takes batches of one size only, `parallel_calls` where so
     many calls of `infer` may run at a time, each in a thread of its own, and `built_file` where it
     runs a build that is a file, its own or one that was given.
+
+    Its class declares its options in `known_options`: what each does, by name. An option that is
+    not there is refused when the engine is opened, unless `other_options_go_to` names who takes
+    it: a provider or a compiler, which then refuses what it does not know.
     """
 
+    known_options: ClassVar[Mapping[str, str]] = {}
+    other_options_go_to: ClassVar[str | None] = None
     fixed_batch: int | None = None
     parallel_calls: int = 1
     built_file: Path | None = None
+    _runtime: str | None = None
+    _build_s: float | None = None
+    _placement: dict[str, Any] | None = None
 
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
@@ -132,9 +142,30 @@ class Engine(ABC):
             "implement _run_intermediates"
         )
 
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Name, device, precision, versions, build time in seconds, placement; JSON types only."""
+        """Say what it is, how long it took to build, and where it ran; JSON types only.
+
+        A subclass sets `_runtime` (with its version), `_build_s` and `_placement`, and adds what
+        else it knows in `_facts` and `_device_facts`.
+        """
+        return {
+            "name": self.spec.name,
+            "device": self.spec.device,
+            **self._device_facts(),
+            "precision": self.spec.precision,
+            "runtime": self._runtime,
+            **self._facts(),
+            "build_s": self._build_s,
+            "placement": self._placement,
+        }
+
+    def _device_facts(self) -> dict[str, Any]:
+        """What is known of the device beside its name in the specification."""
+        return {}
+
+    def _facts(self) -> dict[str, Any]:
+        """What else tells this engine from another: threads, options, files, ..."""
+        return {}
 
     def close(self) -> None:
         """Free what the runtime holds; `infer` raises afterwards. May be called twice."""

@@ -1,12 +1,12 @@
-"""What engines share whose builds are files: source, batch size, cache, a first look at outputs."""
+"""What engines share whose builds are files: a cache of them, and a first look at their outputs."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,159 +14,12 @@ import numpy as np
 
 from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
 from retinaface.files import file_sha256, new_file
-from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
+from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.typing import FloatArray
 
-DEFAULT_BATCH = 32  # of the published figures
 _SOFTMAX_SLACK = 0.01  # FP16 keeps 11 bits: two probabilities add up to 1 within 0.001
-
-
-@dataclass(frozen=True)
-class Source:
-    """An ONNX file that an engine is built from.
-
-    Attributes:
-        path: The file.
-        batch: Its batch size; None where it is free.
-        outputs: Names.
-    """
-
-    path: Path
-    batch: int | None
-    outputs: tuple[str, ...]
-
-
-def fixed_size(spec: EngineSpec) -> tuple[int, int]:
-    """Height and width of every input.
-
-    Raises:
-        EngineUnavailable: The input size follows the image.
-    """
-    if spec.height_px is None or spec.width_px is None:
-        raise EngineUnavailable(
-            f"{spec.name}: engines are built for one input size, but free height and width are "
-            "needed; use a pipeline of fixed size: --pipeline igie"
-        )
-    return spec.height_px, spec.width_px
-
-
-def check_options(spec: EngineSpec, known: Sequence[str]) -> None:
-    """Refuse an option that the engine does not have.
-
-    Raises:
-        EngineUnavailable: Names it, and those that there are.
-    """
-    if unknown := set(spec.options) - set(known):
-        raise EngineUnavailable(
-            f"{spec.name}: unknown option {min(unknown)!r}; expected one of: {', '.join(known)}"
-        )
-
-
-def batch_option(spec: EngineSpec) -> int | None:
-    """The batch size that `--engine-option batch=N` asks for.
-
-    Raises:
-        EngineUnavailable: It is no positive number.
-    """
-    text = spec.options.get("batch")
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise EngineUnavailable(f"{spec.name}: option batch must be a number >= 1, got {text!r}")
-    return int(text)
-
-
-def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
-    """Refuse a batch size that is smaller than what the run needs, or not what was asked for.
-
-    Raises:
-        EngineUnavailable: As said.
-    """
-    wanted = batch_option(spec)
-    if wanted not in (None, batch):
-        raise EngineUnavailable(
-            f"{spec.name}: {model} takes batches of {batch}, but batch={wanted} is asked for; "
-            f"leave the option out, or build the engine with a batch of {wanted}"
-        )
-    if spec.max_batch > batch:
-        raise EngineUnavailable(
-            f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} are asked "
-            f"for; use --batch {batch}, or build with --engine-option batch={spec.max_batch}"
-        )
-
-
-def read_source(
-    spec: EngineSpec, size: tuple[int, int], n_outputs: Collection[int] = (len(OUTPUT_NAMES),)
-) -> Source:
-    """Read what an engine is to be built from; the runtime makes FP16 of FP32 by itself.
-
-    Args:
-        spec: What the engine is asked to be.
-        size: Height and width of the file's input.
-        n_outputs: How many outputs it may have.
-
-    Raises:
-        EngineUnavailable: No file is named, onnx is not installed, the file is not readable, or has
-            another input, other outputs, or FP16 weights.
-    """
-    path = spec.model
-    if path is None:
-        raise EngineUnavailable(
-            f"{spec.name} needs an ONNX file to build from, or a build; give --model FILE.onnx or "
-            "--engine-file FILE"
-        )
-    try:
-        import onnx
-
-        from retinaface.export.onnx_graph import axes_of
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} builds from {path}, and reading it needs onnx, which cannot be imported "
-            f"({error}); pip install onnx, or give a build: --engine-file FILE"
-        ) from error
-    try:
-        model = onnx.load(path, load_external_data=False)
-        shape = axes_of(model.graph.input[0])
-    except Exception as error:  # protobuf's exceptions have no common base with onnx's
-        raise EngineUnavailable(
-            f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
-            "ONNX file, or a build with --engine-file FILE"
-        ) from error
-    inputs = [value.name for value in model.graph.input]
-    outputs = tuple(value.name for value in model.graph.output)
-    if (
-        inputs != [INPUT_NAME]
-        or len(outputs) not in n_outputs
-        or (len(outputs) == len(OUTPUT_NAMES) and outputs != OUTPUT_NAMES)
-        or tuple(shape[1:]) != (3, *size)
-    ):
-        raise EngineUnavailable(
-            f"{spec.name} cannot build from {path}: expected {INPUT_NAME} (N, 3, {size[0]}, "
-            f"{size[1]}) -> {', '.join(OUTPUT_NAMES)}{' or nine heads' if 9 in n_outputs else ''}, "
-            f"got {', '.join(inputs)} {shape} -> {', '.join(outputs)}; export with --batch-size "
-            "dynamic and without --dynamic-size"
-        )
-    stated = {entry.key: entry.value for entry in model.metadata_props}.get(PRECISION_KEY)
-    is_half = any(t.data_type == onnx.TensorProto.FLOAT16 for t in model.graph.initializer)
-    if stated == "fp16" or is_half:
-        raise EngineUnavailable(
-            f"{spec.name} builds from FP32 and makes {spec.precision.upper()} of it by itself, but "
-            f"the weights of {path} are FP16; export with --precision fp32"
-        )
-    return Source(path, shape[0] if isinstance(shape[0], int) else None, outputs)
-
-
-def source_batch(spec: EngineSpec, source: Source) -> int:
-    """The batch size to build for: the option's, else 32; the file's where that is fixed.
-
-    Raises:
-        EngineUnavailable: The file is of another batch size, or the run needs more.
-    """
-    batch = source.batch or batch_option(spec) or DEFAULT_BATCH
-    check_batch(spec, batch, source.path)
-    return batch
 
 
 def cached_build(
@@ -208,8 +61,29 @@ def cached_build(
     return path
 
 
+@contextlib.contextmanager
+def refusing(doing: str) -> Iterator[None]:
+    """Turn whatever a compiler raises into a refusal of a line.
+
+    Args:
+        doing: Who cannot do what, as `acme-x1-fp16: acme 2.1.0 cannot build model.onnx`.
+
+    Raises:
+        EngineUnavailable: The build failed.
+    """
+    try:
+        yield
+    except RetinaFaceError:
+        raise
+    except Exception as error:  # compilers' exceptions have no base of their own
+        raise EngineUnavailable(
+            f"{doing}: {type(error).__name__}: {first_line(error)}; try a file of another opset or "
+            "exporter"
+        ) from error
+
+
 def build_seconds(started: float, file: Path) -> float:
-    """How long an engine took from its source, also where the build was in the cache.
+    """Tell how long an engine took from its source, also where the build was in the cache.
 
     Args:
         started: When opening it began, as `time.perf_counter()` said.
@@ -247,5 +121,5 @@ def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
 
 
 def output_shapes(batch: int, n_priors: int) -> list[tuple[int, ...]]:
-    """Shapes of `loc`, `conf`, `landmarks`."""
+    """List the shapes of `loc`, `conf`, `landmarks`."""
     return [(batch, n_priors, width) for width in OUTPUT_WIDTHS.values()]

@@ -48,47 +48,19 @@ def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
 
 
 _ORT = "retinaface.engines.onnxruntime.cpu:OnnxRuntimeEngine"
-
-
 _ORT_CUDA = "retinaface.engines.onnxruntime.cuda:OnnxRuntimeDeviceEngine"
-
-
 _ORT_TENSORRT = "retinaface.engines.onnxruntime.tensorrt:OnnxRuntimeTensorRtEngine"
-
-
 _TENSORRT = "retinaface.engines.tensorrt.engine:TensorRtEngine"
-
-
 _TORCH = "retinaface.engines.torch.eager:TorchEngine"
-
-
 _TORCH_CUDA = "retinaface.engines.torch.eager:TorchDeviceEngine"
-
-
 _COMPILED = "retinaface.engines.torch.compiled:CompiledTorchEngine"
-
-
 _COMPILED_CUDA = "retinaface.engines.torch.compiled:CompiledTorchDeviceEngine"
-
-
 _NCNN = "retinaface.engines.ncnn.engine:NcnnEngine"
-
-
 _OPENVINO = "retinaface.engines.openvino.engine:OpenVinoEngine"
-
-
 _TVM = "retinaface.engines.tvm.engine:TvmEngine"
-
-
 _IGIE = "retinaface.engines.iluvatar.igie:IgieEngine"
-
-
 _IXRT = "retinaface.engines.iluvatar.ixrt:IxrtEngine"
-
-
 _OPENCV = "retinaface.engines.opencv:OpenCvEngine"
-
-
 _ONNX = "retinaface.engines.onnx_reference:OnnxReferenceEngine"
 
 

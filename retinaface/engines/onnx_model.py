@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.typing import Precision
@@ -34,7 +35,7 @@ class Port(NamedTuple):
 
 
 def model_of(spec: EngineSpec) -> Path:
-    """The file to load.
+    """Give the file to load.
 
     Raises:
         EngineUnavailable: None was named.
@@ -47,7 +48,7 @@ def model_of(spec: EngineSpec) -> Path:
 def check_interface(
     spec: EngineSpec, model: Path, inputs: Sequence[Port], outputs: Sequence[Port]
 ) -> int | None:
-    """Hold names, types and axes of a file against a specification.
+    """Compare names, types and axes of a file with a specification.
 
     Args:
         spec: What the engine is asked to be.
@@ -94,7 +95,7 @@ def check_interface(
 
 
 def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None:
-    """Hold the precision of a file's weights against a specification.
+    """Compare the precision of a file's weights with a specification.
 
     Raises:
         EngineUnavailable: They differ.
@@ -107,7 +108,7 @@ def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None
 
 
 def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precision:
-    """Precision of the weights: what our own exports state, else what onnx reads.
+    """Tell the precision of the weights: what our own exports state, else what onnx reads.
 
     Args:
         spec: What the engine is asked to be; for messages.
@@ -119,13 +120,11 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
     """
     if stated is not None:
         return "fp16" if stated == "fp16" else "fp32"
-    try:
+    with importing(
+        f"{spec.name}: {model} does not state its precision, and onnx, which would tell,",
+        "pip install onnx, or export with retinaface",
+    ):
         import onnx
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name}: {model} does not state its precision, and onnx, which would "
-            "tell, is not installed; pip install onnx, or export with retinaface"
-        ) from error
     graph = onnx.load(model, load_external_data=False).graph
     half = onnx.TensorProto.FLOAT16
     is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
@@ -133,7 +132,7 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
 
 
 def check_file(spec: EngineSpec, model: Path) -> int | None:
-    """Hold names, types, axes and precision of a file against a specification.
+    """Compare names, types, axes and precision of a file with a specification.
 
     Args:
         spec: What the engine is asked to be.
@@ -145,13 +144,10 @@ def check_file(spec: EngineSpec, model: Path) -> int | None:
     Raises:
         EngineUnavailable: onnx is not installed, or the file cannot be read or does not fit.
     """
-    try:
+    with importing(
+        f"{spec.name} reads names and axes of {model} with onnx, which", "pip install onnx"
+    ):
         import onnx
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} reads names and axes of {model} with onnx, which cannot be imported "
-            f"({error}); pip install onnx"
-        ) from error
     try:
         loaded = onnx.load(model, load_external_data=False)
     except Exception as error:  # protobuf's errors have no base that is public

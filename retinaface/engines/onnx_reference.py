@@ -12,19 +12,16 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-try:
+with importing("onnx", "install the extra 'export', or pip install onnx"):
     import onnx
     from onnx.reference import ReferenceEvaluator
-except ImportError as error:
-    raise EngineUnavailable(
-        f"onnx cannot be imported ({error}); install the extra 'export', or pip install onnx"
-    ) from error
 
 # Before it, the evaluator gives float32 for some operators on FP16, and then stops.
 OLDEST_FOR_FP16 = (1, 22)
@@ -33,13 +30,11 @@ OLDEST_FOR_FP16 = (1, 22)
 class OnnxReferenceEngine(Engine):
     """The evaluator on a file."""
 
+    _runtime = f"onnx {onnx.__version__}"
+
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)
-        if spec.options:
-            raise EngineUnavailable(
-                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
-            )
         version = tuple(int(part) for part in onnx.__version__.split(".")[:2])
         if spec.precision == "fp16" and version < OLDEST_FOR_FP16:
             raise EngineUnavailable(
@@ -55,6 +50,8 @@ class OnnxReferenceEngine(Engine):
         self._evaluator: Any = ReferenceEvaluator(loaded)
         self._marked: dict[tuple[str, ...], Any] = {}
         self._build_s = time.perf_counter() - started
+        # Each node is a NumPy function of this process: nothing can fall back.
+        self._placement = {"provider": "onnx.reference on the CPU", "fallback": []}
 
     def _run(self, images: FloatArray) -> RawOutputs:
         found = self._evaluate(self._evaluator, list(OUTPUT_NAMES), images)
@@ -80,18 +77,8 @@ class OnnxReferenceEngine(Engine):
         with np.errstate(all="ignore"):  # an overflow shows as infinity in what it gives
             return list(evaluator.run(names, {INPUT_NAME: images.astype(self._type, copy=False)}))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
-        return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"onnx {onnx.__version__}",
-            "model": self._model.name,
-            "build_s": self._build_s,
-            # Each node is a NumPy function of this process: nothing can fall back.
-            "placement": {"provider": "onnx.reference on the CPU", "fallback": []},
-        }
+    def _facts(self) -> dict[str, Any]:
+        return {"model": self._model.name}
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -33,14 +33,11 @@ class OpenCvEngine(Engine):
     """
 
     _threads_lock = threading.Lock()
+    _runtime = f"opencv {cv2.__version__}"
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
         self._model = model_of(spec)
-        if spec.options:
-            raise EngineUnavailable(
-                f"{spec.name} takes no options, got {', '.join(spec.options)}; leave them out"
-            )
         new_engine = getattr(cv2.dnn, "ENGINE_NEW", None)
         if new_engine is None:
             raise EngineUnavailable(
@@ -52,6 +49,8 @@ class OpenCvEngine(Engine):
         self._net = self._read(new_engine)
         self._prove_batches()
         self._build_s = time.perf_counter() - started
+        # The new engine has no other backend than the processor: nothing can fall back.
+        self._placement = {"provider": "cv2.dnn, new engine, on the CPU", "fallback": []}
 
     def _read(self, engine: int) -> Any:
         try:
@@ -108,19 +107,8 @@ class OpenCvEngine(Engine):
             finally:
                 cv2.setNumThreads(before)
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
-        return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"opencv {cv2.__version__}",
-            "threads": self.spec.threads,
-            "model": self._model.name,
-            "build_s": self._build_s,
-            # The new engine has no other backend than the processor: nothing can fall back.
-            "placement": {"provider": "cv2.dnn, new engine, on the CPU", "fallback": []},
-        }
+    def _facts(self) -> dict[str, Any]:
+        return {"threads": self.spec.threads, "model": self._model.name}
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
+from retinaface.engines.importing import importing
+from retinaface.engines.options import check_options
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of the type checker's own; here it stays a name
+
 Factory = Callable[[EngineSpec], Engine]
+_SIZE_PX = (320, 320)
 # Where built-in engines lay before each runtime had a folder: `--engine` may name them by path.
 _MOVED = {
     f"retinaface.engines.{old}": f"retinaface.engines.{new}"
@@ -31,23 +38,10 @@ _MOVED = {
 }
 
 
-def open_engine(
-    name: str,
-    *,
-    model: Path | None = None,
-    engine_file: Path | None = None,
-    build: int = 1,
-    weights: str | Path | None = None,
-    max_batch: int = 32,
-    input_size_px: tuple[int, int] | None = (320, 320),
-    threads: int | None = None,
-    shares_cpus: bool = False,
-    options: Mapping[str, str] | None = None,
-) -> Engine:
-    """Build an engine.
+class EngineSettings(TypedDict, total=False):
+    """What is asked of an engine beside its name; what is left out is as in `EngineSpec`.
 
-    Args:
-        name: A built-in name, an entry point, or `package.module:factory`.
+    Attributes:
         model: The file to load, or to build from. Without one, an engine that loads ONNX gets an
             export of `weights`, made once and kept in the cache.
         engine_file: A prebuilt engine to load; then nothing is exported or built.
@@ -57,72 +51,76 @@ def open_engine(
         input_size_px: Height and width of every input; None where they follow the image.
         threads: Of the runtime, inside one call.
         shares_cpus: Other threads work while it runs, as in `detect`; see `EngineSpec`.
-        options: Further settings, each runtime's own.
+        options: Further settings: those that the engine declares.
+    """
+
+    model: Path | None
+    engine_file: Path | None
+    build: int
+    weights: str | Path | None
+    max_batch: int
+    input_size_px: tuple[int, int] | None
+    threads: int | None
+    shares_cpus: bool
+    options: Mapping[str, str] | None
+
+
+def open_engine(name: str, **settings: Unpack[EngineSettings]) -> Engine:
+    """Build an engine.
+
+    Args:
+        name: A built-in name, an entry point, or `package.module:factory`.
+        **settings: See `EngineSettings`.
 
     Returns:
         The engine, to be used in a `with` statement.
 
     Raises:
-        EngineUnavailable: Unknown, not installed, cannot run here, or cannot run this model.
+        EngineUnavailable: Unknown, not installed, knows no such option, cannot run here, or cannot
+            run this model.
         WeightsError: The checkpoint cannot be used.
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
     """
+    location = find_engine(name).factory
+    factory = import_factory(name, location)  # before an export is made for nothing
+    _check_options(name, settings.get("options") or {}, factory)
+    return build_engine(specify(name, **settings), location)
+
+
+def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
+    """Make a whole specification of an engine that may run here or elsewhere.
+
+    Args:
+        name: As for `open_engine`.
+        **settings: As for `open_engine`; files are checked, and an export is made where one is
+            needed.
+
+    Raises:
+        EngineUnavailable: Unknown, or a file is missing or does not go with the others.
+        WeightsError: As for `open_engine`; likewise `AssetError` and `ExportError`.
+    """
     entry = find_engine(name)
-    import_factory(name, entry.factory)  # before an export is made for nothing
-    spec = _spec(
+    fields: dict[str, Any] = dict(settings)
+    height_px, width_px = fields.pop("input_size_px", _SIZE_PX) or (None, None)
+    options = dict(fields.pop("options", None) or {})
+    spec = EngineSpec(
         name,
-        entry,
-        model=model,
-        engine_file=engine_file,
-        build=build,
-        weights=weights,
-        max_batch=max_batch,
-        input_size_px=input_size_px,
-        threads=threads,
-        shares_cpus=shares_cpus,
+        entry.precision,
+        entry.device,
+        height_px=height_px,
+        width_px=width_px,
         options=options,
+        **fields,
     )
-    return build_engine(spec, entry.factory)
-
-
-def _spec(
-    name: str,
-    entry: EngineEntry,
-    *,
-    model: Path | None = None,
-    engine_file: Path | None = None,
-    build: int = 1,
-    weights: str | Path | None = None,
-    max_batch: int = 32,
-    input_size_px: tuple[int, int] | None = (320, 320),
-    threads: int | None = None,
-    shares_cpus: bool = False,
-    options: Mapping[str, str] | None = None,
-) -> EngineSpec:
-    """A whole specification; the file is there, or is made."""
-    if model is not None and not model.exists():
-        raise EngineUnavailable(f"{name}: model {model} does not exist; check --model")
-    if engine_file is not None:
-        _check_engine_file(name, entry, engine_file, model)
-    elif entry.loads_onnx and model is None:
-        model = _exported(name, entry, weights, dynamic_size=input_size_px is None)
-    height, width = input_size_px or (None, None)
-    return EngineSpec(
-        name=name,
-        precision=entry.precision,
-        device=entry.device,
-        model=model,
-        engine_file=engine_file,
-        build=build,
-        weights=weights,
-        max_batch=max_batch,
-        height_px=height,
-        width_px=width,
-        threads=threads,
-        shares_cpus=shares_cpus,
-        options=dict(options or {}),
-    )
+    if spec.model is not None and not spec.model.exists():
+        raise EngineUnavailable(f"{name}: model {spec.model} does not exist; check --model")
+    if spec.engine_file is not None:
+        _check_engine_file(name, entry, spec.engine_file, spec.model)
+    elif entry.loads_onnx and spec.model is None:
+        is_free = height_px is None
+        return replace(spec, model=_exported(name, entry, spec.weights, dynamic_size=is_free))
+    return spec
 
 
 def _check_engine_file(
@@ -153,9 +151,10 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
         location: Its factory, `package.module:name`.
 
     Raises:
-        EngineUnavailable: It cannot be imported, or cannot be built.
+        EngineUnavailable: It cannot be imported, knows no such option, or cannot be built.
     """
     factory = import_factory(spec.name, location)
+    _check_options(spec.name, spec.options, factory)
     try:
         engine = factory(spec)
     except RetinaFaceError:
@@ -169,6 +168,11 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             f"engine {spec.name}: {location} gave {type(engine).__name__}, expected a "
             "retinaface.engines.base.Engine"
         )
+    try:
+        _check_options(spec.name, spec.options, type(engine))
+    except EngineUnavailable:
+        engine.close()
+        raise
     if spec.engine_file is not None and engine.built_file != spec.engine_file:
         engine.close()
         raise EngineUnavailable(
@@ -177,6 +181,12 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             "the engine load spec.engine_file and set built_file"
         )
     return engine
+
+
+def _check_options(name: str, options: Mapping[str, str], maker: object) -> None:
+    """Refuse an option that a class does not declare; a function declares none before it built."""
+    if isinstance(maker, type) and issubclass(maker, Engine):
+        check_options(name, options, maker.known_options, maker.other_options_go_to)
 
 
 def import_factory(name: str, location: str) -> Factory:
@@ -201,12 +211,10 @@ def import_factory(name: str, location: str) -> Factory:
 def _exported(
     name: str, entry: EngineEntry, weights: str | Path | None, *, dynamic_size: bool
 ) -> Path:
-    try:
+    with importing(
+        f"{name} needs an ONNX file, and what makes one",
+        "give --model FILE.onnx, or install the extra 'export'",
+    ):
         from retinaface.export.cache import cached_export
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{name} needs an ONNX file, and making one needs {error.name}, which is not "
-            "installed; give --model FILE.onnx, or install the extra 'export'"
-        ) from error
     precision = entry.source_precision or entry.precision
     return cached_export(weights, precision=precision, dynamic_size=dynamic_size)

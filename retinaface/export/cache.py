@@ -41,7 +41,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     key = {
         "weights": _weights_hash(weights),
         "options": asdict(options),
-        "code": _code_hash(),
+        "code": code_sha256(),
         "versions": package_versions(VERSIONED_PACKAGES),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
@@ -58,8 +58,8 @@ def _weights_hash(weights: str | Path) -> str:
     return file_sha256(Path(weights))
 
 
-def _code_hash() -> str:
-    """Of all that shapes a graph, its manifest or its reference: a changed one exports anew."""
+def code_sha256() -> str:
+    """Hash all code that shapes a graph, its manifest or its reference: a change exports anew."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for wing in _MAKERS:

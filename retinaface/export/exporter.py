@@ -17,9 +17,11 @@ import torch
 
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
-from retinaface.export import onnx_graph
+from retinaface.export.conversion import lower_opset, to_fp16
 from retinaface.export.layer_match import match_convolutions
+from retinaface.export.onnx_graph import graph_facts, operator_counts, set_axes
 from retinaface.export.options import ExportOptions, sidecars
+from retinaface.export.verification import check_exported_axes, verify
 from retinaface.files import file_sha256, new_file
 from retinaface.network.checkpoint import LoadedModel, tensors_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
@@ -79,7 +81,7 @@ def export(
         manifest_file = files.enter_context(new_file(manifest_path))
         file = files.enter_context(new_file(output))
         notes, steps = _write_onnx(loaded.model, options, file)
-        model = onnx_graph.verify(file, options.interface(), options.precision)
+        model = verify(file, options.interface(), options.precision)
         if reference_of is None:
             save_reference(reference, _small_reference(loaded, options) if cases is None else cases)
         manifest = {
@@ -92,7 +94,7 @@ def export(
             "options": asdict(options) | {"opset": options.resolved_opset},
             "ir_version": model.ir_version,
             "axes": {name: list(axes) for name, axes in options.interface().axes.items()},
-            "operators": onnx_graph.operator_counts(model),
+            "operators": operator_counts(model),
             "layers": {m.layer: m.tensor for m in match_convolutions(loaded.model, file)},
             "steps": steps,
             "versions": package_versions(VERSIONED_PACKAGES),
@@ -122,19 +124,19 @@ def _write_onnx(
                 f"got {_opset(proto)}; use another opset or exporter"
             )
         notes.append(f"lowered from opset {_opset(proto)}, where the exporter had stayed")
-        onnx_graph.lower_opset(proto, interface.opset)
-    onnx_graph.check_exported_axes(proto, interface.axes)
+        lower_opset(proto, interface.opset)
+    check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
-    onnx_graph.set_axes(proto, interface.axes)
+    set_axes(proto, interface.axes)
     # What each step gave, so that a difference of two files can be placed.
-    steps = {"exported": onnx_graph.graph_facts(proto)}
+    steps = {"exported": graph_facts(proto)}
     if options.simplify:
         proto = _simplify(proto)
-        steps["simplified"] = onnx_graph.graph_facts(proto)
+        steps["simplified"] = graph_facts(proto)
     if options.precision == "fp16":
-        proto = onnx_graph.to_fp16(proto, keep_io_types=options.io == "fp32")
+        proto = to_fp16(proto, keep_io_types=options.io == "fp32")
     proto.ir_version = ir_version  # tools raise it to what their own release writes
-    onnx_graph.set_axes(proto, interface.axes)
+    set_axes(proto, interface.axes)
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
     return notes, steps

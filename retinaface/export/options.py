@@ -1,4 +1,4 @@
-"""What an export is asked for, and the manifest beside it. Needs onnx, and no torch."""
+"""What an export is asked for, and the manifest beside it. Imports neither torch nor onnx."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import onnx
-
 from retinaface.errors import ExportError
-from retinaface.export.onnx_graph import Axis, Interface
 from retinaface.files import file_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_WIDTHS
 from retinaface.network.priors import prior_boxes
@@ -20,7 +17,25 @@ from retinaface.typing import Precision
 Exporter = Literal["torchscript", "dynamo"]
 DEFAULT_OPSET: dict[Exporter, int] = {"torchscript": 13, "dynamo": 18}
 OPSETS: dict[Exporter, range] = {"torchscript": range(11, 21), "dynamo": range(16, 21)}
+Axis = int | str  # fixed, or free under a name
 _DYNAMO_IR = 10  # whatever the opset; onnxruntime loads it from 1.18 on
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a consumer relies on.
+
+    Attributes:
+        opset: Version of the default operator set.
+        ir_version: Version of the file format.
+        io: Element type of input and outputs.
+        axes: Axes of the input and of each output; a number is fixed, a name is free.
+    """
+
+    opset: int
+    ir_version: int
+    io: Precision
+    axes: dict[str, tuple[Axis, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,11 +84,13 @@ class ExportOptions:
 
     @property
     def resolved_opset(self) -> int:
-        """The opset that the file must hold."""
+        """Give the opset that the file must hold."""
         return DEFAULT_OPSET[self.exporter] if self.opset is None else self.opset
 
     def interface(self) -> Interface:
-        """What the file must hold for these options."""
+        """Work out what the file must hold; needs onnx, which knows the versions of the format."""
+        import onnx
+
         opset = self.resolved_opset
         minimal_ir = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
         batch: Axis = "batch" if self.batch_size is None else self.batch_size
@@ -90,12 +107,12 @@ class ExportOptions:
 
 
 def sidecars(model: Path) -> tuple[Path, Path]:
-    """The reference and the manifest that stand beside an exported file."""
+    """Name the reference and the manifest that stand beside an exported file."""
     return model.with_suffix(".reference.npz"), model.with_suffix(".json")
 
 
 def read_manifest(model: Path) -> dict[str, Any] | None:
-    """The manifest beside a file; None where there is none or it belongs to another file."""
+    """Read the manifest beside a file; None where there is none or it is of another file."""
     path = sidecars(model)[1]
     if not path.is_file():
         return None

@@ -11,7 +11,7 @@ N_PRIORS = 4200
 
 @functools.cache
 def tiny_model() -> Path:
-    """A file that gives constants: enough to open a session."""
+    """Write a file that gives constants, once: enough to open a session."""
     path = Path(tempfile.mkdtemp(prefix="retinaface-test-")) / "tiny.onnx"
     write_model(path)
     return path

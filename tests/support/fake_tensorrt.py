@@ -43,7 +43,6 @@ class Flag(enum.Enum):
     """`BuilderFlag`, as 11 has it: no FP16."""
 
     TF32 = 6
-    DISABLE_TIMING_CACHE = 5
 
 
 class Network:

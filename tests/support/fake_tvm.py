@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import weakref
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -92,6 +93,7 @@ class Executor:
         self._tvm, self._facts, self._device = tvm, facts, device
         self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         self._outputs: list[NDArray] = []
+        tvm.executors.add(self)
 
     def get_input(self, name: str) -> NDArray | None:
         if name != self._facts["input"]:
@@ -125,6 +127,7 @@ class FakeTvm:
 
     Attributes:
         calls: Each call with its arguments, in order.
+        executors: Those that somebody still holds.
         version: `tvm.__version__`.
         exists: Whether the board is there.
         device_name: What the runtime calls it.
@@ -134,6 +137,7 @@ class FakeTvm:
 
     def __init__(self, *, lacks: tuple[str, ...] = (), is_vendors: bool = True) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.executors: weakref.WeakSet[Executor] = weakref.WeakSet()
         self.version, self.exists, self.shows_graph = VENDOR_VERSION, True, True
         self.device_name: str | None = "MR-V100"
         self.outputs_on: Device | None = None
@@ -255,6 +259,6 @@ def in_precision(content: bytes, precision: str) -> bytes:
         return content
     import onnx
 
-    from retinaface.export.onnx_graph import to_fp16
+    from retinaface.export.conversion import to_fp16
 
     return to_fp16(onnx.load_from_string(content), keep_io_types=True).SerializeToString()

@@ -19,6 +19,32 @@ def edited(file: Path, path: Path, edit: Callable[[Any], object]) -> Path:
     return path
 
 
+def convolution(
+    nodes: list[Any] | None = None, weight: float = 1.0, opset: int = 18, name: str = "w"
+) -> Any:
+    """Make a model of one convolution, or of other nodes from `input` to `loc`.
+
+    Args:
+        nodes: In place of the convolution.
+        weight: Every value of its kernel.
+        opset: Of the model.
+        name: Of the kernel.
+    """
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    array = np.full((1, 3, 1, 1), weight, dtype=np.float32)
+    graph = helper.make_graph(
+        nodes or [helper.make_node("Conv", ["input", name], ["loc"])],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("loc", TensorProto.FLOAT, ["batch", 1, 8, 8])],
+        [numpy_helper.from_array(array, name)],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
 def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
     """Write a model with a convolution for each head, in the form of the network's last layers.
 
@@ -85,6 +111,47 @@ def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
     checker.check_model(model)
     save(model, path)
+
+
+def write_means(
+    path: Path,
+    *,
+    batch: int | str = "batch",
+    size: tuple[int | str, int | str] = (320, 320),
+    edit: Callable[[Any], object] | None = None,
+) -> None:
+    """Write a model whose outputs are the mean of each image over a hundred, in convolutions.
+
+    As `write_model`, whose ReduceMean pnnx turns into a mean over the columns alone.
+
+    Args:
+        path: Where.
+        batch: Of the input.
+        size: Height and width of the input.
+        edit: Changes the graph.
+    """
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [helper.make_node("GlobalAveragePool", ["input"], ["pooled"])]
+    constants, values = [], []
+    for name, width in (("loc", 4), ("conf", 2), ("landmarks", 10)):
+        kernel = np.full((N_PRIORS * width, 3, 1, 1), 1 / 300, np.float32)
+        shape = np.array([-1, N_PRIORS, width])
+        constants += [numpy_helper.from_array(kernel, f"kernel_{name}")]
+        constants += [numpy_helper.from_array(shape, f"shape_{name}")]
+        nodes.append(helper.make_node("Conv", ["pooled", f"kernel_{name}"], [f"flat_{name}"]))
+        nodes.append(helper.make_node("Reshape", [f"flat_{name}", f"shape_{name}"], [name]))
+        shape = [batch, N_PRIORS, width]
+        values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, *size])
+    graph = helper.make_graph(nodes, "tiny", [given], values, constants)
+    if edit is not None:
+        edit(graph)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    helper.set_model_props(model, {"retinaface.precision": "fp32"})
+    onnx.save(model, path)
 
 
 def write_convolutions(path: Path) -> None:

@@ -42,10 +42,7 @@ class AcmeEngine(Engine):
         return RawOutputs(*self._session.run(None, feed))
 
     def describe(self) -> dict[str, Any]:
-        return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
+        return super().describe() | {
             "runtime": f"acme 1.0 (onnxruntime {onnxruntime.__version__})",
             "build_s": self._build_s,
             "placement": {"provider": self._session.get_providers()[0], "fallback": []},

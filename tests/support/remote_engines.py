@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from retinaface.network.priors import prior_boxes
 
 class Plain(Engine):
     """Gives the mean of each image; as fast as its option `ms` says."""
+
+    known_options: ClassVar = {"ms": "how long a call takes"}
 
     def _run(self, images: np.ndarray) -> RawOutputs:
         time.sleep(float(self.spec.options.get("ms", 0)) * 1e-3)
@@ -63,6 +65,8 @@ def misbehaves_cpu_fp32(spec: EngineSpec) -> Engine:
 
 
 class Misbehaves(Plain):
+    known_options: ClassVar = {"how": "what it does wrong"}
+
     def _run(self, images):
         how = self.spec.options["how"]
         if how == "prints":  # where a careless runtime prints, protocols over stdout break

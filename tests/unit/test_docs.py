@@ -18,9 +18,8 @@ import pytest
 from retinaface.cli import cli
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from retinaface.export.tiny_model import tiny_model, write_model
+from retinaface.export.tiny_model import N_PRIORS, tiny_model, write_model
 from retinaface.network.config import OUTPUT_WIDTHS
-from tests.support.onnx_models import N_PRIORS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -29,8 +29,8 @@ KIND_PARAMS = [
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     """Names, axes, types, opset, IR version, one file, the ONNX checker."""
     from retinaface.errors import ExportError
-    from retinaface.export import onnx_graph
     from retinaface.export.options import ExportOptions, read_manifest
+    from retinaface.export.verification import verify
 
     if variant == GIVEN:
         path = exported(variant)
@@ -45,7 +45,7 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
         )
     try:
         path = exported(variant)
-        onnx_graph.verify(path, options.interface(), options.precision)
+        verify(path, options.interface(), options.precision)
     except ExportError as error:
         gate(Check("interface of the file", Verdict.FAIL, str(error)))
     gate(Check("interface of the file", Verdict.PASS, str(options.interface())))

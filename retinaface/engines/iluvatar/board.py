@@ -15,7 +15,7 @@ WHEELS = (
 
 
 def board() -> dict[str, str]:
-    """Name and driver of the first board, as `ixsmi` gives them; empty where it cannot be asked."""
+    """Ask `ixsmi` for name and driver of the first board; empty where it cannot be asked."""
     fields = ("name", "driver_version")
     text = command_output("ixsmi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
     cells = [cell.strip() for cell in (text or "").splitlines()[:1] for cell in cell.split(",")]
@@ -23,7 +23,7 @@ def board() -> dict[str, str]:
 
 
 def board_name(said: str | None) -> str:
-    """A board's name with its maker's before it, as baselines have it: `Iluvatar MR-V100`.
+    """Put the maker's name before a board's, as baselines have it: `Iluvatar MR-V100`.
 
     Args:
         said: What the driver or the runtime calls it; None where neither does.
@@ -34,7 +34,7 @@ def board_name(said: str | None) -> str:
 
 
 def vendor_version(package: str, fallback: str) -> str:
-    """Version of the vendor's package, whose suffix names the SDK (`+corex.4.2.0`)."""
+    """Read the version of the vendor's package, whose suffix names the SDK (`+corex.4.2.0`)."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -26,6 +26,6 @@ def flat_heads(heads: list[FloatArray]) -> FloatArray:
 
 
 def softmax(logits: FloatArray) -> FloatArray:
-    """Probabilities over the last axis, which add up to 1; large logits do not overflow."""
+    """Turn logits into probabilities over the last axis; large logits do not overflow."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)

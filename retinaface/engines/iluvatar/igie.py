@@ -5,23 +5,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import (
-    build_seconds,
-    check_batch,
-    check_options,
-    check_scores,
-    fixed_size,
-    output_shapes,
-    read_source,
-    source_batch,
-)
+from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.igie_build import built_engine, find_toolchain, import_tvm
+from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256
@@ -39,14 +31,18 @@ _NOT_SEEN = "whether a library works on the host inside a node cannot be seen fr
 class IgieEngine(StagedEngine):
     """An engine file (.so) on one device, built from ONNX where none is given.
 
-    Option `batch`: of the built file, 32 without it; smaller batches are filled up by repetition.
+    Batches that are smaller than the file's are filled up by repetition.
     """
+
+    known_options: ClassVar = {
+        "batch": "images in every call of the file that is built; 32 without it"
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("batch",))
         size, file = fixed_size(spec), spec.engine_file
         self._chain = find_toolchain(spec, builds=file is None)
+        self._runtime = f"igie {vendor_version('igie', self._chain.tvm.__version__)}"
         started = time.perf_counter()
         if file is None:
             source = read_source(spec, size)
@@ -179,25 +175,22 @@ class IgieEngine(StagedEngine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
-        described = {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"igie {vendor_version('igie', self._chain.tvm.__version__)}",
+        described = super().describe()
+        if self.spec.device == "iluvatar":
+            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
+            described["device_name"] = board_name(said)
+            described["driver"] = self._board.get("driver_version")
+        return described
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch,
             "options": dict(self.spec.options),
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input_type),
-            "build_s": self._build_s,
-            "placement": self._placement,
         }
-        if self.spec.device == "iluvatar":
-            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
-            described["device_name"] = board_name(said)
-            described["driver"] = self._board.get("driver_version")
-        return described
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import cached_build
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.importing import importing
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME
@@ -50,13 +51,8 @@ def import_tvm() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("igie engines need IGIE, the vendor's TVM, and tvm", WHEELS):
         return importlib.import_module("tvm")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"igie engines need IGIE, the vendor's TVM, and tvm cannot be imported "
-            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
-        ) from error
 
 
 def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
@@ -122,14 +118,9 @@ def built_engine(
     }
 
     def build(path: Path) -> None:
-        try:
+        maker = f"tvm {chain.tvm.__version__}"
+        with refusing(f"{spec.name}: {maker} cannot build {model} for {chain.target}"):
             _build(chain, model, shape, spec.precision).export_library(str(path))
-        except Exception as error:  # TVM's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: tvm {chain.tvm.__version__} cannot build {model} for {chain.target}:"
-                f" {type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".so", key, build)
 

@@ -1,6 +1,6 @@
 """ixRT, Iluvatar's runtime with TensorRT's interface. Not yet run on hardware.
 
-Which calls are assumed, and on whose word, says `ixrt_build`. Bindings are told apart by shape and
+`ixrt_build` says which calls are assumed, and on whose word. Bindings are told apart by shape and
 not by order: the vendor's own scripts read them in one order in one release, and in another in the
 next.
 """
@@ -11,24 +11,16 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import (
-    build_seconds,
-    check_batch,
-    check_options,
-    check_scores,
-    fixed_size,
-    output_shapes,
-    read_source,
-    source_batch,
-)
+from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.heads import flat_heads, softmax
 from retinaface.engines.iluvatar.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
+from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256
@@ -57,20 +49,22 @@ class Binding:
 
     @property
     def n_bytes(self) -> int:
-        """Of the memory."""
+        """Count the bytes of the memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class IxrtEngine(StagedEngine):
     """A plan on the first board, built from ONNX with the nine heads where none is given.
 
-    A given one (`--engine-file`) may have nine heads, or the network's three outputs. Option
-    `batch`: as for IGIE.
+    A given one (`--engine-file`) may have nine heads, or the network's three outputs.
     """
+
+    known_options: ClassVar = {
+        "batch": "images in every call of the plan that is built; 32 without it"
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("batch",))
         self._size, file = fixed_size(spec), spec.engine_file
         self._ixrt, self._cuda, self._cudart = find_ixrt(spec, builds=file is None)
         started = time.perf_counter()
@@ -91,6 +85,8 @@ class IxrtEngine(StagedEngine):
             self.close()  # memory on the device is nobody's but ours
             raise
         self._board = board()
+        self._runtime = f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}"
+        self._placement = {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF}
 
     def _open(self, file: Path) -> tuple[Any, Any]:
         """Engine and context of a plan."""
@@ -205,15 +201,14 @@ class IxrtEngine(StagedEngine):
         if codes[0] != self._cuda.CUresult.CUDA_SUCCESS:
             raise RuntimeError(f"{call} gave {codes[0]}")
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
             "device_name": board_name(self._board.get("name") or self._name_by_runtime()),
             "driver": self._board.get("driver_version"),
-            "precision": self.spec.precision,
-            "runtime": f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}",
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch,
             "n_outputs": sum(len(group) for group in self._outputs),
             "softmax": "outside the graph" if self._has_heads else "in the graph",
@@ -222,8 +217,6 @@ class IxrtEngine(StagedEngine):
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "input_type": str(self._input.dtype),
-            "build_s": self._build_s,
-            "placement": {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF},
         }
 
     def _name_by_runtime(self) -> str | None:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import Source, cached_build
+from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.importing import importing
+from retinaface.engines.sources import Source
 from retinaface.environment import package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
 N_HEADS = 9
@@ -35,13 +37,8 @@ def import_ixrt() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("ixrt engines need ixRT, whose module is called tensorrt, and it", WHEELS):
         return importlib.import_module("tensorrt")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"ixrt engines need ixRT, whose module is called tensorrt, and it cannot be imported "
-            f"({type(error).__name__}: {first_line(error)}); {WHEELS}"
-        ) from error
 
 
 def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
@@ -70,14 +67,13 @@ def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
         raise EngineUnavailable(
             f"{spec.name}: tensorrt {version} here lacks {', '.join(lacking)}; {WHEELS}"
         )
-    try:
+    with importing(
+        f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
+        "cuda.cudart",
+        f"{WHEELS}, the vendor's cuda_python too",
+    ):
         cuda = importlib.import_module("cuda.cuda")
         cudart = importlib.import_module("cuda.cudart")
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
-            f"cuda.cudart cannot be imported ({error}); {WHEELS}, the vendor's cuda_python too"
-        ) from error
     return ixrt, cuda, cudart
 
 
@@ -109,16 +105,8 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
+        with refusing(f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}"):
             path.write_bytes(_plan(ixrt, source, batch, spec.precision))
-        except EngineUnavailable:
-            raise
-        except Exception as error:  # the runtime's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, source.path, ".engine", key, build)
 

@@ -6,11 +6,12 @@ import dataclasses
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import (
     Port,
     check_interface,
@@ -18,6 +19,7 @@ from retinaface.engines.onnx_model import (
     model_of,
     read_precision,
 )
+from retinaface.engines.options import is_on
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -25,14 +27,10 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-try:
+with importing("ncnn", "install the extra 'ncnn', and its converter: pip install --no-deps pnnx"):
     import ncnn
+with importing("onnx", "install the extra 'ncnn'"):
     import onnx
-except ImportError as error:
-    raise EngineUnavailable(
-        f"{error.name or 'ncnn'} cannot be imported ({error}); install the extra 'ncnn', and its "
-        "converter: pip install --no-deps pnnx"
-    ) from error
 
 from retinaface.engines.ncnn.files import convert, converter_version, layer_kinds
 from retinaface.export.onnx_graph import axes_of
@@ -44,25 +42,25 @@ _TYPES: dict[int, type[np.floating[Any]]] = {
 # Names that the converter gives.
 _INPUT = "in0"
 _OUTPUTS = ("out0", "out1", "out2")
-# What an option may switch; precision and device are in the engine's name.
-_SWITCHES = (
-    "use_winograd_convolution",
-    "use_winograd23_convolution",
-    "use_winograd43_convolution",
-    "use_winograd63_convolution",
-    "use_sgemm_convolution",
-    "use_packing_layout",
-    "lightmode",
-)
 _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 
 
 class NcnnEngine(Engine):
     """A network with an extractor for each image.
 
-    Options, each `on` or `off`, are ncnn's own: `use_winograd_convolution` and others that change
-    how it computes, but neither precision nor device.
+    Options are ncnn's own that change how it computes, but neither precision nor device.
     """
+
+    _runtime = f"ncnn {ncnn.__version__}"
+    known_options: ClassVar = {
+        "use_winograd_convolution": "on or off: Winograd's algorithm, of any tile",
+        "use_winograd23_convolution": "on or off: its tiles of 2",
+        "use_winograd43_convolution": "on or off: its tiles of 4",
+        "use_winograd63_convolution": "on or off: its tiles of 6",
+        "use_sgemm_convolution": "on or off: convolutions as products of matrices",
+        "use_packing_layout": "on or off: channels side by side in a vector",
+        "lightmode": "on or off: intermediates freed as soon as they were read",
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -72,13 +70,15 @@ class NcnnEngine(Engine):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
             param, weights = self._convert(Path(folder))
-            self._kinds = layer_kinds(param)
+            n_nodes = len(layer_kinds(param))
             self._net = self._load(param, weights, is_fp16=spec.precision == "fp16")
             self._build_s = time.perf_counter() - started
             self._rounds = self._proves_fp16(param, weights)
+        # Without Vulkan, which is off, ncnn has one place to run a layer.
+        self._placement = {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
 
     def _check_model(self) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         spec, name = self.spec, self.spec.name
         if spec.height_px is None:
             raise EngineUnavailable(
@@ -135,13 +135,8 @@ class NcnnEngine(Engine):
         for name in dir(net.opt):  # every one that this version has; by default FP16 is on
             if name.startswith(("use_fp16_", "use_bf16_")):
                 setattr(net.opt, name, is_fp16 and name.startswith("use_fp16_"))
-        for name, value in self.spec.options.items():
-            if name not in _SWITCHES or value not in ("on", "off"):
-                raise EngineUnavailable(
-                    f"{self.spec.name}: expected options {', '.join(_SWITCHES)}, each on or off, "
-                    f"got {name}={value}; leave it out"
-                )
-            setattr(net.opt, name, value == "on")
+        for name in self.spec.options:
+            setattr(net.opt, name, is_on(self.spec.name, self.spec.options, name, default=True))
         if self._threads is not None:
             net.opt.num_threads = self._threads
         if self.spec.shares_cpus:
@@ -169,8 +164,8 @@ class NcnnEngine(Engine):
         height, width = self.spec.height_px or 0, self.spec.width_px or 0
         image = np.linspace(-120, 130, 3 * height * width, dtype=np.float32)
         image = image.reshape(3, height, width)
-        wide = _infer(self._load(param, weights, is_fp16=False), image)
-        pairs = zip(wide, _infer(self._net, image), strict=True)
+        wide = run_network(self._load(param, weights, is_fp16=False), image)
+        pairs = zip(wide, run_network(self._net, image), strict=True)
         return not all(np.array_equal(a, b) for a, b in pairs)
 
     def _run(self, images: FloatArray) -> RawOutputs:
@@ -182,7 +177,7 @@ class NcnnEngine(Engine):
         ]
         for i, image in enumerate(images):
             for name, array, output in zip(
-                OUTPUT_NAMES, found, _infer(self._net, image), strict=True
+                OUTPUT_NAMES, found, run_network(self._net, image), strict=True
             ):
                 # ncnn has no batch axis, and may keep or drop a leading axis of one.
                 if output.size != array[i].size or output.shape[-2:] != array[i].shape:
@@ -196,21 +191,17 @@ class NcnnEngine(Engine):
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         is_wide = self.spec.precision == "fp16" and not self._rounds
+        numerics = _NOTE if is_wide else f"computes in {self.spec.precision.upper()}"
+        return super().describe() | {"numerics": numerics}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"ncnn {ncnn.__version__}",
             "converter": f"pnnx {converter_version()}",
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "images_per_call": 1,
             "options": dict(self.spec.options),
             "model": self._model.name,
-            "build_s": self._build_s,
-            # Without Vulkan, which is off, ncnn has one place to run a layer.
-            "placement": {"provider": "ncnn CPU", "n_nodes": len(self._kinds), "fallback": []},
-            "numerics": _NOTE if is_wide else f"computes in {self.spec.precision.upper()}",
         }
 
     def close(self) -> None:
@@ -219,7 +210,7 @@ class NcnnEngine(Engine):
         super().close()
 
 
-def _infer(net: Any, image: FloatArray) -> list[FloatArray]:
+def run_network(net: Any, image: FloatArray) -> list[FloatArray]:
     """Run one image (3, H, W); the arrays are copies, and `image` outlives the reading of it."""
     extractor = net.create_extractor()
     extractor.input(_INPUT, ncnn.Mat(image))

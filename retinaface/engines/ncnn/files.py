@@ -18,7 +18,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
 def converter_version() -> str:
-    """Version of the converter; `unknown` where it was not installed as a package."""
+    """Read the version of the converter; `unknown` where it was not installed as a package."""
     try:
         return metadata.version("pnnx")
     except metadata.PackageNotFoundError:
@@ -89,7 +89,7 @@ def _converter() -> Path:
 
 
 def layer_kinds(param: Path) -> list[str]:
-    """Kinds of the layers of a graph file, in the order of execution."""
+    """List the kinds of the layers of a graph file, in the order of execution."""
     lines = param.read_text().splitlines()[2:]  # a magic number, and two counts
     return [line.split()[0] for line in lines if line.strip()]
 

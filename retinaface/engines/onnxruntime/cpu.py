@@ -1,6 +1,6 @@
 """ONNX Runtime, here on the CPU, with the proof that no computation fell back.
 
-`onnxruntime_device` and `onnxruntime_tensorrt` run the same session on a device.
+`cuda` and `tensorrt` beside it run the same session on a device.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import (
     Port,
     check_interface,
@@ -23,6 +25,7 @@ from retinaface.engines.onnx_model import (
 )
 from retinaface.engines.onnxruntime.device_memory import run_options
 from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet
+from retinaface.engines.options import is_on
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -39,13 +42,17 @@ TYPES: dict[str, type[np.floating[Any]]] = {
 class OnnxRuntimeEngine(Engine):
     """A session with exactly one provider asked for.
 
-    Options, each `on` or `off`: `fusions`; `spinning` (of idle threads; off by itself where the
-    engine shares the processors). All others go to the provider.
+    Declared options are those of the session. All others are the provider's; that of the CPU reads
+    none, so it is given none.
     """
 
+    _runtime = f"onnxruntime {ort.__version__}"
     provider = "CPUExecutionProvider"
-    # Options of the session, `on` or `off`; all others are the provider's.
-    switches: tuple[str, ...] = ("fusions", "spinning")
+    known_options: ClassVar[Mapping[str, str]] = {
+        "fusions": "on or off: the runtime's optimizations of the graph; on without it",
+        "spinning": "on or off: idle threads wait in a loop; off without it where the engine "
+        "shares the processors, else on",
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -64,18 +71,15 @@ class OnnxRuntimeEngine(Engine):
 
     def _session_options(self) -> Any:
         spec = self.spec
-        for name in self.switches:
-            if spec.options.get(name, "on") not in ("on", "off"):
-                raise EngineUnavailable(
-                    f"{spec.name}: option {name} must be on or off, got {spec.options[name]!r}"
-                )
+        has_fusions = is_on(spec.name, spec.options, "fusions", default=True)
+        spins = is_on(spec.name, spec.options, "spinning", default=not spec.shares_cpus)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
-        if spec.options.get("fusions") == "off":
+        if not has_fusions:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        if spec.options.get("spinning", "off" if spec.shares_cpus else "on") == "off":
+        if not spins:
             for pool in ("intra_op", "inter_op"):
                 options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
         return options
@@ -116,7 +120,7 @@ class OnnxRuntimeEngine(Engine):
         """Load libraries that the provider needs from where pip puts them."""
 
     def _provider_options(self) -> dict[str, str]:
-        return {k: v for k, v in self.spec.options.items() if k not in self.switches}
+        return {k: v for k, v in self.spec.options.items() if k not in self.known_options}
 
     def _why_unopened(self, error: Exception) -> str:
         return (
@@ -125,10 +129,10 @@ class OnnxRuntimeEngine(Engine):
         )
 
     def _why_fallen_back(self) -> str:
-        return "it says nothing of why"
+        return "no reason given"
 
     def _check_model(self, session: Any) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         model = self._model
         inputs, outputs = session.get_inputs(), session.get_outputs()
         self.fixed_batch = check_interface(
@@ -192,13 +196,10 @@ class OnnxRuntimeEngine(Engine):
 
     def _marked_model(self, names: tuple[str, ...]) -> bytes:
         """The file with tensors marked as outputs."""
-        try:
+        with importing(
+            f"{self.spec.name}: intermediate tensors need onnx, which", "pip install onnx"
+        ):
             from retinaface.export.onnx_graph import with_outputs
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"{self.spec.name}: intermediate tensors need onnx, which is not installed; "
-                "pip install onnx"
-            ) from error
         try:
             return with_outputs(self._model, names)
         except ValueError as error:
@@ -206,22 +207,15 @@ class OnnxRuntimeEngine(Engine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
+        return super().describe() | {"io": {"host_memory": "in place"}}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": self._runtime(),
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
             "model": self._model.name,
-            "build_s": self._build_s,
-            "placement": self._placement,
-            "io": {"host_memory": "in place"},
         }
-
-    def _runtime(self) -> str:
-        return f"onnxruntime {ort.__version__}"
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -231,7 +225,7 @@ class OnnxRuntimeEngine(Engine):
 
 
 def raw_outputs(outputs: list[FloatArray]) -> RawOutputs:
-    """Outputs in the order and the element types of a file."""
+    """Convert outputs in the order and the element types of a file."""
     return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 
 

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.onnxruntime.cpu import TYPES, OnnxRuntimeEngine, raw_outputs
 from retinaface.engines.onnxruntime.device_memory import DeviceIO
 from retinaface.engines.onnxruntime.runtime import missing_library, ort
+from retinaface.engines.options import is_on
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
 
 class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
-    """A session on CUDA, which is told apart from the copies to and from it.
-
-    Options as on the CPU; also `cuda_graphs` (off by itself: every node must run on CUDA).
-    """
+    """A session on CUDA, which is told apart from the copies to and from it."""
 
     provider = "CUDAExecutionProvider"
     library = "cuda"
-    switches: tuple[str, ...] = ("fusions", "spinning", "cuda_graphs")
+    known_options: ClassVar[Mapping[str, str]] = {
+        **OnnxRuntimeEngine.known_options,
+        "cuda_graphs": "on or off: a graph captured for each input shape and replayed, for which "
+        "every node must run on CUDA; off without it",
+    }
+    other_options_go_to = "the CUDA provider"
 
     def __init__(self, spec: EngineSpec) -> None:
+        self._uses_graphs = "cuda_graphs" in self.known_options and is_on(
+            spec.name, spec.options, "cuda_graphs", default=False
+        )
         super().__init__(spec)
         self._device_io: DeviceIO | None = DeviceIO(
             self._session,
             spec.device,
             self._input_type,
             [TYPES[output.type] for output in self._session.get_outputs()],
-            use_graphs=self._uses_graphs(),
+            use_graphs=self._uses_graphs,
         )
-
-    def _uses_graphs(self) -> bool:
-        return self.spec.options.get("cuda_graphs") == "on"
 
     def _preload(self) -> None:
         if hasattr(ort, "preload_dlls"):  # since 1.21
@@ -45,7 +49,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
         version = tuple(int(part) for part in ort.__version__.split(".")[:2])
         if self.spec.precision == "fp32" and version >= (1, 18):
             options.setdefault("use_tf32", "0")  # TF32 keeps 10 bits of 23: not FP32
-        if self._uses_graphs():
+        if self._uses_graphs:
             options["enable_cuda_graph"] = "1"
         return options
 
@@ -62,7 +66,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
         return found or "its libraries load; see whether a device is there: nvidia-smi"
 
     def _how_to_install(self) -> str:
-        return "which CUDA and cuDNN it wants says docs/gpu.md"
+        return "docs/gpu.md says which CUDA and cuDNN it needs"
 
     def _load(self, images: FloatArray) -> None:
         self._io().load(images)

@@ -119,7 +119,7 @@ class DeviceIO:
         return self._loaded
 
     def describe(self) -> dict[str, str]:
-        """How memory and graphs are used; JSON types only."""
+        """Say how memory and graphs are used; JSON types only."""
         return {
             "host_memory": self._host_memory,
             "cuda_graphs": "on" if self._use_graphs else "off",
@@ -162,7 +162,7 @@ class DeviceIO:
 
 
 def run_options(graph_id: str | None) -> Any:
-    """Options of one call; without an id, no graph is captured or replayed."""
+    """Make the options of one call; without an id, no graph is captured or replayed."""
     options = ort.RunOptions()
     options.add_run_config_entry(_GRAPH_KEY, graph_id or _NO_GRAPH)
     return options
@@ -176,7 +176,7 @@ def pin(array: FloatArray) -> str | None:
     Returns:
         None, or why it was not done.
     """
-    runtime = _cuda_runtime()
+    runtime = cuda_runtime()
     if runtime is None:
         return f"none of {', '.join(_RUNTIMES)} is found"
     address = ctypes.c_void_p(array.ctypes.data)
@@ -186,7 +186,8 @@ def pin(array: FloatArray) -> str | None:
     return None
 
 
-def _cuda_runtime() -> ctypes.CDLL | None:
+def cuda_runtime() -> ctypes.CDLL | None:
+    """Load CUDA's runtime library, the newest that is found; None where there is none."""
     for name in _RUNTIMES:
         try:
             return ctypes.CDLL(name)

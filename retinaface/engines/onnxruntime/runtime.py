@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.engines.importing import importing
+from retinaface.errors import first_line
 
-try:
+with importing("onnxruntime", "install the extra 'cpu' or 'gpu'"):
     import onnxruntime as ort
-except ImportError as error:
-    raise EngineUnavailable(
-        f"onnxruntime cannot be imported ({error}); install the extra 'cpu' or 'gpu'"
-    ) from error
 
 __all__ = ["missing_library", "ort", "placement_from_profile", "quiet"]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.onnxruntime.cpu import OnnxRuntimeEngine
 from retinaface.engines.onnxruntime.cuda import OnnxRuntimeDeviceEngine
 from retinaface.engines.onnxruntime.runtime import ort, quiet
 from retinaface.engines.tensorrt.libraries import PACKAGES, loaded_version, prepare, tf32
@@ -25,22 +26,17 @@ from retinaface.files import file_sha256
 
 
 class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
-    """A session on TensorRT: one engine for all batches up to the largest, kept in our cache.
+    """A session on TensorRT: one engine for all batches up to the largest, kept in our cache."""
 
-    Options `fusions` and `spinning` as on the CPU; all others go to the provider, as
-    `trt_builder_optimization_level=5`.
-    """
-
+    _runtime = f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
     provider = "TensorrtExecutionProvider"
     library = "tensorrt"
-    switches = ("fusions", "spinning")
+    known_options = OnnxRuntimeEngine.known_options
+    other_options_go_to = "the TensorRT provider, as trt_builder_optimization_level"
 
     def __init__(self, spec: EngineSpec) -> None:
         self._profile: Profile | None = None
         super().__init__(spec)
-
-    def _uses_graphs(self) -> bool:
-        return False
 
     def _preload(self) -> None:
         super()._preload()
@@ -82,7 +78,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
             "trt_engine_cache_path": str(self._cache_folder()),
             # A cache of timings makes one build choose as another did: builds would not be two.
             "trt_timing_cache_enable": "False",
-            **{k: v for k, v in self.spec.options.items() if k not in self.switches},
+            **{k: v for k, v in self.spec.options.items() if k not in self.known_options},
         }
 
     def _cache_folder(self) -> Path:
@@ -110,9 +106,6 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
             "install the TensorRT and CUDA that it was built with (docs/gpu.md): "
             "pip install 'tensorrt-cu13<11' for onnxruntime-gpu from 1.27 on"
         )
-
-    def _runtime(self) -> str:
-        return f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

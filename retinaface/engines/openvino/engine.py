@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_interface, check_precision, model_of
 from retinaface.engines.openvino.graph import (
     nodes_of,
@@ -23,12 +24,8 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
 
-try:
+with importing("openvino", "install the extra 'openvino'"):
     import openvino as ov
-except ImportError as error:
-    raise EngineUnavailable(
-        f"openvino cannot be imported ({error}); install the extra 'openvino'"
-    ) from error
 
 VERSION = ov.__version__.partition("-")[0]
 DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
@@ -42,6 +39,9 @@ class OpenVinoEngine(Engine):
 
     Options go to the compiler (`NUM_STREAMS`, `ENABLE_CPU_PINNING`, ...), over what is set here.
     """
+
+    other_options_go_to = "OpenVINO's compiler"
+    _runtime = f"openvino {VERSION}"
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -59,7 +59,12 @@ class OpenVinoEngine(Engine):
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallel_calls):
             self._requests.put(self._network.create_infer_request())
-        self._placement = self._prove_placement()
+        self._placement = placement = self._prove_placement()
+        ran_on = placement["provider"].removeprefix("OpenVINO ").split(", ")[0]
+        # What the maker calls it.
+        self._device_name = str(self._core.get_property(ran_on, "FULL_DEVICE_NAME")).strip()
+        is_wide = spec.precision == "fp16" and "f16" not in placement["computed_in"]
+        self._numerics = _NOTE if is_wide else f"computes in {', '.join(placement['computed_in'])}"
         self._build_s = time.perf_counter() - started
 
     def _check_device(self) -> None:
@@ -87,7 +92,7 @@ class OpenVinoEngine(Engine):
             ) from error
 
     def _check_model(self, graph: Any) -> None:
-        """Hold names, types, axes and precision of the file against the specification."""
+        """Compare names, types, axes and precision of the file with the specification."""
         spec = self.spec
         inputs, outputs = [port_of(p) for p in graph.inputs], [port_of(p) for p in graph.outputs]
         self.fixed_batch = check_interface(spec, self._model, inputs, outputs)
@@ -212,29 +217,19 @@ class OpenVinoEngine(Engine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
-        computed_in = self._placement["computed_in"]
-        is_wide = self.spec.precision == "fp16" and "f16" not in computed_in
+        return super().describe() | {"numerics": self._numerics}
+
+    def _device_facts(self) -> dict[str, Any]:
+        return {"device_name": self._device_name}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "device_name": self._device_name,
-            "precision": self.spec.precision,
-            "runtime": f"openvino {VERSION}",
             "threads": self._threads,
             "parallel_calls": self.parallel_calls,
             "options": dict(self.spec.options),
             "config": self._config,
             "model": self._model.name,
-            "build_s": self._build_s,
-            "placement": self._placement,
-            "numerics": _NOTE if is_wide else f"computes in {', '.join(computed_in)}",
         }
-
-    @property
-    def _device_name(self) -> str:
-        """What the maker calls the device that ran the graph."""
-        device = self._placement["provider"].removeprefix("OpenVINO ").split(", ")[0]
-        return str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
 
     def close(self) -> None:
         """See `Engine.close`."""

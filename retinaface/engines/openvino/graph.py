@@ -63,7 +63,7 @@ def placement_from_nodes(nodes: Sequence[Node], devices: Sequence[str]) -> dict[
 
 
 def nodes_of(network: Any, request: Any) -> list[Node]:
-    """The nodes of a compiled model that compute, in the order of execution.
+    """List the nodes of a compiled model that compute, in the order of execution.
 
     Args:
         network: The compiled model.
@@ -89,14 +89,14 @@ def nodes_of(network: Any, request: Any) -> list[Node]:
 
 
 def port_of(port: Any) -> Port:
-    """An input or output of a model that was read."""
+    """Describe an input or output of a model that was read."""
     names, kind = port.get_names(), port.get_element_type().get_type_name()
     axes = [axis.get_length() if axis.is_static else "?" for axis in port.get_partial_shape()]
     return Port(min(names) if names else "?", kind, _TYPES.get(kind), axes)
 
 
 def weight_precision(graph: Any) -> Precision:
-    """Precision of the weights: what our own exports state, else that of the kernels."""
+    """Tell the precision of the weights: what our own exports state, else that of the kernels."""
     key = ["framework", PRECISION_KEY]  # where the runtime keeps the metadata of a file
     if graph.has_rt_info(key):
         return "fp16" if str(graph.get_rt_info(key).value) == "fp16" else "fp32"
@@ -110,7 +110,7 @@ def weight_precision(graph: Any) -> Precision:
 
 
 def reason_of(error: Exception) -> str:
-    """The first line of the runtime's message that says more than where it was thrown."""
+    """Find the first line of the runtime's message that says more than where it was thrown."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Exception from", "Check "))]
     return (told or lines or [type(error).__name__])[0].rstrip(".")

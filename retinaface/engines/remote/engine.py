@@ -13,11 +13,11 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import find_engine
-from retinaface.engines.opening import _spec
+from retinaface.engines.opening import EngineSettings, specify
 from retinaface.engines.remote.frames import (
     ClosedError,
     FrameError,
@@ -29,6 +29,9 @@ from retinaface.engines.remote.frames import (
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 WORKER = Path(__file__).with_name("worker.py")
 # A vendor's compiler takes minutes; one inference of a batch never does.
@@ -92,7 +95,7 @@ class RemoteEngine(Engine):
 
     @property
     def pid(self) -> int:
-        """Of the worker process."""
+        """Give the id of the worker process."""
         return self._process.pid
 
     def _start(self) -> None:
@@ -206,7 +209,7 @@ class RemoteEngine(Engine):
 
 
 def interpreter(python: Path) -> Path:
-    """The interpreter of an environment, or the one that is named; links are not followed.
+    """Find the interpreter of an environment, or take the one named; links are not followed.
 
     A virtual environment's interpreter is a link, and knows its environment by its own place.
 
@@ -228,7 +231,7 @@ def _signal(number: int) -> str:
     return f"signal {number}"
 
 
-def open_remote_engine(python: Path, name: str, **settings: Any) -> RemoteEngine:
+def open_remote_engine(python: Path, name: str, **settings: Unpack[EngineSettings]) -> RemoteEngine:
     """Build an engine in another Python environment; see `open_engine`.
 
     Args:
@@ -239,6 +242,6 @@ def open_remote_engine(python: Path, name: str, **settings: Any) -> RemoteEngine
     Raises:
         EngineUnavailable: As `open_engine`; or there is no such Python, or its process ended.
     """
-    entry = find_engine(name)
+    factory = find_engine(name).factory
     interpreter(python)
-    return RemoteEngine(_spec(name, entry, **settings), entry.factory, python)
+    return RemoteEngine(specify(name, **settings), factory, python)

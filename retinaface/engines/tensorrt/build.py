@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import batch_option, cached_build, check_batch
+from retinaface.engines.builds import cached_build, refusing
+from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.sources import batch_option, check_batch
 from retinaface.engines.tensorrt.cuda_memory import Cuda
 from retinaface.engines.tensorrt.libraries import PACKAGES
 from retinaface.engines.tensorrt.profile import profile_of
 from retinaface.environment import package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 
 INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12', see docs/gpu.md"
 _OLDEST = 10
@@ -37,12 +39,8 @@ def import_tensorrt() -> Any:
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    try:
+    with importing("tensorrt", INSTALL):
         return importlib.import_module("tensorrt")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"tensorrt cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
-        ) from error
 
 
 def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
@@ -75,7 +73,7 @@ def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
 
 @functools.cache
 def logger_of(trt: Any) -> Any:
-    """The logger of this process, which keeps what went wrong; TensorRT takes one for good."""
+    """Make the logger of this process, which keeps what went wrong; TensorRT takes one for good."""
     severities = trt.ILogger.Severity
     bad = (severities.ERROR, severities.INTERNAL_ERROR)
 
@@ -90,10 +88,10 @@ def logger_of(trt: Any) -> Any:
                 self.lines.append(" ".join(str(msg).split()))
 
         def said(self) -> str:
-            """The last errors, and forget them."""
+            """Give the last errors, and forget them."""
             text = "; ".join(self.lines)
             self.lines.clear()
-            return text or "TensorRT says nothing of why"
+            return text or "TensorRT gave no reason"
 
     return Logger()
 
@@ -121,14 +119,8 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
+        with refusing(f"{spec.name}: TensorRT {trt.__version__} cannot build {model}"):
             path.write_bytes(_plan(replace(spec, max_batch=batch), trt, model))
-        except Exception as error:  # the runtime's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: TensorRT {trt.__version__} cannot build {model}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".plan", key, build)
 

@@ -16,29 +16,29 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.typing import FloatArray
 
-_MODULES = ("cuda.bindings.runtime", "cuda.cudart")  # the second is what it was called up to 12
+_MODULE, _OLDER_NAME = "cuda.bindings.runtime", "cuda.cudart"  # the second up to 12
 
 
 def import_cuda(spec: EngineSpec) -> Any:
-    """CUDA's runtime in Python.
+    """Import CUDA's runtime.
 
     Raises:
         EngineUnavailable: It cannot be imported.
     """
-    problems = []
-    for name in _MODULES:
+    with importing(
+        f"{spec.name} reaches the device's memory through cuda-python, which",
+        "pip install cuda-bindings, of your driver's CUDA: '>=13' or '>=12.6,<13'",
+    ):
         try:
-            return importlib.import_module(name)
-        except ImportError as error:
-            problems.append(f"{name}: {error}")
-    raise EngineUnavailable(
-        f"{spec.name} reaches the device's memory through cuda-python, which cannot be imported "
-        f"({'; '.join(problems)}); pip install cuda-bindings, of your driver's CUDA: '>=13' or "
-        "'>=12.6,<13'"
-    )
+            return importlib.import_module(_MODULE)
+        except ImportError:
+            with contextlib.suppress(ImportError):
+                return importlib.import_module(_OLDER_NAME)
+            raise  # what is wrong with the newer one
 
 
 class Cuda:
@@ -94,13 +94,13 @@ class Cuda:
         return f"{getattr(code, 'name', code)} ({text})"
 
     def allocate(self, n_bytes: int) -> int:
-        """Memory on the device; gives its address."""
+        """Allocate memory on the device; gives its address."""
         address = int(self.call("cudaMalloc", n_bytes))
         self._device.append(address)
         return address
 
     def pinned(self, n_elements: int, dtype: np.dtype[Any]) -> FloatArray:
-        """An array on the host that the device copies directly; valid until `close`."""
+        """Make an array on the host that the device copies directly; valid until `close`."""
         n_bytes = n_elements * dtype.itemsize
         address = int(self.call("cudaHostAlloc", n_bytes, 0))
         self._host.append(address)
@@ -121,7 +121,7 @@ class Cuda:
         self.call("cudaMemcpyAsync", target, source, n_bytes, getattr(kinds, kind), self.stream)
 
     def wait(self) -> None:
-        """Until all that was asked of the stream is done."""
+        """Wait until all that was asked of the stream is done."""
         self.call("cudaStreamSynchronize", self.stream)
 
     def close(self) -> None:
@@ -141,18 +141,17 @@ class Tensor:
 
     Args:
         cuda: The device.
-        name: Of the tensor.
-        largest: Its largest shape.
+        largest: The largest shape.
         dtype: Of its elements.
     """
 
-    def __init__(self, cuda: Cuda, name: str, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
-        self.name, self.largest, self.dtype = name, tuple(largest), dtype
+    def __init__(self, cuda: Cuda, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
         n_elements = math.prod(largest)
         self.address = cuda.allocate(n_elements * dtype.itemsize)
         self._host = cuda.pinned(n_elements, dtype)
 
     def host(self, shape: Sequence[int]) -> FloatArray:
-        """The memory on the host as an array of a shape that fits into it."""
+        """Show the memory on the host as an array of a shape that fits into it."""
         view: FloatArray = self._host[: math.prod(shape)].reshape(tuple(shape))
         return view

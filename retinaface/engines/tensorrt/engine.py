@@ -1,22 +1,23 @@
 """NVIDIA's TensorRT, 10 or 11. Not yet run on hardware.
 
-Which calls are assumed, and of which releases, says `tensorrt_build`.
+`build` says which calls are assumed, and of which releases.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import build_seconds, check_batch, check_options
+from retinaface.engines.builds import build_seconds
+from retinaface.engines.sources import check_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
-from retinaface.engines.tensorrt.layers import check_types, inspected
+from retinaface.engines.tensorrt.layers import check_types, inspected, placement_of
 from retinaface.engines.tensorrt.profile import Profile, written
 from retinaface.environment import command_output
 from retinaface.errors import EngineUnavailable, first_line
@@ -29,15 +30,16 @@ import_tensorrt()  # before an export is made for nothing
 
 
 class TensorRtEngine(StagedEngine):
-    """A plan on the first device, for every batch up to the largest without filling up.
+    """A plan on the first device, for every batch up to the largest without filling up."""
 
-    Option `batch`: the largest batch to build for, where it should be more than the run's.
-    """
+    known_options: ClassVar = {
+        "batch": "the largest batch to build for, where it is more than the run's"
+    }
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("batch",))
         self._trt = find_tensorrt(spec, builds=spec.engine_file is None)
+        self._runtime = f"tensorrt {self._trt.__version__}"
         self._cuda = Cuda(spec, import_cuda(spec))
         self._engine: Any = None
         self._context: Any = None
@@ -50,8 +52,9 @@ class TensorRtEngine(StagedEngine):
             )
             self._build_s = build_seconds(started, self._file)
             self._engine, self._context = self._open(self._file)
-            self._layers = inspected(self._trt, self._engine)
-            check_types(spec, self._file, self._layers)
+            layers = inspected(self._trt, self._engine)
+            check_types(spec, self._file, layers)
+            self._placement = placement_of(layers)
             self._profile = self._check_tensors()
             self._bind()
             self._probe()
@@ -66,8 +69,8 @@ class TensorRtEngine(StagedEngine):
         """Engine and context of a plan."""
         trt, logger = self._trt, logger_of(self._trt)
         try:
-            self._runtime = trt.Runtime(logger)
-            engine = self._runtime.deserialize_cuda_engine(file.read_bytes())
+            self._loader = trt.Runtime(logger)  # which outlives what it loads
+            engine = self._loader.deserialize_cuda_engine(file.read_bytes())
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
                 raise RuntimeError(f"it gave nothing: {logger.said()}")
@@ -80,7 +83,7 @@ class TensorRtEngine(StagedEngine):
         return engine, context
 
     def _check_tensors(self) -> Profile:
-        """Hold names and shapes of a plan against the specification.
+        """Compare names and shapes of a plan with the specification.
 
         Returns:
             The shapes of the input that it was built for.
@@ -133,7 +136,7 @@ class TensorRtEngine(StagedEngine):
                     f"known shape, got {dtype} {largest}; build it from a file of retinaface export"
                 )
             try:
-                self._tensors[name] = tensor = Tensor(self._cuda, name, largest, dtype)
+                self._tensors[name] = tensor = Tensor(self._cuda, largest, dtype)
             except RuntimeError as error:
                 raise EngineUnavailable(
                     f"{self.spec.name} cannot allocate {name} {written(largest)}: {error}; use a "
@@ -187,17 +190,16 @@ class TensorRtEngine(StagedEngine):
         self._cuda.wait()
         return RawOutputs(*(host.astype(np.float32) for host in hosts))  # copies: it is used again
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
             "device_name": self._cuda.name,
             "compute_capability": self._cuda.capability,
             "driver": self._driver,
             "cuda_of_driver": self._cuda.cuda_of_driver,
-            "precision": self.spec.precision,
-            "runtime": f"tensorrt {self._trt.__version__}",
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "batch": self.fixed_batch or f"1 to {self._profile.largest[0]}",
             "profile": [written(shape) for shape in self._profile],
             "input_type": str(self._tensors[INPUT_NAME].dtype) if self._tensors else None,
@@ -206,15 +208,6 @@ class TensorRtEngine(StagedEngine):
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
             "build": self.spec.build,
-            "build_s": self._build_s,
-            "placement": {
-                "provider": "TensorRT on cuda(0)",
-                "fallback": [],
-                "n_layers": self._layers.n_layers,
-                "layers_by_type": self._layers.by_type,
-                "tf32_layers": self._layers.tf32,
-                "proof": self._layers.proof,
-            },
         }
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class Layers(NamedTuple):
 
     @property
     def proof(self) -> str:
-        """What is known, in words."""
+        """Say what is known, in words."""
         if self.by_type is None:
             return (
                 "the plan was deserialized and run by TensorRT, which has no nodes on the host; it "
@@ -84,6 +84,18 @@ def layers_of(information: Mapping[str, Any]) -> Layers:
 def _type_of(tensor: Mapping[str, Any]) -> str:
     text = next((str(tensor[key]) for key in _KEYS if tensor.get(key)), "")
     return next((name for name, pattern in _TYPES if pattern.search(text)), "other")
+
+
+def placement_of(layers: Layers) -> dict[str, Any]:
+    """Describe where a plan ran, and in which types."""
+    return {
+        "provider": "TensorRT on cuda(0)",
+        "fallback": [],
+        "n_layers": layers.n_layers,
+        "layers_by_type": layers.by_type,
+        "tf32_layers": layers.tf32,
+        "proof": layers.proof,
+    }
 
 
 def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:

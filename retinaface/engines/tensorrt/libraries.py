@@ -21,7 +21,7 @@ _FIRST_LONG_VERSION = 100_000  # since 10.0, written MMmmpp; 8.6.1 was 8601
 
 
 def prepare() -> None:
-    """Before TensorRT is loaded into this process: forbid TF32, find the libraries of pip.
+    """Forbid TF32 and find the libraries of pip, before TensorRT is loaded into this process.
 
     ONNX Runtime has no switch for TF32 in TensorRT, whose default it is on; so the variable is set
     for the process, where nobody has set it. TF32 keeps 10 bits of 23: it is not FP32.
@@ -35,14 +35,14 @@ def prepare() -> None:
 
 
 def tf32() -> str:
-    """Whether TF32 is used, in words."""
+    """Say whether TF32 is used, in words."""
     value = os.environ.get(TF32_VARIABLE)
     is_off = value == "0"
     return f"{'off' if is_off else 'as the runtime likes'} ({TF32_VARIABLE}={value or 'not set'})"
 
 
 def loaded_version() -> str | None:
-    """Version of the TensorRT that this process has loaded; None where it has none."""
+    """Read the version of the TensorRT that this process has loaded; None where it has none."""
     for name in _SONAMES:
         try:
             library = ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)

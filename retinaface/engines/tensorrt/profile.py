@@ -56,5 +56,5 @@ def profile_of(spec: EngineSpec, axes: Sequence[int | str | None]) -> Profile:
 
 
 def written(shape: Sequence[int]) -> str:
-    """A shape as TensorRT's tools write it: `32x3x320x320`."""
+    """Write a shape as TensorRT's tools do: `32x3x320x320`."""
     return "x".join(map(str, shape))

@@ -6,12 +6,12 @@ more of them until the compiler gives up, so the input has one size.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
-from retinaface.engines.builds import fixed_size
+from retinaface.engines.sources import fixed_size
 from retinaface.engines.torch.eager import TorchDeviceEngine, TorchEngine, torch
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.outputs import RawOutputs
@@ -26,12 +26,9 @@ _NUMERICS = (
 
 
 class _Compiled(TorchEngine):
-    """Compiles the network in place of preparing it.
+    """Compiles the network in place of preparing it."""
 
-    Option `mode`: of `torch.compile`, as `max-autotune`.
-    """
-
-    known_options: tuple[str, ...] = ("mode",)
+    known_options: ClassVar = {"mode": "of torch.compile, as max-autotune"}
     # The compiler fuses away what would be shown.
     _run_intermediates = Engine._run_intermediates
 
@@ -100,7 +97,7 @@ class _Compiled(TorchEngine):
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         said = super().describe()
-        said["placement"] |= {
+        said["placement"] = said["placement"] | {
             "provider": f"inductor on {self.spec.device}",
             "n_graphs": self._n_graphs,
             "proof": "fullgraph: whatever would run outside of the compiled graphs is an error",

@@ -11,18 +11,15 @@ import time
 from typing import Any
 
 from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.importing import importing
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-try:
+with importing("torch", "install the extra 'export'"):
     import torch
-except ImportError as error:
-    raise EngineUnavailable(
-        f"torch cannot be imported ({error}); install the extra 'export'"
-    ) from error
 
 from retinaface.network.checkpoint import load_model
 from retinaface.network.model import fold_batch_norms
@@ -33,7 +30,7 @@ __all__ = ["TorchDeviceEngine", "TorchEngine", "torch"]
 class TorchEngine(Engine):
     """Eager PyTorch; builds the network from a checkpoint, so it takes no model file."""
 
-    known_options: tuple[str, ...] = ()
+    _runtime = f"torch {torch.__version__}"
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -42,13 +39,8 @@ class TorchEngine(Engine):
                 f"{spec.name} builds the network itself and cannot run {spec.model}; "
                 "leave --model out, or give a checkpoint with --weights"
             )
-        if unknown := sorted(set(spec.options) - set(self.known_options)):
-            known = f"no options but {', '.join(self.known_options)}"
-            raise EngineUnavailable(
-                f"{spec.name} takes {known if self.known_options else 'no options'}, got "
-                f"{', '.join(unknown)}; leave them out"
-            )
         self._check_device()
+        self._placement = {"provider": f"torch {spec.device}", "fallback": []}
         started = time.perf_counter()
         loaded = load_model(spec.weights)
         self._dtype = torch.float16 if spec.precision == "fp16" else torch.float32
@@ -101,18 +93,11 @@ class TorchEngine(Engine):
                 hook.remove()
         return found | dict(zip(OUTPUT_NAMES, outputs, strict=True))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device,
-            "precision": self.spec.precision,
-            "runtime": f"torch {torch.__version__}",
             "threads": torch.get_num_threads(),
             "options": dict(self.spec.options),
             "weights": self._weights,
-            "build_s": self._build_s,
-            "placement": {"provider": f"torch {self.spec.device}", "fallback": []},
         }
 
     def close(self) -> None:

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import cached_build
+from retinaface.engines.builds import cached_build, refusing
+from retinaface.engines.importing import importing
 from retinaface.engines.tvm import schedule
 from retinaface.engines.tvm.target import CPU, has_wide_registers
 from retinaface.environment import n_usable_cpus, package_versions
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME
 
 INSTALL = "install the extra 'tvm'"
-_STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
+STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
 
 
 def import_tvm() -> Any:
@@ -38,12 +39,8 @@ def import_tvm() -> Any:
     """
     os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
     os.environ.setdefault("TVM_BIND_THREADS", "0")
-    try:
+    with importing("tvm", INSTALL):
         return importlib.import_module("tvm")
-    except Exception as error:  # a broken install fails with whatever its loader raises
-        raise EngineUnavailable(
-            f"tvm cannot be imported ({type(error).__name__}: {first_line(error)}); {INSTALL}"
-        ) from error
 
 
 def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
@@ -90,15 +87,9 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
     }
 
     def build(path: Path) -> None:
-        try:
-            shape = (1, 3, spec.height_px, spec.width_px)
+        shape = (1, 3, spec.height_px, spec.width_px)
+        with refusing(f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}"):
             _compiled(tvm, target, model, shape).export_library(str(path))
-        except Exception as error:  # TVM's exceptions have no base of their own
-            raise EngineUnavailable(
-                f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}: "
-                f"{type(error).__name__}: {first_line(error)}; try a file of another opset or "
-                "exporter"
-            ) from error
 
     return cached_build(spec, model, ".so", key, build)
 
@@ -116,26 +107,26 @@ def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any
             module = relax.get_pipeline("zero")(module)
             is_wide = has_wide_registers(tvm, target)
             module = schedule.with_cpu_loops(module, is_wide=is_wide)
-        module[_STATEMENT] = _statement(relax, str(target))
+        module[STATEMENT] = _statement(relax, str(target))
         return tvm.compile(module, target=target)
 
 
 def _statement(relax: Any, text: str) -> Any:
     """A function that gives a text."""
     builder = relax.BlockBuilder()
-    with builder.function(_STATEMENT, []):
+    with builder.function(STATEMENT, []):
         builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))
-    return builder.get()[_STATEMENT]
+    return builder.get()[STATEMENT]
 
 
 def stated_target(machine: Any) -> str | None:
-    """What a library says that it was compiled for; None where it was not compiled here.
+    """Ask a library what it was compiled for; None where it was not compiled here.
 
     Args:
         machine: Relax's virtual machine with the library.
     """
     try:
-        function = machine[_STATEMENT]
+        function = machine[STATEMENT]
     except AttributeError:  # as TVM says that a library has no such function
         return None
     return bytes(function().numpy()).decode()

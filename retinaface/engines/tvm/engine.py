@@ -8,13 +8,14 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from retinaface.engines.base import Engine, EngineSpec
-from retinaface.engines.builds import build_seconds, check_options, fixed_size, output_shapes
+from retinaface.engines.builds import build_seconds, output_shapes
 from retinaface.engines.onnx_model import check_file, model_of
+from retinaface.engines.sources import fixed_size
 from retinaface.engines.threads import threads_and_calls
 from retinaface.engines.tvm.build import built_library, find_tvm, import_tvm, stated_target
 from retinaface.engines.tvm.target import CPU, lacking_features, target_and_device
@@ -34,17 +35,21 @@ _BIG_CORES = 1  # as TVM numbers what its threads may run on
 class TvmEngine(Engine):
     """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
 
-    Option `target`: what to compile for, and where to run; this host's processor without it. Calls
-    at a time have a virtual machine each, of one library.
+    Calls at a time have a virtual machine each, of one library.
     """
+
+    known_options: ClassVar = {
+        "target": "what to compile for and where to run, as 'llvm -mcpu=x86-64-v3'; this host's "
+        "processor without it"
+    }
 
     _pool = threading.local()  # TVM keeps threads for each thread that calls it
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        check_options(spec, ("target",))
         self._size = fixed_size(spec)
         self._tvm, relax = find_tvm(spec)
+        self._runtime = f"tvm {self._tvm.__version__}"
         threads, self.parallel_calls = threads_and_calls(spec)
         self._threads = threads or n_usable_cpus()
         self._target, self._device = target_and_device(spec, self._tvm)
@@ -145,13 +150,12 @@ class TvmEngine(Engine):
         each = [[o.numpy() for o in self._outputs(image[None])] for image in images]
         return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
+    def _device_facts(self) -> dict[str, Any]:
+        is_cpu = self._target.kind.name == CPU
+        return {"device": self.spec.device if is_cpu else str(self._device)}
+
+    def _facts(self) -> dict[str, Any]:
         return {
-            "name": self.spec.name,
-            "device": self.spec.device if self._target.kind.name == CPU else str(self._device),
-            "precision": self.spec.precision,
-            "runtime": f"tvm {self._tvm.__version__}",
             "target": self._stated or f"not stated by {self._file.name}",
             "threads": self._n_threads,  # as TVM says: it has no more than processors
             "parallel_calls": self.parallel_calls,
@@ -160,8 +164,6 @@ class TvmEngine(Engine):
             "model": self.spec.model.name if self.spec.model else None,
             "engine_file": self._file.name,
             "engine_file_sha256": file_sha256(self._file),
-            "build_s": self._build_s,
-            "placement": self._placement,
         }
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What TVM compiles for: read from an option, and held against what this host's processor has.
+"""What TVM compiles for: read from an option, and compared with what this host's processor has.
 
 LLVM compiles for a generic processor where it does not know the named one, and says so on the
 terminal alone; and an instruction that the host lacks ends the process. Both are refused before.
@@ -19,7 +19,7 @@ _COMPUTING = ("sse", "ssse", "avx", "fma", "f16c", "bmi", "popcnt", "xop")
 
 
 def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
-    """What to compile for, and where to run: the option's, else this host's processor.
+    """Choose what to compile for, and where to run: the option's, else this host's processor.
 
     Args:
         spec: Option `target` is a kind (`llvm`), a kind with settings (`llvm -mcpu=x86-64-v3`), or
@@ -31,7 +31,7 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
     """
     text = spec.options.get("target")
     if text is None:
-        return _host(tvm), tvm.cpu()
+        return host_target(tvm), tvm.cpu()
     try:
         target = tvm.target.Target(_settings(text))
         kind = target.kind.name
@@ -56,21 +56,21 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
 
 
 def lacking_features(tvm: Any, target: Any) -> list[str]:
-    """Instructions that code for a target may hold and that this host's processor lacks."""
-    wanted = _features(tvm, target) if target.kind.name == CPU else set()
-    return [name for name in _absent(tvm) if name in wanted and name.startswith(_COMPUTING)]
+    """List instructions that code for a target may hold and that this host's processor lacks."""
+    wanted = cpu_features(tvm, target) if target.kind.name == CPU else set()
+    return [name for name in absent_features(tvm) if name in wanted and name.startswith(_COMPUTING)]
 
 
 def has_wide_registers(tvm: Any, target: Any) -> bool:
-    """Whether 32 registers of 64 bytes hold what is computed, and not 16 of half of that."""
-    return "avx512f" in _features(tvm, target)
+    """Tell whether 32 registers of 64 bytes hold what is computed, and not 16 of half of that."""
+    return "avx512f" in cpu_features(tvm, target)
 
 
-def _host(tvm: Any) -> Any:
-    """This host's processor, without what its model has and a hypervisor hides."""
+def host_target(tvm: Any) -> Any:
+    """Name this host's processor, without what its model has and a hypervisor hides."""
     found = tvm.target.Target.from_device("cpu")
-    wanted = _features(tvm, found)
-    if not (absent := [name for name in _absent(tvm) if name in wanted]):
+    wanted = cpu_features(tvm, found)
+    if not (absent := [name for name in absent_features(tvm) if name in wanted]):
         return found
     return tvm.target.Target(json.loads(str(found)) | {"mattr": [f"-{name}" for name in absent]})
 
@@ -97,19 +97,20 @@ def _unknown(tvm: Any, target: Any) -> str | None:
     named = target.attrs.get("mcpu")
     if named and str(named) not in map(str, tvm.target.codegen.llvm_get_cpu_archlist(target)):
         return f"LLVM has no processor {str(named)!r}"
-    features = _features(tvm, target)
+    features = cpu_features(tvm, target)
     for attribute in map(str, target.attrs.get("mattr", ())):
         if attribute[:1] not in "+-" or (attribute[0] == "+" and attribute[1:] not in features):
             return f"LLVM has no feature {attribute!r}"
     return None
 
 
-def _features(tvm: Any, target: Any) -> set[str]:
+def cpu_features(tvm: Any, target: Any) -> set[str]:
+    """List the instructions that code for a target may hold, as LLVM calls them."""
     return {str(name) for name in tvm.target.codegen.llvm_get_cpu_features(target)}
 
 
-def _absent(tvm: Any) -> list[str]:
-    """What LLVM looked for in this host's processor and did not find."""
+def absent_features(tvm: Any) -> list[str]:
+    """List what LLVM looked for in this host's processor and did not find."""
     found = tvm.get_global_func("tvm.codegen.llvm.GetHostCPUFeatures")()
     return sorted(str(name) for name, is_there in found.items() if not is_there)
 

@@ -134,6 +134,8 @@ def evaluate(*more, engine=FINDER):
 class Configured(Finder):
     """Remembers how it was asked for."""
 
+    other_options_go_to = "the test"
+
     def __init__(self, spec):
         super().__init__(spec)
         Configured.options, Configured.shares_cpus = dict(spec.options), spec.shares_cpus

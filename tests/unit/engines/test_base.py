@@ -1,33 +1,9 @@
 import numpy as np
 import pytest
 
-from retinaface.engines.base import Engine, EngineSpec
+from retinaface.engines.base import Engine
 from retinaface.errors import EngineFault
-from retinaface.network.outputs import RawOutputs
-
-
-class Counting(Engine):
-    """Gives each image its mean, and remembers the batches it saw."""
-
-    def __init__(self, spec, fixed_batch=None, n_priors=4200):
-        super().__init__(spec)
-        self.fixed_batch, self.n_priors, self.batches = fixed_batch, n_priors, []
-
-    def _run(self, images):
-        self.batches.append(images)
-        mean = images.mean(axis=(1, 2, 3)).reshape(-1, 1, 1)
-        return RawOutputs(*(np.tile(mean, (1, self.n_priors, n)) for n in (4, 2, 10)))
-
-    def describe(self):
-        return {"name": self.spec.name}
-
-
-def spec(**changes):
-    return EngineSpec(**({"name": "test", "precision": "fp32", "device": "cpu"} | changes))
-
-
-def images(n, value=1.0):
-    return np.full((n, 3, 320, 320), value, dtype=np.float32)
+from tests.support.engines import Counting, Showing, images, spec
 
 
 def test_infer_gives_float32_of_the_shapes_of_the_priors():
@@ -104,16 +80,6 @@ def test_a_runtime_that_fails_is_a_fault(run, message):
         engine.infer(images(1))
 
 
-class Showing(Counting):
-    """Shows the mean of each image, and an output."""
-
-    def _run_intermediates(self, images, names):
-        outputs = self._run(images)
-        return {name: images.mean(axis=(1, 2, 3)).astype(np.float64) for name in names} | {
-            "loc": outputs.loc
-        }
-
-
 def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
     engine = Showing(spec(max_batch=4), fixed_batch=4)
     found = engine.infer_intermediates(np.concatenate([images(1, 1.0), images(1, 2.0)]), ["mean"])
@@ -121,6 +87,30 @@ def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
     assert found["mean"].dtype == np.float32
     assert found["loc"].shape == (2, 4200, 4)
     assert len(engine.batches[0]) == 4
+
+
+class Describing(Counting):
+    """Says what it set, and what it adds."""
+
+    _runtime, _build_s, _placement = "acme 2.1.0", 0.5, {"provider": "acme"}
+
+    def _device_facts(self):
+        return {"device_name": "Acme X1"}
+
+    def _facts(self):
+        return {"threads": 2}
+
+    def describe(self):
+        return Engine.describe(self)
+
+
+def test_a_description_has_its_first_keys_of_the_base_and_the_rest_in_their_order():
+    found = Describing(spec()).describe()
+    assert list(found) == [
+        "name", "device", "device_name", "precision", "runtime", "threads", "build_s", "placement",
+    ]  # fmt: skip
+    assert (found["name"], found["device"], found["precision"]) == ("test", "cpu", "fp32")
+    assert (found["runtime"], found["build_s"]) == ("acme 2.1.0", 0.5)
 
 
 def test_an_engine_need_not_show_intermediates():

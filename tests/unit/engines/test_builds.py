@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.builds import build_seconds, cached_build
+from retinaface.engines.builds import build_seconds, cached_build, refusing
+from retinaface.errors import EngineUnavailable
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -78,3 +79,21 @@ def test_a_build_that_fails_leaves_nothing(source, tmp_path):
     with pytest.raises(RuntimeError):
         cached_build(spec(), source, ".plan", {}, fails)
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+
+
+def test_what_a_compiler_says_is_a_refusal_of_a_line():
+    message = "^acme cannot build x.onnx: RuntimeError: no kernel; try a file of another opset or"
+    with (
+        pytest.raises(EngineUnavailable, match=message) as caught,
+        refusing("acme cannot build x.onnx"),
+    ):
+        raise RuntimeError("no kernel\nand a long trace")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_refusal_inside_a_build_stays_as_it_is():
+    with (
+        pytest.raises(EngineUnavailable, match="^nothing to link it with$"),
+        refusing("acme cannot build x.onnx"),
+    ):
+        raise EngineUnavailable("nothing to link it with")

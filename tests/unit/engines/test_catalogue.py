@@ -56,8 +56,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 def test_a_factory_is_named_by_module_and_attribute(tmp_path):
     (tmp_path / "any.onnx").touch()
-    engine = open_engine("tests.unit.engines.test_base:Counting", model=tmp_path / "any.onnx")
-    assert engine.spec.name == "tests.unit.engines.test_base:Counting"
+    engine = open_engine("tests.support.engines:Counting", model=tmp_path / "any.onnx")
+    assert engine.spec.name == "tests.support.engines:Counting"
     assert engine.spec.model == tmp_path / "any.onnx"
 
 
@@ -73,6 +73,24 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+def test_what_is_no_runtimes_own_is_imported_with_numpy_alone():
+    """And the plugins of a run, or nothing is collected where onnx is not installed."""
+    hidden = (*RUNTIMES, "onnx", "onnxsim", "onnxscript", "onnxconverter_common")
+    code = (
+        "import importlib, importlib.abc, sys\n"
+        "class Hide(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name.partition('.')[0] in {hidden!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+        "for name in ('base', 'builds', 'onnx_model', 'opening', 'sources', 'staged', 'threads'):\n"
+        "    importlib.import_module(f'retinaface.engines.{name}')\n"
+        "for name in ('export.options', 'export.tiny_model', 'suite.plugin', 'suite.needs'):\n"
+        "    importlib.import_module(f'retinaface.{name}')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +118,7 @@ def test_an_engine_that_loads_no_builds_refuses_one_and_names_those_that_do(tmp_
 
 
 def test_a_build_is_not_given_beside_a_model_and_must_be_there(tmp_path):
-    name, build = "tests.unit.engines.test_base:Counting", tmp_path / "a.so"
+    name, build = "tests.support.engines:Counting", tmp_path / "a.so"
     with pytest.raises(EngineUnavailable, match=r"engine file .*a\.so does not exist"):
         open_engine(name, engine_file=build)
     for path in (build, tmp_path / "a.onnx"):

@@ -7,7 +7,6 @@ from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
-from retinaface.network.scenes import synthetic_inputs
 from retinaface.suite.target import DEFAULT_ENGINES
 
 pytestmark = pytest.mark.needs("onnx")
@@ -32,26 +31,6 @@ def test_it_runs_the_file_and_describes_itself(path):
     np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
     assert description["runtime"].startswith("onnx ")
     assert description["placement"]["fallback"] == []
-
-
-def test_intermediates_are_tensors_of_the_file(path):
-    with open_reference(path) as engine:
-        found = engine.infer_intermediates(np.ones((2, 3, 320, 320), np.float32), ["mean"])
-        with pytest.raises(ValueError, match="1 of 1 names are no tensors"):
-            engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["nothing"])
-    assert found["mean"].ravel().tolist() == [1, 1]
-    assert sorted(found) == ["conf", "landmarks", "loc", "mean"]
-
-
-@pytest.mark.needs("torch", "onnxsim")
-def test_outputs_agree_with_torch():
-    images = synthetic_inputs(1, 1)
-    results = []
-    for name in ("torch-cpu-fp32", "onnx-reference-fp32"):
-        with open_engine(name, weights="embedded") as engine:
-            results.append(engine.infer(images))
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4)
 
 
 def test_an_older_onnx_is_refused_for_fp16_alone(path, monkeypatch):

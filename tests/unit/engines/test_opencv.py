@@ -7,7 +7,6 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
 from retinaface.network.outputs import RawOutputs
-from retinaface.network.scenes import synthetic_inputs
 
 pytestmark = pytest.mark.needs("onnx", "opencv-dnn")
 
@@ -21,18 +20,6 @@ def path(tmp_path):
     path = tmp_path / "x.onnx"
     write_model(path)
     return path
-
-
-@pytest.mark.needs("torch", "onnxsim")
-@pytest.mark.parametrize("size", [(320, 320), None], ids=["fixed", "dynamic"])
-def test_outputs_agree_with_torch(size):
-    images = synthetic_inputs(3, 1, *(size or (100, 320)))
-    results = []
-    for name in ("torch-cpu-fp32", "opencv-cpu-fp32"):
-        with open_engine(name, weights="embedded", input_size_px=size) as engine:
-            results.append(engine.infer(images))
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4)
 
 
 def test_it_describes_itself(path):
@@ -90,26 +77,3 @@ def test_threads_are_set_for_a_call_and_given_back(path, monkeypatch):
         engine.infer(np.ones((1, 3, 320, 320), np.float32))
         assert set_to == [1, before]
     assert cv2.getNumThreads() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"garbage" * 100])
-def test_a_file_that_is_not_onnx_is_refused(path, content):
-    path.write_bytes(content)
-    with pytest.raises(EngineUnavailable, match=r"cannot load .*x\.onnx"):
-        open_opencv(path)
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "message"),
-    [
-        ({"batch": 1}, {}, "takes batches of 1, but up to 2 are asked for"),
-        ({"size": (640, 640)}, {}, "takes 640x640 inputs, but 320x320 is needed"),
-        ({"precision": "fp16"}, {}, "needs an FP32 model, but the weights of .* are FP16"),
-        ({}, {"options": {"fusions": "off"}}, "takes no options, got fusions"),
-    ],
-    ids=["batch", "size", "precision", "options"],
-)
-def test_what_does_not_fit_is_refused(path, model, options, message):
-    write_model(path, **model)
-    with pytest.raises(EngineUnavailable, match=message):
-        open_opencv(path, **options)

@@ -7,7 +7,7 @@ from retinaface.engines.base import EngineSpec
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
-from tests.unit.engines.test_base import images
+from tests.support.engines import images
 
 
 class Steps(StagedEngine):

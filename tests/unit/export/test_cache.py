@@ -40,10 +40,10 @@ def test_a_change_of_what_shapes_an_export_makes_it_anew(changed, tmp_path, monk
     package = tmp_path / "retinaface"
     shutil.copytree(Path(cache.__file__).parents[1], package)
     monkeypatch.setattr(cache, "__file__", str(package / "export" / "cache.py"))
-    before = cache._code_hash()
+    before = cache.code_sha256()
     with (package / changed).open("a") as file:
         file.write("\n")
-    assert cache._code_hash() != before
+    assert cache.code_sha256() != before
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

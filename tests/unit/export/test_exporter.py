@@ -19,7 +19,8 @@ def loaded():
 
 
 def run_export(loaded, path, **options):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     return export(loaded, ExportOptions(**options), path)
 
@@ -125,7 +126,7 @@ def test_reference_holds_another_size_where_sizes_are_free(tmp_path, loaded):
     ],
 )
 def test_what_no_exporter_gives_is_refused_beforehand(options, message):
-    from retinaface.export.exporter import ExportOptions
+    from retinaface.export.options import ExportOptions
 
     with pytest.raises(ExportError, match=message):
         ExportOptions(**options)
@@ -136,58 +137,50 @@ def test_a_name_without_the_ending_is_refused(tmp_path, loaded):
         run_export(loaded, tmp_path / "x.pb")
 
 
-@pytest.fixture
-def failing(monkeypatch):
-    """Make one step of the export go wrong."""
-    from retinaface.export import exporter
-
-    def patch(name, function):
-        monkeypatch.setattr(exporter, name, function)
-
-    return patch
-
-
 def check_nothing_changed(folder):
     assert sorted(p.name for p in folder.iterdir()) == ["x.onnx"]
     assert (folder / "x.onnx").read_bytes() == b"old"
 
 
-def test_an_exporter_that_keeps_another_opset_is_caught(tmp_path, loaded, failing):
-    """As dynamo does when asked for 13: it warns and writes 18."""
-    from retinaface.export import exporter
+@pytest.fixture
+def changed(monkeypatch):
+    """Let torch's exporter be asked for something else than what was wanted."""
+    import torch
 
+    honest = torch.onnx.export
+
+    def change(**settings):
+        monkeypatch.setattr(
+            "torch.onnx.export", lambda *given, **named: honest(*given, **(named | settings))
+        )
+
+    return change
+
+
+def test_an_exporter_that_keeps_another_opset_is_caught(tmp_path, loaded, changed):
+    """As dynamo does when asked for 13: it warns and writes 18."""
     (tmp_path / "x.onnx").write_bytes(b"old")
-    honest = exporter._export_torchscript
-    failing(
-        "_export_torchscript",
-        lambda model, options, file: honest(model, exporter.ExportOptions(opset=11), file),
-    )
+    changed(opset_version=11)
     with pytest.raises(ExportError, match="changed the opset: asked for 13, got 11"):
         run_export(loaded, tmp_path / "x.onnx")
     check_nothing_changed(tmp_path)
 
 
-def test_an_exporter_that_fixes_the_batch_is_caught(tmp_path, loaded, failing):
-    from retinaface.export import exporter
-
+def test_an_exporter_that_fixes_the_batch_is_caught(tmp_path, loaded, changed):
     (tmp_path / "x.onnx").write_bytes(b"old")
-    honest = exporter._export_torchscript
-    failing(
-        "_export_torchscript",
-        lambda model, options, file: honest(model, exporter.ExportOptions(batch_size=2), file),
-    )
+    changed(dynamic_axes={})
     with pytest.raises(ExportError, match="did not give the axes asked for"):
         run_export(loaded, tmp_path / "x.onnx")
     check_nothing_changed(tmp_path)
 
 
-def test_a_failing_exporter_leaves_the_old_file(tmp_path, loaded, failing):
+def test_a_failing_exporter_leaves_the_old_file(tmp_path, loaded, monkeypatch):
     (tmp_path / "x.onnx").write_bytes(b"old")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("no kernel\nand a long trace")
 
-    failing("_export_torchscript", fail)
+    monkeypatch.setattr("torch.onnx.export", fail)
     with pytest.raises(ExportError, match=r"exporter failed at opset 13: RuntimeError: no kernel$"):
         run_export(loaded, tmp_path / "x.onnx")
     check_nothing_changed(tmp_path)
@@ -200,7 +193,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, loaded):
 
 
 def test_two_precisions_share_one_reference(tmp_path, loaded):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
     from retinaface.reference.stored import load_reference
 
     one, half = tmp_path / "x.onnx", tmp_path / "x.fp16.onnx"

@@ -24,7 +24,8 @@ def loaded():
 
 
 def exported(loaded, folder, exporter):
-    from retinaface.export.exporter import ExportOptions, export
+    from retinaface.export.exporter import export
+    from retinaface.export.options import ExportOptions
 
     export(loaded, ExportOptions(exporter=exporter, simplify=False), folder / "raw.onnx")
     return folder / "raw.onnx"
@@ -47,7 +48,7 @@ def variant(raw, kind, precision, path):
     import onnx
     import onnxsim
 
-    from retinaface.export.onnx_graph import to_fp16
+    from retinaface.export.conversion import to_fp16
 
     model = onnx.load(raw)
     if kind == "simplified":

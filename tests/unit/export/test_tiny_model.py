@@ -6,8 +6,8 @@ pytestmark = pytest.mark.needs("onnx")
 
 
 def test_it_has_the_interface_of_the_network():
-    from retinaface.export.onnx_graph import verify
     from retinaface.export.options import ExportOptions
+    from retinaface.export.verification import verify
 
     options = ExportOptions()
     verify(tiny_model(), options.interface(), "fp32")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retinaface.suite.counting_engine import Witness
-from tests.unit.engines.test_base import Counting, Showing, images, spec
+from tests.support.engines import Counting, Showing, images, spec
 
 
 def test_a_witness_counts_images_and_passes_them_on():

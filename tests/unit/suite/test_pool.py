@@ -5,9 +5,9 @@ from retinaface.engines.catalogue import EngineEntry
 from retinaface.errors import EngineUnavailable
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.target import Target
-from tests.unit.engines.test_base import Counting, images
+from tests.support.engines import Counting, images
 
-COUNTING = "tests.unit.engines.test_base:Counting"
+COUNTING = "tests.support.engines:Counting"
 PICKY = f"{__name__}:Picky"
 
 

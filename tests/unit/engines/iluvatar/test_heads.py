@@ -1,4 +1,4 @@
-"""Heads of the network put together, held against a loop over cells and against float64."""
+"""Heads of the network put together, compared with a loop over cells and with float64."""
 
 import numpy as np
 import pytest

@@ -1,19 +1,15 @@
 """ixRT's engine on a stand-in of its API: which calls it makes, and what it refuses."""
 
+import functools
 import json
-import sys
 from types import SimpleNamespace
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 
-from retinaface.engines.iluvatar.ixrt_build import with_heads
 from retinaface.engines.opening import open_engine
-from retinaface.errors import EngineFault, EngineUnavailable
-from retinaface.export.onnx_graph import axes_of
 from retinaface.export.tiny_model import write_model
+from tests.support.engines import assert_near, assert_refused, noise, outputs_of
 from tests.support.fake_ixrt import FAILED, FakeIxrt
 from tests.support.onnx_models import write_heads
 
@@ -21,41 +17,13 @@ pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "ixrt-iluvatar-fp16"
 HEADS = [f"{name}_{level}" for level in range(3) for name in ("loc", "conf", "landmarks")]
 INPUT_BYTES = 32 * 3 * 320 * 320 * 4
+FP16 = 0.02  # what rounding of the weights moves values up to 10
+refused = functools.partial(assert_refused, NAME)
 
 
 @pytest.fixture
-def use(monkeypatch, tmp_path):
-    """Put an ixRT in place of the machine's; nothing is cached, and no board answers."""
-    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", lambda *_: None)
-
-    def install(ixrt=None):
-        monkeypatch.delitem(sys.modules, "retinaface.engines.iluvatar.ixrt", raising=False)
-        return (ixrt or FakeIxrt()).install(monkeypatch)
-
-    yield install
-    sys.modules.pop("retinaface.engines.iluvatar.ixrt", None)
-
-
-@pytest.fixture
-def model(tmp_path):
-    path = tmp_path / "outputs.onnx"
-    write_heads(path)
-    return path
-
-
-def images(n, seed=0):
-    return np.random.default_rng(seed).normal(0, 60, (n, 3, 320, 320)).astype(np.float32)
-
-
-def expected_outputs(model, batch):
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    return session.run(["loc", "conf", "landmarks"], {"input": batch})
-
-
-def assert_near(outputs, expected):
-    for actual, wanted in zip(outputs, expected, strict=True):
-        np.testing.assert_allclose(actual, wanted, atol=0.02)  # FP16 weights, values up to 10
+def use(stand_in, no_board):
+    return lambda ixrt=None: stand_in(ixrt or FakeIxrt(), "iluvatar.ixrt")
 
 
 def test_a_plan_is_built_once_with_nine_heads_in_fp16(use, model):
@@ -73,7 +41,7 @@ def test_a_call_copies_in_executes_waits_and_copies_nine_heads_out(use, model):
     with open_engine(NAME, model=model) as engine:
         addresses = list(ixrt.memory)
         ixrt.calls.clear()
-        engine.infer(images(32))
+        engine.infer(noise(32))
     first, second, third, *copies = ixrt.calls[: 3 + 9]
     assert first == ("cuMemcpyHtoD", addresses[0], (32, 3, 320, 320), "float32", INPUT_BYTES)
     assert second == ("execute_v2", addresses)
@@ -89,40 +57,9 @@ def test_heads_in_any_order_give_the_networks_outputs(use, model, n, sorts):
     ixrt.sorts_bindings = sorts
     use(ixrt)
     with open_engine(NAME, model=model) as engine:
-        outputs = engine.infer(images(n))
+        outputs = engine.infer(noise(n))
         assert engine.describe()["softmax"] == "outside the graph"
-    assert_near(outputs, expected_outputs(model, images(n)))
-
-
-@pytest.mark.needs("torch", "onnxsim")
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"simplify": False}, {"exporter": "dynamo"}],
-    ids=["torchscript-simplified", "torchscript-raw", "dynamo-simplified"],
-)
-@pytest.mark.filterwarnings("ignore")  # exporters warn by nature
-@pytest.mark.usefixtures("shared_exports")
-def test_every_exporters_file_is_cut_at_its_heads(options, tmp_path):
-    from retinaface.export.exporter import export
-    from retinaface.export.options import ExportOptions
-    from retinaface.network.checkpoint import load_model
-
-    export(load_model("embedded"), ExportOptions(**options), tmp_path / "a.onnx")
-    cut = with_heads(onnx.load(tmp_path / "a.onnx"), 32)
-    onnx.checker.check_model(cut)
-    assert [axes_of(value) for value in cut.graph.output] == [
-        (32, channels, side, side) for side in (40, 20, 10) for channels in (8, 4, 20)
-    ]
-    assert not {"Softmax", "Concat"} & {node.op_type for node in cut.graph.node[-9:]}
-
-
-def test_what_is_more_than_layout_is_not_cut_away(tmp_path):
-    """There the heads are not what the outputs are made of alone."""
-    write_model(tmp_path / "a.onnx")
-    kept = with_heads(onnx.load(tmp_path / "a.onnx"), 8)
-    assert [value.name for value in kept.graph.output] == ["loc", "conf", "landmarks"]
-    assert axes_of(kept.graph.input[0]) == (8, 3, 320, 320)
-    assert axes_of(kept.graph.output[0]) == (8, 4200, 4)
+    assert_near(outputs, outputs_of(model, noise(n)), FP16)
 
 
 def test_a_file_with_nine_heads_needs_no_cutting(use, model, tmp_path):
@@ -130,12 +67,14 @@ def test_a_file_with_nine_heads_needs_no_cutting(use, model, tmp_path):
     path = tmp_path / "nine.onnx"
     write_heads(path, n_outputs=9)
     with open_engine(NAME, model=path) as engine:
-        outputs = engine.infer(images(2))
+        outputs = engine.infer(noise(2))
     assert ixrt.named("parse_from_file")[0][2] == HEADS
-    assert_near(outputs, expected_outputs(model, images(2)))
+    assert_near(outputs, outputs_of(model, noise(2)), FP16)
 
 
 def test_a_built_plan_with_three_outputs_has_its_softmax_inside(use, model, tmp_path):
+    import onnx
+
     ixrt = use()
     plan = onnx.load(model)
     plan.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 32
@@ -143,11 +82,11 @@ def test_a_built_plan_with_three_outputs_has_its_softmax_inside(use, model, tmp_
         value.type.tensor_type.shape.dim[0].dim_value = 32
     (tmp_path / "vendor.engine").write_bytes(plan.SerializeToString())
     with open_engine(NAME, engine_file=tmp_path / "vendor.engine") as engine:
-        outputs = engine.infer(images(2))
+        outputs = engine.infer(noise(2))
         described = engine.describe()
     assert (described["n_outputs"], described["softmax"]) == (3, "in the graph")
     assert not ixrt.named("build_serialized_network")
-    assert_near(outputs, expected_outputs(model, images(2)))
+    assert_near(outputs, outputs_of(model, noise(2)), FP16)
 
 
 def test_half_precision_bindings_are_fed_and_read_as_such(use, model):
@@ -155,20 +94,10 @@ def test_half_precision_bindings_are_fed_and_read_as_such(use, model):
     ixrt.io_type = "float16"
     use(ixrt)
     with open_engine(NAME, model=model) as engine:
-        outputs = engine.infer(images(2))
+        outputs = engine.infer(noise(2))
     assert {call[3] for call in ixrt.named("cuMemcpyHtoD")} == {"float16"}
     assert {call[3] for call in ixrt.named("cuMemcpyDtoH")} == {"float16"}
     assert {array.dtype for array in outputs} == {np.dtype("float32")}
-
-
-def test_no_later_call_changes_the_outputs(use, model):
-    use()
-    with open_engine(NAME, model=model) as engine:
-        first = engine.infer(images(2))
-        kept = [array.copy() for array in first]
-        engine.infer(images(2, seed=1))
-    for array, copy in zip(first, kept, strict=True):
-        np.testing.assert_array_equal(array, copy)
 
 
 def test_closing_frees_all_memory_once(use, model):
@@ -211,22 +140,6 @@ def test_without_ixsmi_the_runtime_names_the_board(use, model, answer, name):
         assert engine.describe()["device_name"] == name
 
 
-def refused(text, **settings):
-    with pytest.raises(EngineUnavailable) as caught:
-        open_engine(NAME, **settings)
-    message = str(caught.value)
-    assert text in message, message
-    assert len(message.splitlines()) == 1
-    return message
-
-
-def test_without_ixrt_no_export_is_made(use, monkeypatch):
-    use()
-    monkeypatch.setitem(sys.modules, "tensorrt", None)  # as where it is not installed
-    message = refused("ixRT, whose module is called tensorrt, and it cannot be imported")
-    assert "IXUCA_WHEELS=FOLDER" in message
-
-
 def test_nvidias_tensorrt_is_not_taken_for_it(use, model):
     use(FakeIxrt(version="10.3.0"))
     refused("the module tensorrt 10.3.0 here is not the vendor's", model=model)
@@ -260,16 +173,6 @@ def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
     ixrt.parser_errors = []
     ixrt.builds = False
     refused("build_serialized_network gave nothing", model=model)
-
-
-def test_a_failure_on_the_device_is_a_refusal_at_first_and_a_fault_later(use, model):
-    ixrt = use()
-    with open_engine(NAME, model=model) as engine:
-        ixrt.executes = False
-        with pytest.raises(EngineFault, match="execute_v2 gave False"):
-            engine.infer(images(1))
-    refused("execute_v2 gave False", model=model)
-    assert ixrt.memory == {}  # freed although it was never opened
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,8 @@ def test_a_converter_that_fails_is_quoted(tmp_path, monkeypatch, script, message
     program = tmp_path / "pnnx"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(files, "_converter", lambda: program)
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(files.importlib.util, "find_spec", lambda _: package)
     onnx.save(half_model(), tmp_path / "x.onnx")
     with pytest.raises(EngineUnavailable, match=message):
         files.convert(tmp_path / "x.onnx", tmp_path, height_px=320, width_px=320)

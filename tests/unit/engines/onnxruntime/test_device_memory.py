@@ -1,8 +1,8 @@
 """On the CPU, where ONNX Runtime offers the same calls; CUDA itself has not been reached here."""
 
 import ctypes
-import dataclasses
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -57,23 +57,47 @@ def test_a_batch_is_run_as_often_as_is_asked_and_fetched_apart(session):
             np.testing.assert_array_equal(ours, theirs)
 
 
+class Watched:
+    """A session that writes down what is bound, run and waited for."""
+
+    def __init__(self, session):
+        self._session, self.calls, self.graph_ids = session, [], []
+        self.bindings = weakref.WeakSet()
+        self.n_bindings = 0
+
+    def io_binding(self):
+        binding = Binding(self._session.io_binding(), self.calls)
+        self.bindings.add(binding)
+        self.n_bindings += 1
+        return binding
+
+    def run_with_iobinding(self, binding, options):
+        assert binding in self.bindings
+        self.calls.append("run")
+        self.graph_ids.append(options.get_run_config_entry("gpu_graph_id"))
+        self._session.run_with_iobinding(binding.honest, options)
+
+
+class Binding:
+    def __init__(self, honest, calls):
+        self.honest, self._calls = honest, calls
+
+    def __getattr__(self, name):
+        return getattr(self.honest, name)
+
+    def synchronize_outputs(self):
+        self._calls.append("wait")
+        self.honest.synchronize_outputs()
+
+
 def test_a_run_waits_for_the_device(session):
     """Unless it does, `execute` could be timed before the device is done."""
-    io = open_io(session)
+    watched = Watched(session)
+    io = open_io(watched)
     io.load(images(1))
-    memory, calls = io._current(), []
-
-    class Binding:
-        def synchronize_outputs(self):
-            calls.append("waited")
-
-    class Session:
-        def run_with_iobinding(self, binding, options):
-            calls.append("ran" if binding is io._loaded.binding else "another binding")
-
-    io._session, io._loaded = Session(), dataclasses.replace(memory, binding=Binding())
+    assert watched.calls == []
     io.execute()
-    assert calls == ["ran", "waited"]
+    assert watched.calls == ["run", "wait"]
 
 
 @pytest.mark.parametrize("step", ["execute", "fetch"])
@@ -92,35 +116,40 @@ def test_no_later_call_changes_what_was_returned(session):
 
 
 def test_the_memory_of_a_shape_is_made_once_and_that_of_many_shapes_is_bounded(session, device_io):
-    io = open_io(session)
-    for n in range(1, device_io.MAX_SHAPES + 4):
+    watched = Watched(session)
+    io = open_io(watched)
+    n_shapes = device_io.MAX_SHAPES + 3
+    for n in range(1, n_shapes + 1):
         io.run(images(n))
-        memory = io._memory[n, 3, 320, 320]
         io.run(images(n))
-        assert io._memory[n, 3, 320, 320] is memory
-    assert len(io._memory) == device_io.MAX_SHAPES
-    assert (1, 3, 320, 320) not in io._memory
+    assert watched.n_bindings == n_shapes
+    gc.collect()
+    assert len(watched.bindings) == device_io.MAX_SHAPES
+    io.run(images(n_shapes))
+    assert watched.n_bindings == n_shapes
+    io.run(images(1))  # the first shape is gone
+    assert watched.n_bindings == n_shapes + 1
     io.close()
-    assert not io._memory
+    gc.collect()
+    assert not watched.bindings
 
 
 def test_each_shape_has_a_graph_of_its_own_and_none_without_graphs(session, device_io):
     ids = []
     for use_graphs in (True, False):
-        io = open_io(session, use_graphs=use_graphs)
-        for n in (1, 2):
+        watched = Watched(session)
+        io = open_io(watched, use_graphs=use_graphs)
+        for n in (1, 2, 1):
             io.run(images(n))
-        ids.append(
-            [m.run_options.get_run_config_entry("gpu_graph_id") for m in io._memory.values()]
-        )
-    assert ids == [["1", "2"], ["-1", "-1"]]
+        ids.append(watched.graph_ids)
+    assert ids == [["1", "2", "1"], ["-1", "-1", "-1"]]
     assert device_io.run_options(None).get_run_config_entry("gpu_graph_id") == "-1"
 
 
 def test_it_says_how_memory_is_used(session, device_io, monkeypatch):
     io = open_io(session, use_graphs=True)
     assert io.describe() == {"host_memory": "none yet", "cuda_graphs": "on"}
-    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: None)
+    monkeypatch.setattr(device_io, "cuda_runtime", lambda: None)
     io.run(images(1))
     assert io.describe()["host_memory"].startswith("pageable (none of libcudart.so.13")
 
@@ -143,7 +172,7 @@ class Runtime:
 
 def test_pinned_memory_is_registered_whole_and_released_with_its_array(device_io, monkeypatch):
     runtime = Runtime()
-    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: runtime)
+    monkeypatch.setattr(device_io, "cuda_runtime", lambda: runtime)
     array = np.zeros((2, 3, 8, 8), np.float16)
     assert device_io.pin(array) is None
     assert runtime.registered == {array.ctypes.data: (array.nbytes, 0)}
@@ -153,7 +182,7 @@ def test_pinned_memory_is_registered_whole_and_released_with_its_array(device_io
 
 
 def test_memory_that_cannot_be_pinned_says_why(device_io, monkeypatch):
-    monkeypatch.setattr(device_io, "_cuda_runtime", lambda: Runtime(code=2))
+    monkeypatch.setattr(device_io, "cuda_runtime", lambda: Runtime(code=2))
     assert device_io.pin(np.zeros(4, np.float32)) == "cudaHostRegister gave error 2"
     monkeypatch.undo()
     monkeypatch.setattr(device_io.ctypes, "CDLL", _no_library)
@@ -174,5 +203,5 @@ def test_the_cuda_runtime_is_looked_for_by_version(device_io, monkeypatch):
         return ctypes.pythonapi
 
     monkeypatch.setattr(device_io.ctypes, "CDLL", load)
-    assert device_io._cuda_runtime() is ctypes.pythonapi
+    assert device_io.cuda_runtime() is ctypes.pythonapi
     assert asked == ["libcudart.so.13", "libcudart.so.12"]

@@ -66,6 +66,13 @@ def test_bad_input_is_refused_before_it_is_sent():
         assert engine.infer(IMAGES).loc.shape == (3, 168, 4)
 
 
+def test_an_option_that_the_engine_does_not_declare_is_refused_there():
+    with pytest.raises(
+        EngineUnavailable, match=r"unknown option 'mss'; .*; did you mean ms\? \(in"
+    ):
+        opened("plain_cpu_fp32", mss="5")
+
+
 def test_what_a_runtime_prints_does_not_reach_the_pipe():
     with opened("misbehaves_cpu_fp32", how="prints") as engine:
         for _ in range(3):

@@ -1,0 +1,157 @@
+"""What engines are built from: an ONNX file of one input size, and a batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.importing import importing
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+
+DEFAULT_BATCH = 32  # of the published figures
+
+
+@dataclass(frozen=True)
+class Source:
+    """An ONNX file that an engine is built from.
+
+    Attributes:
+        path: The file.
+        batch: Its batch size; None where it is free.
+    """
+
+    path: Path
+    batch: int | None
+
+
+def fixed_size(spec: EngineSpec) -> tuple[int, int]:
+    """Give height and width of every input.
+
+    Raises:
+        EngineUnavailable: The input size follows the image.
+    """
+    if spec.height_px is None or spec.width_px is None:
+        raise EngineUnavailable(
+            f"{spec.name}: engines are built for one input size, but free height and width are "
+            "needed; use a pipeline of fixed size: --pipeline igie"
+        )
+    return spec.height_px, spec.width_px
+
+
+def batch_option(spec: EngineSpec) -> int | None:
+    """Read the batch size that `--engine-option batch=N` asks for.
+
+    Raises:
+        EngineUnavailable: It is no positive number.
+    """
+    text = spec.options.get("batch")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise EngineUnavailable(f"{spec.name}: option batch must be a number >= 1, got {text!r}")
+    return int(text)
+
+
+def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
+    """Refuse a batch size that is smaller than what the run needs, or not what was asked for.
+
+    Raises:
+        EngineUnavailable: As said.
+    """
+    wanted = batch_option(spec)
+    if wanted not in (None, batch):
+        raise EngineUnavailable(
+            f"{spec.name}: {model} takes batches of {batch}, but batch={wanted} is asked for; "
+            f"leave the option out, or build the engine with a batch of {wanted}"
+        )
+    if spec.max_batch > batch:
+        raise EngineUnavailable(
+            f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} are asked "
+            f"for; use --batch {batch}, or build with --engine-option batch={spec.max_batch}"
+        )
+
+
+def read_source(
+    spec: EngineSpec, size: tuple[int, int], n_outputs: Collection[int] = (len(OUTPUT_NAMES),)
+) -> Source:
+    """Read what an engine is to be built from; the runtime makes FP16 of FP32 by itself.
+
+    Args:
+        spec: What the engine is asked to be.
+        size: Height and width of the file's input.
+        n_outputs: How many outputs it may have.
+
+    Raises:
+        EngineUnavailable: No file is named, onnx is not installed, the file is not readable, or has
+            another input, other outputs, or FP16 weights.
+    """
+    path, model, axes = _load(spec)
+    inputs = [value.name for value in model.graph.input]
+    outputs = tuple(value.name for value in model.graph.output)
+    if (
+        inputs != [INPUT_NAME]
+        or len(outputs) not in n_outputs
+        or (len(outputs) == len(OUTPUT_NAMES) and outputs != OUTPUT_NAMES)
+        or tuple(axes[1:]) != (3, *size)
+    ):
+        raise EngineUnavailable(
+            f"{spec.name} cannot build from {path}: expected {INPUT_NAME} (N, 3, {size[0]}, "
+            f"{size[1]}) -> {', '.join(OUTPUT_NAMES)}{' or nine heads' if 9 in n_outputs else ''}, "
+            f"got {', '.join(inputs)} {axes} -> {', '.join(outputs)}; export with --batch-size "
+            "dynamic and without --dynamic-size"
+        )
+    if _is_half(model):
+        raise EngineUnavailable(
+            f"{spec.name} builds from FP32 and makes {spec.precision.upper()} of it by itself, but "
+            f"the weights of {path} are FP16; export with --precision fp32"
+        )
+    return Source(path, axes[0] if isinstance(axes[0], int) else None)
+
+
+def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
+    """The file, what is in it, and the axes of its input."""
+    path = spec.model
+    if path is None:
+        raise EngineUnavailable(
+            f"{spec.name} needs an ONNX file to build from, or a build; give --model FILE.onnx or "
+            "--engine-file FILE"
+        )
+    with importing(
+        f"{spec.name} builds from {path}, and reading it needs onnx, which",
+        "pip install onnx, or give a build: --engine-file FILE",
+    ):
+        import onnx
+
+        from retinaface.export.onnx_graph import axes_of
+    try:
+        model = onnx.load(path, load_external_data=False)
+        return path, model, axes_of(model.graph.input[0])
+    except Exception as error:  # protobuf's exceptions have no common base with onnx's
+        raise EngineUnavailable(
+            f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
+            "ONNX file, or a build with --engine-file FILE"
+        ) from error
+
+
+def _is_half(model: Any) -> bool:
+    """Whether the weights are FP16: as the file states, or as any of them is."""
+    import onnx
+
+    stated = {entry.key: entry.value for entry in model.metadata_props}.get(PRECISION_KEY)
+    half = onnx.TensorProto.FLOAT16
+    return stated == "fp16" or any(t.data_type == half for t in model.graph.initializer)
+
+
+def source_batch(spec: EngineSpec, source: Source) -> int:
+    """Choose the batch size to build for: the option's, else 32; the file's where that is fixed.
+
+    Raises:
+        EngineUnavailable: The file is of another batch size, or the run needs more.
+    """
+    batch = source.batch or batch_option(spec) or DEFAULT_BATCH
+    check_batch(spec, batch, source.path)
+    return batch

@@ -1,0 +1,104 @@
+"""Graphs in a lower opset, and in FP16. Imports onnx, but no torch."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from retinaface.errors import ExportError
+
+FP16_MAX = 65_504.0
+FP16_SMALLEST = 2.0**-24  # subnormal
+
+
+def lower_opset(model: onnx.ModelProto, opset: int) -> None:
+    """Lower the opset in place where no node means anything else in the older one.
+
+    The dynamo exporter writes opset 18 and relies on onnx to convert downwards; onnx before 1.23
+    has no converter for Resize. What version 18 added to Resize is at its default here.
+
+    Raises:
+        ExportError: A node uses what the older opset does not have.
+    """
+    current = next(o.version for o in model.opset_import if not o.domain)
+    for node in model.graph.node:
+        new = onnx.defs.get_schema(node.op_type, current).since_version
+        old = onnx.defs.get_schema(node.op_type, opset).since_version
+        if new == old:
+            continue
+        added = [a for a in node.attribute if a.name in ("antialias", "keep_aspect_ratio_policy")]
+        lowerable = (
+            node.op_type == "Resize"
+            and all(a.i == 0 and a.s in (b"", b"stretch") for a in added)
+            and not any(a.name == "axes" for a in node.attribute)
+        )
+        if not lowerable:
+            raise ExportError(
+                f"the exporter stayed at opset {current} when asked for {opset}, and "
+                f"{node.op_type} cannot be lowered; ask for --opset {current} or use "
+                "--exporter torchscript"
+            )
+        for attribute in added:
+            node.attribute.remove(attribute)
+    del model.opset_import[:]
+    model.opset_import.append(onnx.helper.make_opsetid("", opset))
+
+
+def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
+    """Cast every weight and operator to FP16, Resize included.
+
+    Args:
+        model: With batch norms folded into the convolutions.
+        keep_io_types: Leave input and outputs FP32, with casts inside.
+
+    Returns:
+        A new model of the same opset and IR version.
+
+    Raises:
+        ExportError: A constant does not fit FP16; converters would clamp it without a word.
+    """
+    from onnxconverter_common import float16
+
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            largest = float(np.abs(numpy_helper.to_array(tensor)).max(initial=0.0))
+            if not largest <= FP16_MAX:
+                raise ExportError(
+                    f"cannot cast to FP16: {tensor.name} reaches {largest:g}, beyond FP16's "
+                    f"{FP16_MAX:g}; fold the batch norms first (leave --no-simplify out)"
+                )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of values at the limits, checked above
+        converted: onnx.ModelProto = float16.convert_float_to_float16(
+            model,
+            min_positive_val=FP16_SMALLEST,
+            max_finite_val=FP16_MAX,
+            keep_io_types=keep_io_types,
+            op_block_list=[],
+        )
+    _restore_resize_scales(converted)
+    converted.ir_version = model.ir_version
+    return converted
+
+
+def _restore_resize_scales(model: onnx.ModelProto) -> None:
+    """Resize takes its scales in FP32 whatever its data is; below opset 13 they cannot be left out.
+
+    The exporter gives empty ones there, beside the sizes that count; the converter casts them.
+    """
+    scales = {n.input[2] for n in model.graph.node if n.op_type == "Resize" and len(n.input) > 2}
+    constants = [
+        attribute.t
+        for node in model.graph.node
+        if node.op_type == "Constant" and node.output[0] in scales
+        for attribute in node.attribute
+    ]
+    for tensor in [*constants, *(t for t in model.graph.initializer if t.name in scales)]:
+        if tensor.data_type == onnx.TensorProto.FLOAT16:
+            array = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    for value in [v for v in model.graph.value_info if v.name in scales]:
+        model.graph.value_info.remove(value)  # it still declares FP16

@@ -1,0 +1,125 @@
+"""Whether an exported file holds what was asked for. Imports onnx, but no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from retinaface.errors import ExportError
+from retinaface.export.onnx_graph import axes_of, set_axes
+from retinaface.export.options import Axis, Interface
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.network.priors import prior_boxes
+from retinaface.typing import Precision
+
+_ELEMENT_TYPE = {"fp32": onnx.TensorProto.FLOAT, "fp16": onnx.TensorProto.FLOAT16}
+
+
+def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
+    """See that the exporter made free what should be free: dynamo fixes an axis that it can.
+
+    Raises:
+        ExportError: The input has other fixed axes than asked for, or an output cannot have the
+            axes that follow from them.
+    """
+    fixed = {name: tuple(_fixed(a) for a in wanted) for name, wanted in axes.items()}
+    found = tuple(_fixed(a) for a in axes_of(model.graph.input[0]))
+    if found != fixed[INPUT_NAME]:
+        raise ExportError(
+            f"the exporter did not give the axes asked for: expected {axes[INPUT_NAME]}, "
+            f"got {axes_of(model.graph.input[0])}"
+        )
+    # Outputs at a batch that no exporter was shown: a fixed one would show up here.
+    probe = onnx.ModelProto.FromString(model.SerializeToString())
+    sizes = {"batch": 3, "height": 213, "width": 320}
+    sizes["priors"] = len(prior_boxes(sizes["height"], sizes["width"]))
+    set_axes(probe, {INPUT_NAME: tuple(_at(a, sizes) for a in axes[INPUT_NAME])})
+    for value in probe.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del probe.graph.value_info[:]
+    for value in onnx.shape_inference.infer_shapes(probe, data_prop=True).graph.output:
+        wanted = tuple(_at(a, sizes) for a in axes[value.name])
+        for got, want in zip(axes_of(value), wanted, strict=False):
+            if isinstance(got, int) and got != want:
+                raise ExportError(
+                    f"the exporter fixed an axis of {value.name}: expected {wanted} for an input "
+                    f"of {axes_of(probe.graph.input[0])}, got {axes_of(value)}"
+                )
+
+
+def _fixed(axis: Axis) -> int | None:
+    return axis if isinstance(axis, int) else None
+
+
+def _at(axis: Axis, sizes: dict[str, int]) -> int:
+    return axis if isinstance(axis, int) else sizes[axis]
+
+
+def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelProto:
+    """Read a file and hold it against what was asked for.
+
+    Args:
+        path: The file.
+        expected: Opset, IR version, names, types and axes.
+        precision: Type of the weights.
+
+    Returns:
+        The model.
+
+    Raises:
+        ExportError: Anything differs; lists everything that does.
+    """
+    model = onnx.load(path, load_external_data=False)
+    problems = [*_interface_problems(model, expected), *_content_problems(model, precision)]
+    if sidecars := [p.name for p in path.parent.glob(f"{path.name}*") if p != path]:
+        problems.append(f"more than one file: {', '.join(sidecars)}")
+    if not problems:
+        try:
+            onnx.checker.check_model(model, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            problems.append(f"the ONNX checker says: {str(error).splitlines()[0]}")
+    if problems:
+        raise ExportError(f"the export is not what was asked for: {'; '.join(problems)}")
+    return model
+
+
+def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str]:
+    found = {
+        "opsets": {o.domain or "ai.onnx": o.version for o in model.opset_import},
+        "IR version": model.ir_version,
+        "inputs": [v.name for v in model.graph.input],
+        "outputs": [v.name for v in model.graph.output],
+    }
+    wanted = {
+        "opsets": {"ai.onnx": expected.opset},
+        "IR version": expected.ir_version,
+        "inputs": [INPUT_NAME],
+        "outputs": list(OUTPUT_NAMES),
+    }
+    problems = [
+        f"{what}: expected {wanted[what]}, got {found[what]}"
+        for what in wanted
+        if wanted[what] != found[what]
+    ]
+    for value in [*model.graph.input, *model.graph.output]:
+        if value.name in expected.axes and axes_of(value) != expected.axes[value.name]:
+            problems.append(
+                f"axes of {value.name}: expected {expected.axes[value.name]}, got {axes_of(value)}"
+            )
+        if value.type.tensor_type.elem_type != _ELEMENT_TYPE[expected.io]:
+            got = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+            problems.append(f"type of {value.name}: expected {expected.io}, got {got}")
+    return problems
+
+
+def _content_problems(model: onnx.ModelProto, precision: Precision) -> list[str]:
+    problems = []
+    weights = [t for t in model.graph.initializer if len(t.dims) == 4]
+    if external := [t.name for t in weights if t.data_location == onnx.TensorProto.EXTERNAL]:
+        problems.append(f"{len(external)} weights lie in another file, first {external[0]}")
+    other = {onnx.TensorProto.DataType.Name(t.data_type) for t in weights}
+    wanted = onnx.TensorProto.DataType.Name(_ELEMENT_TYPE[precision])
+    if other != {wanted}:
+        problems.append(f"type of the weights: expected {wanted}, got {sorted(other)}")
+    return problems

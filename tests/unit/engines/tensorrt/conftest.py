@@ -1,0 +1,15 @@
+"""What tests of TensorRT share."""
+
+import pytest
+
+
+@pytest.fixture
+def half(model, tmp_path):
+    """The file of `model` in FP16."""
+    import onnx
+
+    from retinaface.export.conversion import to_fp16
+
+    path = tmp_path / "x.fp16.onnx"
+    onnx.save(to_fp16(onnx.load(model), keep_io_types=False), path)
+    return path

@@ -1,0 +1,33 @@
+import pytest
+
+from retinaface.errors import ExportError
+from tests.support.onnx_models import convolution
+
+pytestmark = pytest.mark.needs("onnx")
+
+
+def test_verify_lists_everything_that_differs(tmp_path):
+    import onnx
+
+    from retinaface.export.options import Interface
+    from retinaface.export.verification import verify
+
+    path = tmp_path / "x.onnx"
+    onnx.save(
+        convolution(), path, save_as_external_data=True, location="x.onnx.data", size_threshold=0
+    )
+    expected = Interface(13, 7, "fp16", {"input": ("batch", 3, 320, 320)})
+    with pytest.raises(ExportError) as caught:
+        verify(path, expected, "fp16")
+    message = str(caught.value)
+    for part in (
+        "opsets: expected {'ai.onnx': 13}, got {'ai.onnx': 18}",
+        "IR version: expected 7, got 8",
+        "outputs: expected ['loc', 'conf', 'landmarks'], got ['loc']",
+        "axes of input: expected ('batch', 3, 320, 320), got ('batch', 3, 8, 8)",
+        "type of input: expected fp16, got FLOAT",
+        "1 weights lie in another file, first w",
+        "more than one file: x.onnx.data",
+        "type of the weights: expected FLOAT16, got ['FLOAT']",
+    ):
+        assert part in message
