@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
@@ -74,6 +75,24 @@ class Target:
         if not self.data.is_embedded:
             return ""
         return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
+
+    def as_json(self) -> dict[str, Any]:
+        """What a record says of it; JSON types."""
+        return {
+            "engines": list(self.engines),
+            "pipelines": list(self.pipelines),
+            "batch": self.batch,
+            "models": [model.name for model in self.models],
+            "engine_files": [file.name for file in self.engine_files],
+            "engine_options": dict(self.engine_options),
+            "weights": {
+                "description": self.weights.description,
+                "sha256": self.weights.sha256,
+                "embedded": self.has_embedded_weights,
+            },
+            "data": {"embedded": self.data.is_embedded},
+            "subset": self.subset,
+        }
 
     def files_of(self, engine: str) -> tuple[Path, ...]:
         """The prebuilt engines that an engine is offered."""

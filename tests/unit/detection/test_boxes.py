@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from retinaface.detection.boxes import PLUS_ONE, decode_boxes, decode_landmarks, overlap_matrix
 from retinaface.network.config import MOBILENET_025
 from retinaface.network.priors import prior_boxes
-from tests.support.references import encode_box, overlap_slow
+from retinaface.suite.properties.references import encode_box, overlap_slow
 
 VARIANCES = MOBILENET_025.variances
 # Quarter pixels: exact in float32, so that the fast and the slow form round alike.

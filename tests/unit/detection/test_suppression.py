@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from retinaface.detection.boxes import nms
-from tests.support.references import nms_numpy, nms_slow
+from retinaface.suite.properties.references import nms_slow
+from tests.support.references import nms_numpy
 from tests.unit.detection.test_boxes import boxes_xyxy
 
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from retinaface.suite.properties.scoring import ap_slow
 from retinaface.widerface.average_precision import (
     ScoreRange,
     add_counts,
@@ -15,7 +16,6 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions
-from tests.support.references import ap_slow
 
 SCORES = st.integers(20, 1000).map(lambda s: s / 1000)
 PIXELS = st.integers(0, 60).map(float)

@@ -1,4 +1,4 @@
-from retinaface.suite.summary_tables import ap_table, speed_table
+from retinaface.suite.display.summary_tables import ap_table, speed_table
 
 FP32 = {
     "id": "ort-cpu-fp32--igie--b32",

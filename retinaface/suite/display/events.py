@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from retinaface.suite.forecast import count_images, planned
-from retinaface.suite.plugin import TARGET, closing_text, header, is_undecided
+from retinaface.suite.display.forecast import count_images, planned
+from retinaface.suite.display.terminal import closing_text, header
+from retinaface.suite.hooks.gate import is_undecided
+from retinaface.suite.hooks.stash import TARGET
 from retinaface.verdicts import SKIPPED
 
 # Of the phases of a test the worst counts.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from retinaface.suite.counting_engine import Witness
+from retinaface.suite.judged.evaluations import Witness
 from tests.unit.engines.test_base import Counting, Showing, images, spec
 
 

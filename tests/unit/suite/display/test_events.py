@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.suite.test_plugin import FAILS, PASSES, SKIPS, SUITE, UNDECIDED, session
+from tests.support.small_suites import FAILS, PASSES, SKIPS, SUITE, UNDECIDED
 
 pytest_plugins = ["pytester"]
-__all__ = ["session"]  # a fixture
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from retinaface.network.weights import WeightsChoice
+from retinaface.suite.display.summary import MOST_LINES, closing_lines, short_id
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.sources import DataChoice
-from retinaface.suite.summary import MOST_LINES, closing_lines, short_id
 from retinaface.suite.target import Target
 from retinaface.verdicts import SKIPPED
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retinaface.suite.forecast import count_images, planned
+from retinaface.suite.display.forecast import count_images, planned
 from retinaface.suite.sources import DataChoice
 from retinaface.suite.target import Target
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from retinaface.suite.header import header_lines
+from retinaface.suite.display.header import header_lines
 from retinaface.suite.target import Target
 
 

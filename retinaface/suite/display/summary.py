@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from retinaface.suite.display.summary_tables import ap_table, speed_table
 from retinaface.suite.run import TestEntry, ValidationRun
-from retinaface.suite.summary_tables import ap_table, speed_table
 from retinaface.suite.target import Target
 from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from retinaface.detection.pipelines import PIPELINES, Geometry, preprocess
+from retinaface.typing import ByteArray, FloatArray
 
 # Quarter pixels are exact in float32, so that a fast and a slow form round alike.
 _POSITIONS = st.integers(0, 20)
@@ -31,7 +32,7 @@ JUST_ABOVE = np.nextafter(LIMIT, np.float32(1))
 
 
 @st.composite
-def boxes_xyxy(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> np.ndarray:
+def boxes_xyxy(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> FloatArray:
     """(N, 4) float32; every fifth pair or so overlaps by 0.25 to 0.55 with the + 1."""
     box = st.tuples(_POSITIONS, _POSITIONS, _SIZES, _SIZES)
     n = draw(st.integers(min_size, max_size))
@@ -43,7 +44,7 @@ def boxes_xyxy(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> np.
 @st.composite
 def scored_boxes(
     draw: st.DrawFn, *, distinct: bool = False, max_size: int = 12
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     """Boxes as above and their float32 scores, with ties or all distinct."""
     boxes = draw(boxes_xyxy(max_size=max_size))
     n = len(boxes)
@@ -64,7 +65,7 @@ def image_sizes(draw: st.DrawFn, *, longest: int = 500) -> tuple[int, int]:
     return (short, long) if draw(st.booleans()) else (long, short)
 
 
-def noise_image(height: int, width: int, seed: int) -> np.ndarray:
+def noise_image(height: int, width: int, seed: int) -> ByteArray:
     """(H, W, 3) uint8."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -76,7 +77,7 @@ def geometry(name: str, height: int, width: int) -> Geometry:
 
 
 @cache
-def _noise(n_rows: int, n_columns: int) -> np.ndarray:
+def _noise(n_rows: int, n_columns: int) -> FloatArray:
     rng = np.random.default_rng(n_columns)
     return rng.normal(0, 1, (n_rows, n_columns)).astype(np.float32)
 
@@ -84,7 +85,7 @@ def _noise(n_rows: int, n_columns: int) -> np.ndarray:
 @st.composite
 def raw_outputs(
     draw: st.DrawFn, n_priors: int
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], list[int]]:
+) -> tuple[tuple[FloatArray, FloatArray, FloatArray], list[int]]:
     """One image's (P, 4), (P, 2), (P, 10) float32, and the priors that may exceed the limit.
 
     The other priors hold one score, the limit or 0, and boxes and points of their own.
