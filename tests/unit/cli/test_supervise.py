@@ -1,46 +1,11 @@
 """The supervisor, with small children in place of a validation run."""
 
-import fcntl
-import json
-import os
 import sys
-import time
 
 import pytest
 
 from retinaface.cli import supervise as supervisor
-
-TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
-# What a child begins with: a record that says which test is running.
-BEGIN = f"""
-import json, os, signal, subprocess, sys, time
-def record(running, state="running"):
-    tests = [{{"id": "before", "verdict": "PASS"}}, {{"id": {TEST!r}, "verdict": None}}]
-    content = {{"running": running, "state": state, "verdict": "FAIL", "tests": tests}}
-    with open("new.json", "w") as file:
-        json.dump(content, file)
-    os.replace("new.json", "record.json")
-"""
-HOLD = "import fcntl; lock = open('lock', 'w'); fcntl.flock(lock, fcntl.LOCK_EX); "
-# A worker that takes the lock, says so, and goes on for a minute.
-WORKER = HOLD + "import sys, time; print(flush=True); time.sleep(60)"
-START_WORKER = f"""
-worker = subprocess.Popen([sys.executable, "-c", {WORKER!r}], stdout=subprocess.PIPE)
-worker.stdout.readline()
-"""
-
-
-@pytest.fixture
-def supervise(tmp_path, capfd):
-    """Run a child in a folder that is checkout and record in one."""
-
-    def call(code, timeout=30.0, kept=None):
-        command = [sys.executable, "-c", BEGIN + code]
-        result = supervisor.supervise(command, tmp_path, tmp_path, timeout, kept=kept)
-        path = tmp_path / "record.json"
-        return result, capfd.readouterr().out, json.loads(path.read_text()) if path.exists() else {}
-
-    return call
+from tests.support.children import BEGIN, TEST
 
 
 @pytest.mark.parametrize(
@@ -98,114 +63,6 @@ def test_a_child_that_dies_before_there_is_a_record_fails(supervise):
     assert "FAIL before the first test, or after the last: the process ended by SIGKILL" in out
     assert out.endswith("VERDICT: FAIL\n")
     assert "Record:" not in out
-
-
-def test_a_test_that_hangs_is_ended_and_named(supervise):
-    started = time.monotonic()
-    result, out, record = supervise(f"record({TEST!r}); time.sleep(60)", timeout=1.0)
-    assert 1 <= time.monotonic() - started < 20
-    assert result == 1
-    assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
-    assert record["crash"] == "took longer than --timeout 1 s"
-
-
-def test_a_child_that_does_not_listen_is_killed(supervise, monkeypatch):
-    monkeypatch.setattr(supervisor, "_GRACE_S", 0.2)
-    code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); record({TEST!r}); time.sleep(60)"
-    result, out, _ = supervise(code, timeout=1.0)
-    assert result == 1
-    assert f"FAIL {TEST}: took longer" in out
-
-
-def is_free(path):
-    """Whether nobody holds the lock any more; a killed process lets go of it in its own time."""
-    deadline = time.monotonic() + 5
-    with path.open("w") as file:
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return True
-    return False
-
-
-def test_what_a_hanging_child_started_is_ended_too(supervise, tmp_path):
-    code = f"{START_WORKER}record({TEST!r}); time.sleep(60)"
-    assert supervise(code, timeout=1.0)[0] == 1
-    assert is_free(tmp_path / "lock")
-
-
-def test_a_supervisor_that_is_interrupted_ends_the_child(supervise, tmp_path, monkeypatch):
-    looks = []
-
-    def look(_watch):
-        looks.append(1)
-        if (tmp_path / "lock").exists():
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(supervisor._Watch, "look", look)
-    with pytest.raises(KeyboardInterrupt):
-        supervise(f"{HOLD}time.sleep(60)")
-    assert is_free(tmp_path / "lock")
-
-
-def test_each_test_has_the_whole_time(tmp_path, monkeypatch):
-    clock = iter(range(10, 100, 10))
-    monkeypatch.setattr(supervisor.time, "monotonic", lambda: next(clock))
-    watch = supervisor._Watch(tmp_path)
-    seen = []
-    for content in (None, '{"running": "a"}', '{"running": "a"}', "{", '{"running": "b"}', "{}"):
-        if content is not None:
-            (tmp_path / "record.json").write_text(content)
-        watch.look()
-        seen.append((watch.running, watch.since))
-    assert seen == [(None, 0), ("a", 10), ("a", 10), ("a", 10), ("b", 20), (None, 30)]
-
-
-def test_the_child_finds_what_the_caller_finds(supervise, tmp_path, monkeypatch):
-    (tmp_path / "caller").mkdir()
-    monkeypatch.chdir(tmp_path / "caller")
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    code = "record(os.getcwd() + os.pathsep + os.environ['PYTHONPATH']); os._exit(0)"
-    record = supervise(code)[2]
-    assert record["running"].split(os.pathsep) == [
-        str(tmp_path),
-        str(tmp_path / "caller"),
-        "/elsewhere",
-    ]
-
-
-SLEEPER = WORKER.replace("60", "6")
-DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
-
-
-def start(code):
-    return (
-        f"worker = subprocess.Popen([sys.executable, '-c', {code!r}], stdout=subprocess.PIPE)\n"
-        "worker.stdout.readline()\n"
-    )
-
-
-def free_soon(path):
-    with path.open("w") as file:
-        time.sleep(0.5)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-
-def test_what_a_crashed_child_started_is_ended(supervise, tmp_path):
-    supervise(start(SLEEPER) + f"record({TEST!r}); os.kill(os.getpid(), 9)")
-    assert free_soon(tmp_path / "lock")
-
-
-def test_a_grandchild_that_does_not_listen_is_killed(supervise, tmp_path):
-    supervise(start(DEAF) + f"record({TEST!r}); time.sleep(60)", timeout=1.0)
-    assert free_soon(tmp_path / "lock")
 
 
 def test_exit_0_without_a_record_is_no_pass(supervise):
