@@ -31,7 +31,8 @@ def _run_options(command: F) -> F:
             type=kinds.get(one.kind),
             metavar=None if one.kind == "choice" else one.metavar,
             multiple=one.separator is not None,
-            is_flag=one.kind == "flag",
+            # Said of an option that is none, False would make its value optional.
+            is_flag=True if one.kind == "flag" else None,
             help=one.help,
         )(command)
     return command
