@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from retinaface.cli.json_output import write_json
 from retinaface.cli.options import COLOURS, PATH
 from retinaface.cli.tables import print_table
+from retinaface.verdicts import SKIPPED
 
 if TYPE_CHECKING:
     from retinaface.comparison.compare import RunComparison
@@ -71,9 +72,7 @@ def compare(
             file.write_text(text + "".join(texts), encoding="utf-8")
         click.echo(f"Markdown: {markdown}")
     if json_file is not None:
-        content = as_json(comparisons, unavailable)
-        with new_file(json_file) as file:
-            file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(json_file, as_json(comparisons, unavailable))
         click.echo(f"JSON: {json_file}")
     verdict = worst(comparison.verdict for comparison in comparisons)
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
@@ -176,7 +175,7 @@ def _listed(run: Run) -> list[str]:
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
         ap = f"{values} ({first['id']}{more})"
     outcomes = [test["verdict"] for test in run.tests.values()]
-    skipped = outcomes.count("SKIPPED")
+    skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
     state = run.data["state"]
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")

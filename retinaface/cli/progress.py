@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retinaface.verdicts import SKIPPED, Verdict
+
 # A forecast is followed when it differs from what was shown by this share; else time just runs.
 _FOLLOW = 0.15
 _FOLLOW_S = 3.0
@@ -16,7 +18,6 @@ _TRUST_S = 3.0
 _OUTLIER = 4.0
 # Of a test that takes longer than expected: that it will go on for this share of its time.
 _OVERRUN = 0.25
-_PASS, _SKIPPED = "PASS", "SKIPPED"
 
 
 @dataclass
@@ -96,7 +97,8 @@ class Progress:
             return
         if planned.engine is not None:
             self._engines.setdefault(planned.engine, Counter())[outcome] += 1
-        if outcome == _PASS:  # a failure looks for its cause, which takes long and is done once
+        # A failure looks for its cause, which takes long and is done once.
+        if outcome == Verdict.PASS.value:
             seconds = min(seconds, _OUTLIER * planned.seconds * self._all.ratio(1.0))
             self._all.add(planned.seconds, seconds)
             self._kinds.setdefault(planned.kind, _Seen()).add(planned.seconds, seconds)
@@ -138,7 +140,7 @@ class Progress:
         outcomes = self._engines.get(test.engine or "")
         if outcomes is None:
             return not test.is_sure
-        return set(outcomes) == {_SKIPPED} and (outcomes[_SKIPPED] > 1 or not test.is_sure)
+        return set(outcomes) == {SKIPPED} and (outcomes[SKIPPED] > 1 or not test.is_sure)
 
     def line(self, now: float, width: int) -> str:
         """Say in a line what runs, how far the run is, and how long it still takes."""

@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from retinaface.suite.judged.evaluations import Witness
+from retinaface.suite.judged import evaluations
+from retinaface.suite.judged.evaluations import Witness, measure
+from retinaface.suite.target import Target
 from tests.unit.engines.test_base import Counting, Showing, images, spec
 
 
@@ -46,3 +50,22 @@ def test_closing_a_witness_leaves_the_engine_open():
     with Witness(inner):
         pass
     assert inner.infer(images(1)).loc.shape == (1, 4200, 4)
+
+
+def test_an_evaluation_says_how_many_images_went_through_the_engine(monkeypatch):
+    def run(engine, pipeline, dataset, truth, *, batch_size, **_):
+        engine.infer(images(2))
+        engine.infer(images(1))
+        return SimpleNamespace(detections={"a": None, "b": None}, batch_size=batch_size)
+
+    monkeypatch.setattr(evaluations, "evaluate", run)
+    monkeypatch.setattr(evaluations, "trace", lambda _engine, _pipeline, traced: list(traced))
+    inner = Counting(spec(name="inner"))
+    pool = SimpleNamespace(target=Target(batch=7), get=lambda name, size_px: inner)
+    dataset = SimpleNamespace(select=lambda subset: None, read_bytes=str.encode)
+    measured = measure(pool, dataset, "inner", "igie")
+    assert (measured.n_inferred, measured.batch, measured.evaluation.batch_size) == (3, 7, 7)
+    assert measured.engine == {"name": "inner"}
+    assert sorted(measured.stages) == ["a", "b"]
+    own = SimpleNamespace(target=Target(), get=pool.get)
+    assert measure(own, dataset, "inner", "upstream-640").batch == 1  # the pipeline's own
