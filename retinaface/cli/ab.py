@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.ab_result import print_result, result_json
-from retinaface.cli.json_output import write_json
 from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS, PATH, pairs
+from retinaface.cli.output import write_json
 
 if TYPE_CHECKING:
     from retinaface.checks.ab import Open, Timings

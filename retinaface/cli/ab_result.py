@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.options import COLOURS
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import print_table
 
 if TYPE_CHECKING:
     from retinaface.checks.ab import Timings

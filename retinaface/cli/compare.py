@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.json_output import write_json
 from retinaface.cli.options import COLOURS, PATH
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import print_table, write_json
 from retinaface.verdicts import SKIPPED
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from retinaface.cli.json_output import write_json
 from retinaface.cli.options import PATH
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import print_table, write_json
 
 
 @click.command(no_args_is_help=True)

@@ -206,7 +206,7 @@ def _check_outputs(predictions: Path | None, output: Path | None) -> None:
 
 
 def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
-    from retinaface.cli.tables import print_ap
+    from retinaface.cli.output import print_ap
 
     print_ap(title, result.ap)
     for note in notes:

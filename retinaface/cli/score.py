@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from retinaface.cli.json_output import write_json
 from retinaface.cli.options import PATH, SCORING_NAMES, widerface_options
+from retinaface.cli.output import write_json
 
 
 @click.command(no_args_is_help=True)
@@ -37,7 +37,7 @@ def score(
     \b
     retinaface score predictions.zip --widerface DIR
     """
-    from retinaface.cli.tables import print_ap
+    from retinaface.cli.output import print_ap
     from retinaface.files import check_output_file
     from retinaface.widerface.evaluation import score_predictions
     from retinaface.widerface.ground_truth import load_ground_truth

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
-from retinaface.cli.selection import is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
 from retinaface.suite.options import OPTION, OPTIONS
 
 _SUITES = "tests/validation"
@@ -84,7 +84,7 @@ def validate(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
-    from retinaface.cli.supervise import supervise, supervise_on_screen
+    from retinaface.cli.supervision.supervise import supervise, supervise_on_screen
     from retinaface.files import check_output_dir, check_output_file
 
     root = _checkout()

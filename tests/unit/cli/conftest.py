@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from retinaface.cli import main
-from retinaface.cli import supervise as supervisor
+from retinaface.cli.supervision import supervise as supervisor
 from tests.support.children import BEGIN
 from tests.support.widerface_copy import write_vendor_layout
 from tests.unit.comparison.test_compare import make_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.cli import main
-from retinaface.cli import supervise as supervisor
+from retinaface.cli.supervision import supervise as supervisor
 
 # The package calls its command by the name of the module.
 validate = importlib.import_module("retinaface.cli.validate")

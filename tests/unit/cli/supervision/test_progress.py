@@ -1,6 +1,6 @@
 import pytest
 
-from retinaface.cli.progress import Progress, clock, short_test, suite_of, words_of
+from retinaface.cli.supervision.progress import Progress, clock, short_test, suite_of, words_of
 
 A, B, C = (f"tests/validation/test_fps.py::test_{name}[x]" for name in "abc")
 D = "tests/validation/test_widerface_ap.py::test_d"

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from retinaface.cli import child as children
-from retinaface.cli.child import Watch
+from retinaface.cli.supervision import child as children
+from retinaface.cli.supervision.child import Watch
 from tests.support.children import (
     DEAF,
     HOLD,

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from retinaface.cli import supervise as supervisor
+from retinaface.cli.supervision import supervise as supervisor
 from tests.support.children import BEGIN, TEST
 
 

@@ -4,8 +4,8 @@ import json
 import pytest
 from rich.console import Console
 
-from retinaface.cli import screen as screens
-from retinaface.cli.screen import LiveLine, PlainLines, Screen, open_display
+from retinaface.cli.supervision import screen as screens
+from retinaface.cli.supervision.screen import LiveLine, PlainLines, Screen, open_display
 
 A, B = (f"tests/validation/test_fps.py::test_{name}" for name in "ab")
 PLAN = {

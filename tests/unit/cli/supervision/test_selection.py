@@ -1,6 +1,6 @@
 import pytest
 
-from retinaface.cli.selection import is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
 
 NOTHING = dict.fromkeys(
     ("engine", "model", "engine_file", "weights", "widerface", "subset", "accept_baseline")

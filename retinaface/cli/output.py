@@ -1,8 +1,11 @@
-"""Tables on the terminal; whole lines where the output is piped."""
+"""What commands write: tables on the terminal, whole lines where it is piped; JSON files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 _PIPED_WIDTH = 300
 
@@ -36,3 +39,11 @@ def print_ap(title: str, ap: Mapping[str, float]) -> None:
     """Print AP of each split in percent."""
     values = [f"{100 * value:.2f}" for value in ap.values()]
     print_table(["WIDER FACE AP (%)", *ap], [[title, *values]], right=range(1, len(ap) + 1))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for `--json`: a whole file, or none."""
+    from retinaface.files import new_file
+
+    with new_file(path) as file:
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

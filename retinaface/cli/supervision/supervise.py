@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from retinaface.cli.child import EXIT_CODES, Child, Watch
 from retinaface.cli.options import COLOURS
-from retinaface.cli.screen import Screen, open_display
+from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
+from retinaface.cli.supervision.screen import Screen, open_display
 from retinaface.verdicts import Verdict, verdict_line
 
 # Of what a run without a verdict wrote, the last lines: of a crash its traceback, of a selection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from retinaface.cli.progress import Progress
+from retinaface.cli.supervision.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
