@@ -12,7 +12,7 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from retinaface.suite import events, needs, plugin, quick
+from retinaface.suite import plugin, probes
 from retinaface.suite.target import Target
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -35,9 +35,8 @@ def _chromium(_target: Target) -> str | None:
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins, which add the options of a run."""
-    needs.PROBES.update(golden=_golden, chromium=_chromium)
-    for module in (plugin, needs, quick, events):
-        pluginmanager.register(module)
+    probes.PROBES.update(golden=_golden, chromium=_chromium)
+    plugin.register(pluginmanager)
 
 
 @pytest.hookimpl(tryfirst=True)

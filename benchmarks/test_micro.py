@@ -17,6 +17,7 @@ from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT
 from retinaface.network.priors import prior_boxes
 from retinaface.network.scenes import scene
+from retinaface.suite.properties.references import nms_slow, prior_boxes_slow
 from retinaface.widerface.average_precision import (
     Counts,
     ScoreRange,
@@ -25,7 +26,7 @@ from retinaface.widerface.average_precision import (
     count_image,
 )
 from retinaface.widerface.predictions import official_form
-from tests.support.references import nms_numpy, nms_slow, prior_boxes_slow
+from tests.support.references import nms_numpy
 
 VARIANCES = MOBILENET_025.variances
 N_FULL_SET = 3226

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -178,3 +180,10 @@ def command_output(*command: str) -> str | None:
 def slug(text: str) -> str:
     """Lower case, letters, digits, dots, dashes: `AMD EPYC 7R13 @ 2.6` -> `amd-epyc-7r13-2.6`."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
+
+
+def signal_name(number: int) -> str:
+    """Name the signal that ended a process, `SIGKILL`; by its number where it has no name."""
+    with contextlib.suppress(ValueError):  # real-time signals have none
+        return signal.Signals(number).name
+    return f"signal {number}"

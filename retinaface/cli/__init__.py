@@ -24,7 +24,6 @@ from retinaface.version import __version__
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -66,8 +65,7 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         name: What its messages call it.
         arguments: None for those of the process.
     """
-    # A supervisor's polite end runs the same clean-up as Ctrl-C: no temporary folder stays.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    _end_cleanly_by_signals()
     try:
         code = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -86,6 +84,24 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         where = f"{error.filename}: " if error.filename else ""
         _fail(name, f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_cleanly_by_signals() -> None:
+    """Run the clean-up of Ctrl-C for a polite end and for a terminal that was closed, too.
+
+    No temporary folder stays, and no child process. A process that is to outlive its terminal
+    (`nohup`) ignores SIGHUP, and goes on to do so.
+    """
+    signals = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    for number in signals:
+        signal.signal(number, _exit_by_signal)
+
+
+def _exit_by_signal(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not break off the clean-up
+    sys.exit(128 + number)  # as shells report it
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:

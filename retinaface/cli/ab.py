@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinaface.cli.ab_result import print_result, result_json
 from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS, PATH, pairs
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import write_json
 
 if TYPE_CHECKING:
     from retinaface.checks.ab import Open, Timings
     from retinaface.suite.sources import DataChoice
-    from retinaface.typing import FloatArray
+    from retinaface.typing import FloatArray, Precision
     from retinaface.verdicts import Check
 
 
@@ -129,8 +129,7 @@ def ab(
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or other detections), 2 bad input,
     10 INCONCLUSIVE.
     """
-    from retinaface.checks.ab import Plan, judge_outputs, judge_speed, measure
-    from retinaface.engines.catalogue import find_engine
+    from retinaface.checks.ab import Plan, measure
     from retinaface.files import check_output_file
     from retinaface.network.weights import choose_weights
     from retinaface.suite.sources import choose_data
@@ -150,21 +149,25 @@ def ab(
     click.echo(f"B: {engine_b} in {python_b}")
     plan = Plan(settings["batch"], settings["starts"], settings["turns"])
     timings = measure(open_a, open_b, images, plan, _progress)
-    precisions = {find_engine(name).precision for name in (engine, engine_b)}
-    checks = [
-        *judge_outputs(
-            timings,
-            "fp16" if "fp16" in precisions else "fp32",
-            has_faces=data.is_embedded == chosen.is_embedded,
-        ),
-        judge_speed(timings),
-    ]
-    _print(timings, plan.batch, checks)
+    has_faces = data.is_embedded == chosen.is_embedded
+    checks = _judge(timings, (engine, engine_b), has_faces=has_faces)
+    print_result(timings, plan.batch, checks)
     verdict = worst(check.verdict for check in checks)
     if json_file is not None:
-        _write(json_file, timings, checks, str(verdict))
+        write_json(json_file, result_json(timings, checks, verdict))
+        click.echo(f"JSON: {json_file}")
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
     click.get_current_context().exit(verdict.exit_code)
+
+
+def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list[Check]:
+    """Outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
+    from retinaface.checks.ab import judge_outputs, judge_speed
+    from retinaface.engines.catalogue import find_engine
+
+    precisions = {find_engine(name).precision for name in engines}
+    precision: Precision = "fp16" if "fp16" in precisions else "fp32"
+    return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings)]
 
 
 def _images(data: DataChoice) -> FloatArray:
@@ -194,7 +197,7 @@ def _opener(
         open_remote_engine,
         python,
         engine,
-        **_files(settings, is_b=is_b),
+        **files_of_side(settings, is_b=is_b),
         weights=weights,
         max_batch=settings["batch"],
         threads=settings["threads"],
@@ -203,7 +206,7 @@ def _opener(
     )
 
 
-def _files(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
+def files_of_side(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
     """Model or prebuilt engine of a side; what is said of B alone goes before what is of both."""
     of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
     if is_b and any(of_b.values()):
@@ -215,62 +218,3 @@ def _progress(n: int) -> Iterator[int]:
     from tqdm import tqdm
 
     yield from tqdm(range(n), desc="turns", unit="turn", leave=False, disable=None)
-
-
-def _print(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
-    """Environments first, then times, then what was judged."""
-    from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
-    from retinaface.checks.intervals import mean_ratio_interval
-
-    changed = _differences(timings)
-    if changed:
-        print_table(("what differs", "A", "B"), changed)
-    else:
-        click.echo("A and B are the same environment and engine.")
-    click.echo()
-    rows = []
-    for side in SIDES:
-        median_s = timings.median_s(side)
-        ratio = "" if side == A else interval_words(mean_ratio_interval(timings.ratios(side)))
-        rows.append([side, f"{1e3 * median_s:.3f}", f"{batch / median_s:.1f}", ratio])
-    print_table(("", "ms a call", "images/s", "times as long as A"), rows, right=(1, 2))
-    n_starts, n_turns = timings.seconds[B].shape
-    largest = ", ".join(f"{name} {value:.2g}" for name, value in timings.largest.items())
-    click.echo(f"medians of {n_starts} starts x {n_turns} turns; {AGAIN} is the noise")
-    click.echo(f"largest differences of raw outputs: {largest}\n")
-    *outputs, speed = checks
-    if all(str(check.verdict) == "PASS" for check in outputs):
-        outputs = outputs[:1]  # the share of detections without a counterpart says it
-    for check in (*outputs, speed):
-        click.secho(str(check), fg=COLOURS[str(check.verdict)])
-
-
-def _differences(timings: Timings) -> list[list[str]]:
-    """Facts of environment and engine that A and B do not share."""
-    from retinaface.checks.ab import A, B
-    from retinaface.comparison.compare import fact_differences
-
-    facts = [
-        {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
-    ]
-    return [[d.key, d.reference, d.candidate] for d in fact_differences(*facts)]
-
-
-def _write(path: Path, timings: Timings, checks: Sequence[Check], verdict: str) -> None:
-    from retinaface.files import new_file
-
-    content = {
-        "ab_version": 1,
-        "verdict": verdict,
-        "checks": [
-            {"name": c.name, "verdict": str(c.verdict), "message": c.message, **c.numbers}
-            for c in checks
-        ],
-        "seconds": {side: samples.tolist() for side, samples in timings.seconds.items()},
-        "largest_differences": timings.largest,
-        "engines": timings.descriptions,
-        "environments": timings.environments,
-    }
-    with new_file(path) as file:
-        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    click.echo(f"JSON: {path}")

@@ -19,7 +19,7 @@ def assets() -> None:
 def list_() -> None:
     """Show every file, its size, licence and where it is."""
     from retinaface.assets import REGISTRY, find_asset, mirror_dir
-    from retinaface.cli.tables import print_table
+    from retinaface.cli.output import print_table
     from retinaface.errors import AssetError
 
     mirror_dir()  # a mirror that is not there is an error of its own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import COLOURS, PATH
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import print_table, write_json
+from retinaface.verdicts import SKIPPED
 
 if TYPE_CHECKING:
     from retinaface.comparison.compare import RunComparison
@@ -72,9 +72,7 @@ def compare(
             file.write_text(text + "".join(texts), encoding="utf-8")
         click.echo(f"Markdown: {markdown}")
     if json_file is not None:
-        content = as_json(comparisons, unavailable)
-        with new_file(json_file) as file:
-            file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(json_file, as_json(comparisons, unavailable))
         click.echo(f"JSON: {json_file}")
     verdict = worst(comparison.verdict for comparison in comparisons)
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
@@ -164,7 +162,6 @@ def runs(folders: tuple[Path, ...]) -> None:
 
 
 def _listed(run: Run) -> list[str]:
-    from retinaface.verdicts import SKIPPED
 
     engines = [result.get("engine") or {} for result in run.results.values()]
     runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))

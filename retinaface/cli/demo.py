@@ -119,7 +119,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     import numpy as np
 
     from retinaface.checks.raw_outputs import output_errors
-    from retinaface.cli.tables import print_table
+    from retinaface.cli.output import print_table
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
     from retinaface.export.options import sidecars
@@ -169,7 +169,7 @@ def _detect(model: Path, dataset: WiderFace, truth: GroundTruth, folder: Path) -
 
 
 def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -> None:
-    from retinaface.cli.tables import print_ap
+    from retinaface.cli.output import print_ap
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
     from retinaface.widerface.evaluation import evaluate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from retinaface.cli.options import PATH, engine_option, finite, model_options, p
 
 if TYPE_CHECKING:
     from retinaface.detection.detections import Detections
+    from retinaface.detection.pipelines import Pipeline
+    from retinaface.engines.base import Engine
 
 
 @click.command(no_args_is_help=True)
@@ -53,23 +56,14 @@ def detect(
     the published checkpoint is not here. They know generated faces alone: for pictures of your own
     they must be named, --weights embedded.
     """
-    from retinaface.detection.detector import detect as run
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
-    from retinaface.errors import ImageError
-    from retinaface.files import check_output_dir, check_output_file
 
-    recipe = PIPELINES[pipeline]
-    if draw is not None:
-        check_output_dir(draw)
-        _check_names("--draw names pictures by image", [path.stem for path in images])
-    if json_file is not None:
-        check_output_file(json_file)
-    _check_names("results are named by image", [str(path) for path in images])
+    _check_outputs(images, draw, json_file)
     weights = _weights(images, weights, has_files=bool(model or engine_file))
     sizes = {str(path): read_image(path).shape for path in images}  # all good before any runs
-    found: dict[str, Detections] = {}
+    recipe = PIPELINES[pipeline]
     with open_engine(
         engine,
         model=model,
@@ -81,11 +75,7 @@ def detect(
         shares_cpus=True,
         options=options,
     ) as runner:
-        names = [str(path) for path in images]
-        for name, result in run(runner, recipe, names, _read, batch_size=1):
-            if isinstance(result, ImageError):
-                raise result
-            found[name] = result.above(score)
+        found = _run(runner, recipe, images, score)
     content = {
         "engine": engine,
         "pipeline": pipeline,
@@ -95,6 +85,33 @@ def detect(
     _write(found, draw, json_file, content)
     for name, detections in found.items():
         _print(name, detections)
+
+
+def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | None) -> None:
+    from retinaface.files import check_output_dir, check_output_file
+
+    if draw is not None:
+        check_output_dir(draw)
+        _check_names("--draw names pictures by image", [path.stem for path in images])
+    if json_file is not None:
+        check_output_file(json_file)
+    _check_names("results are named by image", [str(path) for path in images])
+
+
+def _run(
+    engine: Engine, pipeline: Pipeline, images: Sequence[Path], score: float
+) -> dict[str, Detections]:
+    """Detections above a score, by image; the first bad image ends the run."""
+    from retinaface.detection.detector import detect as run
+    from retinaface.errors import ImageError
+
+    found = {}
+    names = [str(path) for path in images]
+    for name, result in run(engine, pipeline, names, _read, batch_size=1):
+        if isinstance(result, ImageError):
+            raise result
+        found[name] = result.above(score)
+    return found
 
 
 def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) -> str | None:

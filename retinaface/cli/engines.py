@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from retinaface.cli.options import PATH
-from retinaface.cli.tables import print_table
+from retinaface.cli.output import print_table, write_json
 
 
 @click.command(no_args_is_help=True)
@@ -27,7 +26,7 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     to build. An empty cell was not measured.
     """
     from retinaface.comparison.engine_table import COLUMNS, engine_rows
-    from retinaface.files import check_output_file, new_file
+    from retinaface.files import check_output_file
     from retinaface.records.find import find_runs
 
     if json_file is not None:
@@ -40,7 +39,5 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
         )
     print_table(COLUMNS, [row.cells() for row in rows], right=range(2, len(COLUMNS)))
     if json_file is not None:
-        with new_file(json_file) as file:
-            text = json.dumps([row.as_json() for row in rows], indent=2)
-            file.write_text(text + "\n", encoding="utf-8")
+        write_json(json_file, [row.as_json() for row in rows])
         click.echo(f"JSON: {json_file}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinaface.cli.evaluation_record import Selected, write_evaluation
 from retinaface.cli.options import (
     MAX_BATCH,
     PATH,
@@ -20,9 +23,8 @@ from retinaface.cli.options import (
 
 if TYPE_CHECKING:
     from retinaface.engines.base import Engine
-    from retinaface.records.traced_images import ImageStages
+    from retinaface.suite.sources import DataChoice, Sources
     from retinaface.widerface.evaluation import Evaluation
-    from retinaface.widerface.ground_truth import GroundTruth
 
 
 @click.command(no_args_is_help=True)
@@ -85,76 +87,108 @@ def evaluate(
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
-    from retinaface.errors import DatasetError
-    from retinaface.files import new_dir
-    from retinaface.records.traced_images import spread, trace
     from retinaface.suite.sources import choose_sources
-    from retinaface.widerface.dataset import open_widerface
-    from retinaface.widerface.evaluation import evaluate as run
-    from retinaface.widerface.scoring import coverage_note, scored_selection
 
     _check_outputs(predictions, output)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
-    batch_size = batch or recipe.batch_size
     sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
-    has_own = bool(model or engine_file) or not sources.weights.is_embedded
+    _check_sources(sources, model or engine_file)
+    batch_size = batch or recipe.batch_size
+    settings = {
+        "pipeline": pipeline,
+        "batch": batch_size,
+        "subset": subset,
+        "limit": limit,
+        "scoring": scoring,
+        "embedded": sources.data.is_embedded,
+    }
+    selected = _select(sources.data, settings)
+    runner = functools.partial(
+        open_engine,
+        engine,
+        model=model,
+        engine_file=engine_file,
+        weights=sources.weights.source,
+        max_batch=batch_size,
+        input_size_px=recipe.input_size_px,
+        threads=threads,
+        shares_cpus=True,
+        options=options,
+    )
+    result = _run(runner, selected, settings, predictions, output, skip_bad_images=skip_bad_images)
+    title = f"{engine}, {pipeline}, batch {batch_size}"
+    _print(title, result, selected.notes)
+    for kind, folder in (("predictions", predictions), ("record", output)):
+        if folder is not None:
+            click.echo(f"{kind}: {folder}")
+
+
+def _check_sources(sources: Sources, file: Path | None) -> None:
+    """Refuse weights of the user's where there are no images of theirs; say what steps in."""
+    from retinaface.errors import DatasetError
+
+    has_own = file is not None or not sources.weights.is_embedded
     if sources.data.is_embedded and has_own and not sources.data.is_named:
-        judged = model or engine_file or sources.weights.description
         raise DatasetError(
-            f"AP of {judged} needs images: WIDER FACE is not on this machine; "
-            "name a folder with --widerface, or run: retinaface assets fetch"
+            f"AP of {file or sources.weights.description} needs images: WIDER FACE is not on this "
+            "machine; name a folder with --widerface, or run: retinaface assets fetch"
         )
     if sources.note:
         click.echo(f"note: {sources.note}", err=True)
-    dataset = open_widerface(sources.data.root)
-    selection = dataset.select(subset, limit)
-    truth, label = scored_selection(selection, scoring, batch_size=batch_size)
-    with contextlib.ExitStack() as stack:  # both folders appear when both are complete
-        runner = stack.enter_context(
-            open_engine(
-                engine,
-                model=model,
-                engine_file=engine_file,
-                weights=sources.weights.source,
-                max_batch=batch_size,
-                input_size_px=recipe.input_size_px,
-                threads=threads,
-                shares_cpus=True,
-                options=options,
-            )
-        )
+
+
+def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
+    from retinaface.widerface.dataset import open_widerface
+    from retinaface.widerface.scoring import coverage_note, scored_selection
+
+    dataset = open_widerface(data.root)
+    truth, label = scored_selection(
+        dataset.select(settings["subset"], settings["limit"]),
+        settings["scoring"],
+        batch_size=settings["batch"],
+    )
+    notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
+    if settings["pipeline"] == "ixrt" and label is None:
+        notes.append("official scoring; the published ixRT figures were made as --scoring ixrt")
+    return Selected(dataset, truth, notes)
+
+
+def _run(
+    open_runner: Callable[[], Engine],
+    selected: Selected,
+    settings: Mapping[str, Any],
+    predictions: Path | None,
+    output: Path | None,
+    *,
+    skip_bad_images: bool,
+) -> Evaluation:
+    """Evaluate, and write what was asked for: both folders appear when both are complete."""
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.files import new_dir
+    from retinaface.records.traced_images import spread, trace
+    from retinaface.widerface.evaluation import evaluate as run
+
+    recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
+    with contextlib.ExitStack() as stack:
+        runner = stack.enter_context(open_runner())
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
             runner,
             recipe,
             dataset,
-            truth,
-            batch_size=batch_size,
+            selected.truth,
+            batch_size=settings["batch"],
             skip_bad_images=skip_bad_images,
             predictions_dir=texts_dir,
             progress=True,
         )
-        notes = [coverage_note(truth, subset), *([label] if label else []), *dataset.notes]
-        if pipeline == "ixrt" and label is None:
-            notes.append("official scoring; the published ixRT figures were made as --scoring ixrt")
         if record_dir is not None:
-            settings = {
-                "pipeline": pipeline,
-                "batch": batch_size,
-                "subset": subset,
-                "limit": limit,
-                "scoring": scoring,
-                "embedded": sources.data.is_embedded,
-            }
             names = spread(tuple(result.detections))
             traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
-            _write(record_dir, runner, truth, result, traced, settings, notes)
-    _print(runner, result, settings=f"{pipeline}, batch {batch_size}", notes=notes)
-    for kind, folder in (("predictions", predictions), ("record", output)):
-        if folder is not None:
-            click.echo(f"{kind}: {folder}")
+            write_evaluation(record_dir, runner, selected, result, traced, settings)
+    return result
 
 
 def _check_outputs(predictions: Path | None, output: Path | None) -> None:
@@ -171,10 +205,10 @@ def _check_outputs(predictions: Path | None, output: Path | None) -> None:
             )
 
 
-def _print(engine: Engine, result: Evaluation, settings: str, notes: list[str]) -> None:
-    from retinaface.cli.tables import print_ap
+def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
+    from retinaface.cli.output import print_ap
 
-    print_ap(f"{engine.spec.name}, {settings}", result.ap)
+    print_ap(title, result.ap)
     for note in notes:
         click.echo(f"note: {note}")
     n = len(result.images)
@@ -184,49 +218,3 @@ def _print(engine: Engine, result: Evaluation, settings: str, notes: list[str]) 
     )
     for message in result.bad_images.values():
         click.echo(f"bad image, all faces counted as missed: {message}")
-
-
-def _write(
-    folder: Path,
-    engine: Engine,
-    truth: GroundTruth,
-    result: Evaluation,
-    traced: list[ImageStages],
-    settings: dict[str, Any],
-    notes: list[str],
-) -> None:
-    from retinaface.records.result_id import ResultId
-    from retinaface.records.write import Kept, images_sha256, new_record, write_record
-
-    result_id = str(ResultId(engine.spec.name, settings["pipeline"], settings["batch"]))
-    record = new_record() | {
-        "ap": result.ap,
-        "coverage": {
-            "n_images": len(truth.images),
-            "n_images_total": truth.n_images_total,
-            "subset": settings["subset"],
-            "limit": settings["limit"],
-            "image_files_sha256": images_sha256(result.image_sha256),
-            "ground_truth_sha256": dict(truth.sha256),
-            "bad_images": result.bad_images,
-            "embedded": settings["embedded"],
-            "notes": notes,
-        },
-        "results": [
-            {
-                "id": result_id,
-                "engine": engine.describe(),
-                "pipeline": settings["pipeline"],
-                "precision": engine.spec.precision,
-                "batch": settings["batch"],
-                "scoring": settings["scoring"],
-                "ap": result.ap,
-                "n_images": len(truth.images),
-                "image_files_sha256": images_sha256(result.image_sha256),
-                "n_detections": sum(len(d.scores) for d in result.detections.values()),
-                "detect_s": result.detect_s,
-            }
-        ],
-    }
-    kept = Kept(result.detections, result.counts, result.images, traced, engine.spec.model)
-    write_record(folder, record, {result_id: kept})

@@ -116,17 +116,8 @@ def export(
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
     """
-    try:
-        from retinaface.export.exporter import export as run
-        from retinaface.export.options import ExportOptions, sidecars
-        from retinaface.network.checkpoint import load_model
-    except ImportError as error:
-        from retinaface.errors import ExportError
-
-        raise ExportError(
-            f"exporting needs {error.name}, which is not installed; install the extra 'export'"
-        ) from error
-    options = ExportOptions(
+    load_model, run, make_options = _exporting()
+    options = make_options(
         exporter=exporter,
         opset=opset,
         precision=precision,
@@ -145,16 +136,31 @@ def export(
         from retinaface.reference.from_torch import full_reference
 
         cases = full_reference(loaded, _inputs(widerface, subset), progress=True)
-    _print(output, run(loaded, options, output, cases=cases))
-    click.echo(sidecars(output)[0])
-    click.echo(sidecars(output)[1])
+    _print(output, run(loaded, options, output, cases=cases), of_itself=True)
     if with_fp16:
         half = output.with_suffix(f".fp16{output.suffix}")
         _print(half, run(loaded, replace(options, precision="fp16"), half, reference_of=output))
-        click.echo(sidecars(half)[1])
 
 
-def _print(output: Path, manifest: dict[str, Any]) -> None:
+def _exporting() -> tuple[Any, Any, Any]:
+    """Import what exports: `load_model`, `export`, `ExportOptions`."""
+    try:
+        from retinaface.export.exporter import export as run
+        from retinaface.export.options import ExportOptions
+        from retinaface.network.checkpoint import load_model
+    except ImportError as error:
+        from retinaface.errors import ExportError
+
+        raise ExportError(
+            f"exporting needs {error.name}, which is not installed; install the extra 'export'"
+        ) from error
+    return load_model, run, ExportOptions
+
+
+def _print(output: Path, manifest: dict[str, Any], *, of_itself: bool = False) -> None:
+    """Say what was written: the file, its reference where it has one of its own, its manifest."""
+    from retinaface.export.options import sidecars
+
     n_nodes = sum(manifest["operators"].values())
     axes = "x".join(str(axis) for axis in manifest["axes"]["input"])
     options = manifest["options"]
@@ -162,6 +168,8 @@ def _print(output: Path, manifest: dict[str, Any]) -> None:
         f"{output}: opset {options['opset']}, IR {manifest['ir_version']}, {options['precision']} "
         f"(I/O {options['io']}), input {axes}, {n_nodes} nodes, sha256 {manifest['sha256'][:16]}"
     )
+    for sidecar in sidecars(output)[0 if of_itself else 1 :]:
+        click.echo(sidecar)
 
 
 def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:

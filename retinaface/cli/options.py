@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from retinaface.engines.catalogue import BUILTIN
-from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES
+from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES, read_pairs
 
 ENGINE_NAMES = tuple(BUILTIN)
 SCORING_NAMES = ("official", "ixrt")
@@ -28,60 +28,17 @@ PATH = click.Path(path_type=Path)
 
 def model_options(function: F) -> F:
     """What an engine is built from: `--model`, `--engine-file`, `--weights`, and its settings."""
-    for option in (
-        click.option(
-            "--engine-option",
-            "options",
-            multiple=True,
-            metavar="NAME=VALUE",
-            callback=pairs,
-            help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-            "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-            "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
-            "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
-        ),
-        click.option(
-            "--threads",
-            type=click.IntRange(1, MAX_THREADS),
-            metavar="N",
-            help="Threads of the runtime inside one call.  [default: the runtime's own]",
-        ),
-        click.option(
-            "--weights",
-            metavar="FILE|embedded",
-            help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
-            "which knows generated faces alone.  [default: the published checkpoint]",
-        ),
-        click.option(
-            "--engine-file",
-            type=PATH,
-            metavar="FILE",
-            help="Prebuilt engine to load in place of a model, for engines whose builds are files: "
-            "IGIE, ixRT, TensorRT, TVM.",
-        ),
-        click.option(
-            "--model",
-            type=PATH,
-            metavar="FILE",
-            help="Exported ONNX file; without it one is made from the weights and cached.",
-        ),
-    ):
-        function = option(function)
-    return function
+    return _with_options(function, _MODEL_OPTIONS)
 
 
 def pairs(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
     """Read `NAME=VALUE`, each name once."""
-    found: dict[str, str] = {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not name or not equals or name in found:
-            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
-            raise click.BadParameter(f"{text!r} {problem}", context, parameter)
-        found[name] = value
-    return found
+    try:
+        return read_pairs(values)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -114,22 +71,70 @@ def pipeline_option(**settings: Any) -> Callable[[F], F]:
 
 def widerface_options(function: F) -> F:
     """`--widerface`, `--subset`: which images."""
-    for option in (
-        click.option(
-            "--subset",
-            type=click.Choice(SUBSET_NAMES),
-            help="Only a named part: every eighth image of each event. Does not compare with "
-            "the full set.",
-        ),
-        click.option(
-            "--widerface",
-            type=PATH,
-            metavar="DIR|embedded",
-            help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
-            "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
-            "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set where neither images "
-            "nor weights are here]",
-        ),
-    ):
+    return _with_options(function, _WIDERFACE_OPTIONS)
+
+
+def _with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
+    """Add options; the last stands first in the help."""
+    for option in options:
         function = option(function)
     return function
+
+
+_MODEL_OPTIONS = (
+    click.option(
+        "--engine-option",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=pairs,
+        help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
+        "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
+        "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
+        "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1, MAX_THREADS),
+        metavar="N",
+        help="Threads of the runtime inside one call.  [default: the runtime's own]",
+    ),
+    click.option(
+        "--weights",
+        metavar="FILE|embedded",
+        help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
+        "which knows generated faces alone.  [default: the published checkpoint]",
+    ),
+    click.option(
+        "--engine-file",
+        type=PATH,
+        metavar="FILE",
+        help="Prebuilt engine to load in place of a model, for engines whose builds are files: "
+        "IGIE, ixRT, TensorRT, TVM.",
+    ),
+    click.option(
+        "--model",
+        type=PATH,
+        metavar="FILE",
+        help="Exported ONNX file; without it one is made from the weights and cached.",
+    ),
+)
+
+
+_WIDERFACE_OPTIONS = (
+    click.option(
+        "--subset",
+        type=click.Choice(SUBSET_NAMES),
+        help="Only a named part: every eighth image of each event. Does not compare with "
+        "the full set.",
+    ),
+    click.option(
+        "--widerface",
+        type=PATH,
+        metavar="DIR|embedded",
+        help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
+        "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
+        "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set where neither images "
+        "nor weights are here]",
+    ),
+)

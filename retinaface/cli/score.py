@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from retinaface.cli.options import PATH, SCORING_NAMES, widerface_options
+from retinaface.cli.output import write_json
 
 
 @click.command(no_args_is_help=True)
@@ -37,23 +37,15 @@ def score(
     \b
     retinaface score predictions.zip --widerface DIR
     """
-    from retinaface.assets import EMBEDDED
-    from retinaface.cli.tables import print_ap
-    from retinaface.embedded import embedded_root
-    from retinaface.errors import DatasetError
-    from retinaface.files import check_output_file, new_file
-    from retinaface.widerface.dataset import default_root
+    from retinaface.cli.output import print_ap
+    from retinaface.files import check_output_file
     from retinaface.widerface.ground_truth import load_ground_truth
     from retinaface.widerface.predictions import read_predictions
     from retinaface.widerface.scoring import score_predictions
 
     if json_file is not None:
         check_output_file(json_file)
-    root = embedded_root() if str(widerface) == EMBEDDED else widerface
-    root = root or default_root(images=False)
-    if not root.is_dir():
-        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    truth, truth_notes = load_ground_truth(root)
+    truth, truth_notes = load_ground_truth(_root(widerface))
     result = score_predictions(read_predictions(predictions), truth, subset=subset, scoring=scoring)
     notes = [*result.notes, *truth_notes]
     if json_file is not None:
@@ -68,8 +60,21 @@ def score(
             "missing": result.missing,
             "notes": notes,
         }
-        with new_file(json_file) as file:
-            file.write_text(json.dumps(content, indent=2) + "\n")
+        write_json(json_file, content)
     print_ap(str(predictions), result.ap)
     for note in notes:
         click.echo(f"note: {note}")
+
+
+def _root(widerface: Path | None) -> Path:
+    """Folder of the ground truth: the one that is named, else the one at hand."""
+    from retinaface.assets import EMBEDDED
+    from retinaface.embedded import embedded_root
+    from retinaface.errors import DatasetError
+    from retinaface.widerface.dataset import default_root
+
+    root = embedded_root() if str(widerface) == EMBEDDED else widerface
+    root = root or default_root(images=False)
+    if not root.is_dir():
+        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
+    return root

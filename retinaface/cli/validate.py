@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
-from retinaface.cli.selection import is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
 from retinaface.suite.options import OPTION, OPTIONS
 
 _SUITES = "tests/validation"
@@ -31,7 +31,8 @@ def _run_options(command: F) -> F:
             type=kinds.get(one.kind),
             metavar=None if one.kind == "choice" else one.metavar,
             multiple=one.separator is not None,
-            is_flag=one.kind == "flag",
+            # Said of an option that is none, False would make its value optional.
+            is_flag=True if one.kind == "flag" else None,
             help=one.help,
         )(command)
     return command
@@ -83,7 +84,7 @@ def validate(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
-    from retinaface.cli.supervise import supervise, supervise_on_screen
+    from retinaface.cli.supervision.supervise import supervise, supervise_on_screen
     from retinaface.files import check_output_dir, check_output_file
 
     root = _checkout()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retinaface.baselines.detections_file import write_detections
-from retinaface.baselines.entries import CANDIDATE_SUFFIX, merge_entries, write_baseline
+from retinaface.baselines.entries import (
+    CANDIDATE_SUFFIX,
+    Entry,
+    load_baselines,
+    merge_entries,
+    write_baseline,
+)
 from retinaface.detection.detections import Detections
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
@@ -48,6 +55,20 @@ class Acceptance:
     place: Path
     _offers: list[_Offer] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
+
+    @functools.cached_property
+    def entries(self) -> list[Entry]:
+        """All baselines there are; a damaged or edited file fails the tests that need it.
+
+        Raises:
+            BaselineError: As `load_baselines` says.
+        """
+        return load_baselines(self.place) if self.place.exists() else []
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether one file of baselines was named for this run."""
+        return self.place.suffix == ".json"
 
     def offer(
         self,
@@ -88,7 +109,7 @@ class Acceptance:
         return self._lines
 
     def _path(self, offer: _Offer) -> Path:
-        if self.place.suffix == ".json":
+        if self.is_one_file:
             return self.place
         device = str(offer.entry["device"])
         sdk = slug(str(offer.engine.get("runtime", offer.engine["name"])))

@@ -16,10 +16,10 @@ import pytest
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import find_engine
-from retinaface.suite.plugin import TARGET, option
+from retinaface.suite.engine_marks import is_for_engine
+from retinaface.suite.hooks.stash import TARGET, option
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
-from retinaface.suite.target import Target
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
@@ -91,30 +91,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         is_extra = item.get_closest_marker("exhaustive") and not item.get_closest_marker("core")
         is_out = (
             (is_extra and not wants_all)
-            or not _is_for_engine(item, config.stash[TARGET])
+            or not is_for_engine(item, config.stash[TARGET])
             or (config.stash[TARGET].data.is_embedded and Need("full-set") in needs_of(item))
         )
         (left if is_out else kept).append(item)
     items[:] = kept
     if left:
         config.hook.pytest_deselected(items=left)
-
-
-def _is_for_engine(item: pytest.Item, target: Target) -> bool:
-    parameters = getattr(item, "callspec", None)
-    name = parameters.params.get("engine_name") if parameters else None
-    if name is None:
-        return True
-    entry = find_engine(name)
-    precision = item.get_closest_marker("precision")
-    if precision and entry.precision not in precision.args:
-        return False
-    if item.get_closest_marker("on_device") and entry.device == "cpu":
-        return False
-    is_given = bool(target.files_of(name))  # then nothing is built, of one export or of many
-    if item.get_closest_marker("builds") and (is_given or not entry.builds_files):
-        return False
-    return not item.get_closest_marker("exported") or (entry.loads_onnx and not is_given)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

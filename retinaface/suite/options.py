@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -147,6 +147,22 @@ OPTIONS = (
     RunOption("reason", "Why the new baseline is right.", "TEXT", variable=False),
 )
 OPTION = {option.key: option for option in OPTIONS}
+
+
+def read_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Read `NAME=VALUE`, each name once.
+
+    Raises:
+        ValueError: Says which text is wrong, and how.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in found:
+            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
+            raise ValueError(f"{text!r} {problem}")
+        found[name] = value
+    return found
 
 
 def check_environment(environ: Mapping[str, str]) -> None:

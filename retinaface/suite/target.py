@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.export.options import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
-from retinaface.suite.options import TargetError
+from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
 from retinaface.widerface.ground_truth import SUBSETS
 
@@ -75,6 +76,24 @@ class Target:
             return ""
         return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
 
+    def as_json(self) -> dict[str, Any]:
+        """What a record says of it; JSON types."""
+        return {
+            "engines": list(self.engines),
+            "pipelines": list(self.pipelines),
+            "batch": self.batch,
+            "models": [model.name for model in self.models],
+            "engine_files": [file.name for file in self.engine_files],
+            "engine_options": dict(self.engine_options),
+            "weights": {
+                "description": self.weights.description,
+                "sha256": self.weights.sha256,
+                "embedded": self.has_embedded_weights,
+            },
+            "data": {"embedded": self.data.is_embedded},
+            "subset": self.subset,
+        }
+
     def files_of(self, engine: str) -> tuple[Path, ...]:
         """The prebuilt engines that an engine is offered."""
         return self.engine_files if find_engine(engine).builds_files else ()
@@ -100,36 +119,46 @@ def make_target(
         EngineUnavailable: An unknown engine.
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
-    is_named = bool(engines)
-    for name in engines:
-        find_engine(name)
-    for name in pipelines:
-        _check_choice("--pipeline", name, tuple(PIPELINES))
-    if subset is not None:
-        _check_choice("--subset", subset, SUBSETS)
+    _check_names(engines, pipelines, subset)
     for model in models:
         if not model.exists():
             raise TargetError(f"--model {model} does not exist; give an exported file")
     sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
-    engines = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
-    _check_engine_files(engine_files, engines, models, is_built_from_known=weights is not None)
+    tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
+    _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)
     if baseline != "auto" and not Path(baseline).parent.is_dir():
         raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
     return Target(
-        engines=engines,
-        engines_named=is_named,
+        engines=tested,
+        engines_named=bool(engines),
         pipelines=tuple(dict.fromkeys(pipelines)) or tuple(PIPELINES),
         pipelines_named=bool(pipelines),
         batch=batch,
         models=models,
         engine_files=engine_files,
-        engine_options=_pairs(engine_options),
+        engine_options=_engine_options(engine_options),
         weights=sources.weights,
         data=sources.data,
         sources_note=sources.note,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
     )
+
+
+def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str | None) -> None:
+    for name in engines:
+        find_engine(name)
+    for name in pipelines:
+        _check_choice("--pipeline", name, tuple(PIPELINES))
+    if subset is not None:
+        _check_choice("--subset", subset, SUBSETS)
+
+
+def _engine_options(texts: Sequence[str]) -> dict[str, str]:
+    try:
+        return read_pairs(texts)
+    except ValueError as error:
+        raise TargetError(f"--engine-option {error}") from None
 
 
 def _check_engine_files(
@@ -155,18 +184,6 @@ def _check_engine_files(
                 "it was built from with --weights, or the ONNX file, FILE.reference.npz beside it, "
                 "with --model"
             )
-
-
-def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    """Read `NAME=VALUE`, each name once."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or name in found:
-            problem = "is given twice" if name in found else "is not of the form NAME=VALUE"
-            raise TargetError(f"--engine-option {text!r} {problem}")
-        found[name] = value
-    return found
 
 
 def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:

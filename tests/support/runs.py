@@ -41,7 +41,7 @@ _FORKS.set_forkserver_preload(
         "retinaface.export.cache",
         "retinaface.reference.from_torch",
         "retinaface.suite.plugin",
-        "retinaface.suite.summary",
+        "retinaface.suite.display.summary",
     ]
 )
 

@@ -1,11 +1,18 @@
 import json
 import re
+import signal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinaface.environment import describe_environment, n_usable_cpus, package_versions, slug
+from retinaface.environment import (
+    describe_environment,
+    n_usable_cpus,
+    package_versions,
+    signal_name,
+    slug,
+)
 
 
 def test_the_environment_is_json_and_names_the_processor():
@@ -38,3 +45,8 @@ def test_a_slug_fits_the_schema_and_stays(text):
     result = slug(text)
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", result)
     assert slug(result) == result
+
+
+def test_a_signal_is_told_by_its_name_where_it_has_one():
+    assert signal_name(signal.SIGKILL) == "SIGKILL"
+    assert signal_name(signal.SIGRTMIN + 1) == f"signal {signal.SIGRTMIN + 1}"

@@ -65,7 +65,7 @@ def test_no_runtime_is_pulled_without_its_name():
     assert {"openvino", "ncnn", "tensorrt-cu13"} <= names
 
 
-def test_skips_stand_only_in_the_root_conftest():
+def test_skips_stand_only_in_the_needs_of_a_run():
     word = "pytest." + "skip("
     here = [p for p in (ROOT / "tests").rglob("*.py") if word in p.read_text()]
     assert here == []

@@ -1,46 +1,29 @@
-"""What the validation suites share: the matrix, and costly things that are made once."""
+"""What pytest needs of the validation suites: their matrix, and costly things made once."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
-from retinaface.engines.catalogue import find_engine
-from retinaface.records.traced_images import ImageStages, spread, trace
+from retinaface.records.traced_images import spread
 from retinaface.suite.cases import Cases
-from retinaface.suite.counting_engine import Witness
+from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.judged.evaluations import Measured, measure
+from retinaface.suite.judged.outputs import Explainer
+from retinaface.suite.matrix import (
+    GIVEN,
+    Variant,
+    engine_params,
+    engine_pipeline_params,
+    variant_params,
+)
 from retinaface.suite.needs import POOL
-from retinaface.suite.plugin import TARGET
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
 from retinaface.suite.target import Target
 from retinaface.widerface.dataset import WiderFace, open_widerface
-from retinaface.widerface.evaluation import Evaluation, evaluate
-
-# Exports that are judged: exporter, opset; those of the default run first.
-CORE_EXPORTS = (("torchscript", 13), ("dynamo", 18), ("dynamo", 20))
-ALL_EXPORTS = (
-    *CORE_EXPORTS,
-    *(("torchscript", opset) for opset in range(11, 21) if opset != 13),
-    *(("dynamo", opset) for opset in (16, 17, 19)),
-)
-GIVEN = "given"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One export: which exporter, opset, and whether it is simplified; or a file that was given."""
-
-    exporter: str
-    opset: int
-    simplify: bool
-
-    def __str__(self) -> str:
-        return f"{self.exporter}-{self.opset}-{'simplified' if self.simplify else 'raw'}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,63 +38,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Spread the tests over the matrix; what a machine lacks is skipped later, in words."""
     target = metafunc.config.stash[TARGET]
     if "variant" in metafunc.fixturenames:
-        metafunc.parametrize("variant", _variants(target))
+        metafunc.parametrize("variant", variant_params(target))
     if "pipeline_name" in metafunc.fixturenames and "engine_name" in metafunc.fixturenames:
-        metafunc.parametrize(
-            ("engine_name", "pipeline_name"),
-            [
-                pytest.param(
-                    engine,
-                    pipeline,
-                    id=f"{engine}-{pipeline}",
-                    marks=pytest.mark.needs(
-                        engine=engine,
-                        input_size=(engine, pipeline),
-                        **({"fast": engine} if find_engine(engine).is_slow else {}),
-                    ),
-                )
-                for engine in target.engines
-                for pipeline in target.pipelines
-            ],
-        )
+        metafunc.parametrize(("engine_name", "pipeline_name"), engine_pipeline_params(target))
     elif "engine_name" in metafunc.fixturenames:
-        marks = {mark.name for mark in metafunc.definition.iter_markers()}
-        params = [_engine_param(name, marks) for name in target.engines]
+        params = engine_params(target, metafunc.definition.iter_markers())
         # All of the contract or the builds of one engine, then the next: each is opened anew.
         scope = "module" if {"subject", "builds"} & set(metafunc.fixturenames) else None
         metafunc.parametrize("engine_name", params, scope=scope)
-
-
-# What an engine must offer for a test with such a mark.
-_OFFERS = {"shows_layers": "layers", "on_device": "stages", "builds": "builds"}
-
-
-def _engine_param(name: str, marks_of_test: set[str]) -> Any:
-    marks = [pytest.mark.needs(engine=name)]
-    if "speed" in marks_of_test and find_engine(name).is_slow:
-        marks.append(pytest.mark.needs(fast=name))
-    for mark, offer in _OFFERS.items():
-        if mark in marks_of_test:
-            marks.append(pytest.mark.needs(**{offer: name}))
-    if find_engine(name).device != "cpu":
-        marks.append(pytest.mark.gpu)
-    return pytest.param(name, id=name, marks=marks)
-
-
-def _variants(target: Target) -> list[Any]:
-    if target.models:
-        return [pytest.param(GIVEN, id=GIVEN, marks=pytest.mark.core)]
-    needs = pytest.mark.needs("torch", "onnx", "onnxsim")
-    return [
-        pytest.param(
-            Variant(exporter, opset, simplify),
-            id=str(Variant(exporter, opset, simplify)),
-            marks=[needs, pytest.mark.exhaustive]
-            + ([pytest.mark.core] if (exporter, opset) in CORE_EXPORTS else []),
-        )
-        for exporter, opset in ALL_EXPORTS
-        for simplify in (False, True)
-    ]
 
 
 @pytest.fixture(scope="session")
@@ -153,6 +87,12 @@ def cases(target: Target, pipeline: Pipeline, photographs) -> Cases:
 
 
 @pytest.fixture(scope="session")
+def explained(cases: Cases):
+    """Add the layer that starts it to a check that failed: `explained(check, engine, case)`."""
+    return Explainer(cases).explained
+
+
+@pytest.fixture(scope="session")
 def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
     """Make each export once: `exported(variant)` gives its path."""
     folder = tmp_path_factory.mktemp("exports")
@@ -163,34 +103,16 @@ def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
             return target.models[0]
         assert isinstance(variant, Variant)
         if variant not in made:
-            from retinaface.export.exporter import ExportOptions, export
-            from retinaface.network.checkpoint import load_model
-
             path = folder / f"{variant}.onnx"
-            options = ExportOptions(
-                exporter=variant.exporter, opset=variant.opset, simplify=variant.simplify
-            )
-            export(load_model(target.weights.source), options, path)
+            variant.export(target.weights.source, path)
             made[variant] = path
         return made[variant]
 
     return get
 
 
-@dataclass(frozen=True)
-class Measured:
-    """An evaluation, how many images went through the engine for it, and what to keep of it."""
-
-    evaluation: Evaluation
-    n_inferred: int
-    batch: int
-    engine: dict[str, Any]
-    stages: list[ImageStages]
-    model: Path | None
-
-
 @pytest.fixture(scope="session")
-def evaluated(target: Target, pool: EnginePool, dataset: WiderFace):
+def evaluated(pool: EnginePool, dataset: WiderFace):
     """Evaluate each engine and pipeline once: `evaluated(engine, pipeline)`."""
     made: dict[tuple[str, str], Measured | Exception] = {}
 
@@ -198,30 +120,12 @@ def evaluated(target: Target, pool: EnginePool, dataset: WiderFace):
         key = engine_name, pipeline_name
         if key not in made:
             try:
-                made[key] = run(engine_name, pipeline_name)
+                made[key] = measure(pool, dataset, engine_name, pipeline_name)
             except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why
                 made[key] = error
         found = made[key]
         if isinstance(found, Exception):
             raise found
         return found
-
-    def run(engine_name: str, pipeline_name: str) -> Measured:
-        pipeline = PIPELINES[pipeline_name]
-        engine = Witness(pool.get(engine_name, size_px=pipeline.input_size_px))
-        batch = target.batch or pipeline.batch_size
-        evaluation = evaluate(
-            engine,
-            pipeline,
-            dataset,
-            dataset.select(target.subset),
-            batch_size=batch,
-            skip_bad_images=True,
-            progress=True,
-        )
-        n_inferred = engine.n_images
-        traced = {name: dataset.read_bytes(name) for name in spread(tuple(evaluation.detections))}
-        stages = trace(engine, pipeline, traced)
-        return Measured(evaluation, n_inferred, batch, engine.describe(), stages, engine.spec.model)
 
     return get

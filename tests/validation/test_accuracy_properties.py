@@ -12,6 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from retinaface.suite.properties.scoring import ap_slow, official_lines_slow
+from retinaface.suite.properties.strategies import scored_images
 from retinaface.widerface.average_precision import (
     Counts,
     ScoreRange,
@@ -23,8 +25,6 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions, format_predictions, official_form
-from tests.support.references import ap_slow, official_lines_slow
-from tests.support.strategies import scored_images
 
 RANGE = ScoreRange(0.0, 1.0)
 # A thousand sums and products of fractions in float64.

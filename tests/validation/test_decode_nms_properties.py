@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from retinaface.detection.boxes import PLUS_ONE, decode_boxes, decode_landmarks, nms, overlap_matrix
 from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT
 from retinaface.network.priors import prior_boxes
-from tests.support.references import (
+from retinaface.suite.properties.references import (
     PRIOR_SIZES,
     STRIDES,
     VARIANCES,
@@ -21,7 +21,7 @@ from tests.support.references import (
     overlap_slow,
     prior_boxes_slow,
 )
-from tests.support.strategies import boxes_xyxy, scored_boxes
+from retinaface.suite.properties.strategies import boxes_xyxy, scored_boxes
 
 pytestmark = pytest.mark.quick
 # A round trip through float32 offsets. Sums and products of numbers up to 1 round by 2**-24 each;

@@ -15,11 +15,15 @@ import pytest
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.engines.base import Engine
 from retinaface.reference.inputs import N_IMAGES
+from retinaface.suite.judged.outputs import agreement, infer_all
+from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS
 from retinaface.verdicts import Check, Verdict
-from tests.validation.test_export_fidelity import KIND_PARAMS
-from tests.validation.test_fp16_parity import DETECTION_KINDS, agreement, infer
 
-pytestmark = [pytest.mark.builds, pytest.mark.needs("reference")]
+pytestmark = [
+    pytest.mark.builds,
+    pytest.mark.offers("builds"),
+    pytest.mark.needs("reference"),
+]
 # Any other number than that of the build which the run is about.
 SECOND = 2
 N_ROWS = 8
@@ -92,5 +96,5 @@ def test_both_builds_give_the_same_detections(builds, kind, cases, gate):
         gate(builds.are_equal(name))
         return
     images = cases.get(kind, N_IMAGES[kind]).images
-    outputs = (infer(engine, images) for engine in (builds.first, builds.second))
+    outputs = (infer_all(engine, images) for engine in (builds.first, builds.second))
     gate(*agreement(name, *outputs, kind, builds.first.spec.precision))

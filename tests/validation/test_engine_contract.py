@@ -6,17 +6,13 @@ other calls of the same engine; whether they are right is the matter of the suit
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 
 from retinaface.checks.engine_contract import (
     N_PARTS,
-    affordable,
     check_different,
     check_same,
     description_problems,
@@ -24,90 +20,26 @@ from retinaface.checks.engine_contract import (
     resident_bytes,
     shapes_of,
 )
-from retinaface.checks.raw_outputs import largest_allowed
 from retinaface.engines.base import Engine
-from retinaface.engines.catalogue import find_engine
-from retinaface.errors import EngineUnavailable
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
-from retinaface.network.scenes import noise_inputs
+from retinaface.suite.judged.contract import BUDGET_S, copied, open_subject
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = pytest.mark.needs("reference")
-# Around every power of two: where runtimes split a batch, fill it up, or change their kernel.
-BATCHES = (1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 33, 63, 64)
 N_REPEATS = 20
-# Seconds: for the batches of an engine that takes one for an image, and for the memory check.
-BUDGET_S = 8.0
 RUNS = (50, 500)
 # Half of the smallest array that a call gives, the scores of one 320x320 image (4200 x 2 float32):
 # an engine that keeps one output of each call is seen, and so is one that keeps its input.
 LEAK_BYTES = 4200 * 2 * 4 / 2
-_SEED = 11_000
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An open engine, what it gives for each image alone, and how far calls may differ."""
-
-    engine: Engine
-    images: np.ndarray  # (n, 3, 320, 320), no two the same
-    alone: RawOutputs  # of each image in a call of its own
-    allowed: dict[str, float]
-    batches: list[int]
-    seconds: float
-    note: str
-
-    def check(self, name: str, outputs: RawOutputs, rows: Any) -> Check:
-        """Hold outputs against those of the same images alone."""
-        expected = RawOutputs(*(array[rows] for array in self.alone))
-        return check_same(name, outputs, expected, self.allowed)
 
 
 @pytest.fixture(scope="module")
 def subject(engine_name, pool, cases):
     """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
-    note = ""
-    try:
-        engine = pool.open(engine_name, max_batch=BATCHES[-1])
-    except EngineUnavailable as error:
-        engine = pool.open(engine_name)
-        note = f"; no larger batch than {engine.spec.max_batch}: {error}"
-    with engine:
-        yield _subject(engine, note, cases)
-
-
-def _subject(engine: Engine, note: str, cases: Any) -> Subject:
-    images = noise_inputs(BATCHES[-1], _SEED)
-    engine.infer(images[:1])
-    seconds = min(_seconds(engine, images[1:2]) for _ in range(3))
-    sizes = [n for n in BATCHES if n <= engine.spec.max_batch]
-    is_slow = find_engine(engine.spec.name).is_slow
-    batches = affordable(sizes, seconds, BUDGET_S) if is_slow else sizes
-    if batches != sizes:
-        note += f"; others left out, at {seconds:.2g} s an image"
-    images = images[: max(3, batches[-1])]
-    alone = [_copied(engine.infer(image[None])) for image in images]
-    return Subject(
-        engine=engine,
-        images=images,
-        alone=RawOutputs(*(np.concatenate(arrays) for arrays in zip(*alone, strict=True))),
-        allowed=largest_allowed(cases.get("noise", 8), engine.spec.precision),
-        batches=batches,
-        seconds=seconds,
-        note=note,
-    )
-
-
-def _seconds(engine: Engine, images: np.ndarray) -> float:
-    started = time.perf_counter()
-    engine.infer(images)
-    return time.perf_counter() - started
-
-
-def _copied(outputs: RawOutputs) -> RawOutputs:
-    return RawOutputs(*(np.array(array) for array in outputs))
+    with open_subject(engine_name, pool, cases) as opened:
+        yield opened
 
 
 def _found(name: str, problems: list[str], otherwise: str) -> Check:
@@ -212,7 +144,7 @@ def _named(error: Exception | None) -> str:
 def test_returned_arrays_belong_to_the_caller(subject, gate):
     engine, images = subject.engine, subject.images
     first = engine.infer(images[:2])
-    kept = _copied(first)
+    kept = copied(first)
     second = engine.infer(images[1:3])
     checks = [check_same("arrays of a call, after the next", first, kept, _exactly())]
     shared = [
@@ -265,8 +197,8 @@ def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
 
 def test_runs_on_one_input_give_one_result(subject, gate):
     images = subject.images[:1]
-    first = _copied(subject.engine.infer(images))
-    runs = [_copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
+    first = copied(subject.engine.infer(images))
+    runs = [copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
     checks = [check_same("", run, first, subject.allowed) for run in runs]
     worst = max(checks, key=_difference)
     gate(Check(f"{N_REPEATS} runs on one image", worst.verdict, worst.message, worst.numbers))

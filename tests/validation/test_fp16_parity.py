@@ -7,27 +7,18 @@ import re
 import numpy as np
 import pytest
 
-from retinaface.checks.detection_changes import differences
-from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
-from retinaface.detection.detections import detections_of_inputs
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.inputs import N_IMAGES
 from retinaface.reference.stored import N_UNFOLDED
+from retinaface.suite.judged.outputs import agreement, infer_all
+from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS, QUICK_KINDS
 from retinaface.verdicts import Check, Verdict
-from tests.validation.test_export_fidelity import KIND_PARAMS, QUICK_KINDS, explained
 
 FP16_MAX = 65_504.0
 ARBITER = "torch-cpu-fp16"
-DETECTION_KINDS = [param for param in KIND_PARAMS if param.id in N_IMAGES]
-
-
-def infer(engine, images, chunk=32):
-    """Outputs of many images, in calls that every engine takes."""
-    parts = [engine.infer(images[i : i + chunk]) for i in range(0, len(images), chunk)]
-    return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 @pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
@@ -35,19 +26,13 @@ def infer(engine, images, chunk=32):
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", [1, 3, 32], ids=lambda batch: f"b{batch}")
 def test_outputs_lie_within_what_fp16_rounding_predicts(
-    engine_name, batch, kind, pool, cases, gate
+    engine_name, batch, kind, pool, cases, explained, gate
 ):
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp16")
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    gate(explained(check, engine, engine.spec.model, case, cases, "fp16"))
-
-
-def agreement(name, reference, candidate, kind, precision="fp16"):
-    """Checks of two sets of raw outputs by the detections that they give."""
-    found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
-    return check_differences(name, found, TOLERANCES[precision])
+    gate(explained(check, engine, case, precision="fp16"))
 
 
 @pytest.mark.quick
@@ -55,9 +40,9 @@ def agreement(name, reference, candidate, kind, precision="fp16"):
 @pytest.mark.parametrize("kind", DETECTION_KINDS)
 def test_detections_agree_with_fp32_of_the_same_engine(engine_name, kind, pool, cases, gate):
     case = cases.get(kind, N_IMAGES[kind])
-    half = infer(pool.get(engine_name), case.images)
+    half = infer_all(pool.get(engine_name), case.images)
     reference, whose = fp32_outputs(engine_name, pool, case)
-    gate(*agreement(f"{engine_name} against {whose}", reference, half, kind))
+    gate(*agreement(f"{engine_name} against {whose}", reference, half, kind, "fp16"))
 
 
 def fp32_outputs(engine_name, pool, case):
@@ -66,7 +51,7 @@ def fp32_outputs(engine_name, pool, case):
     if sibling != engine_name:
         try:
             find_engine(sibling)
-            return infer(pool.get(sibling), case.images), sibling
+            return infer_all(pool.get(sibling), case.images), sibling
         except EngineUnavailable:
             pass  # a vendor may have no FP32 engine: float64 is the stricter judge
     exact = (case.exact[name].astype("float32") for name in case.exact)
@@ -82,7 +67,7 @@ def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, cases, target, g
     checks = [check_fidelity(ARBITER, output_errors(outputs, case, "fp16"))]
     if kind in N_IMAGES:
         exact = RawOutputs(*(case.exact[name].astype("float32") for name in case.exact))
-        checks += agreement(f"{ARBITER} against float64", exact, outputs, kind)
+        checks += agreement(f"{ARBITER} against float64", exact, outputs, kind, "fp16")
     gate(*checks)
 
 

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from retinaface.baselines.entries import find_entries, load_baselines
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.speed import check_speed, speed_entry
@@ -24,6 +23,7 @@ from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.environment import device_name, slug
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
+from retinaface.suite.baseline_search import Sought, find_or_offer
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
@@ -37,7 +37,7 @@ TURNS, TURNS_BATCH = 15, 32
 
 
 @pytest.fixture
-def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, validation_run, gate):
+def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation_run, gate):
     """Keep the samples, report them, and hold them against a baseline of this device."""
 
     def judge(timed, n_images, *checks):
@@ -63,40 +63,30 @@ def judged(engine_name, batch, pipeline, benchmark, pool, target, acceptance, va
             "timed": timed,
             "engine": engine_name,
         }
-        entries = load_baselines(acceptance.place) if acceptance.place.exists() else []
-        strict = target.baseline is not None and target.baseline.suffix == ".json"
-        runtime = engine.get("runtime")
+
+        def make_entry(known):
+            # Of another version they would widen the noise of this one.
+            of_this = [entry for entry in known if entry.is_of(engine.get("runtime"))]
+            earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
+            runs = earlier[0] if earlier else ()
+            return speed_entry(**key, figures=figures, earlier_runs=runs)
+
         # The network knows no pipeline, only the size of its input.
         names = [pipeline.name, *(() if timed == "end-to-end" else same_inputs(pipeline))]
-        founds = [
-            find_entries(entries, "speed", {**key, "pipeline": n}, strict=strict, runtime=runtime)
-            for n in names
-        ]
-        found = next((found for found in founds if found.comparable), founds[0])
-        if acceptance.wanted:
-            # Of another version they would widen the noise of this one.
-            of_this = [entry for entry in found.comparable if entry.is_of(runtime)]
-            earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
-            acceptance.offer(
-                speed_entry(**key, figures=figures, earlier_runs=earlier[0] if earlier else ()),
-                engine,
-            )
-            return Check("speed", Verdict.PASS, "to be accepted")
-        if found.comparable:
-            return check_speed(found.comparable[0], figures, n_images)
-        if strict and found.nearest:
-            entry, differing = found.nearest
-            text = f"not comparable with {entry}: {differing}"
-            return Check("speed baseline", Verdict.INCONCLUSIVE, text)
-        if engine["device"] == "cpu":
-            text = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
-            return Check("speed baseline", Verdict.PASS, text)
-        path = acceptance.offer(speed_entry(**key, figures=figures), engine)
-        text = (
-            f"no speed baseline for {key['device']} in {acceptance.place}; a candidate for {path} "
-            'is written; accept it with: --accept-baseline --reason "why this is right"'
+        ungated = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
+        found = find_or_offer(
+            Sought(
+                name="speed baseline",
+                what=f"speed baseline for {key['device']}",
+                metric="speed",
+                keys=[{**key, "pipeline": name} for name in names],
+                engine=engine,
+                make_entry=make_entry,
+                ungated=ungated if engine["device"] == "cpu" else "",
+            ),
+            acceptance,
         )
-        return Check("speed baseline", Verdict.FAIL, text)
+        return found if isinstance(found, Check) else check_speed(found.entry, figures, n_images)
 
     return judge
 
@@ -144,6 +134,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
 
 @BATCHES
 @pytest.mark.on_device
+@pytest.mark.offers("stages")
 def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     """Without copies. That it waited for the device shows in how long fetching takes after it."""
     engine = pool.get(engine_name)

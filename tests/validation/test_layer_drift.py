@@ -9,11 +9,11 @@ from retinaface.checks.raw_outputs import FACTORS
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
 from retinaface.reference.layers import N_LAYER_IMAGES
+from retinaface.suite.matrix import KIND_PARAMS
 from retinaface.verdicts import Check, Verdict
-from tests.validation.test_export_fidelity import KIND_PARAMS
 
 
-@pytest.mark.shows_layers
+@pytest.mark.offers("layers")
 @pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", [p for p in KIND_PARAMS if p.id in (REAL, "scene", "noise")])
 def test_no_layer_drifts_beyond_rounding(

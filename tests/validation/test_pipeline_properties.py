@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from retinaface.detection.pipelines import PIPELINES, preprocess, to_original
-from tests.support.references import (
+from retinaface.suite.properties.references import (
     LONG_SIDES,
     MEAN_BGR,
     forward_slow,
@@ -15,7 +15,7 @@ from tests.support.references import (
     preprocess_slow,
     way_back_slow,
 )
-from tests.support.strategies import geometry, image_sizes, noise_image
+from retinaface.suite.properties.strategies import geometry, image_sizes, noise_image
 
 pytestmark = pytest.mark.quick
 # Shares of the longer image side. The way back: four float32 operations on up to twice the input.

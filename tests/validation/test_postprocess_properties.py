@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from retinaface.detection.detections import postprocess
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.network.priors import prior_boxes
-from tests.support.references import (
+from retinaface.suite.properties.references import (
     candidates_slow,
     decode_box_slow,
     encode_points,
     overlap_slow,
     suppress_slow,
 )
-from tests.support.strategies import JUST_ABOVE, LIMIT, geometry, raw_outputs
+from retinaface.suite.properties.strategies import JUST_ABOVE, LIMIT, geometry, raw_outputs
 
 pytestmark = pytest.mark.quick
 # Share of the longer image side: a dozen float32 operations on sizes of up to 1.5 inputs.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retinaface.baselines.entries import find_entries, load_baselines
+from retinaface.baselines.entries import find_entries
 from retinaface.checks.accuracy import (
     accuracy_entry,
     check_ap,
     check_detections,
     check_published,
-    not_comparable,
 )
 from retinaface.checks.ap_changes import compare_with_entry, count_detections
 from retinaface.detection.pipelines import PIPELINES
@@ -19,6 +18,7 @@ from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
 from retinaface.records.result_id import ResultId
 from retinaface.records.write import Kept, images_sha256
+from retinaface.suite.baseline_search import Sought, find_or_offer
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.scoring import coverage_note, scored_selection
@@ -44,14 +44,6 @@ def weights_sha256(target):
     if target.has_embedded_weights:
         return embedded_weights().sha256
     return None if target.has_files else target.weights.sha256
-
-
-@pytest.fixture(scope="session")
-def baseline_entries(target, acceptance):
-    """Entries to hold against; a damaged or edited file fails the tests that need it."""
-    if not acceptance.place.exists():
-        return []
-    return load_baselines(acceptance.place)
 
 
 @pytest.mark.quick
@@ -119,60 +111,44 @@ def _finite(evaluation):
     return _same("images with detections that are not finite", len(bad), 0, ", ".join(bad[:20]))
 
 
-def comparisons(measured, pipeline_name, target, entries, dataset, *, strict):
-    """Baselines with detections that apply: to all images of the run, else to a subset of them."""
+def selections(dataset, target):
+    """Images whose baselines apply: all of the run, else the part of them that has a name."""
     truth = dataset.select(target.subset)
-    selections = [truth]
     if target.subset is None:
         part = dataset.truth.subset("every-8")
         if set(part.images) < set(truth.images):
-            selections.append(truth.select(part.images))
-    nearest = None
-    for selection in selections:
-        key = run_key(target, measured, pipeline_name, selection.images)
-        runtime = measured.engine.get("runtime")
-        found = find_entries(entries, "accuracy", key, strict=strict, runtime=runtime)
-        nearest = nearest or found.nearest
-        for entry in found.comparable:
-            if not entry.is_published:
-                detections = measured.evaluation.detections
-                return entry, compare_with_entry(entry, detections, selection), None
-    return None, None, nearest
+            return [truth, truth.select(part.images)]
+    return [truth]
 
 
 @pytest.fixture
-def against(engine_name, pipeline_name, evaluated, target, acceptance, baseline_entries, dataset):
+def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
     """The baseline of this engine and pipeline, compared; or a check that says why not."""
     measured = evaluated(engine_name, pipeline_name)
-    strict = target.baseline is not None and target.baseline.suffix == ".json"
-    entry, comparison, nearest = comparisons(
-        measured, pipeline_name, target, baseline_entries, dataset, strict=strict
-    )
-    if acceptance.wanted:
-        path = _offer(acceptance, measured, pipeline_name, target)
-        return None, None, Check("baseline", Verdict.PASS, f"to be accepted as {path}")
-    if entry is not None:
-        return entry, comparison, None
-    if nearest is not None:
-        return None, None, not_comparable(nearest)
-    path = _offer(acceptance, measured, pipeline_name, target)
-    what = f"{pipeline_name} in {measured.engine['precision']}"
-    return (
-        None,
-        None,
-        Check(
-            "baseline",
-            Verdict.FAIL,
-            f"there is no accuracy baseline of {what} in {acceptance.place}; a candidate for "
-            f"{path} is written; look at it, and accept it on a clean checkout with: "
-            '--accept-baseline --reason "why this is right"',
+    chosen = selections(dataset, target)
+    detections = measured.evaluation.detections
+    found = find_or_offer(
+        Sought(
+            name="baseline",
+            what=f"accuracy baseline of {pipeline_name} in {measured.engine['precision']}",
+            metric="accuracy",
+            keys=[run_key(target, measured, pipeline_name, s.images) for s in chosen],
+            engine=measured.engine,
+            make_entry=lambda _known: entry_of(measured, pipeline_name, target),
+            detections=detections,
+            is_usable=lambda entry: not entry.is_published,
         ),
+        acceptance,
     )
+    if isinstance(found, Check):
+        return None, None, found
+    return found.entry, compare_with_entry(found.entry, detections, chosen[found.i_key]), None
 
 
-def _offer(acceptance, measured, pipeline_name, target):
+def entry_of(measured, pipeline_name, target):
+    """The result as a baseline."""
     evaluation = measured.evaluation
-    entry = accuracy_entry(
+    return accuracy_entry(
         pipeline=pipeline_name,
         precision=measured.engine["precision"],
         batch=measured.batch,
@@ -182,7 +158,6 @@ def _offer(acceptance, measured, pipeline_name, target):
         weights_sha256=weights_sha256(target),
         is_embedded=target.data.is_embedded,
     )
-    return acceptance.offer(entry, measured.engine, evaluation.detections)
 
 
 @pytest.mark.quick
@@ -208,7 +183,7 @@ def test_detections_and_landmarks_have_counterparts_in_the_baseline(
 
 @pytest.mark.needs("full-set")
 def test_ap_is_the_published_one(
-    engine_name, pipeline_name, evaluated, target, baseline_entries, gate, dataset
+    engine_name, pipeline_name, evaluated, target, acceptance, gate, dataset
 ):
     measured = evaluated(engine_name, pipeline_name)
     # The published ixRT figures leave out the last incomplete batch; so must what is held to them.
@@ -216,7 +191,7 @@ def test_ap_is_the_published_one(
     batch = PIPELINES[pipeline_name].batch_size
     truth, _ = scored_selection(dataset.select(target.subset), scoring, batch_size=batch)
     key = run_key(target, measured, pipeline_name, truth.images)
-    found = find_entries(baseline_entries, "accuracy", key, strict=False)
+    found = find_entries(acceptance.entries, "accuracy", key, strict=False)
     published = [entry for entry in found.comparable if entry.is_published]
     if not published:
         text = f"no published AP of {pipeline_name} over these images is in the baselines"

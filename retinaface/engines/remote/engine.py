@@ -26,6 +26,7 @@ from retinaface.engines.remote.frames import (
     send,
     widen,
 )
+from retinaface.environment import signal_name
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
@@ -160,7 +161,7 @@ class RemoteEngine(Engine):
         if isinstance(error, TimedOutError):
             return f"{where} gave no answer to {doing} within {timeout_s:g} s and was ended{words}"
         if isinstance(error, ClosedError) and code is not None:
-            how = f"by {_signal(-code)}" if code < 0 else f"with exit code {code}"
+            how = f"by {signal_name(-code)}" if code < 0 else f"with exit code {code}"
             return f"{where} ended {how} during {doing}{words}"
         return f"{where} broke the protocol during {doing}: {error}{words}"
 
@@ -223,12 +224,6 @@ def interpreter(python: Path) -> Path:
             "one, such as .venv or .venv/bin/python"
         )
     return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow the link
-
-
-def _signal(number: int) -> str:
-    with contextlib.suppress(ValueError):  # real-time signals have no name
-        return signal.Signals(number).name
-    return f"signal {number}"
 
 
 def open_remote_engine(python: Path, name: str, **settings: Unpack[EngineSettings]) -> RemoteEngine:

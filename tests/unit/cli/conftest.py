@@ -1,10 +1,16 @@
 """The command line, run inside this process."""
 
+import json
 import re
+import sys
 
 import pytest
 
 from retinaface.cli import main
+from retinaface.cli.supervision import supervise as supervisor
+from tests.support.children import BEGIN
+from tests.support.records import make_run
+from tests.support.widerface_copy import write_vendor_layout
 
 
 @pytest.fixture
@@ -33,3 +39,30 @@ def refuse(run):
         assert out == ""
 
     return call
+
+
+@pytest.fixture
+def supervise(tmp_path, capfd):
+    """Run a child in a folder that is checkout and record in one."""
+
+    def call(code, timeout=30.0, kept=None):
+        command = [sys.executable, "-c", BEGIN + code]
+        result = supervisor.supervise(command, tmp_path, tmp_path, timeout, kept=kept)
+        path = tmp_path / "record.json"
+        return result, capfd.readouterr().out, json.loads(path.read_text()) if path.exists() else {}
+
+    return call
+
+
+@pytest.fixture
+def widerface(tmp_path):
+    return write_vendor_layout(tmp_path / "wf")
+
+
+@pytest.fixture
+def records(tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    make_run(folder / "a")
+    make_run(folder / "b", shift=20.0)
+    return folder

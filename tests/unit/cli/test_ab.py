@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.cli import main
+from retinaface.cli.ab import files_of_side
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE = "tests.support.remote_engines:plain_cpu_fp32"
@@ -56,13 +57,11 @@ def test_a_slower_b_fails_and_says_by_how_much(capsys, engine, tmp_path):
 
 
 def test_files_of_b_alone_go_before_those_of_both():
-    from retinaface.cli.ab import _files
-
     both = {"model": "a.onnx", "engine_file": None, "model_b": None, "engine_file_b": None}
     of_b = both | {"engine_file_b": "b.so"}
-    assert _files(both, is_b=True) == {"model": "a.onnx", "engine_file": None}
-    assert _files(of_b, is_b=False) == {"model": "a.onnx", "engine_file": None}
-    assert _files(of_b, is_b=True) == {"model": None, "engine_file": "b.so"}
+    assert files_of_side(both, is_b=True) == {"model": "a.onnx", "engine_file": None}
+    assert files_of_side(of_b, is_b=False) == {"model": "a.onnx", "engine_file": None}
+    assert files_of_side(of_b, is_b=True) == {"model": None, "engine_file": "b.so"}
 
 
 def test_one_environment_against_itself_is_not_called_different(capsys, engine):

@@ -2,40 +2,21 @@ import json
 
 import pytest
 
-from retinaface.cli import main
-from tests.support.records import make_run
 
-
-def run(capsys, *arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
-
-
-@pytest.fixture
-def records(tmp_path):
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    make_run(folder / "a")
-    make_run(folder / "b", shift=20.0)
-    return folder
-
-
-def test_the_exit_code_is_the_verdict(capsys, records):
-    code, out, _ = run(capsys, "compare", records / "a", records / "a")
+def test_the_exit_code_is_the_verdict(run, records):
+    code, out, _ = run("compare", records / "a", records / "a")
     assert code == 0
     assert out.splitlines()[-1] == "VERDICT: PASS"
-    code, out, _ = run(capsys, "compare", records)
+    code, out, _ = run("compare", records)
     assert code == 1
     assert out.startswith("b against a: FAIL\n")
     assert "The environments are the same." in out
 
 
-def test_markdown_json_and_attribution_are_written(capsys, records, tmp_path):
+def test_markdown_json_and_attribution_are_written(run, records, tmp_path):
     files = tmp_path / "c.md", tmp_path / "c.json"
     arguments = ["--markdown", files[0], "--json", files[1], "--attribute"]
-    code, out, _ = run(capsys, "compare", records, *arguments)
+    code, out, _ = run("compare", records, *arguments)
     assert code == 1
     assert "Where it begins" in out
     assert "### Where it begins" in files[0].read_text()
@@ -51,17 +32,17 @@ def test_markdown_json_and_attribution_are_written(capsys, records, tmp_path):
     ],
     ids=["one", "none", "folder"],
 )
-def test_bad_input_is_one_line(capsys, records, arguments, message, monkeypatch):
+def test_bad_input_is_one_line(run, records, arguments, message, monkeypatch):
     monkeypatch.chdir(records)
-    code, out, err = run(capsys, "compare", *arguments)
+    code, out, err = run("compare", *arguments)
     assert code == 2
     assert out == ""
     assert message in err
     assert len(err.splitlines()) == 1
 
 
-def test_runs_are_listed_with_verdict_and_figures(capsys, records):
-    code, out, _ = run(capsys, "runs", records)
+def test_runs_are_listed_with_verdict_and_figures(run, records):
+    code, out, _ = run("runs", records)
     assert code == 0
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["run", "created", "verdict"]

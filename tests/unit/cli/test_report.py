@@ -1,11 +1,9 @@
 import pytest
 
-from tests.unit.cli.test_compare import records, run  # noqa: F401 - a fixture
 
-
-def test_a_report_is_written_whatever_the_verdict(capsys, records, tmp_path):  # noqa: F811
+def test_a_report_is_written_whatever_the_verdict(run, records, tmp_path):
     output = tmp_path / "out.html"
-    code, out, _ = run(capsys, "report", records, "--output", output, "--title", "Two runs")
+    code, out, _ = run("report", records, "--output", output, "--title", "Two runs")
     assert code == 0
     assert out.splitlines()[-1] == "VERDICT: FAIL"
     assert f"{output}: " in out
@@ -23,9 +21,9 @@ def test_a_report_is_written_whatever_the_verdict(capsys, records, tmp_path):  #
     ],
     ids=["suffix", "none", "folder", "widerface"],
 )
-def test_bad_input_is_one_line(capsys, records, arguments, message, monkeypatch):  # noqa: F811
+def test_bad_input_is_one_line(run, records, arguments, message, monkeypatch):
     monkeypatch.chdir(records.parent)
-    code, out, err = run(capsys, "report", *arguments)
+    code, out, err = run("report", *arguments)
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1

@@ -8,74 +8,10 @@ from pathlib import Path
 import pytest
 
 from retinaface.cli import main
-from retinaface.cli import supervise as supervisor
+from retinaface.cli.supervision import supervise as supervisor
 
 # The package calls its command by the name of the module.
 validate = importlib.import_module("retinaface.cli.validate")
-
-OPTIONS = {
-    "engine": (),
-    "pipeline": (),
-    "batch": None,
-    "model": (),
-    "engine_file": (),
-    "engine_option": (),
-    "weights": None,
-    "widerface": None,
-    "subset": None,
-    "baseline": None,
-    "require": (),
-    "record": None,
-    "accept_baseline": False,
-    "reason": None,
-}
-
-
-def arguments(markers=None, keywords=None, **options):
-    return validate._arguments(OPTIONS | options, markers, keywords)
-
-
-def test_options_that_were_not_given_are_not_passed_on():
-    assert arguments() == []
-
-
-def test_options_are_passed_on_each_in_one_word():
-    """A value that begins with a dash stays a value."""
-    assert arguments(
-        engine=("a.b:c", "-x"),
-        batch=3,
-        accept_baseline=True,
-        reason="- two words",
-        require=("cuda",),
-    ) == ["--engine=a.b:c", "--engine=-x", "--batch=3"] + [
-        "--require=cuda",
-        "--accept-baseline",
-        "--reason=- two words",
-    ]
-    assert arguments("not speed", "b1 or b8") == ["-m", "not speed", "-k", "b1 or b8"]
-
-
-def test_paths_are_those_of_the_caller(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert arguments(
-        model=(Path("a.onnx"), Path("/b.onnx")),
-        engine_file=(Path("a.so"),),
-        engine_option=("target=llvm -x=y",),
-        widerface=Path("wf"),
-        weights="c.pth",
-        baseline="../b.json",
-    ) == [
-        f"--model={tmp_path / 'a.onnx'}",
-        "--model=/b.onnx",
-        f"--engine-file={tmp_path / 'a.so'}",
-        "--engine-option=target=llvm -x=y",
-        f"--weights={tmp_path / 'c.pth'}",
-        f"--widerface={tmp_path / 'wf'}",
-        f"--baseline={tmp_path.parent / 'b.json'}",
-    ]
-    assert arguments(junitxml=Path("j.xml")) == [f"--junitxml={tmp_path / 'j.xml'}"]
-    words = ["--weights=embedded", "--baseline=auto"]
-    assert arguments(weights="embedded", baseline="auto") == words
 
 
 @pytest.fixture
@@ -84,7 +20,7 @@ def run(tmp_path, monkeypatch, capsys):
     (tmp_path / "tests/validation").mkdir(parents=True)
     (tmp_path / "conftest.py").touch()
     monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
     calls = []
 
     for name in ("ASSETS", "ENGINE", "WIDERFACE"):
@@ -106,7 +42,8 @@ def run(tmp_path, monkeypatch, capsys):
     def call(*words):
         with pytest.raises(SystemExit) as end:
             main(["validate", *words])
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         return end.value.code, capsys.readouterr(), calls
 
     call.shown = shown
@@ -133,6 +70,50 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
         "a",
     ]
     assert (root, folder, timeout, kept) == (tmp_path, tmp_path / "r", 9, Path("r"))
+
+
+def test_options_are_passed_on_each_in_one_word(run):
+    """A value that begins with a dash stays a value."""
+    _, _, ((command, *_),) = run(
+        *("--engine", "a.b:c", "--engine=-x", "--batch", "3", "--accept-baseline"),
+        *("--reason", "- two words", "--require", "cuda", "--engine-option", "target=llvm -x=y"),
+        *("-m", "not speed", "-k", "b1 or b8"),
+    )
+    assert {word for word in command[4:] if not word.startswith("--record")} == {
+        *("--engine=a.b:c", "--engine=-x", "--batch=3", "--accept-baseline"),
+        *("--reason=- two words", "--require=cuda", "--engine-option=target=llvm -x=y"),
+        *("-m", "not speed", "-k", "b1 or b8"),
+    }
+    assert command[-5:] == ["-m", "not speed", "-k", "b1 or b8", "--record-is-temporary"]
+
+
+def test_an_option_without_its_value_is_bad_usage(run):
+    code, (_, err), calls = run("--reason")
+    assert (code, calls) == (2, [])
+    assert "Option '--reason' requires an argument" in err
+
+
+def test_paths_are_those_of_the_caller(run, tmp_path):
+    """The child runs in the checkout, wherever the command was called."""
+    _, _, ((command, *_),) = run(
+        *("--model", "a.onnx", "--model", "/b.onnx", "--engine-file", "a.so"),
+        *("--widerface", "wf", "--weights", "c.pth", "--baseline", "../b.json"),
+        *("--junitxml", "j.xml"),
+    )
+    assert {word for word in command[4:] if not word.startswith("--record")} == {
+        f"--model={tmp_path / 'a.onnx'}",
+        "--model=/b.onnx",
+        f"--engine-file={tmp_path / 'a.so'}",
+        f"--widerface={tmp_path / 'wf'}",
+        f"--weights={tmp_path / 'c.pth'}",
+        f"--baseline={tmp_path.parent / 'b.json'}",
+        f"--junitxml={tmp_path / 'j.xml'}",
+    }
+
+
+def test_words_in_place_of_a_path_stay_words(run):
+    _, _, ((command, *_),) = run("--weights", "embedded", "--baseline", "auto")
+    assert {"--weights=embedded", "--baseline=auto"} < set(command)
 
 
 @pytest.mark.parametrize(

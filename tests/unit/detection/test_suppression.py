@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from retinaface.detection.boxes import nms
+from retinaface.suite.properties.references import nms_slow
 from tests.support.boxes import boxes_xyxy
-from tests.support.references import nms_numpy, nms_slow
+from tests.support.references import nms_numpy
 
 
 @given(boxes_xyxy(), st.data(), st.sampled_from([0.0, 0.3, 0.4, 0.5, 1.0]))

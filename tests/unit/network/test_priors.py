@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from retinaface.network.config import MOBILENET_025
 from retinaface.network.priors import prior_boxes
-from tests.support.references import prior_boxes_slow
+from retinaface.suite.properties.references import prior_boxes_slow
 
 SIDE = st.integers(1, 90)
 

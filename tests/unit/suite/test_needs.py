@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from retinaface.suite import needs
+from retinaface.suite.hooks.stash import TARGET
 from retinaface.suite.needs import POOL, Need, missing, needs_of, pytest_runtest_setup
-from retinaface.suite.plugin import TARGET
 from retinaface.suite.target import Target
 
 ENGINE = "acme.engines:acme_cpu_fp32"

@@ -16,6 +16,7 @@ from retinaface.suite.options import (
     SUBSET_NAMES,
     TargetError,
     check_environment,
+    read_pairs,
 )
 from retinaface.widerface.ground_truth import SUBSETS
 
@@ -100,3 +101,21 @@ def test_reading_the_options_needs_no_numpy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "False\n"
+
+
+def test_pairs_are_read_and_a_value_may_hold_anything():
+    assert read_pairs(["target=llvm -x=y", "batch="]) == {"target": "llvm -x=y", "batch": ""}
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        (["a"], "'a' is not of the form NAME=VALUE"),
+        (["=b"], "'=b' is not of the form NAME=VALUE"),
+        (["a=1", "a=2"], "'a=2' is given twice"),
+    ],
+    ids=["no-value", "no-name", "twice"],
+)
+def test_a_text_that_is_no_pair_is_named(texts, problem):
+    with pytest.raises(ValueError, match=problem):
+        read_pairs(texts)

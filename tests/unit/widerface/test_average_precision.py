@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retinaface.suite.properties.scoring import ap_slow
 from retinaface.widerface.average_precision import (
     ScoreRange,
     add_counts,
@@ -14,7 +15,6 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions
-from tests.support.references import ap_slow
 from tests.support.widerface import fixed_range_counts, images
 
 

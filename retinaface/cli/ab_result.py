@@ -1,0 +1,70 @@
+"""What `retinaface ab` found, on the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from retinaface.cli.options import COLOURS
+from retinaface.cli.output import print_table
+
+if TYPE_CHECKING:
+    from retinaface.checks.ab import Timings
+    from retinaface.verdicts import Check, Verdict
+
+
+def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
+    """Environments first, then times, then what was judged."""
+    from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
+    from retinaface.checks.intervals import mean_ratio_interval
+
+    changed = _differences(timings)
+    if changed:
+        print_table(("what differs", "A", "B"), changed)
+    else:
+        click.echo("A and B are the same environment and engine.")
+    click.echo()
+    rows = []
+    for side in SIDES:
+        median_s = timings.median_s(side)
+        ratio = "" if side == A else interval_words(mean_ratio_interval(timings.ratios(side)))
+        rows.append([side, f"{1e3 * median_s:.3f}", f"{batch / median_s:.1f}", ratio])
+    print_table(("", "ms a call", "images/s", "times as long as A"), rows, right=(1, 2))
+    n_starts, n_turns = timings.seconds[B].shape
+    largest = ", ".join(f"{name} {value:.2g}" for name, value in timings.largest.items())
+    click.echo(f"medians of {n_starts} starts x {n_turns} turns; {AGAIN} is the noise")
+    click.echo(f"largest differences of raw outputs: {largest}\n")
+    *outputs, speed = checks
+    if all(str(check.verdict) == "PASS" for check in outputs):
+        outputs = outputs[:1]  # the share of detections without a counterpart says it
+    for check in (*outputs, speed):
+        click.secho(str(check), fg=COLOURS[str(check.verdict)])
+
+
+def _differences(timings: Timings) -> list[list[str]]:
+    """Facts of environment and engine that A and B do not share."""
+    from retinaface.checks.ab import A, B
+    from retinaface.comparison.compare import fact_differences
+
+    facts = [
+        {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
+    ]
+    return [[d.key, d.reference, d.candidate] for d in fact_differences(*facts)]
+
+
+def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:
+    """Give every sample, and what was judged; JSON types."""
+    return {
+        "ab_version": 1,
+        "verdict": str(verdict),
+        "checks": [
+            {"name": c.name, "verdict": str(c.verdict), "message": c.message, **c.numbers}
+            for c in checks
+        ],
+        "seconds": {side: samples.tolist() for side, samples in timings.seconds.items()},
+        "largest_differences": timings.largest,
+        "engines": timings.descriptions,
+        "environments": timings.environments,
+    }

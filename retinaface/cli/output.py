@@ -1,0 +1,49 @@
+"""What commands write: tables on the terminal, whole lines where it is piped; JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_PIPED_WIDTH = 300
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
+) -> None:
+    """Print a table.
+
+    Args:
+        columns: Headings.
+        rows: Cells.
+        right: Columns to align at the right.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        last = i == len(columns) - 1
+        table.add_column(column, justify="right" if i in right else "left", no_wrap=not last)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(table)
+
+
+def print_ap(title: str, ap: Mapping[str, float]) -> None:
+    """Print AP of each split in percent."""
+    values = [f"{100 * value:.2f}" for value in ap.values()]
+    print_table(["WIDER FACE AP (%)", *ap], [[title, *values]], right=range(1, len(ap) + 1))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for `--json`: a whole file, or none."""
+    from retinaface.files import new_file
+
+    with new_file(path) as file:
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,123 @@
+"""The supervisor of `retinaface validate`: a run in a child process that may crash or hang."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from retinaface.cli.options import COLOURS
+from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
+from retinaface.cli.supervision.screen import Screen, open_display
+from retinaface.verdicts import Verdict, verdict_line
+
+# Of what a run without a verdict wrote, the last lines: of a crash its traceback, of a selection
+# without a test how many there were.
+_TAIL_OF_ERROR = 30
+_TAIL = {4: 0, 5: 1}
+# As `faulthandler` writes it: all threads, the one that crashed last.
+_BEFORE_CRASH = 4
+_FATAL, _CURRENT = "Fatal Python error", "Current thread"
+
+
+def supervise(
+    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
+) -> int:
+    """Run the child to its end, its crash, or its last second; the terminal is the child's.
+
+    Args:
+        command: Of the child.
+        root: Where it runs.
+        folder: Where it writes its record.
+        timeout: Seconds that one test may take.
+        kept: The folder, where it stays after the run.
+
+    Returns:
+        The exit code of the command.
+    """
+    child = Child(command, root, Watch(folder, since=time.monotonic()))
+    return _conclude(child, child.run(timeout), folder, kept)
+
+
+def supervise_on_screen(
+    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
+) -> int:
+    """Run the child as `supervise` does, but show how far it is, and at the end its verdict.
+
+    What the child and the tools in it write is kept apart, and shown where there is no verdict.
+    """
+    with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
+        events, out, err = (Path(temporary) / name for name in ("events", "out", "err"))
+        told = [*command, f"--events={events}"]
+        child = Child(told, root, Watch(folder, since=time.monotonic()), out, err)
+        screen = Screen(events, open_display())
+        try:
+            problem = child.run(timeout, screen.look)
+        finally:
+            screen.close()
+        if problem is None and screen.closing:
+            _show_closing(screen.closing)
+        else:
+            n_lines = 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR)
+            for line in _lines(out)[-n_lines:] if n_lines else ():
+                click.echo(line)
+            for line in telling_lines(_lines(err)):
+                click.echo(line, err=True)
+    return _conclude(child, problem, folder, kept)
+
+
+def _conclude(child: Child, problem: str | None, folder: Path, kept: Path | None) -> int:
+    """Report what went wrong with the process; gives the exit code of the command."""
+    if problem is None:
+        return EXIT_CODES[child.code]
+    _report(problem, child.watch.running, folder, kept)
+    return 1
+
+
+def _show_closing(lines: list[str]) -> None:
+    for line in lines[:-1]:
+        click.echo(line)
+    verdict = lines[-1].split()[1]
+    click.secho(lines[-1], fg=COLOURS[verdict], bold=True)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+
+
+def telling_lines(lines: list[str]) -> list[str]:
+    """Pick the last lines of a process; of a crash what led to it and the innermost frames."""
+    fatal = [i for i, line in enumerate(lines) if line.startswith(_FATAL)]
+    if not fatal:
+        return lines[-_TAIL_OF_ERROR:]
+    start = fatal[-1]
+    later = range(start + 1, len(lines))
+    current = next((i for i in later if lines[i].startswith(_CURRENT)), start + 1)
+    before = lines[max(0, start - _BEFORE_CRASH) : start + 1]  # a C++ exception says its message
+    return [*before, *lines[current : current + _TAIL_OF_ERROR - len(before)]]
+
+
+def _report(problem: str, running: str | None, folder: Path, kept: Path | None) -> None:
+    """Say which test was running, and write it into the record."""
+    from retinaface.files import new_file
+
+    where = running or "before the first test, or after the last"
+    path = folder / "record.json"
+    record = None
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(record, dict):
+        record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
+        for test in record.get("tests", []):
+            if test["id"] == running:
+                test |= {"verdict": "FAIL", "reason": problem}
+        with new_file(path) as file:
+            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    click.echo(f"\nFAIL {where}: {problem}")
+    if kept is not None:
+        click.echo(f"Record: {kept}")
+    click.secho(verdict_line(Verdict.FAIL), fg=COLOURS[Verdict.FAIL], bold=True)

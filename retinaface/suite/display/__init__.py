@@ -1,0 +1,1 @@
+"""What a person sees of a run: header, progress, the block at its end."""

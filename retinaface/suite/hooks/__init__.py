@@ -1,0 +1,1 @@
+"""What pytest calls in a run: options, collection, gates, the record."""

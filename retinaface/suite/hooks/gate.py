@@ -1,0 +1,57 @@
+"""The gate of a test: checks against their limits, and the verdict that pytest has no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from retinaface.suite.hooks.stash import RUN
+from retinaface.verdicts import Check, Verdict, worst
+
+_UNDECIDED = ("inconclusive", True)
+
+
+class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error
+    """What a test raises that could not decide; shown as such, and not green."""
+
+
+Gate = Callable[..., None]
+
+
+@pytest.fixture
+def gate(request: pytest.FixtureRequest) -> Gate:
+    """Hold checks against their limits: `gate(*checks)` ends the test with the worst verdict."""
+    run = request.config.stash.get(RUN, None)
+
+    def hold(*checks: Check) -> None:
+        for check in checks:
+            if run is not None:
+                run.add_check(request.node.nodeid, check)
+        bad = [check for check in checks if check.verdict is not Verdict.PASS]
+        text = "\n".join(str(check) for check in bad)
+        verdict = worst(check.verdict for check in checks)
+        if verdict is Verdict.FAIL:
+            pytest.fail(text, pytrace=False)
+        if verdict is Verdict.INCONCLUSIVE:
+            raise Inconclusive(text or "INCONCLUSIVE: nothing was checked")
+
+    return hold
+
+
+def mark_undecided(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    """Mark the report of a phase that could not decide, and show its words alone."""
+    if call.excinfo is not None and call.excinfo.errisinstance(Inconclusive):
+        report.user_properties.append(_UNDECIDED)
+        report.longrepr = str(call.excinfo.value)
+
+
+def is_undecided(report: Any) -> bool:
+    """Whether a phase of a test ended without a decision, which pytest takes for a failure."""
+    return report.failed and _UNDECIDED in getattr(report, "user_properties", ())
+
+
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    """Show an undecided test as what it is."""
+    return ("inconclusive", "I", "INCONCLUSIVE") if is_undecided(report) else None

@@ -1,0 +1,143 @@
+"""The record of a run, kept up to date by what pytest says of each test, and its exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retinaface.errors import RetinaFaceError
+from retinaface.records.write import new_record
+from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
+from retinaface.suite.hooks.quick import LEFT_OUT
+from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, TARGET, last_option
+from retinaface.suite.run import ValidationRun
+from retinaface.verdicts import SKIPPED, Verdict
+
+_DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
+_UNCOLLECTED: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
+_SUITE_DIR = "validation"
+_MAX_LINES = 150
+# How pytest ends a session that ran to its end.
+_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+def is_validation(item: pytest.Item) -> bool:
+    """Whether a test belongs to the validation suites, and so to the verdict."""
+    return item.path.parent.name == _SUITE_DIR
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A suite that cannot be imported is a failure, whatever else passes."""
+    report = yield
+    if report.failed and collector.path.parent.name == _SUITE_DIR:
+        found = collector.config.stash.setdefault(_UNCOLLECTED, [])
+        found.append((collector.nodeid, str(report.longrepr)))
+    return report
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what the selection leaves out: it belongs to the coverage."""
+    for item in items:
+        if is_validation(item):
+            item.config.stash.setdefault(_DESELECTED, Counter())[item.path.stem] += 1
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the run once it is known what belongs to it."""
+    config = session.config
+    if config.option.collectonly or not any(is_validation(item) for item in session.items):
+        return
+    folder = last_option(config, "record")
+    if folder is not None:
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    run = ValidationRun(new_record() | {"target": config.stash[TARGET].as_json()}, folder)
+    run.expected = [item.nodeid for item in session.items if is_validation(item)]
+    for node, text in config.stash.setdefault(_UNCOLLECTED, []):
+        run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
+    left_out = config.stash.setdefault(_DESELECTED, Counter())
+    run.n_deselected.update(left_out)
+    run.n_left_by_quick = config.stash.get(LEFT_OUT, Counter())
+    config.stash[RUN] = run
+
+
+@pytest.fixture(scope="session")
+def validation_run(pytestconfig: pytest.Config) -> ValidationRun:
+    """The run that this test belongs to."""
+    return pytestconfig.stash[RUN]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Tell the run which test starts."""
+    run = item.config.stash.get(RUN, None)
+    if run is not None and is_validation(item):
+        run.begin(item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the run how a phase of a test ended."""
+    report = yield
+    mark_undecided(report, call)
+    run = item.config.stash.get(RUN, None)
+    if run is None or not is_validation(item):
+        return report
+    if report.failed:
+        outcome = Verdict.INCONCLUSIVE if is_undecided(report) else Verdict.FAIL
+        text = call.excinfo.exconly() if call.excinfo is not None else str(report.longrepr)
+        run.end(item.nodeid, str(outcome), _clean(text), call.duration)
+    elif report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        run.end(item.nodeid, SKIPPED, reason.removeprefix("Skipped: "), call.duration)
+    elif report.when == "call":
+        run.end(item.nodeid, str(Verdict.PASS), "", call.duration)
+    return report
+
+
+def _clean(text: str) -> str:
+    """What a failure says, without the name of the exception that carried it, cut to size."""
+    for prefix in ("Failed: ", f"{Inconclusive.__module__}.{Inconclusive.__name__}: "):
+        text = text.removeprefix(prefix)
+    lines = text.splitlines()
+    more = [f"... {len(lines) - _MAX_LINES} more lines"] if len(lines) > _MAX_LINES else []
+    return "\n".join([*lines[:_MAX_LINES], *more])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """Write the record, and turn the verdict into the exit code."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None:
+        is_whole = session.exitstatus in _ENDED
+        if not is_whole or (run.unfinished() and not session.shouldfail):
+            run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
+        try:
+            session.config.stash[ACCEPTANCE].finish(run)
+        except (RetinaFaceError, OSError) as error:
+            run.problem = f"baselines could not be written: {error}"
+        run.finish()
+        if session.exitstatus in _ENDED:
+            session.exitstatus = _exit_status(session, run.verdict)
+    yield
+
+
+def _exit_status(session: pytest.Session, verdict: Verdict) -> int:
+    """The verdict's, unless tests outside the validation suites failed."""
+    terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    others = [
+        report
+        for kind in ("failed", "error")
+        for report in terminal.stats.get(kind, [])
+        if f"{_SUITE_DIR}/" not in report.nodeid
+    ]
+    return 1 if others else verdict.exit_code

@@ -1,0 +1,89 @@
+"""The start of a run: its options, checked before anything runs, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import pytest
+
+from retinaface.errors import RetinaFaceError
+from retinaface.files import check_output_dir
+from retinaface.suite.acceptance import Acceptance, start_acceptance
+from retinaface.suite.hooks.stash import ACCEPTANCE, TARGET, last_option, option
+from retinaface.suite.options import OPTIONS, check_environment
+from retinaface.suite.target import Target, make_target
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run, and those by which `validate` talks to its child."""
+    group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
+    for one in OPTIONS:
+        if one.kind == "flag":
+            group.addoption(f"--{one.name}", action="store_true", help=one.help)
+        elif one.separator is not None:
+            group.addoption(
+                f"--{one.name}", action="append", default=[], metavar=one.metavar, help=one.help
+            )
+        else:
+            group.addoption(f"--{one.name}", metavar=one.metavar, help=one.help)
+    # `validate` keeps a record for itself where none is asked for.
+    group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options before anything runs; bad ones are a usage error."""
+    try:
+        check_environment(os.environ)
+        target = config.stash[TARGET] = _target(config)
+        if (record := last_option(config, "record")) is not None:
+            check_output_dir(Path(record))
+        config.stash[ACCEPTANCE] = start_acceptance(
+            wanted=config.getoption("accept_baseline"),
+            reason=config.getoption("reason"),
+            root=config.rootpath,
+            target=target,
+        )
+    except RetinaFaceError as error:
+        raise pytest.UsageError(" ".join(str(error).split())) from error
+
+
+def _target(config: pytest.Config) -> Target:
+    return make_target(
+        engines=tuple(option(config, "engine")),
+        pipelines=tuple(option(config, "pipeline")),
+        batch=_batch(last_option(config, "batch")),
+        models=tuple(Path(p) for p in option(config, "model")),
+        engine_files=tuple(Path(p) for p in option(config, "engine_file")),
+        engine_options=option(config, "engine_option"),
+        weights=last_option(config, "weights"),
+        widerface=last_option(config, "widerface"),
+        subset=last_option(config, "subset"),
+        baseline=last_option(config, "baseline") or "auto",
+    )
+
+
+def _batch(value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        batch = int(value)
+    except ValueError:
+        batch = 0
+    if not 1 <= batch <= 1024:
+        raise pytest.UsageError(f"--batch must be a number from 1 to 1024, got {value}")
+    return batch
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config) -> Target:
+    """What the run is pointed at."""
+    return pytestconfig.stash[TARGET]
+
+
+@pytest.fixture(scope="session")
+def acceptance(pytestconfig: pytest.Config) -> Acceptance:
+    """Baselines to be accepted, and candidates for them."""
+    return pytestconfig.stash[ACCEPTANCE]

@@ -1,0 +1,81 @@
+"""Raw outputs as tests judge them: of many images, by detections, explained by layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from retinaface.checks.detection_changes import differences
+from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.raw_outputs import FACTORS
+from retinaface.detection.detections import detections_of_inputs
+from retinaface.engines.base import Engine
+from retinaface.engines.opening import open_engine
+from retinaface.network.outputs import RawOutputs
+from retinaface.reference.stored import ReferenceCase
+from retinaface.suite.cases import Cases
+from retinaface.typing import FloatArray, Precision
+from retinaface.verdicts import Check, Verdict
+
+_CHUNK = 32  # images, which every engine takes in one call
+_N_EXPLAINED = 4  # images: a layer that drifts drifts on the first ones
+
+
+def infer_all(engine: Engine, images: FloatArray) -> RawOutputs:
+    """Run many images, in calls that every engine takes."""
+    parts = [engine.infer(images[i : i + _CHUNK]) for i in range(0, len(images), _CHUNK)]
+    return RawOutputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def agreement(
+    name: str, reference: RawOutputs, candidate: RawOutputs, kind: str, precision: Precision
+) -> list[Check]:
+    """Compare two sets of raw outputs by the detections that they give."""
+    found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
+    return check_differences(name, found, TOLERANCES[precision])
+
+
+class Explainer:
+    """Says at which layer a drift begins: that takes seconds, so once for each engine and file."""
+
+    def __init__(self, cases: Cases) -> None:
+        """Nothing is explained yet; the network of the run is that of its cases."""
+        self._cases = cases
+        self._already: dict[tuple[str, str], str] = {}
+
+    def explained(
+        self, check: Check, engine: Engine, case: ReferenceCase, *, precision: Precision = "fp32"
+    ) -> Check:
+        """Add to a check that did not pass which layer starts it, or why that cannot be told."""
+        path = engine.spec.model
+        if check.verdict is Verdict.PASS or path is None:
+            return check
+        text = self._why(engine, path, case, precision)
+        return Check(check.name, check.verdict, f"{check.message}\n{text}", check.numbers)
+
+    def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
+        key = engine.spec.name, str(path)
+        if key in self._already:
+            return f"which layer starts it: see the failure on {self._already[key]}"
+        self._already[key] = f"{case.name}, {len(case.images)} images"
+        try:
+            from retinaface.checks.layer_search import explain_drift
+        except ImportError as error:
+            return f"which layer drifts first cannot be told without {error.name}"
+
+        def reopen(options: Mapping[str, str]) -> Engine:
+            return open_engine(
+                engine.spec.name, model=path, max_batch=engine.spec.max_batch, options=options
+            )
+
+        return explain_drift(
+            self._cases.model,
+            engine,
+            path,
+            case.images[:_N_EXPLAINED],
+            factor=FACTORS[precision].largest,
+            precision=precision,
+            reopen=reopen,
+        )

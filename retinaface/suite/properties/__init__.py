@@ -1,0 +1,1 @@
+"""What property tests draw, and the slow, readable forms that they compare with."""

@@ -1,0 +1,92 @@
+"""The process of a run: how it is followed, and that nothing of it stays."""
+
+import os
+import time
+
+import pytest
+
+from retinaface.cli.supervision import child as children
+from retinaface.cli.supervision.child import Watch
+from tests.support.children import (
+    DEAF,
+    HOLD,
+    SLEEPER,
+    START_WORKER,
+    TEST,
+    free_soon,
+    is_free,
+    start,
+)
+
+
+def test_a_test_that_hangs_is_ended_and_named(supervise):
+    started = time.monotonic()
+    result, out, record = supervise(f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert 1 <= time.monotonic() - started < 20
+    assert result == 1
+    assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
+    assert record["crash"] == "took longer than --timeout 1 s"
+
+
+def test_a_child_that_does_not_listen_is_killed(supervise, monkeypatch):
+    monkeypatch.setattr(children, "_GRACE_S", 0.2)
+    code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); record({TEST!r}); time.sleep(60)"
+    result, out, _ = supervise(code, timeout=1.0)
+    assert result == 1
+    assert f"FAIL {TEST}: took longer" in out
+
+
+def test_what_a_hanging_child_started_is_ended_too(supervise, tmp_path):
+    code = f"{START_WORKER}record({TEST!r}); time.sleep(60)"
+    assert supervise(code, timeout=1.0)[0] == 1
+    assert is_free(tmp_path / "lock")
+
+
+def test_a_supervisor_that_is_interrupted_ends_the_child(supervise, tmp_path, monkeypatch):
+    looks = []
+
+    def look(_watch):
+        looks.append(1)
+        if (tmp_path / "lock").exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Watch, "look", look)
+    with pytest.raises(KeyboardInterrupt):
+        supervise(f"{HOLD}time.sleep(60)")
+    assert is_free(tmp_path / "lock")
+
+
+def test_each_test_has_the_whole_time(tmp_path, monkeypatch):
+    clock = iter(range(10, 100, 10))
+    monkeypatch.setattr(children.time, "monotonic", lambda: next(clock))
+    watch = Watch(tmp_path)
+    seen = []
+    for content in (None, '{"running": "a"}', '{"running": "a"}', "{", '{"running": "b"}', "{}"):
+        if content is not None:
+            (tmp_path / "record.json").write_text(content)
+        watch.look()
+        seen.append((watch.running, watch.since))
+    assert seen == [(None, 0), ("a", 10), ("a", 10), ("a", 10), ("b", 20), (None, 30)]
+
+
+def test_the_child_finds_what_the_caller_finds(supervise, tmp_path, monkeypatch):
+    (tmp_path / "caller").mkdir()
+    monkeypatch.chdir(tmp_path / "caller")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    code = "record(os.getcwd() + os.pathsep + os.environ['PYTHONPATH']); os._exit(0)"
+    record = supervise(code)[2]
+    assert record["running"].split(os.pathsep) == [
+        str(tmp_path),
+        str(tmp_path / "caller"),
+        "/elsewhere",
+    ]
+
+
+def test_what_a_crashed_child_started_is_ended(supervise, tmp_path):
+    supervise(start(SLEEPER) + f"record({TEST!r}); os.kill(os.getpid(), 9)")
+    assert free_soon(tmp_path / "lock")
+
+
+def test_a_grandchild_that_does_not_listen_is_killed(supervise, tmp_path):
+    supervise(start(DEAF) + f"record({TEST!r}); time.sleep(60)", timeout=1.0)
+    assert free_soon(tmp_path / "lock")

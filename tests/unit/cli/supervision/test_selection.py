@@ -1,0 +1,64 @@
+import pytest
+
+from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
+
+NOTHING = dict.fromkeys(
+    ("engine", "model", "engine_file", "weights", "widerface", "subset", "accept_baseline")
+    + ("markers", "keywords", "pipeline", "record")
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "environ"),
+    [
+        ({}, [], {}),
+        ({"pipeline": ("igie",), "record": "run"}, ["-x", "--maxfail=2"], {}),
+        ({}, ["-c", "pyproject.toml"], {"RETINAFACE_CACHE": "c", "RETINAFACE_ENGINE": ""}),
+    ],
+    ids=["bare", "pipeline", "settings"],
+)
+def test_nothing_named_is_the_quick_selection(root, options, words, environ):
+    assert is_quick(NOTHING | options, words, environ, root)
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "environ"),
+    [
+        ({"engine": ("a",)}, [], {}),
+        ({"model": ("a.onnx",)}, [], {}),
+        ({"weights": "embedded"}, [], {}),
+        ({"widerface": "wf"}, [], {}),
+        ({"subset": "every-8"}, [], {}),
+        ({"accept_baseline": True}, [], {}),
+        ({"markers": "speed"}, [], {}),
+        ({"keywords": "igie"}, [], {}),
+        ({}, ["tests"], {}),
+        ({}, ["--deselect=tests/a.py"], {}),
+        ({}, [], {"RETINAFACE_ASSETS": "assets"}),
+        ({}, [], {"RETINAFACE_ENGINE_FILE": "a.so"}),
+    ],
+)
+def test_whoever_names_something_gets_all_of_it(root, options, words, environ):
+    assert not is_quick(NOTHING | options, words, environ, root)
+
+
+def test_paths_are_words_that_exist_and_are_no_values(root):
+    words = ["-x", "tests", "--deselect", "tests", "tests::a[b]", "none", "--maxfail=1", "tests"]
+    assert paths(words, root) == ["tests", "tests::a[b]", "tests"]
+
+
+@pytest.mark.parametrize("word", ["-v", "-vv", "-s", "-rA", "--tb=long", "--durations", "--co"])
+def test_some_words_ask_for_the_output_of_pytest(word):
+    assert wants_own_output(["-x", word])
+
+
+@pytest.mark.parametrize("word", ["-x", "-q", "--maxfail=2", "--benchmark-json=f", "tests/a.py"])
+def test_other_words_do_not(word):
+    assert not wants_own_output([word])

@@ -1,0 +1,107 @@
+import json
+import re
+
+import numpy as np
+
+from tests.support.widerface import Finder
+from tests.support.widerface_copy import IMAGES
+
+FINDER = "tests.support.widerface:Finder"
+
+
+class Configured(Finder):
+    """Remembers how it was asked for."""
+
+    other_options_go_to = "the test"
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        Configured.options, Configured.shares_cpus = dict(spec.options), spec.shares_cpus
+
+
+class Broken:
+    """An engine whose first output is NaN."""
+
+    def __new__(cls, spec):
+        from tests.support.widerface import Recorder
+
+        class NanEngine(Recorder):
+            def _run(self, images):
+                outputs = super()._run(images)
+                outputs.loc[0, 0, 0] = np.nan
+                return outputs
+
+        return NanEngine()
+
+
+def evaluate(*more, engine=FINDER):
+    return ["evaluate", "--pipeline", "igie", "--engine", engine, "--model", "any.model", *more]
+
+
+def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
+    options = ["--widerface", widerface, "--batch", 4]
+    code, out, _ = run(*evaluate(*options, "--predictions", "p", "--output", "r"))
+    assert code == 0
+    assert "covers 11 of 11 images" in out
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert set(record["ap"]) == {"easy", "medium", "hard"}
+    assert record["results"][0]["ap"] == record["ap"]
+    assert record["coverage"]["n_images"] == 11
+    assert len(record["coverage"]["ground_truth_sha256"]) == 4
+    code, _, _ = run("score", "p", "--widerface", widerface, "--json", "s.json")
+    assert code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["ap"] == record["ap"]
+
+
+def test_settings_of_an_engine_reach_it(run, refuse, widerface):
+    options = ["--widerface", widerface, "--limit", 1]
+    named = [*options, "--engine-option", "a=1", "--engine-option", "b=x=y", "--output", "r"]
+    code, _, _ = run(*evaluate(*named, engine=f"{__name__}:Configured"))
+    assert code == 0
+    assert Configured.options == {"a": "1", "b": "x=y"}
+    assert Configured.shares_cpus
+    for bad, problem in ((["a"], "not of the form NAME=VALUE"), (["a=1", "a=2"], "given twice")):
+        more = [word for value in bad for word in ("--engine-option", value)]
+        refuse(*evaluate(*options, *more), match=problem)
+
+
+def test_evaluate_of_a_part_is_labelled(run, widerface):
+    _, out, _ = run(*evaluate("--widerface", widerface, "--subset", "every-8"))
+    assert "covers 3 of 11 images" in out
+    _, out, _ = run(*evaluate("--widerface", widerface, "--limit", 2))
+    assert "covers 2 of 11 images" in out
+    _, out, _ = run(*evaluate("--widerface", widerface, "--scoring", "ixrt", "--batch", 4))
+    assert "ixrt scoring: the last 3 images" in out
+
+
+def test_evaluate_lists_the_bad_images_it_passed_over(run, refuse, tmp_path, widerface):
+    (widerface / "val/images" / f"{IMAGES[0]}.jpg").write_bytes(b"")
+    refuse(*evaluate("--widerface", widerface, "--output", "r"), match=f"{IMAGES[0]}: the file is")
+    assert not (tmp_path / "r").exists()
+    code, out, _ = run(*evaluate("--widerface", widerface, "--skip-bad-images", "--output", "r"))
+    assert code == 0
+    assert re.search(f"bad image, all faces counted as missed: .*{IMAGES[0]}: the file is", out)
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert list(record["coverage"]["bad_images"]) == [IMAGES[0]]
+
+
+def test_evaluate_refuses_bad_input_before_it_runs(refuse, tmp_path, widerface):
+    options = ["--widerface", widerface]
+    refuse(*evaluate(*options, engine="none"), match="unknown engine 'none'; expected one of")
+    refuse(*evaluate(*options, "--output", widerface), match="is not empty")
+    refuse(*evaluate(*options, "--predictions", widerface), match="is not empty")
+    refuse(*evaluate(*options, "--output", "x", "--predictions", "x"), match="name two")
+    refuse(*evaluate(*options, "--output", "x", "--predictions", "x/y"), match="inside the other")
+    refuse(*evaluate("--widerface", tmp_path / "none"), match="is not a folder")
+    (widerface / "ground_truth/wider_easy_val.mat").unlink()
+    refuse(*evaluate(*options), match=r"wider_easy_val\.mat is missing")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.model", "wf"]
+
+
+def test_an_engine_that_gives_nan_is_a_failure_not_bad_input(run, tmp_path, widerface):
+    code, out, err = run(
+        *evaluate("--widerface", widerface, "--output", "r", engine=f"{__name__}:Broken")
+    )
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"retinaface: error: .*values of loc are not finite.*\n", err)
+    assert not (tmp_path / "r").exists()

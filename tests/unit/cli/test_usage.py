@@ -1,0 +1,45 @@
+"""Bad usage, and what is not the command's fault, is one line."""
+
+from tests.support.pictures import image
+
+FINDER = "tests.support.widerface:Finder"
+
+
+def none(_spec):
+    return None
+
+
+def raises(_spec):
+    return 1 // 0
+
+
+def test_usage_errors_are_one_line(refuse):
+    refuse("evaluat", match="No such command 'evaluat'.*see: retinaface --help")
+    refuse("export", match="Missing option '--output'.*see: retinaface export --help")
+    refuse("detect", "x.jpg", "--pipeline", "none", match="'none' is not one of 'igie'")
+    refuse("detect", "x.jpg", "--score", "2", match=r"not in the range 0.02<=x<=1")
+    refuse("export", "--output", "x.onnx", "--batch-size", "0", match="at least 1, or dynamic")
+
+
+def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
+    path = image(tmp_path / "a.png")
+    for engine, message in (
+        (":f", "cannot import :f"),
+        ("os:getcwd", "cannot be built: TypeError"),
+        (f"{__name__}:none", "gave NoneType, expected a retinaface.engines.base.Engine"),
+        (f"{__name__}:raises", "cannot be built: ZeroDivisionError"),
+        ("tests.support.ends_python:engine", "cannot import tests.support.ends_python:engine"),
+    ):
+        refuse("detect", path, "--engine", engine, "--model", "any.model", match=message)
+
+
+def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
+    path = image(tmp_path / "a.png")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json"]
+    refuse("detect", path, *options, match="No space left on device; nothing was written")
+    assert not (tmp_path / "a.json").exists()

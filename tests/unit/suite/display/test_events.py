@@ -1,0 +1,46 @@
+"""Small runs that tell their supervisor what happens."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.small_suites import FAILS, PASSES, SKIPS, SUITE, UNDECIDED
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def events(session, pytester):
+    """Run tests; gives the events of the run."""
+
+    def run(*tests):
+        session(*tests, arguments=["--events=events.jsonl"])
+        lines = Path(pytester.path, "events.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    return run
+
+
+def test_a_run_is_told_from_its_header_to_its_verdict(events):
+    found = events(PASSES, FAILS, UNDECIDED, SKIPS)
+    kinds = [event["event"] for event in found]
+    assert kinds == ["header", "plan", *["begin", "end"] * 4, "verdict"]
+    assert found[0]["lines"][0] == "RetinaFace validation"
+    assert [test["id"] for test in found[1]["tests"]] == [f"{SUITE}::test_{n}" for n in "abcd"]
+    ends = [event for event in found if event["event"] == "end"]
+    outcomes = ["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"]
+    assert [event["outcome"] for event in ends] == outcomes
+    assert all(event["seconds"] >= 0 for event in ends)
+    assert found[-1]["lines"][-1] == "VERDICT: FAIL (embedded set)"
+
+
+def test_what_breaks_around_a_test_is_its_outcome(events):
+    fixture = "@pytest.fixture\ndef around():\n    yield\n    assert 0\n"
+    (end,) = (e for e in events(fixture, "def test_h(around): pass") if e["event"] == "end")
+    assert end["outcome"] == "FAIL"
+
+
+def test_without_a_file_nothing_is_told(session, pytester):
+    session(PASSES)
+    assert not Path(pytester.path, "events.jsonl").exists()

@@ -1,0 +1,67 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from retinaface.suite.display.forecast import count_images, planned
+from retinaface.suite.sources import DataChoice
+from retinaface.suite.target import Target
+
+NAMED = Target(engines=("ort-cuda-fp32",), engines_named=True)
+
+
+def item(suite, function, **parameters):
+    """What a forecast reads of a test."""
+    return SimpleNamespace(
+        nodeid=f"tests/validation/{suite}.py::{function}[x]",
+        name=f"{function}[x]",
+        originalname=function,
+        path=Path(f"tests/validation/{suite}.py"),
+        callspec=SimpleNamespace(params=parameters),
+    )
+
+
+def seconds(*arguments, n_images=100, **parameters):
+    return planned(item(*arguments, **parameters), Target(), n_images)["seconds"]
+
+
+def test_a_test_is_told_with_suite_function_and_engine():
+    plan = planned(item("test_fps", "test_network_alone", engine_name="ort-cpu-fp32"), Target(), 0)
+    assert plan == {
+        "id": "tests/validation/test_fps.py::test_network_alone[x]",
+        "kind": "test_fps::test_network_alone",
+        "engine": "ort-cpu-fp32",
+        "seconds": 5.0,
+        "is_sure": True,
+    }
+
+
+def test_an_accelerator_that_nobody_named_may_not_be_here():
+    test = item("test_fps", "test_network_alone", engine_name="ort-cuda-fp32")
+    assert not planned(test, Target(), 0)["is_sure"]
+    assert planned(test, NAMED, 0)["is_sure"]
+
+
+def test_an_evaluation_takes_as_long_as_it_has_images():
+    name = "test_widerface_ap", "test_every_image_is_run_by_this_engine"
+    few, many = (seconds(*name, pipeline_name="igie", n_images=n) for n in (67, 3226))
+    assert many / few == pytest.approx(3226 / 67)
+    assert seconds(*name, pipeline_name="upstream-640") > seconds(*name, pipeline_name="igie")
+
+
+def test_a_slow_exporter_is_waited_for_where_the_file_is_made():
+    one = seconds(
+        "test_export_fidelity", "test_a_file_holds_what_was_asked_for", variant="dynamo-18"
+    )
+    two = seconds(
+        "test_export_fidelity", "test_a_file_holds_what_was_asked_for", variant="torch-13"
+    )
+    assert one > 2 * two
+
+
+def test_a_test_that_nobody_timed_takes_a_moment():
+    assert 0 < seconds("test_new", "test_new") < seconds("test_new_properties", "test_new") < 1
+
+
+def test_without_data_there_are_no_images(tmp_path):
+    assert count_images(Target(data=DataChoice(tmp_path))) == 0

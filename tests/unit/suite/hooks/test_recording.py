@@ -1,0 +1,201 @@
+"""What is kept of small validation runs, and how they end."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.small_suites import FAILS, PASSES, SKIPS, SUITE, UNDECIDED
+
+pytest_plugins = ["pytester"]
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.mark.parametrize(
+    ("tests", "verdict", "code"),
+    [
+        ([PASSES], "PASS", 0),
+        ([PASSES, SKIPS], "PASS", 0),
+        ([PASSES, FAILS, UNDECIDED], "FAIL", 1),
+        (["def test_e():\n    assert 1 == 2\n", PASSES], "FAIL", 1),
+        ([PASSES, UNDECIDED], "INCONCLUSIVE", 10),
+        ([SKIPS], "INCONCLUSIVE", 10),
+        (["def test_f(gate):\n    gate()\n"], "INCONCLUSIVE", 10),
+    ],
+    ids=["pass", "skip-beside", "gate", "assert", "inconclusive", "all-skipped", "empty-gate"],
+)
+def test_the_verdict_is_the_exit_code(session, tests, verdict, code):
+    result, record = session(*tests)
+    assert (result.ret, record["verdict"]) == (code, verdict)
+    assert result.outlines.count(f"VERDICT: {verdict} (embedded set)") == 1
+    assert (record["state"], record["running"]) == ("finished", None)
+
+
+def test_the_record_says_what_was_checked(session):
+    result, record = session(PASSES, FAILS, UNDECIDED, SKIPS, arguments=["-k", "not test_a"])
+    tests = {test["id"].partition("::")[2]: test for test in record["tests"]}
+    assert {name: test["verdict"] for name, test in tests.items()} == {
+        "test_b": "FAIL",
+        "test_c": "INCONCLUSIVE",
+        "test_d": "SKIPPED",
+    }
+    assert [c["verdict"] for c in tests["test_b"]["checks"]] == ["PASS", "FAIL"]
+    assert tests["test_b"]["reason"] == "FAIL one thing: off by 3"
+    assert tests["test_c"]["reason"] == "INCONCLUSIVE one thing: too few"
+    assert tests["test_d"]["reason"].startswith("needs golden: RETINAFACE_GOLDEN")
+    assert record["coverage"]["suites"] == {
+        "test_small": {"FAIL": 1, "INCONCLUSIVE": 1, "SKIPPED": 1}
+    }
+    assert record["coverage"]["not_selected"] == {"test_small": 1}
+    assert record["target"]["weights"]["embedded"] is True
+    assert record["schema_version"] == 2
+    result.stdout.fnmatch_lines(
+        [
+            "*INCONCLUSIVE tests/validation/test_small.py::test_c*",
+            "INCONCLUSIVE one thing: too few",
+            "Coverage: 1 FAIL, 1 INCONCLUSIVE, 1 SKIPPED: small 1 FAIL, 1 INCONCLUSIVE, 1",
+            "  SKIPPED",
+            "Not selected: small 1",
+            "FAIL test_small::test_b",
+            "  one thing: off by 3",
+            "INCONCLUSIVE test_small::test_c",
+            "  one thing: too few",
+            "Record: record",
+            "VERDICT: FAIL (embedded set)",
+        ]
+    )
+
+
+def test_while_a_test_runs_the_record_names_it(session):
+    test = """
+def test_g():
+    import json, pathlib
+    record = json.loads(pathlib.Path("record/record.json").read_text())
+    assert record["running"] == "tests/validation/test_small.py::test_g"
+    assert (record["state"], record["verdict"]) == ("running", "FAIL")
+    assert [(t["id"][-6:], t["verdict"]) for t in record["tests"]] == [
+        ("test_a", "PASS"), ("test_g", None)
+    ]
+"""
+    result, record = session(PASSES, test)
+    assert result.ret == 0, record["tests"][1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "code"),
+    [
+        ("yield\n    assert 0, 'left open'", "FAIL", 1),
+        ("assert 0, 'left open'", "FAIL", 1),
+        ("gate(check('INCONCLUSIVE', 'left open'))", "INCONCLUSIVE", 10),
+    ],
+    ids=["teardown", "setup", "inconclusive-setup"],
+)
+def test_what_stands_around_a_test_counts_too(session, body, verdict, code):
+    fixture = f"@pytest.fixture\ndef around(gate):\n    {body}\n"
+    result, record = session(fixture, "def test_h(around):\n    pass\n")
+    assert result.ret == code
+    (test,) = record["tests"]
+    assert (test["verdict"], record["verdict"]) == (verdict, verdict)
+    assert "left open" in test["reason"]
+
+
+def test_a_long_failure_is_cut(session):
+    _, record = session("def test_i(gate):\n    gate(check('FAIL', 'x\\n' * 500))\n")
+    lines = record["tests"][0]["reason"].splitlines()
+    assert len(lines) < 300
+    assert re.fullmatch(r"\.\.\. [0-9]+ more lines", lines[-1])
+
+
+def test_tests_beside_the_suites_count_for_the_exit_code_alone(session):
+    other = {"tests/test_other.py": "def test_other():\n    assert 0\n"}
+    result, record = session(PASSES, files=other)
+    assert (result.ret, record["verdict"]) == (1, "PASS")
+    assert [test["id"] for test in record["tests"]] == [f"{SUITE}::test_a"]
+
+
+def test_without_a_suite_there_is_no_verdict_and_no_record(session):
+    other = {"tests/test_other.py": "def test_other():\n    pass\n"}
+    result, record = session(arguments=["tests/test_other.py"], files=other)
+    assert (result.ret, record) == (0, None)
+    result.stdout.no_fnmatch_line("*VERDICT*")
+
+
+def test_listing_tests_is_no_run(session):
+    result, record = session(PASSES, arguments=["--collect-only", "-q"])
+    assert (result.ret, record) == (0, None)
+    result.stdout.no_fnmatch_line("*VERDICT*")
+
+
+def test_a_candidate_for_a_baseline_is_told(session, pytester):
+    test = """
+def test_j(gate, acceptance, target, validation_run):
+    from retinaface.checks.speed import speed_entry
+    assert target.weights.is_embedded
+    validation_run.add_result("x", n_images=3)
+    figures = {"images_per_s": 800.0, "samples_s": [0.01, 0.01]}
+    keys = {"pipeline": "igie", "precision": "fp32", "device": "amd"}
+    entry = speed_entry(**keys, batch=8, timed="network", engine="mine", figures=figures)
+    acceptance.offer(entry, {"name": "mine"})
+    gate(check("FAIL", "no baseline"))
+"""
+    result, record = session(test)
+    assert result.ret == 1
+    assert record["results"] == [{"id": "x", "n_images": 3}]
+    assert (pytester.path / "baselines/amd/mine.candidate.json").is_file()
+    said = " ".join(result.outlines).replace("  ", " ")
+    assert "Candidate, not accepted: " in said
+    assert "mine.candidate.json (1 entries)" in said.replace("  ", " ")
+
+
+def test_a_session_fixture_that_breaks_after_a_skip_fails(session):
+    fixture = (
+        "@pytest.fixture(scope='session')\ndef around():\n    yield\n    assert 0, 'left open'\n"
+    )
+    result, record = session(fixture, "def test_a(around):\n    pass\n", SKIPS)
+    assert result.ret == 1
+    assert record["verdict"] == "FAIL"
+
+
+def test_an_interrupted_run_is_no_pass(session, pytester, monkeypatch):
+    monkeypatch.setattr(pytester, "runpytest_inprocess", pytester.runpytest_subprocess)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    result, record = session(
+        PASSES, "def test_k():\n    raise KeyboardInterrupt\n", "def test_l():\n    pass\n"
+    )
+    assert result.ret == 2
+    assert record["verdict"] != "PASS"
+    result.stdout.no_fnmatch_line("VERDICT: PASS*")
+
+
+def test_a_run_that_stops_early_is_no_pass(session):
+    _result, record = session(
+        PASSES,
+        "def test_k():\n    pytest.exit('enough', returncode=0)\n",
+        "def test_l():\n    pass\n",
+    )
+    assert record["verdict"] != "PASS"
+
+
+def test_a_baseline_that_cannot_be_written_does_not_cost_the_record(session, pytester):
+    (pytester.path / "baselines").write_text("a file")
+    test = """
+def test_j(gate, acceptance):
+    from retinaface.checks.speed import speed_entry
+    figures = {"images_per_s": 800.0, "samples_s": [0.01, 0.01]}
+    keys = {"pipeline": "igie", "precision": "fp32", "device": "amd"}
+    entry = speed_entry(**keys, batch=8, timed="network", engine="mine", figures=figures)
+    acceptance.offer(entry, {"name": "mine"})
+    gate(check("PASS"))
+"""
+    _result, record = session(test)
+    assert record["state"] == "finished"
+
+
+def test_a_collection_error_is_no_pass(session):
+    result, record = session(
+        PASSES,
+        files={"tests/validation/test_broken.py": "import nothing_of_that_name\n"},
+        arguments=["--continue-on-collection-errors"],
+    )
+    assert result.ret == 1
+    assert record["verdict"] == "FAIL"

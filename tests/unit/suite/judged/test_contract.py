@@ -1,0 +1,83 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from retinaface.errors import EngineUnavailable
+from retinaface.network.outputs import RawOutputs
+from retinaface.suite.judged import contract
+from retinaface.suite.judged.contract import BATCHES, copied, open_subject
+from retinaface.verdicts import Verdict
+
+
+class Tiny:
+    """An engine of three numbers an image."""
+
+    def __init__(self, max_batch, name="ort-cpu-fp32"):
+        self.spec = SimpleNamespace(name=name, max_batch=max_batch, precision="fp32")
+        self.is_open = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_open = False
+
+    def infer(self, images):
+        means = images.mean(axis=(1, 2, 3))[:, None, None]
+        return RawOutputs(means, means + 1, means + 2)
+
+
+class Pool:
+    """Opens engines of at most so many images."""
+
+    def __init__(self, most, name="ort-cpu-fp32"):
+        self.most, self.name, self.opened = most, name, None
+
+    def open(self, _name, *, max_batch=32):
+        if max_batch > self.most:
+            raise EngineUnavailable("built for fewer")
+        self.opened = Tiny(max_batch, self.name)
+        return self.opened
+
+
+@pytest.fixture(autouse=True)
+def _known_floor(monkeypatch):
+    limits = dict.fromkeys(("loc", "conf", "landmarks"), 1e-3)
+    monkeypatch.setattr(contract, "largest_allowed", lambda *_: limits)
+
+
+CASES = SimpleNamespace(get=lambda kind, n: None)
+
+
+def test_a_subject_knows_what_each_image_gives_alone():
+    pool = Pool(64)
+    with open_subject("ort-cpu-fp32", pool, CASES) as subject:
+        assert subject.batches == list(BATCHES)
+        assert len(subject.alone.loc) == len(subject.images) == 64
+        rows = [5, 2]
+        check = subject.check("rows", subject.engine.infer(subject.images[rows]), rows)
+        assert check.verdict is Verdict.PASS
+        other = subject.check("rows", subject.engine.infer(subject.images[rows] + 1), rows)
+        assert other.verdict is Verdict.FAIL
+    assert not pool.opened.is_open
+
+
+def test_an_engine_that_takes_fewer_images_is_judged_by_those_and_says_so():
+    with open_subject("ort-cpu-fp32", Pool(32), CASES) as subject:
+        assert subject.batches == [n for n in BATCHES if n <= 32]
+        assert subject.note == "; no larger batch than 32: built for fewer"
+
+
+def test_of_an_engine_of_hours_batches_are_left_out(monkeypatch):
+    monkeypatch.setattr(contract, "affordable", lambda sizes, *_: sizes[:2])
+    with open_subject("onnx-reference-fp16", Pool(64, "onnx-reference-fp16"), CASES) as subject:
+        assert subject.batches == [1, 2]
+        assert subject.note.startswith("; others left out, at ")
+
+
+def test_a_copy_does_not_follow_what_it_was_made_of():
+    outputs = RawOutputs(*(np.zeros((1, 1, 1)) for _ in range(3)))
+    kept = copied(outputs)
+    outputs.loc[:] = 7
+    assert kept.loc[0, 0, 0] == 0

@@ -1,0 +1,72 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from retinaface.network.outputs import RawOutputs
+from retinaface.suite.judged.outputs import Explainer, agreement, infer_all
+from retinaface.verdicts import Check, Verdict, worst
+
+FAILED = Check("outputs", Verdict.FAIL, "off by 3")
+
+
+class Echo:
+    """Gives back the first numbers of each image, and remembers how many came at once."""
+
+    def __init__(self, model=None):
+        self.spec = SimpleNamespace(name="echo", model=model, max_batch=32)
+        self.calls = []
+
+    def infer(self, images):
+        self.calls.append(len(images))
+        return RawOutputs(*(images[:, :, None] * factor for factor in (1, 2, 3)))
+
+
+def outputs(scores):
+    """Of one 320x320 image: the first priors with these scores, boxes and points as they are."""
+    faces = np.zeros((1, 4200), np.float32)
+    faces[0, : len(scores)] = scores
+    shapes = ((1, 4200, n) for n in (4, 10))
+    loc, landmarks = (np.zeros(shape, np.float32) for shape in shapes)
+    return RawOutputs(loc, np.stack([1 - faces, faces], axis=-1), landmarks)
+
+
+def test_many_images_are_run_in_calls_that_every_engine_takes():
+    engine, images = Echo(), np.arange(70.0)[:, None]
+    found = infer_all(engine, images)
+    assert engine.calls == [32, 32, 6]
+    for array, factor in zip(found, (1, 2, 3), strict=True):
+        np.testing.assert_array_equal(array[:, 0, 0], factor * images[:, 0])
+
+
+@pytest.mark.parametrize(("score", "verdict"), [(0.9, Verdict.PASS), (0.0, Verdict.FAIL)])
+def test_outputs_agree_by_their_detections(score, verdict):
+    checks = agreement("a", outputs([0.9]), outputs([score]), "scene", "fp32")
+    assert worst(check.verdict for check in checks) is verdict
+
+
+def test_what_passed_or_has_no_file_needs_no_explanation(tmp_path):
+    explainer = Explainer(SimpleNamespace())
+    passed = Check("outputs", Verdict.PASS, "")
+    assert explainer.explained(passed, Echo(tmp_path / "a.onnx"), None) is passed
+    assert explainer.explained(FAILED, Echo(), None) is FAILED
+
+
+@pytest.mark.needs("torch", "onnx")
+def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch):
+    seen = []
+
+    def explain(model, engine, file, images, **others):
+        seen.append((model, file, len(images), others["factor"], others["precision"]))
+        return "the layer body.stage1"
+
+    monkeypatch.setattr("retinaface.checks.layer_search.explain_drift", explain)
+    case = SimpleNamespace(name="scene", images=np.zeros((32, 3, 8, 8), np.float32))
+    explainer = Explainer(SimpleNamespace(model="network"))
+    engine = Echo(tmp_path / "a.onnx")
+    first, second = (explainer.explained(FAILED, engine, case, precision="fp16") for _ in range(2))
+    assert first.message == "off by 3\nthe layer body.stage1"
+    assert second.message == (
+        "off by 3\nwhich layer starts it: see the failure on scene, 32 images"
+    )
+    assert seen == [("network", tmp_path / "a.onnx", 4, 4.0, "fp16")]

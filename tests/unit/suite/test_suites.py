@@ -1,0 +1,34 @@
+"""The validation suites stand alone: a wheel holds them without the rest of `tests`."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SUITES = Path(__file__).resolve().parents[2] / "validation"
+
+
+def imported(path):
+    """Modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*.py")), ids=lambda path: path.stem)
+def test_a_suite_imports_nothing_of_the_tests(path):
+    bad = [name for name in imported(path) if name.startswith((".", "tests", "conftest"))]
+    assert bad == []
+
+
+def test_the_conftest_of_the_suites_holds_hooks_and_fixtures_alone():
+    docstring, *others = ast.parse((SUITES / "conftest.py").read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    for node in others:
+        if isinstance(node, ast.FunctionDef):
+            is_fixture = any("fixture" in ast.unparse(mark) for mark in node.decorator_list)
+            assert is_fixture or node.name.startswith("pytest_"), node.name
+        else:
+            assert isinstance(node, (ast.Import, ast.ImportFrom)), ast.unparse(node)
