@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from retinaface.suite.display.failures import MOST_FAILURE_LINES, failure_lines, n_rows, wrapped
 from retinaface.suite.display.summary_tables import ap_table, speed_table
-from retinaface.suite.run import TestEntry, ValidationRun
+from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 
 # A screen of a terminal; the verdict stands on the last line of it.
 MOST_LINES = 30
-MOST_FAILURES = 10
 FULL_COMMAND = "retinaface validate --full"
-_FAILURE_LINES = 2 * MOST_FAILURES + 1
-_MOST_LINES_OF_ONE = 5
 _SUITE_PREFIX = "test_"
 # Why an engine is not here: most say their name before it.
 _NO_ENGINE = re.compile(
@@ -41,11 +38,15 @@ class _Section:
     lines: list[str]
     least: int
 
-    def shrink(self, n_too_many: int) -> None:
-        n_lines = max(self.least, len(self.lines) - n_too_many)
-        if n_lines < len(self.lines):
-            more = [f"  ... {len(self.lines) - n_lines + 1} more lines"]
-            self.lines = (self.lines[: n_lines - 1] + more) if n_lines else []
+    def shrink(self, n_too_many: int, width: int) -> None:
+        """Drop so many rows from the end, and say how many lines that are."""
+        most, kept = n_rows(self.lines, width) - n_too_many, list(self.lines)
+        while n_too_many > 0 and len(kept) >= max(1, self.least) and n_rows(kept, width) >= most:
+            kept.pop()
+        n_dropped = len(self.lines) - len(kept)
+        if n_dropped and (kept or self.least):
+            kept.append(f"  ... {n_dropped} more lines")
+        self.lines = kept
 
 
 def closing_lines(
@@ -57,39 +58,27 @@ def closing_lines(
         run: That has ended.
         target: What it was pointed at.
         after: What else there is to say: accepted baselines, the record.
-        width: Columns; names that are longer stay whole.
+        width: Columns; names that are longer stay whole, and take further rows.
 
     Returns:
-        At most `MOST_LINES` lines.
+        At most `MOST_LINES` rows of a screen.
     """
     coverage = _Section(_coverage_lines(run, width), 1)
     skips = _Section(_skip_lines(run, width), 0)
     missing = _Section(_missing_lines(run, target), 1)
     figures = _Section(_figure_lines(run), 1)
-    more = _Section([line for text in after for line in _wrapped(text, width)], 2)
-    failures = _Section(_failure_lines(run, width), _FAILURE_LINES)
+    more = _Section([line for text in after for line in wrapped(text, width)], 2)
+    failures = _Section(failure_lines(run, width), MOST_FAILURE_LINES)
     quick = _Section(_quick_lines(run, width), 2)
     sections = [figures, coverage, skips, missing, quick, failures, more]
     for section in (skips, coverage, figures, missing, more, quick, failures):
-        n_lines = sum(len(s.lines) for s in sections) + 2  # the headline and the verdict
-        section.shrink(max(0, n_lines - MOST_LINES))
+        n_lines = sum(n_rows(s.lines, width) for s in sections) + 2  # headline and verdict
+        section.shrink(n_lines - MOST_LINES, width)
     return [
         " validation ".center(width, "-"),
         *(line for section in sections for line in section.lines),
         verdict_line(run.verdict, target.data_note),
     ]
-
-
-def _wrapped(text: str, width: int, indent: str = "  ", most: int | None = None) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-        max_lines=most,
-        placeholder=" ...",
-    )
 
 
 def _figure_lines(run: ValidationRun) -> list[str]:
@@ -106,9 +95,9 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
         parts.append(f"{_short(suite)} {_outcome_words(outcomes)}")
     out = run.n_deselected - run.n_left_by_quick
     in_all = ", ".join(f"{n} {outcome}" for outcome, n in sorted(total.items())) or "no test"
-    lines = _wrapped(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
+    lines = wrapped(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
     if out:
-        lines += _wrapped(f"Not selected: {_by_suite(out)}", width)
+        lines += wrapped(f"Not selected: {_by_suite(out)}", width)
     return lines
 
 
@@ -140,7 +129,7 @@ def _skip_lines(run: ValidationRun, width: int) -> list[str]:
     lines = []
     for reason, n in n_tests.items():
         whose = f"{', '.join(engines[reason])} " if reason in engines else ""
-        lines += _wrapped(f"Skipped {n}: {whose}{reason}", width, most=2)
+        lines += wrapped(f"Skipped {n}: {whose}{reason}", width, most=2)
     return lines
 
 
@@ -157,50 +146,4 @@ def _quick_lines(run: ValidationRun, width: int) -> list[str]:
         return []
     n = run.n_left_by_quick.total()
     text = f"Quick selection; {FULL_COMMAND} adds {n} tests: {_by_suite(run.n_left_by_quick)}"
-    return _wrapped(text, width)
-
-
-def _failure_lines(run: ValidationRun, width: int) -> list[str]:
-    """What is not green, FAIL first: of each test its name and the first lines of its message."""
-    problem = [f"FAIL the run itself: {run.problem}"] if run.problem else []
-    lines = [line for text in problem for line in _wrapped(text, width, most=3)]
-    bad = _most_telling(run)
-    most = max(2, min(_MOST_LINES_OF_ONE, _FAILURE_LINES // max(1, len(bad))))
-    for entry in bad[:MOST_FAILURES]:
-        lines += _failure(entry, width, most)
-    if len(bad) > MOST_FAILURES:
-        n_others = len(bad) - MOST_FAILURES
-        lines.append(f"... {n_others} more: -v shows all, --record DIR and --junitxml keep all")
-    return lines
-
-
-def _most_telling(run: ValidationRun) -> list[TestEntry]:
-    """Tests that are not green: FAIL before INCONCLUSIVE, and each function once before twice."""
-    seen: Counter[str] = Counter()
-    ranked = []
-    for entry in run.tests.values():
-        if entry.outcome in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value):
-            function = entry.id.partition("[")[0]
-            ranked.append((entry.outcome != Verdict.FAIL.value, seen[function], entry))
-            seen[function] += 1
-    return [entry for *_, entry in sorted(ranked, key=lambda item: item[:2])]
-
-
-def _failure(entry: TestEntry, width: int, most: int) -> list[str]:
-    """Name and message of a test in at most `most` lines."""
-    name = f"{entry.outcome} {short_id(entry.id)}"
-    if len(name) > width:  # the parameters go on a line of their own
-        head, bracket, parameters = name.partition("[")
-        heading = [head, f"  {bracket}{parameters}"] if bracket and most > 2 else [name]
-    else:
-        heading = [name]
-    left, lines = most - len(heading), []
-    for line in entry.reason.removeprefix(f"{entry.outcome} ").splitlines():
-        lines += _wrapped(f"  {line.strip()}", width, "    ")
-    return [*heading, *lines[:left]]
-
-
-def short_id(test_id: str) -> str:
-    """`test_fps::test_network_alone[b1]` of a test's whole id, which names folder and file."""
-    path, colons, name = test_id.partition("::")
-    return f"{path.rpartition('/')[2].removesuffix('.py')}{colons}{name}"
+    return wrapped(text, width)

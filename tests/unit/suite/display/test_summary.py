@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from retinaface.network.weights import WeightsChoice
-from retinaface.suite.display.summary import MOST_LINES, closing_lines, short_id
+from retinaface.suite.display.failures import n_rows
+from retinaface.suite.display.summary import MOST_LINES, closing_lines
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.sources import DataChoice
 from retinaface.suite.target import Target
@@ -85,24 +86,6 @@ def test_a_need_is_not_taken_for_another_that_begins_like_it():
     assert missing == ["Missing: onnx", "Missing: onnxruntime"]
 
 
-def test_what_is_not_green_is_named_with_the_first_lines_of_its_message():
-    run = run_of(
-        ("PASS", ""),
-        ("INCONCLUSIVE", "INCONCLUSIVE wide"),
-        ("FAIL", "AP moved\ndetails"),
-        ("FAIL", ""),
-    )
-    assert closing_lines(run, REAL)[-7:] == [
-        "FAIL test_fps::test_2",
-        "  AP moved",
-        "  details",
-        "FAIL test_fps::test_3",
-        "INCONCLUSIVE test_fps::test_1",
-        "  wide",
-        "VERDICT: FAIL",
-    ]
-
-
 def test_a_run_that_was_cut_off_says_so():
     run = run_of(("PASS", ""))
     run.problem = "the run was cut off: 3 tests did not end"
@@ -133,29 +116,18 @@ def test_the_block_fits_a_screen_whatever_happened(n_failures):
     run.problem = "the run was cut off: " + "many words " * 30
     after = ["Record: somewhere", *["Candidate, not accepted: a.json (1 entries)"] * 9]
     lines = closing_lines(run, REAL, after)
-    assert len(lines) <= MOST_LINES
+    assert n_rows(lines, 80) <= MOST_LINES
     assert lines[-1] == "VERDICT: FAIL"
     assert "Record: somewhere" in lines
     assert sum(line.startswith("FAIL test_suite") for line in lines) >= min(n_failures, 9)
     assert max(len(line) for line in lines if not line.startswith(("FAIL", "  ["))) <= 80
 
 
-def test_each_function_that_fails_is_named_once_before_any_twice():
-    lines = closing_lines(failing(60), REAL)
-    named = [line for line in lines if line.startswith("FAIL test_suite")]
-    assert len({line.partition("[")[0] for line in named}) == len(named) == 10
-    assert any(line.startswith("... 50 more: ") for line in lines)
-
-
-def test_a_long_name_keeps_its_parameters_on_a_line_of_their_own():
-    lines = closing_lines(failing(1), REAL)
-    i = next(i for i, line in enumerate(lines) if line.startswith("FAIL test_suite"))
-    assert "[" not in lines[i]
-    assert lines[i + 1] == "  [ort-cpu-fp32-upstream-0]"
-
-
-def test_the_short_name_of_a_test_names_suite_and_test():
-    assert (
-        short_id("tests/validation/test_fps.py::test_a[a/b.py::c]") == "test_fps::test_a[a/b.py::c]"
-    )
-    assert short_id("tests/validation/test_broken.py") == "test_broken"
+def test_names_longer_than_a_row_count_as_the_rows_that_they_take():
+    run = run_of(("FAIL", "off by 3"))
+    engine = "a_company.of_a_long_name.engines:" + "x" * 120
+    for i in range(20):
+        run.add_result(f"{engine}-{i}--igie--b8", ap={"easy": 0.5}, n_images=67)
+    lines = closing_lines(run, REAL)
+    assert n_rows(lines, 80) <= MOST_LINES < len(run.results) * 3
+    assert lines[-3:] == ["FAIL test_fps::test_0", "  off by 3", "VERDICT: FAIL"]
