@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.chromium import open_chromium
-from tests.support.reports import HEIGHT_PX, write_report_of_ten
+from tests.support.made.reports import HEIGHT_PX, write_report_of_ten
 
 
 @pytest.fixture(scope="session")

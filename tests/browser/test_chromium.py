@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from tests.support import chromium
-from tests.support.records import make_run
-from tests.support.reports import Photographs
+from tests.support.made.records import make_run
+from tests.support.made.reports import Photographs
 
 
 def test_without_playwright_the_extra_is_named(monkeypatch):

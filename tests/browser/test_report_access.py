@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.reports import HEIGHT_PX, SCHEMES, WIDTHS_PX
+from tests.support.made.reports import HEIGHT_PX, SCHEMES, WIDTHS_PX
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -5,8 +5,8 @@ Each claim is about what Chromium shows, not about the markup; that is for `test
 
 import pytest
 
-from tests.support.records import RESULT
-from tests.support.reports import HEIGHT_PX, SCHEMES, WIDTHS_PX
+from tests.support.made.records import RESULT
+from tests.support.made.reports import HEIGHT_PX, SCHEMES, WIDTHS_PX
 
 pytestmark = pytest.mark.needs("chromium")
 

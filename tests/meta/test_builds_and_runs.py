@@ -7,7 +7,7 @@ import pytest
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
-MODULE = "tests.support.building_engines"
+MODULE = "tests.support.given.building_engines"
 BUILDING = ("builds", "builds_differ", "second_is_wrong", "second_is_first")
 STAGED = ("staged", "does_not_wait")
 NOT_ENDED = "the run returned before the device was done"

@@ -7,7 +7,7 @@ import pytest
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
-MODULE = "tests.support.faulty_engines"
+MODULE = "tests.support.given.faulty_engines"
 KIT = f"{SUITES}/test_engine_contract.py"
 # The test that must be red, and what it must say.
 FAULTS = {

@@ -7,7 +7,7 @@ import pytest
 from tests.support.runs import EMBEDDED, SUITES, pytest_run, validate
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
-MODULE = "tests.support.faulty_engines"
+MODULE = "tests.support.given.faulty_engines"
 # What a run without data sees of an engine: raw outputs, placement, timed calls.
 TESTS = (
     f"{SUITES}/test_export_fidelity.py::test_the_model_under_test_agrees_with_float64_torch",

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
-ENGINES = [f"tests.support.outside_engine:acme_cpu_{p}" for p in ("fp32", "fp16")]
+ENGINES = [f"tests.support.given.outside_engine:acme_cpu_{p}" for p in ("fp32", "fp16")]
 
 
 @pytest.mark.accuracy

@@ -12,7 +12,7 @@ from retinaface.environment import cpu_model, slug
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = [pytest.mark.alone, pytest.mark.needs("torch", "onnxruntime", "onnx")]
-MODULE = "tests.support.faulty_engines"
+MODULE = "tests.support.given.faulty_engines"
 STEADY, AGAIN, SLOWER, UNTIMED = (
     f"{MODULE}:{name}_cpu_fp32" for name in ("steady", "steady_again", "slower", "wrapped")
 )

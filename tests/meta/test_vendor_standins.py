@@ -22,7 +22,7 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
     run = pytest_run(
         tmp_path / "record",
         "-p",
-        "tests.support.standins",
+        "tests.support.standins.iluvatar_plugin",
         SUITES,
         "-k",
         CHOICE,
@@ -49,7 +49,7 @@ def test_tensorrts_engines_are_placed_and_agree(tmp_path):
     run = pytest_run(
         tmp_path / "record",
         "-p",
-        "tests.support.standins_nvidia",
+        "tests.support.standins.nvidia_plugin",
         SUITES,
         "-k",
         "placement or (scene and (lie_within or test_the_model_under_test))",

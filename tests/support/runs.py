@@ -82,7 +82,7 @@ def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     """
     words = ["-p", "no:cacheprovider", "--assert=plain", "-q"]
     if fault is not None:
-        words += ["-p", "tests.support.faults"]
+        words += ["-p", "tests.support.given.faults"]
     words += [*arguments, f"--record={folder}"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     output = folder.with_suffix(".output")

@@ -18,8 +18,8 @@ from retinaface.network.scenes import scene
 from retinaface.widerface.average_precision import average_precision, count_set
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.predictions import official_form
+from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 from tests.support.widerface import Recorder
-from tests.support.widerface_copy import IMAGES, write_vendor_layout
 
 ROOT = Path(__file__).resolve().parents[2]
 

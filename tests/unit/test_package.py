@@ -92,6 +92,36 @@ def test_no_test_file_is_imported():
     assert found == [], "\n".join(found)
 
 
+# Functions of more than 40 lines, and why.
+LONG_FUNCTIONS = {
+    "cli/detect.py: detect": "a line for each option of the command",
+    "cli/evaluate.py: evaluate": "a line for each option of the command",
+}
+
+
+def lines_of_code(function):
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    n_doc = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) is not None else 0
+    return function.end_lineno - function.lineno + 1 - n_doc
+
+
+def test_rooms_are_small():
+    """Modules of at most 250 lines, functions of 40, folders of 15 modules."""
+    package, found = ROOT / "retinaface", []
+    for path in sorted(package.rglob("*.py")):
+        room, text = path.relative_to(package), path.read_text()
+        if len(text.splitlines()) > 250:
+            found.append(f"{room}: {len(text.splitlines())} lines")
+        functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+        found += [f"{room}: {f.name}" for f in functions if lines_of_code(f) > 40]
+    for folder in {p.parent for p in (*package.rglob("*.py"), *(ROOT / "tests").rglob("*.py"))}:
+        modules = [p for p in folder.glob("*.py") if not p.stem.startswith("__")]
+        if len(modules) > 15:
+            found.append(f"{folder.relative_to(ROOT)}: {len(modules)} modules")
+    assert found == list(LONG_FUNCTIONS)
+
+
 def test_every_room_has_its_tests_in_the_same_wing():
     package, tests = ROOT / "retinaface", ROOT / "tests" / "unit"
     untested = {"typing.py", "errors.py", "version.py", "config.py", "outputs.py"}

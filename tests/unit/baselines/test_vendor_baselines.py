@@ -12,9 +12,9 @@ from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.opening import open_engine
 from retinaface.environment import device_name, slug
 from retinaface.verdicts import Verdict
-from tests.support.fake_ixrt import FakeIxrt
-from tests.support.fake_tvm import FakeTvm
-from tests.support.onnx_models import write_heads
+from tests.support.made.onnx_models import write_heads
+from tests.support.standins.ixrt import FakeIxrt
+from tests.support.standins.tvm import FakeTvm
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 FILE = Path(__file__).resolve().parents[3] / "baselines/iluvatar-mr-v100/ixuca-4.2.0.json"

@@ -19,7 +19,7 @@ from retinaface.checks.detections import TOLERANCES
 from retinaface.checks.intervals import paired_ap_intervals
 from retinaface.verdicts import Verdict
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS
-from tests.support.ap_baseline import (
+from tests.support.made.ap_baseline import (
     BESIDE,
     COUNTED,
     FACES,

@@ -4,7 +4,14 @@ from retinaface.checks.ap_changes import compare_with_entry, count_detections, e
 from retinaface.detection.detections import Detections
 from retinaface.errors import BaselineError, DatasetError
 from retinaface.widerface.average_precision import average_precision
-from tests.support.ap_baseline import N_IMAGES, NAMES, baseline_of_usual, truth_of, usual, without
+from tests.support.made.ap_baseline import (
+    N_IMAGES,
+    NAMES,
+    baseline_of_usual,
+    truth_of,
+    usual,
+    without,
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from retinaface.checks.detection_matching import MATCH_LANDMARK
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.detection.detections import Detections
 from retinaface.verdicts import Verdict
-from tests.support.detections import POINTS, found, row
+from tests.support.made.detections import POINTS, found, row
 from tests.support.references import chains_slow
 
 

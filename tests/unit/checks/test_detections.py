@@ -9,7 +9,7 @@ from retinaface.checks.detections import TOLERANCES, Tolerance, check_difference
 from retinaface.detection.detections import Detections
 from retinaface.suite.run import json_safe
 from retinaface.verdicts import Verdict
-from tests.support.detections import POINTS, found, row
+from tests.support.made.detections import POINTS, found, row
 
 NAMES = [
     "x: detections without a counterpart",

@@ -8,7 +8,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import synthetic_inputs
-from tests.support.onnx_models import edited
+from tests.support.made.onnx_models import edited
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 

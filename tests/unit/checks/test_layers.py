@@ -9,7 +9,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import synthetic_inputs
-from tests.support.layers import layer_drifts
+from tests.support.made.layers import layer_drifts
 
 pytestmark = pytest.mark.needs("torch")
 

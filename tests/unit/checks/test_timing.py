@@ -7,7 +7,7 @@ import pytest
 from retinaface.checks.timing import CheckedInputs, FetchTimes, summarise
 from retinaface.network.outputs import RawOutputs
 from retinaface.verdicts import Verdict
-from tests.support.timed_inputs import CASE, N_IMAGES, infer, rows_of
+from tests.support.made.timed_inputs import CASE, N_IMAGES, infer, rows_of
 
 
 def timed(engine, n_calls=20, batch=3):

@@ -7,7 +7,7 @@ from retinaface.checks.timing import CheckedInputs
 from retinaface.checks.turns import FLOPS_PER_IMAGE, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.network.outputs import RawOutputs
 from retinaface.verdicts import Verdict
-from tests.support.timed_inputs import CASE, infer
+from tests.support.made.timed_inputs import CASE, infer
 
 
 def test_the_share_of_peak_is_a_rate_over_a_rate(monkeypatch):

@@ -9,8 +9,8 @@ import pytest
 from retinaface.cli import main
 from retinaface.cli.supervision import supervise as supervisor
 from tests.support.children import BEGIN
-from tests.support.records import make_run
-from tests.support.widerface_copy import write_vendor_layout
+from tests.support.made.records import make_run
+from tests.support.made.widerface_copy import write_vendor_layout
 
 
 @pytest.fixture

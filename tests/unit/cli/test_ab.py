@@ -10,7 +10,7 @@ from retinaface.cli import main
 from retinaface.cli.ab import files_of_side
 
 ROOT = Path(__file__).resolve().parents[3]
-ENGINE = "tests.support.remote_engines:plain_cpu_fp32"
+ENGINE = "tests.support.given.remote_engines:plain_cpu_fp32"
 pytestmark = pytest.mark.alone
 SHORT = ["--starts", "2", "--turns", "3", "--batch", "2", "--weights", "embedded"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from retinaface.export.tiny_model import write_model
-from tests.support.pictures import image, tree
-from tests.support.widerface_copy import jpeg
+from tests.support.made.pictures import image, tree
+from tests.support.made.widerface_copy import jpeg
 
 FINDER = "tests.support.widerface:Finder"
 

@@ -7,8 +7,8 @@ import pytest
 
 from retinaface.assets import CHECKPOINT
 from retinaface.embedded import embedded_root
-from tests.support.pictures import image, tree
-from tests.support.widerface_copy import write_vendor_layout
+from tests.support.made.pictures import image, tree
+from tests.support.made.widerface_copy import write_vendor_layout
 
 NEEDS = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 EVALUATE = ("evaluate", "--pipeline", "igie", "--engine", "ort-cpu-fp32")

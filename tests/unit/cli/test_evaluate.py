@@ -3,8 +3,8 @@ import re
 
 import numpy as np
 
+from tests.support.made.widerface_copy import IMAGES
 from tests.support.widerface import Finder
-from tests.support.widerface_copy import IMAGES
 
 FINDER = "tests.support.widerface:Finder"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.pictures import tree
+from tests.support.made.pictures import tree
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim")

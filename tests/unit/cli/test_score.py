@@ -1,4 +1,4 @@
-from tests.support.widerface_copy import IMAGES
+from tests.support.made.widerface_copy import IMAGES
 
 
 def test_score_refuses_malformed_predictions(refuse, tmp_path, widerface):

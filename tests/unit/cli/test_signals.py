@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.made.widerface_copy import write_vendor_layout
 from tests.support.widerface import Finder
-from tests.support.widerface_copy import write_vendor_layout
 
 ROOT = Path(__file__).resolve().parents[3]
 

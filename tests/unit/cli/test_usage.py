@@ -1,6 +1,6 @@
 """Bad usage, and what is not the command's fault, is one line."""
 
-from tests.support.pictures import image
+from tests.support.made.pictures import image
 
 FINDER = "tests.support.widerface:Finder"
 
@@ -28,7 +28,10 @@ def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
         ("os:getcwd", "cannot be built: TypeError"),
         (f"{__name__}:none", "gave NoneType, expected a retinaface.engines.base.Engine"),
         (f"{__name__}:raises", "cannot be built: ZeroDivisionError"),
-        ("tests.support.ends_python:engine", "cannot import tests.support.ends_python:engine"),
+        (
+            "tests.support.given.ends_python:engine",
+            "cannot import tests.support.given.ends_python:engine",
+        ),
     ):
         refuse("detect", path, "--engine", engine, "--model", "any.model", match=message)
 

@@ -5,8 +5,15 @@ import pytest
 
 from retinaface.comparison.attribution import attribute
 from retinaface.comparison.export_steps import operator_difference
-from tests.support.records import RESULT
-from tests.support.traced_records import GIVEN, again, make_traced_run, moved, nudged, write_model
+from tests.support.made.records import RESULT
+from tests.support.made.traced_records import (
+    GIVEN,
+    again,
+    make_traced_run,
+    moved,
+    nudged,
+    write_model,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.metrics import matched_results
 from retinaface.comparison.text import as_json, markdown, summary
 from retinaface.records.find import Unavailable
-from tests.support.records import ENGINE, IMAGES, RESULT, N, entry, make_run
+from tests.support.made.records import ENGINE, IMAGES, RESULT, N, entry, make_run
 
 
 def verdicts(comparison):

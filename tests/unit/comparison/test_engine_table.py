@@ -8,7 +8,7 @@ import pytest
 from benchmarks.report import ENGINES, engines_section, read_engines, write_engines
 from retinaface.cli import main
 from retinaface.comparison.engine_table import COLUMNS, engine_rows
-from tests.support.records import make_run
+from tests.support.made.records import make_run
 
 ROOT = Path(__file__).resolve().parents[3]
 

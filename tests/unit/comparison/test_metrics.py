@@ -10,7 +10,7 @@ from retinaface.comparison.metrics import (
     precision_of,
     speed_metrics,
 )
-from tests.support.records import RESULT, N, make_run
+from tests.support.made.records import RESULT, N, make_run
 
 
 @pytest.fixture

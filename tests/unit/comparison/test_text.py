@@ -19,7 +19,7 @@ from retinaface.comparison.text import (
     verdict_text,
 )
 from retinaface.verdicts import Verdict
-from tests.support.records import entry, make_run
+from tests.support.made.records import entry, make_run
 
 
 def metric(unit="points", change=None, verdict=None):

@@ -5,8 +5,15 @@ import pytest
 
 from retinaface.comparison.traced_steps import Sides, equal_detections, traced_stages
 from retinaface.export.tiny_model import write_model as write_onnx
-from tests.support.records import RESULT, boxes
-from tests.support.traced_records import GIVEN, again, make_traced_run, moved, nudged, write_model
+from tests.support.made.records import RESULT, boxes
+from tests.support.made.traced_records import (
+    GIVEN,
+    again,
+    make_traced_run,
+    moved,
+    nudged,
+    write_model,
+)
 
 
 def stages_of(one, other):

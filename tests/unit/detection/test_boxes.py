@@ -8,7 +8,7 @@ from retinaface.detection.boxes import PLUS_ONE, decode_boxes, decode_landmarks,
 from retinaface.network.config import MOBILENET_025
 from retinaface.network.priors import prior_boxes
 from retinaface.suite.properties.references import encode_box, overlap_slow
-from tests.support.boxes import boxes_xyxy
+from tests.support.made.boxes import boxes_xyxy
 
 VARIANCES = MOBILENET_025.variances
 

@@ -8,8 +8,8 @@ from retinaface.detection.detections import Detections
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.errors import EngineFault, ImageError
+from tests.support.made.widerface_copy import jpeg
 from tests.support.widerface import Recorder
-from tests.support.widerface_copy import jpeg
 
 
 def files(n, **options):

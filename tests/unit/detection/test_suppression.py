@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from retinaface.detection.boxes import nms
 from retinaface.suite.properties.references import nms_slow
-from tests.support.boxes import boxes_xyxy
+from tests.support.made.boxes import boxes_xyxy
 from tests.support.references import nms_numpy
 
 

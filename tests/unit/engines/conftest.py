@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.support.onnx_models import write_heads
+from tests.support.made.onnx_models import write_heads
 
 
 @pytest.fixture

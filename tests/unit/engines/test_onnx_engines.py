@@ -9,7 +9,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import synthetic_inputs
 from tests.support.engines import assert_near, assert_refused, images
-from tests.support.onnx_models import write_means
+from tests.support.made.onnx_models import write_means
 
 pytestmark = pytest.mark.needs("onnx")
 ORT, OPENVINO, NCNN = "ort-cpu-fp32", "openvino-cpu-fp32", "ncnn-cpu-fp32"

@@ -9,9 +9,9 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineFault
 from tests.support.engines import assert_refused, noise
-from tests.support.fake_ixrt import FakeIxrt
-from tests.support.fake_tensorrt import FakeTensorRt
-from tests.support.fake_tvm import FakeTvm
+from tests.support.standins.ixrt import FakeIxrt
+from tests.support.standins.tensorrt import FakeTensorRt
+from tests.support.standins.tvm import FakeTvm
 
 pytestmark = [
     pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retinaface.errors import ExportError
-from tests.support.onnx_models import convolution
+from tests.support.made.onnx_models import convolution
 
 pytestmark = pytest.mark.needs("onnx")
 

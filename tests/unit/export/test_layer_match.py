@@ -6,7 +6,7 @@ import pytest
 from retinaface.errors import ExportError
 from retinaface.export.tiny_model import write_model
 from retinaface.network.scenes import synthetic_inputs
-from tests.support.onnx_models import edited
+from tests.support.made.onnx_models import edited
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common", "onnxruntime")
 
@@ -67,7 +67,7 @@ def test_each_convolution_is_matched_and_its_tensor_holds_its_output(
     loaded, request, tmp_path, exporter, kind, precision
 ):
     from retinaface.engines.opening import open_engine
-    from tests.support.layers import layer_drifts
+    from tests.support.made.layers import layer_drifts
 
     raw = request.getfixturevalue(exporter)
     path = variant(raw, kind, precision, tmp_path / "x.onnx")
@@ -192,7 +192,7 @@ def hide_constants(graph):
 @pytest.mark.parametrize("edit", [unfold_batch_norms, hide_constants])
 def test_other_ways_to_write_the_same_weights_are_read(loaded, torchscript, tmp_path, edit):
     from retinaface.engines.opening import open_engine
-    from tests.support.layers import layer_drifts
+    from tests.support.made.layers import layer_drifts
 
     path = edited(torchscript, tmp_path / "x.onnx", edit)
     with open_engine("ort-cpu-fp32", model=path, max_batch=1) as engine:

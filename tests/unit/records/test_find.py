@@ -4,7 +4,7 @@ import pytest
 
 from retinaface.errors import RecordError
 from retinaface.records.find import find_runs
-from tests.support.records import make_run
+from tests.support.made.records import make_run
 
 
 def test_folders_stand_for_the_runs_in_them(tmp_path):

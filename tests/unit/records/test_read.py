@@ -7,7 +7,7 @@ from retinaface.errors import RecordError
 from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.widerface.average_precision import Counts
-from tests.support.records import detections, traced
+from tests.support.made.records import detections, traced
 
 RESULT = "engine--igie--b1"
 IMAGES = ("e/a", "e/b")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from retinaface.records.result_id import ResultId, array_prefix
 from retinaface.records.write import Kept, new_record, write_record
-from tests.support.records import detections
+from tests.support.made.records import detections
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+){0,2}", fullmatch=True)
 

@@ -2,7 +2,7 @@ import numpy as np
 
 from retinaface.detection.detections import postprocess
 from retinaface.records.traced_images import pack_stages, spread, unpack_stages
-from tests.support.records import traced
+from tests.support.made.records import traced
 
 
 def test_a_trace_holds_every_stage_and_ends_where_the_detector_does():

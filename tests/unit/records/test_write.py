@@ -5,7 +5,7 @@ import pytest
 
 from retinaface.detection.detections import pack_detections
 from retinaface.records.write import Kept, images_sha256, new_record, write_record
-from tests.support.records import detections
+from tests.support.made.records import detections
 
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):

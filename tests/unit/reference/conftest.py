@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.noise import noise
+from tests.support.made.noise import noise
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.noise import noise
+from tests.support.made.noise import noise
 
 pytestmark = pytest.mark.needs("torch")
 

@@ -5,7 +5,7 @@ import numpy as np
 from retinaface.comparison.compare import compare_runs
 from retinaface.report.content import build_page, changes_text, moved_texts
 from retinaface.report.matrix import build_matrix
-from tests.support.records import RESULT, N, entry, make_run
+from tests.support.made.records import RESULT, N, entry, make_run
 
 FP16 = "ort-cpu-fp16--igie--b32"
 LONE = "ort-cpu-fp32--ixrt--b8"

@@ -8,7 +8,7 @@ import pytest
 
 from retinaface.records.find import Unavailable
 from retinaface.report import ReportError, write_report
-from tests.support.records import IMAGES, RESULT, N, entry, make_run
+from tests.support.made.records import IMAGES, RESULT, N, entry, make_run
 
 HOSTILE = "<script>alert(1)</script>\"'&|`"
 SPEED = {"speed": {"network": {"median_s": 0.1, "samples_s": [0.1, 0.11, 0.12] * 5}}}

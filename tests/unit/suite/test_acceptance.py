@@ -12,8 +12,8 @@ from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance, start_acceptance
 from retinaface.suite.target import Target
 from retinaface.verdicts import Verdict
-from tests.support.baselines import SOURCE, accuracy, timing
-from tests.support.records import detections
+from tests.support.made.baselines import SOURCE, accuracy, timing
+from tests.support.made.records import detections
 
 ENGINE = {"name": "ort-cpu-fp32", "runtime": "onnxruntime 1.31.1", "device": "cpu"}
 RECORD = {"commit": "0" * 40, "created": "2026-11-23T00:00:00+00:00", "environment": {"cpu": "x"}}

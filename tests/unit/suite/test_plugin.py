@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from retinaface.suite.plugin import PLUGINS, register
-from tests.support.small_suites import PASSES
+from tests.support.made.small_suites import PASSES
 
 pytest_plugins = ["pytester"]
 

@@ -6,7 +6,7 @@ import pytest
 from retinaface.records.write import Kept
 from retinaface.suite.run import ValidationRun, json_safe
 from retinaface.verdicts import SKIPPED, Check, Verdict
-from tests.support.records import detections
+from tests.support.made.records import detections
 
 A = "tests/validation/test_fps.py::test_a[b1]"
 B = "tests/validation/test_fps.py::test_b"

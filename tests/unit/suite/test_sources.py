@@ -8,7 +8,7 @@ from retinaface.assets import CHECKPOINT, get_asset
 from retinaface.embedded import embedded_checkpoint, embedded_root
 from retinaface.errors import AssetError, DatasetError, WeightsError
 from retinaface.suite.sources import choose_sources
-from tests.support.widerface_copy import IMAGES, write_vendor_layout
+from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 
 CONTENT = b"any bytes: a choice does not load them"
 

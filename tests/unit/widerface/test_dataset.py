@@ -2,7 +2,12 @@ import pytest
 
 from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.dataset import default_root, open_widerface, read_image_list
-from tests.support.widerface_copy import IMAGES, jpeg, write_official_layout, write_vendor_layout
+from tests.support.made.widerface_copy import (
+    IMAGES,
+    jpeg,
+    write_official_layout,
+    write_vendor_layout,
+)
 
 
 @pytest.fixture(params=["vendor", "official", "official-zip"])

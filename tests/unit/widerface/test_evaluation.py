@@ -8,8 +8,8 @@ from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import evaluate
 from retinaface.widerface.predictions import read_predictions
 from retinaface.widerface.scoring import score_predictions
+from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 from tests.support.widerface import Finder
-from tests.support.widerface_copy import IMAGES, write_vendor_layout
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from retinaface.errors import AssetError, DatasetError
 from retinaface.widerface.ground_truth import image_id, load_ground_truth
-from tests.support.widerface_copy import FACES, IMAGES, write_mats
+from tests.support.made.widerface_copy import FACES, IMAGES, write_mats
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_a_splits_file_under_the_name_of_the_faces_is_refused(root):
     "boxes", [np.zeros((4, 3)), np.zeros((4, 8)), np.full((4, 4), np.nan)], ids=["3", "8", "nan"]
 )
 def test_malformed_boxes_are_refused(root, boxes, monkeypatch):
-    monkeypatch.setattr("tests.support.widerface_copy.FACES", boxes)
-    monkeypatch.setattr("tests.support.widerface_copy.FACE_TYPE", float)
+    monkeypatch.setattr("tests.support.made.widerface_copy.FACES", boxes)
+    monkeypatch.setattr("tests.support.made.widerface_copy.FACE_TYPE", float)
     write_mats(root / "ground_truth")
     with pytest.raises(DatasetError, match="boxes should be"):
         load_ground_truth(root)

@@ -15,7 +15,7 @@ from retinaface.widerface.scoring import (
     score_predictions,
     scored_selection,
 )
-from tests.support.widerface_copy import FACES, IMAGES, write_vendor_layout
+from tests.support.made.widerface_copy import FACES, IMAGES, write_vendor_layout
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from retinaface.engines.opening import open_engine
 from tests.support.engines import assert_near, noise, outputs_of
-from tests.support.fake_tvm import FakeTvm
+from tests.support.standins.tvm import FakeTvm
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "igie-iluvatar-fp16"

@@ -8,8 +8,8 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.export.tiny_model import write_model
 from tests.support.engines import assert_refused
-from tests.support.fake_tvm import Device, FakeTvm, Library
-from tests.support.onnx_models import write_heads
+from tests.support.made.onnx_models import write_heads
+from tests.support.standins.tvm import Device, FakeTvm, Library
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "igie-iluvatar-fp16"

@@ -10,8 +10,8 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.export.tiny_model import write_model
 from tests.support.engines import assert_near, assert_refused, noise, outputs_of
-from tests.support.fake_ixrt import FAILED, FakeIxrt
-from tests.support.onnx_models import write_heads
+from tests.support.made.onnx_models import write_heads
+from tests.support.standins.ixrt import FAILED, FakeIxrt
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "ixrt-iluvatar-fp16"

@@ -4,7 +4,7 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import N_PRIORS
-from tests.support.onnx_models import write_means
+from tests.support.made.onnx_models import write_means
 
 pytestmark = pytest.mark.needs("ncnn", "onnx")
 

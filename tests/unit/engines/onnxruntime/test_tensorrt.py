@@ -9,7 +9,7 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
-from tests.support.fake_ort_tensorrt import PROVIDER, FakeOrtTensorRt
+from tests.support.standins.ort_tensorrt import PROVIDER, FakeOrtTensorRt
 
 pytestmark = pytest.mark.needs("onnxruntime", "onnx")
 NAME = "ort-tensorrt-fp32"

@@ -16,7 +16,7 @@ from retinaface.engines.remote.engine import WORKER, RemoteEngine, open_remote_e
 from retinaface.errors import EngineFault, EngineUnavailable
 
 ROOT = Path(__file__).resolve().parents[4]
-ENGINES = "tests.support.remote_engines"
+ENGINES = "tests.support.given.remote_engines"
 IMAGES = np.random.default_rng(0).standard_normal((3, 3, 64, 64)).astype(np.float32)
 
 
@@ -113,7 +113,7 @@ def test_a_broken_call_is_a_fault_that_says_what_happened(how, words):
             "dies_building_cpu_fp32",
             "ended with exit code 7 during open; its last line was: cannot map device memory",
         ),
-        ("nowhere", "cannot import tests.support.remote_engines:nowhere"),
+        ("nowhere", "cannot import tests.support.given.remote_engines:nowhere"),
     ],
     ids=["unavailable", "dies", "unknown"],
 )

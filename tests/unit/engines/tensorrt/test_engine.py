@@ -9,8 +9,8 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
 from tests.support.engines import assert_near, noise, outputs_of
-from tests.support.fake_tensorrt import FakeTensorRt
-from tests.support.onnx_models import edited, write_heads
+from tests.support.made.onnx_models import edited, write_heads
+from tests.support.standins.tensorrt import FakeTensorRt
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME, HALF = "tensorrt-cuda-fp32", "tensorrt-cuda-fp16"

@@ -13,7 +13,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
 from tests.support.engines import noise, outputs_of
-from tests.support.onnx_models import write_convolutions
+from tests.support.made.onnx_models import write_convolutions
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 NAME = "tvm-llvm-fp32"

@@ -1,6 +1,6 @@
 """What the terminal says of small validation runs."""
 
-from tests.support.small_suites import FAILS, PASSES, SUITE, UNDECIDED
+from tests.support.made.small_suites import FAILS, PASSES, SUITE, UNDECIDED
 
 pytest_plugins = ["pytester"]
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from retinaface.suite.hooks.gate import is_undecided, pytest_report_teststatus
-from tests.support.small_suites import FAILS, PASSES, UNDECIDED
+from tests.support.made.small_suites import FAILS, PASSES, UNDECIDED
 
 pytest_plugins = ["pytester"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_suites import FAILS, PASSES, SKIPS, SUITE, UNDECIDED
+from tests.support.made.small_suites import FAILS, PASSES, SKIPS, SUITE, UNDECIDED
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).resolve().parents[4]

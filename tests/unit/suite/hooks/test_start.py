@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.small_suites import PASSES, SKIPS
+from tests.support.made.small_suites import PASSES, SKIPS
 
 pytest_plugins = ["pytester"]
 

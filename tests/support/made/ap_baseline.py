@@ -17,7 +17,7 @@ from retinaface.detection.detections import Detections
 from retinaface.records.write import images_sha256
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import GroundTruth
-from tests.support.baselines import SOURCE
+from tests.support.made.baselines import SOURCE
 
 N_IMAGES = 40
 # Heights of 12, 24, 48 and 96 px; the smallest counts in hard alone, the largest two in easy.

@@ -16,7 +16,7 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.records.read import Run, read_run
 from retinaface.records.traced_images import ImageStages
 from retinaface.records.write import Kept, new_record, write_record
-from tests.support.records import IMAGES, RESULT, boxes, counts_of, traced
+from tests.support.made.records import IMAGES, RESULT, boxes, counts_of, traced
 
 GIVEN = traced()
 

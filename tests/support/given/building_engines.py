@@ -1,6 +1,6 @@
 """Engines whose builds are files, and one that tells its run apart; each honest, or with one fault.
 
-Named as a third party's: `tests.support.building_engines:<name>`.
+Named as a third party's: `tests.support.given.building_engines:<name>`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
-from tests.support.faulty_engines import Wrapped
+from tests.support.given.faulty_engines import Wrapped
 
 
 class Builds(Wrapped):

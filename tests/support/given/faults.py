@@ -1,7 +1,7 @@
 """Faults inside the package, one at a time, for runs whose gates are under test.
 
-A pytest plugin: `INJECTED_FAULT=rgb_for_bgr pytest -p tests.support.faults tests/validation`. Each
-fault replaces one function by a slightly wrong one, before any test is collected.
+A pytest plugin: `INJECTED_FAULT=rgb_for_bgr pytest -p tests.support.given.faults tests/validation`.
+Each fault replaces one function by a slightly wrong one, before any test is collected.
 """
 
 from __future__ import annotations

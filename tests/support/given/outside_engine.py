@@ -1,6 +1,6 @@
 """An engine as an outside package would add it: it knows the contract and its own runtime alone.
 
-retinaface validate --engine tests.support.outside_engine:acme_cpu_fp32
+retinaface validate --engine tests.support.given.outside_engine:acme_cpu_fp32
 """
 
 from __future__ import annotations

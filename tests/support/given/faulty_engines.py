@@ -1,4 +1,4 @@
-"""Engines with one fault each, named as a third party's: `tests.support.faulty_engines:<fault>`.
+"""Engines with one fault each, named as a third party's: `<this module>:<fault>`.
 
 Each wraps an honest engine and breaks one thing, so that whatever turns red is due to that thing.
 """

@@ -10,7 +10,7 @@ import numpy as np
 
 from retinaface.records.find import Unavailable
 from retinaface.report import write_report
-from tests.support.records import IMAGES, N, entry, make_run
+from tests.support.made.records import IMAGES, N, entry, make_run
 
 HOSTILE = "<script>document.title = 'broken'</script>\"'&|`$\\frac{"
 UNBREAKABLE = "x" * 150

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.fake_cuda import FakeCuda
+from tests.support.standins.cuda import FakeCuda
 
 PROFILE_KEY = "stand-in.profile"
 _FLOAT16 = 10  # onnx's number of the type

@@ -54,7 +54,7 @@ class Builder:
         return SimpleNamespace(flags=flags, set_flag=flags.append)
 
     def build_serialized_network(self, network: Any, config: Any) -> bytes | None:
-        from tests.support.fake_tvm import in_precision
+        from tests.support.standins.tvm import in_precision
 
         self._ixrt.calls.append(("build_serialized_network", list(config.flags)))
         if not self._ixrt.builds:

@@ -1,0 +1,1 @@
+"""Data that tests make: records, baselines, detections, pictures, models, suites."""
