@@ -1,5 +1,53 @@
-"""Validation and regression suite for RetinaFace (MobileNet-0.25) deployments."""
+"""Validation and regression suite for RetinaFace (MobileNet-0.25) deployments.
+
+The names below are the public API; docs/python-api.md shows it. Each is imported when it is first
+used: `import retinaface` alone imports no NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from retinaface.version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "RetinaFaceError",
+    "__version__",
+    "compare",
+    "detect",
+    "evaluate",
+    "open_engine",
+    "score",
+]
+
+# By string: for an import, nothing inside the package depends on its root, nor the root on it.
+_PLACES = {
+    "RetinaFaceError": "retinaface.errors:RetinaFaceError",
+    "compare": "retinaface.api:compare",
+    "detect": "retinaface.api:detect",
+    "evaluate": "retinaface.api:evaluate",
+    "open_engine": "retinaface.api:open_engine",
+    "score": "retinaface.api:score",
+}
+
+
+# For a type checker the names are these, and no others.
+if TYPE_CHECKING:
+    from retinaface.api import compare, detect, evaluate, open_engine, score
+    from retinaface.errors import RetinaFaceError
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import a name of the API at its first use."""
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module, _, attribute = _PLACES[name].partition(":")
+        found = globals()[name] = getattr(importlib.import_module(module), attribute)
+        return found
+
+
+def __dir__() -> list[str]:
+    """List the API, imported or not."""
+    return sorted({*globals(), *__all__})

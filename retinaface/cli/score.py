@@ -39,13 +39,14 @@ def score(
     """
     from retinaface.cli.output import print_ap
     from retinaface.files import check_output_file
+    from retinaface.suite.sources import named_root
     from retinaface.widerface.ground_truth import load_ground_truth
     from retinaface.widerface.predictions import read_predictions
     from retinaface.widerface.scoring import score_predictions
 
     if json_file is not None:
         check_output_file(json_file)
-    truth, truth_notes = load_ground_truth(_root(widerface))
+    truth, truth_notes = load_ground_truth(named_root(widerface, images=False))
     result = score_predictions(read_predictions(predictions), truth, subset=subset, scoring=scoring)
     notes = [*result.notes, *truth_notes]
     if json_file is not None:
@@ -64,17 +65,3 @@ def score(
     print_ap(str(predictions), result.ap)
     for note in notes:
         click.echo(f"note: {note}")
-
-
-def _root(widerface: Path | None) -> Path:
-    """Folder of the ground truth: the one that is named, else the one at hand."""
-    from retinaface.assets import EMBEDDED
-    from retinaface.embedded import embedded_root
-    from retinaface.errors import DatasetError
-    from retinaface.widerface.dataset import default_root
-
-    root = embedded_root() if str(widerface) == EMBEDDED else widerface
-    root = root or default_root(images=False)
-    if not root.is_dir():
-        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    return root

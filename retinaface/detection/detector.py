@@ -30,7 +30,7 @@ from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineFault, ImageError
 from retinaface.network.outputs import RawOutputs
-from retinaface.typing import FloatArray
+from retinaface.typing import ByteArray, FloatArray
 
 _Result = tuple[str, Detections | ImageError]
 
@@ -95,6 +95,26 @@ def detect(
             yield from map(_result, _finish_batch(engine, finished, outputs.result(), pool))
 
 
+def detect_in_pixels(
+    engine: Engine, pipeline: Pipeline, image_bgr: ByteArray, name: str
+) -> Detections:
+    """Detect faces in one decoded image, in one call of the engine.
+
+    Args:
+        engine: Open, for the pipeline's input size.
+        pipeline: The recipe.
+        image_bgr: (H, W, 3) uint8.
+        name: What error messages call the image.
+
+    Raises:
+        ImageError: The image is so narrow that nothing is left of it after resizing.
+        EngineFault: The outputs cannot be right.
+    """
+    item = _prepare_pixels(name, image_bgr, pipeline)
+    outputs = engine.infer(item.tensor[None])
+    return _detections(engine, item, *(array[0] for array in outputs))
+
+
 @contextmanager
 def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
     """A pool that, when it ends early, drops what has not begun."""
@@ -122,9 +142,14 @@ def _preparing(
 
 
 def _prepare(name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None) -> Prepared:
-    image = decode_image(data, name)
+    return _prepare_pixels(name, decode_image(data, name), pipeline, out)
+
+
+def _prepare_pixels(
+    name: str, image_bgr: ByteArray, pipeline: Pipeline, out: FloatArray | None = None
+) -> Prepared:
     try:
-        return Prepared(name, *preprocess(image, pipeline, out))
+        return Prepared(name, *preprocess(image_bgr, pipeline, out))
     except ImageError as error:
         raise ImageError(f"cannot use image {name}: {error}") from error
 
@@ -152,9 +177,15 @@ def _finish_batch(
 def _finish(
     engine: Engine, item: Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
 ) -> _Result:
+    return item.name, _detections(engine, item, loc, scores, landmarks)
+
+
+def _detections(
+    engine: Engine, item: Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
+) -> Detections:
     try:
         check_outputs(loc, scores, landmarks)
-        return item.name, postprocess(loc, scores, landmarks, item.geometry)
+        return postprocess(loc, scores, landmarks, item.geometry)
     except EngineFault as error:
         raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
 

@@ -121,6 +121,25 @@ def choose_data(widerface: Path | str | None) -> DataChoice:
     return DataChoice(root)
 
 
+def named_root(data: Path | str | None, *, images: bool = True) -> Path:
+    """Find the data set that is named, else the one at hand; the embedded one by its name alone.
+
+    Args:
+        data: Folder, `embedded`, or None.
+        images: Whether images are needed; else the ground truth is enough.
+
+    Raises:
+        DatasetError: The folder does not exist, or nothing is named and nothing at hand.
+        AssetError: The embedded pictures are not the pinned ones.
+    """
+    if data is None:
+        return default_root(images=images)
+    root = embedded_root() if str(data) == EMBEDDED else Path(data)
+    if not root.is_dir():
+        raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
+    return root
+
+
 def _note(is_without_weights: bool, is_without_data: bool) -> str:
     if is_without_weights and is_without_data:
         return (

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import Detections
-from retinaface.detection.detector import detect
+from retinaface.detection.detector import detect, detect_in_pixels
+from retinaface.detection.images import decode_image
 from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.errors import EngineFault, ImageError
 from tests.support.made.widerface_copy import jpeg
@@ -27,8 +28,6 @@ def test_detect_keeps_the_order_and_fills_batches(n, batch, workers):
     sizes = [len(b) for b in engine.batches]
     assert sizes == [batch] * (n // batch) + ([n % batch] if n % batch else [])
     for i, tensor in enumerate(np.concatenate(engine.batches)):
-        from retinaface.detection.images import decode_image
-
         expected, _ = preprocess(decode_image(images[f"image-{i}"], ""), PIPELINES["igie"])
         np.testing.assert_array_equal(tensor, expected)
 
@@ -256,3 +255,20 @@ def test_leaving_early_stops_the_workers():
     next(stream)
     stream.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("pipeline", ["igie", "upstream-320"])
+def test_pixels_are_detected_as_the_file_that_holds_them(pipeline):
+    """One image, decoded already, in one call."""
+    size = {} if pipeline == "igie" else {"height_px": None, "width_px": None}
+    recipe, engine, data = PIPELINES[pipeline], Recorder(**size), jpeg(0)
+    ((_, expected),) = detect(engine, recipe, ["a"], lambda _name: data, batch_size=1)
+    found = detect_in_pixels(engine, recipe, decode_image(data, "a"), "a")
+    np.testing.assert_array_equal(found.boxes_xyxy, expected.boxes_xyxy)
+    np.testing.assert_array_equal(*engine.batches)
+
+
+def test_pixels_that_are_too_narrow_are_named():
+    narrow = np.zeros((5000, 1, 3), np.uint8)
+    with pytest.raises(ImageError, match="cannot use image a: "):
+        detect_in_pixels(Recorder(), PIPELINES["igie"], narrow, "a")

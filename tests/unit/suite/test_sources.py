@@ -7,7 +7,7 @@ import pytest
 from retinaface.assets import CHECKPOINT, get_asset
 from retinaface.embedded import embedded_checkpoint, embedded_root
 from retinaface.errors import AssetError, DatasetError, WeightsError
-from retinaface.suite.sources import choose_sources
+from retinaface.suite.sources import choose_sources, named_root
 from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 
 CONTENT = b"any bytes: a choice does not load them"
@@ -156,3 +156,16 @@ def test_images_that_are_all_gone_are_an_error_without_a_list_too(mirror, publis
 def test_data_that_are_no_folder_are_refused(named, cache):
     with pytest.raises(DatasetError, match="is not a folder; give the data set's folder"):
         choose_sources(None, named)
+
+
+def test_the_data_set_of_a_caller_is_the_one_that_is_named_or_at_hand(cache, tmp_path):
+    assert named_root("embedded") == embedded_root()
+    assert named_root(str(tmp_path)) == tmp_path
+    with pytest.raises(DatasetError, match="no WIDER FACE images in"):
+        named_root(None)
+    with pytest.raises(DatasetError, match="no WIDER FACE ground truth in"):
+        named_root(None, images=False)
+    with pytest.raises(DatasetError, match="WIDER FACE folder .*lost is not a folder"):
+        named_root(tmp_path / "lost")
+    root = write_vendor_layout(cache / "widerface")
+    assert named_root(None) == named_root(None, images=False) == root

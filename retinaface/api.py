@@ -1,0 +1,241 @@
+"""The public API: what a notebook wants in three lines. `retinaface/__init__.py` offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from retinaface.comparison.compare import RunComparison, compare_runs
+from retinaface.detection.detections import Detections
+from retinaface.detection.detector import detect_in_pixels
+from retinaface.detection.images import read_image
+from retinaface.detection.pipelines import PIPELINES, Pipeline
+from retinaface.engines.base import Engine
+from retinaface.engines.opening import open_engine as open_by_name
+from retinaface.records.read import read_run
+from retinaface.suite.sources import named_root
+from retinaface.typing import ByteArray
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.evaluation import Evaluation
+from retinaface.widerface.evaluation import evaluate as evaluate_selection
+from retinaface.widerface.ground_truth import SUBSETS, load_ground_truth
+from retinaface.widerface.predictions import read_predictions
+from retinaface.widerface.scoring import SCORINGS, Score, score_predictions
+
+
+def open_engine(
+    name: str = "ort-cpu-fp32",
+    *,
+    pipeline: str = "igie",
+    weights: str | Path | None = None,
+    model: str | Path | None = None,
+    engine_file: str | Path | None = None,
+    batch: int | None = None,
+    threads: int | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Engine:
+    """Build an engine; use it in a `with` statement.
+
+    Args:
+        name: A built-in name, an entry point, or `package.module:factory`.
+        pipeline: The recipe whose input size the engine is built for.
+        weights: A checkpoint; `embedded` for the one that ships with the package, which knows
+            generated faces alone; None for the published one.
+        model: An exported ONNX file. Without one, an export of the weights is made and cached.
+        engine_file: A prebuilt engine, for engines whose builds are files.
+        batch: Most images in one call, 1 or more; None for the pipeline's own.
+        threads: Of the runtime inside one call; None for the runtime's own choice.
+        options: Settings that the engine declares, by name.
+
+    Raises:
+        ValueError: An unknown pipeline, or a batch below 1.
+        EngineUnavailable: The engine is unknown, not installed, or cannot run here or this model.
+        WeightsError: The checkpoint cannot be used.
+        AssetError: The published checkpoint cannot be found.
+        ExportError: The export cannot be made.
+    """
+    recipe = _recipe(pipeline)
+    if batch is not None and batch < 1:
+        raise ValueError(f"cannot open {name}: batch must be 1 or more, got {batch}")
+    return open_by_name(
+        name,
+        model=_path(model),
+        engine_file=_path(engine_file),
+        weights=None if weights is None else str(weights),
+        max_batch=recipe.batch_size if batch is None else batch,
+        input_size_px=recipe.input_size_px,
+        threads=threads,
+        shares_cpus=True,
+        options=options,
+    )
+
+
+def detect(
+    engine: Engine,
+    image: str | Path | ByteArray,
+    *,
+    pipeline: str = "igie",
+    score_above: float = 0.5,
+) -> Detections:
+    """Find faces in one image.
+
+    Args:
+        engine: Open, for the pipeline's input size.
+        image: A file, or pixels: (H, W, 3) uint8, BGR, as OpenCV reads them.
+        pipeline: The recipe.
+        score_above: Detections with a higher score are kept, in [0, 1]; the recipes themselves
+            drop those up to 0.02.
+
+    Returns:
+        Boxes, scores and landmarks, best first, in pixels of the image.
+
+    Raises:
+        ValueError: An unknown pipeline, or one of another input size than the engine's; or a score
+            outside [0, 1].
+        TypeError: `image` is neither a path nor such an array.
+        ImageError: The file cannot be used, or the image is too narrow.
+        EngineFault: The outputs cannot be right.
+    """
+    recipe = _recipe_for(engine, pipeline)
+    if not 0 <= score_above <= 1:  # so for a NaN, too
+        raise ValueError(f"cannot detect: score_above must lie in [0, 1], got {score_above}")
+    if isinstance(image, (str, Path)):
+        name, pixels = str(image), read_image(Path(image))
+    else:
+        name, pixels = "given as an array", _checked_pixels(image)
+    return detect_in_pixels(engine, recipe, pixels, name).above(score_above)
+
+
+def evaluate(
+    engine: Engine,
+    data: str | Path | None = None,
+    *,
+    pipeline: str = "igie",
+    subset: str | None = None,
+    limit: int | None = None,
+    skip_bad_images: bool = False,
+) -> Evaluation:
+    """Measure WIDER FACE AP of an engine, by the official protocol.
+
+    Args:
+        engine: Open, for the pipeline's input size.
+        data: Folder of the validation set; `embedded` for the pictures that ship with the package;
+            None for the set in `RETINAFACE_ASSETS` or the cache.
+        pipeline: The recipe.
+        subset: `every-8` for every eighth image of each event.
+        limit: Only the first so many images, 1 or more.
+        skip_bad_images: Count images that do not decode as images with all faces missed.
+
+    Returns:
+        `ap` by split, as fractions, and the detections and counts that it comes from.
+
+    Raises:
+        ValueError: An unknown pipeline or subset, an input size that is not the engine's, or a
+            limit below 1.
+        DatasetError: The data set is not there, or not whole.
+        ImageError: An image cannot be used.
+        EngineFault: The outputs cannot be right.
+    """
+    recipe = _recipe_for(engine, pipeline)
+    _check_name("subset", subset, (None, *SUBSETS))
+    if limit is not None and limit < 1:
+        raise ValueError(f"cannot evaluate {limit} images: limit must be 1 or more")
+    dataset = open_widerface(named_root(data))
+    return evaluate_selection(
+        engine,
+        recipe,
+        dataset,
+        dataset.select(subset, limit),
+        batch_size=min(recipe.batch_size, engine.spec.max_batch),
+        skip_bad_images=skip_bad_images,
+    )
+
+
+def score(
+    predictions: str | Path,
+    data: str | Path | None = None,
+    *,
+    subset: str | None = None,
+    scoring: Literal["official", "ixrt"] = "official",
+) -> Score:
+    """Score predictions that any detector made, by the official protocol.
+
+    Args:
+        predictions: Folder or zip of `<event>/<name>.txt` in the official format.
+        data: Folder with the ground truth; otherwise as for `evaluate`.
+        subset: `every-8`, or None for the whole set.
+        scoring: `ixrt` leaves out images without a prediction file, as the vendor's evaluator does;
+            it is not WIDER FACE AP.
+
+    Returns:
+        `ap` by split, as fractions, and what it covers.
+
+    Raises:
+        ValueError: An unknown subset or scoring.
+        DatasetError: Predictions or ground truth are missing or malformed.
+        AssetError: The ground truth is not in the folder, nor where pinned files are looked for.
+    """
+    _check_name("subset", subset, (None, *SUBSETS))
+    _check_name("scoring", scoring, SCORINGS)
+    truth, _ = load_ground_truth(named_root(data, images=False))
+    return score_predictions(
+        read_predictions(Path(predictions)), truth, subset=subset, scoring=scoring
+    )
+
+
+def compare(old: str | Path, new: str | Path) -> RunComparison:
+    """Compare two run records: environment, metrics with intervals, outcomes of tests.
+
+    Args:
+        old: Folder that `retinaface validate --record` or `retinaface evaluate --output` wrote.
+        new: Likewise.
+
+    Raises:
+        RecordError: A record is missing, damaged, or of a version that this release does not read.
+    """
+    return compare_runs(read_run(Path(old)), read_run(Path(new)))
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _check_name(what: str, name: str | None, known: tuple[str | None, ...]) -> None:
+    if name not in known:
+        expected = ", ".join(str(one) for one in known)
+        raise ValueError(f"unknown {what} {name!r}; expected one of: {expected}")
+
+
+def _recipe(pipeline: str) -> Pipeline:
+    _check_name("pipeline", pipeline, tuple(PIPELINES))
+    return PIPELINES[pipeline]
+
+
+def _recipe_for(engine: Engine, pipeline: str) -> Pipeline:
+    """Look a recipe up, and refuse one that the engine was not opened for."""
+    recipe, spec = _recipe(pipeline), engine.spec
+    opened = None if spec.height_px is None else (spec.height_px, spec.width_px)
+    if recipe.input_size_px != opened:
+        raise ValueError(
+            f"pipeline {pipeline} needs inputs of {_size(recipe.input_size_px)}, and "
+            f"{spec.name} was opened for {_size(opened)}; open it with "
+            f"open_engine({spec.name!r}, pipeline={pipeline!r})"
+        )
+    return recipe
+
+
+def _size(size_px: tuple[int, int | None] | None) -> str:
+    return "any size" if size_px is None else f"{size_px[0]}x{size_px[1]} px"
+
+
+def _checked_pixels(image: Any) -> ByteArray:
+    is_array = isinstance(image, np.ndarray)
+    if is_array and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        return np.asarray(image)
+    got = f"{image.dtype} {image.shape}" if is_array else type(image).__name__
+    raise TypeError(
+        f"cannot detect in this image: expected a path, or (H, W, 3) uint8 in BGR, got {got}"
+    )
