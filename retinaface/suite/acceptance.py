@@ -23,13 +23,13 @@ from retinaface.environment import slug
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
 from retinaface.records.write import checkout_commit, new_record
+from retinaface.suite.place import BASELINES, Place
 from retinaface.suite.target import Target
 from retinaface.verdicts import Verdict
 
 if TYPE_CHECKING:
     from retinaface.suite.run import ValidationRun
 
-BASELINES_DIR = "baselines"
 _LEAST_REASON = 3  # characters, as the schema has it
 
 
@@ -48,11 +48,14 @@ class Acceptance:
         wanted: Whether `--accept-baseline` was given: then they become the baseline.
         reason: Why, in the words of who accepts.
         place: Folder of baselines, or the one file.
+        shipped: Folder of those that ship with an installed package and are read beside a folder of
+            the user's; None in a checkout, whose folder is written itself.
     """
 
     wanted: bool
     reason: str
     place: Path
+    shipped: Path | None = None
     _offers: list[_Offer] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
@@ -63,12 +66,39 @@ class Acceptance:
         Raises:
             BaselineError: As `load_baselines` says.
         """
-        return load_baselines(self.place) if self.place.exists() else []
+        places = [self.place]
+        if self.shipped is not None and not (self.is_one_file or self.is_read_only):
+            places.append(self.shipped)
+        return [entry for place in places if place.exists() for entry in load_baselines(place)]
 
     @property
     def is_one_file(self) -> bool:
         """Whether one file of baselines was named for this run."""
         return self.place.suffix == ".json"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether there is no place to write to: what ships with the package stays as it is."""
+        return self.place == self.shipped
+
+    def next_step(self, path: Path) -> str:
+        """Say what to do about a baseline that is missing.
+
+        Args:
+            path: What `offer` gave.
+        """
+        if self.is_read_only:
+            return (
+                "what ships with the package is not written to; name a folder of yours, and a "
+                "candidate is written there: --baseline DIR"
+            )
+        return f"a candidate for {path} is written; look at it, and accept it {self._how}"
+
+    @property
+    def _how(self) -> str:
+        where = "on a clean checkout with: " if self.shipped is None else "with: "
+        folder = "" if self.shipped is None else f"--baseline {self.place} "
+        return f'{where}{folder}--accept-baseline --reason "why this is right"'
 
     def offer(
         self,
@@ -93,7 +123,7 @@ class Acceptance:
 
     def finish(self, run: ValidationRun) -> None:
         """Write what was offered: accepted, or as candidates."""
-        if not self._offers:
+        if not self._offers or self.is_read_only:
             return
         if self.wanted and run.verdict is not Verdict.PASS:
             self._lines.append(f"Baselines NOT accepted: the run is {run.verdict}")
@@ -127,10 +157,7 @@ class Acceptance:
             for candidate in path.parent.glob(f"{path.stem}.candidate.*"):
                 candidate.unlink()  # of an earlier run: it has become the baseline, or is obsolete
         else:
-            self._lines.append(
-                "  to accept it, run the same command on a clean checkout with: "
-                '--accept-baseline --reason "why this is right"'
-            )
+            self._lines.append(f"  to accept it, run the same command {self._how}")
 
     def _complete(self, offer: _Offer, path: Path) -> dict[str, Any]:
         record = new_record()
@@ -154,17 +181,27 @@ class Acceptance:
         return entry
 
 
-def start_acceptance(*, wanted: bool, reason: str | None, root: Path, target: Target) -> Acceptance:
+def start_acceptance(
+    *, wanted: bool, reason: str | None, where: Place, target: Target
+) -> Acceptance:
     """Check, before anything runs, whether baselines may be accepted.
 
+    Args:
+        wanted: Whether they are to be.
+        reason: Why.
+        where: Where the suites and baselines of the run lie.
+        target: Of the run.
+
     Raises:
-        BaselineError: There is no reason, this is CI, or the checkout has changes of its own.
+        BaselineError: There is no reason, this is CI, the checkout has changes of its own, or the
+            package is installed and no folder of the user's is named.
     """
-    place = target.baseline or root / BASELINES_DIR
+    kept = where.root / BASELINES
+    place, shipped = target.baseline or kept, kept if where.is_shipped else None
     if not wanted:
         if reason is not None:
             raise BaselineError("--reason is for --accept-baseline; add it, or leave both out")
-        return Acceptance(False, "", place)
+        return Acceptance(False, "", place, shipped)
     if len((reason or "").strip()) < _LEAST_REASON:
         raise BaselineError("--accept-baseline needs --reason TEXT: why is the new figure right?")
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
@@ -172,10 +209,15 @@ def start_acceptance(*, wanted: bool, reason: str | None, root: Path, target: Ta
             "--accept-baseline is refused in CI: a baseline is accepted by a person who looked; "
             "run it in a checkout of your own and commit the file"
         )
+    if place == shipped:
+        raise BaselineError(
+            "--accept-baseline needs a folder of yours, since what ships with the package is not "
+            "written to; add --baseline DIR, and name it again in later runs"
+        )
     commit = checkout_commit()
     if commit is not None and commit.endswith("+dirty"):
         raise BaselineError(
             "--accept-baseline is refused on a dirty tree: the baseline would name a commit that "
             "did not make it; commit or stash your changes first"
         )
-    return Acceptance(True, str(reason).strip(), place)
+    return Acceptance(True, str(reason).strip(), place, shipped)

@@ -92,7 +92,5 @@ def _offer(sought: Sought, usable: Sequence[Entry], acceptance: Acceptance) -> C
     return Check(
         sought.name,
         Verdict.FAIL,
-        f"there is no {sought.what} in {acceptance.place}; a candidate for {path} is written; look "
-        "at it, and accept it on a clean checkout with: "
-        '--accept-baseline --reason "why this is right"',
+        f"there is no {sought.what} in {acceptance.place}; {acceptance.next_step(path)}",
     )

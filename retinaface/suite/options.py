@@ -125,8 +125,10 @@ OPTIONS = (
     RunOption("subset", "Only a named part of it.", "NAME", kind="choice", choices=SUBSET_NAMES),
     RunOption(
         "baseline",
-        "Baselines to hold against.  [default: baselines/]",
-        "FILE|auto",
+        "Baselines to compare with: a file or a folder. Where the package is installed, a folder "
+        "is read beside the baselines that ship with it, and accepted ones are written there.  "
+        "[default: baselines/ of the checkout, or those that ship]",
+        "FILE|DIR|auto",
         kind="path",
         words=("auto",),
     ),

@@ -39,7 +39,7 @@ class Target:
         data: Images and their ground truth.
         sources_note: A line for the user where the embedded set steps in unasked; else empty.
         subset: Named part of it.
-        baseline: File or folder; None for `baselines/` of the checkout.
+        baseline: File or folder; None for `baselines/` of the checkout or of the package.
     """
 
     engines: tuple[str, ...] = DEFAULT_ENGINES

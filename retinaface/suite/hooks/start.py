@@ -13,6 +13,7 @@ from retinaface.files import check_output_dir
 from retinaface.suite.acceptance import Acceptance, start_acceptance
 from retinaface.suite.hooks.stash import ACCEPTANCE, TARGET, last_option, option
 from retinaface.suite.options import OPTIONS, check_environment
+from retinaface.suite.place import SHIPPED, Place
 from retinaface.suite.target import Target, make_target
 
 
@@ -43,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[ACCEPTANCE] = start_acceptance(
             wanted=config.getoption("accept_baseline"),
             reason=config.getoption("reason"),
-            root=config.rootpath,
+            where=Place(config.rootpath, is_shipped=config.rootpath == SHIPPED),
             target=target,
         )
     except RetinaFaceError as error:

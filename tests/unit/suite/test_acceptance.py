@@ -10,6 +10,7 @@ from retinaface.baselines.detections_file import read_detections
 from retinaface.baselines.entries import load_baselines, write_baseline
 from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance, start_acceptance
+from retinaface.suite.place import Place
 from retinaface.suite.target import Target
 from retinaface.verdicts import Verdict
 from tests.support.made.baselines import SOURCE, accuracy, timing
@@ -27,8 +28,8 @@ def _a_clean_checkout(monkeypatch):
     monkeypatch.setattr("retinaface.suite.acceptance.new_record", lambda: dict(RECORD))
 
 
-def start(wanted=True, reason="a new runtime", target=Target(), root=Path("/checkout")):
-    return start_acceptance(wanted=wanted, reason=reason, root=root, target=target)
+def start(wanted=True, reason="a new runtime", target=Target(), where=Place(Path("/checkout"))):
+    return start_acceptance(wanted=wanted, reason=reason, where=where, target=target)
 
 
 def accepting(place):
@@ -222,3 +223,56 @@ def test_a_file_named_by_the_user_can_be_written(tmp_path, monkeypatch, name):
     a.offer(offered(), ENGINE)
     a.finish(PASSED)
     assert len(load_baselines(Path(name))) == 1
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    """An installed package with a baseline that ships."""
+    path = tmp_path / "wheel/baselines/any/onnxruntime-1.31.1.json"
+    path.parent.mkdir(parents=True)
+    write_baseline(path, [accuracy()])
+    return Place(tmp_path / "wheel", is_shipped=True)
+
+
+def test_what_ships_with_a_package_is_read_and_never_written(wheel, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    acceptance = start(wanted=False, reason=None, where=wheel)
+    assert len(acceptance.entries) == 1
+    path = acceptance.offer(offered(pipeline="ixrt"), ENGINE)
+    assert "name a folder of yours, and a candidate is written there: --baseline DIR" in (
+        acceptance.next_step(path)
+    )
+    acceptance.finish(FAILED)
+    assert acceptance.lines() == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_accepting_beside_an_installed_package_wants_a_folder(wheel):
+    with pytest.raises(BaselineError, match="--accept-baseline needs a folder of yours, .* DIR"):
+        start(where=wheel)
+
+
+def test_a_folder_of_the_users_is_read_beside_and_written_alone(wheel, tmp_path):
+    mine = tmp_path / "mine"
+    (shipped,) = (tmp_path / "wheel").rglob("*.json")
+    before = shipped.read_bytes()
+    target = Target(baseline=mine)
+    watching = start(wanted=False, reason=None, where=wheel, target=target)
+    path = watching.offer(offered(pipeline="ixrt"), ENGINE)
+    assert path == mine / "any/onnxruntime-1.31.1.json"
+    words = f'with: --baseline {mine} --accept-baseline --reason "why this is right"'
+    assert watching.next_step(path).endswith(f"accept it {words}")
+    watching.finish(FAILED)
+    assert watching.lines()[-1] == f"  to accept it, run the same command {words}"
+    accepting = start(where=wheel, target=target)
+    accepting.offer(offered(pipeline="ixrt"), ENGINE)
+    accepting.finish(PASSED)
+    assert [e.data["pipeline"] for e in load_baselines(mine)] == ["ixrt"]
+    again = start(wanted=False, reason=None, where=wheel, target=target)
+    assert [e.data["pipeline"] for e in again.entries] == ["ixrt", "igie"]
+    assert shipped.read_bytes() == before
+
+
+def test_a_file_of_the_users_is_read_alone(wheel, tmp_path):
+    target = Target(baseline=tmp_path / "mine.json")
+    assert start(wanted=False, reason=None, where=wheel, target=target).entries == []

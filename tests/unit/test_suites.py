@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SUITES = Path(__file__).resolve().parents[2] / "validation"
+SUITES = Path(__file__).resolve().parents[1] / "validation"
 
 
 def imported(path):
