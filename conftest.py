@@ -1,4 +1,7 @@
-"""What pytest needs at the root: the plugins of a run, and what this checkout's own tests add."""
+"""What pytest needs at the root: the plugins of a run, and what this checkout's own tests add.
+
+What the suites need comes with the plugins, for they run from an installed wheel too.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 # Workers side by side: a thread each, before any library starts its own.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -14,10 +16,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from retinaface.suite import plugin, probes
 from retinaface.suite.target import Target
-
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("dev", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 def _golden(_target: Target) -> str | None:
@@ -41,7 +39,6 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The suites and the browser run alone: times and the record belong to one process."""
-    folders = item.path.relative_to(item.config.rootpath).parts
-    if {"validation", "browser"} & set(folders):
+    """The browser runs alone, as the suites do."""
+    if "browser" in item.path.relative_to(item.config.rootpath).parts:
         item.add_marker(pytest.mark.alone)

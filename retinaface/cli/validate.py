@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
-from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
 from retinaface.suite.options import OPTION, OPTIONS
+from retinaface.suite.place import SUITES, Place, find_place
 
-_SUITES = "tests/validation"
+# Where Hypothesis keeps the examples that failed; without it, in the working directory.
+_EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
 
 
 def _run_options(command: F) -> F:
@@ -79,21 +81,22 @@ def validate(
     retinaface validate --engine mypackage.engines:open_mine --pipeline igie
 
     It is the run `pytest tests/validation` in a process of its own, so that an engine that crashes
-    or hangs is a FAIL whose record names the test. What else pytest takes may follow; -v shows
-    pytest's own output.
+    or hangs is a FAIL whose record names the test. The suites are those of the checkout, or those
+    that ship with the installed package. What else pytest takes may follow; -v shows pytest's own
+    output.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
     from retinaface.cli.supervision.supervise import supervise, supervise_on_screen
     from retinaface.files import check_output_dir, check_output_file
 
-    root = _checkout()
+    place = find_place(Path.cwd())
     _check_no_name_alone(pytest_args)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     if quick is None:
         asked = {**options, "markers": markers, "keywords": keywords}
-        quick = is_quick(asked, pytest_args, os.environ, root)
+        quick = is_quick(asked, pytest_args, os.environ, place.root)
     record: Path | None = options["record"]
     if record is not None:
         check_output_dir(record)
@@ -104,13 +107,15 @@ def validate(
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
             folder = Path(temporary) / "run"
             options["record"] = folder
-        command = [sys.executable, "-m", "pytest"]
-        command += [] if paths(pytest_args, root) else [_SUITES]
+        command = _command(place, pytest_args)
         command += _arguments(options, markers, keywords)
         command += [] if record else ["--record-is-temporary"]
         command += ["--quick"] if quick else []
+        command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
+        # What pytest leaves behind belongs to the caller, not into the installed package.
+        cwd = Path.cwd() if place.is_shipped else place.root
         run = supervise if wants_own_output(pytest_args) else supervise_on_screen
-        code = run([*command, *pytest_args], root, folder, timeout, kept=record)
+        code = run(command, cwd, folder, timeout, kept=record)
     click.get_current_context().exit(code)
 
 
@@ -129,15 +134,18 @@ def _check_no_name_alone(words: tuple[str, ...]) -> None:
             )
 
 
-def _checkout() -> Path:
-    """The checkout that holds the suites: the working directory, else where the package lies."""
-    for root in (Path.cwd(), Path(__file__).resolve().parents[2]):
-        if (root / "tests" / "validation").is_dir() and (root / "conftest.py").is_file():
-            return root
-    raise click.UsageError(
-        "validate runs the suites of a checkout (tests/validation), and there is none here; "
-        "clone the repository, install it with pip install -e, and run it there"
-    )
+def _command(place: Place, words: tuple[str, ...]) -> list[str]:
+    """Start pytest on the suites, or on what the words name of them."""
+    command = [sys.executable, "-m", "pytest"]
+    if place.is_shipped:
+        from retinaface.assets import cache_dir
+
+        cache = cache_dir().resolve()
+        command += place.pytest_words(cache)
+        os.environ.setdefault(_EXAMPLES, str(cache / "hypothesis"))
+    if paths(words, place.root):
+        return command
+    return [*command, str(place.root / SUITES) if place.is_shipped else SUITES]
 
 
 def _arguments(options: dict[str, Any], markers: str | None, keywords: str | None) -> list[str]:

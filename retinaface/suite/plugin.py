@@ -1,4 +1,8 @@
-"""The plugins of a run, in one place: whoever starts pytest on the suites registers these."""
+"""The plugins of a run, in one place: whoever starts pytest on the suites registers these.
+
+A checkout does so in its conftest.py; elsewhere `retinaface validate` adds `-p` and this module. No
+entry point loads it: that would put the options of a run on every pytest of an environment.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,18 @@ import pytest
 
 from retinaface.suite import needs
 from retinaface.suite.display import events, terminal
-from retinaface.suite.hooks import gate, quick, recording, start
+from retinaface.suite.hooks import examples, gate, quick, recording, start
 
-PLUGINS = (start, gate, recording, terminal, needs, quick, events)
+PLUGINS = (start, gate, recording, terminal, needs, examples, quick, events)
 
 
 def register(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Register them, which adds the options of a run: to be called in `pytest_addoption`."""
+    """Register them once, which adds the options of a run: to be called in `pytest_addoption`."""
     for module in PLUGINS:
-        pluginmanager.register(module)
+        if not pluginmanager.is_registered(module):
+            pluginmanager.register(module)
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register them where this module is the plugin."""
+    register(pluginmanager)

@@ -52,7 +52,7 @@ def is_quick(
         options: Of the command, `markers` and `keywords` among them.
         words: What goes on to pytest.
         environ: Variables, which name what options name.
-        root: Of the checkout.
+        root: Where the tests lie.
     """
     named = any(options[name] for name in (*_NAMES_ALL, "markers", "keywords"))
     named = named or any(environ.get(_ENV_PREFIX + name.upper()) for name in _VARIABLES)
@@ -61,13 +61,25 @@ def is_quick(
 
 def paths(words: Sequence[str], root: Path) -> list[str]:
     """Files, folders and ids of tests among the words that go on to pytest."""
+    return [word for word, is_path in _told_apart(words, root) if is_path]
+
+
+def below_root(words: Sequence[str], root: Path) -> list[str]:
+    """Give the words with whole paths to tests, for a pytest that runs in another folder."""
+    return [f"{root / word}" if is_path else word for word, is_path in _told_apart(words, root)]
+
+
+def _told_apart(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
+    """Tell for each word whether it is a path to tests, and no value of an option."""
     before = ("", *words)
     return [
-        word
+        (
+            word,
+            (not previous.startswith("-") or previous in _FLAGS or "=" in previous)
+            and not word.startswith("-")
+            and (root / word.partition("::")[0]).exists(),
+        )
         for previous, word in zip(before, words, strict=False)
-        if (not previous.startswith("-") or previous in _FLAGS or "=" in previous)
-        and not word.startswith("-")
-        and (root / word.partition("::")[0]).exists()
     ]
 
 

@@ -30,6 +30,13 @@ def is_validation(item: pytest.Item) -> bool:
     return item.path.parent.name == _SUITE_DIR
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The suites run alone: times and the record belong to one process."""
+    if is_validation(item):
+        item.add_marker(pytest.mark.alone)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(
     collector: pytest.Collector,

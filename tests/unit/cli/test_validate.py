@@ -1,6 +1,9 @@
 """The command: what it passes on, what it refuses, whose output it shows."""
 
+import functools
 import importlib
+import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 from retinaface.cli import main
 from retinaface.cli.supervision import supervise as supervisor
+from retinaface.suite.place import Place, find_place
 
 # The package calls its command by the name of the module.
 validate = importlib.import_module("retinaface.cli.validate")
@@ -18,7 +22,7 @@ validate = importlib.import_module("retinaface.cli.validate")
 def run(tmp_path, monkeypatch, capsys):
     """Run the command in a checkout of its own; gives exit code, output, and what was called."""
     (tmp_path / "tests/validation").mkdir(parents=True)
-    (tmp_path / "conftest.py").touch()
+    (tmp_path / "conftest.py").write_text("from retinaface.suite import plugin\n")
     monkeypatch.chdir(tmp_path)
     handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
     calls = []
@@ -161,15 +165,42 @@ def test_bad_usage_starts_nothing(run, words, message):
     assert err.count("\n") == 1
 
 
-def test_outside_of_a_checkout_the_way_there_is_said(run, tmp_path, monkeypatch):
+@pytest.fixture
+def wheel(run, tmp_path, monkeypatch):
+    """No checkout here, and a package with suites inside; gives the folder of those."""
     (tmp_path / "conftest.py").unlink()
-    monkeypatch.setattr(validate, "__file__", str(tmp_path / "lib/retinaface/cli/validate.py"))
+    shipped = tmp_path / "site-packages/retinaface/shipped"
+    (shipped / "tests/validation").mkdir(parents=True)
+    (shipped / "tests/validation/test_a.py").touch()
+    found = functools.partial(find_place, package=shipped.parent)
+    monkeypatch.setattr(validate, "find_place", found)
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", "")
+    monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY")
+    return shipped
+
+
+def test_an_installed_package_runs_its_own_suites_where_it_is_called(run, tmp_path, wheel):
+    code, _, ((command, cwd, *_),) = run("--engine", "a")
+    assert (code, cwd) == (10, tmp_path)
+    assert command[3:12] == Place(wheel, is_shipped=True).pytest_words(tmp_path / "cache")
+    assert command[12] == f"{wheel}/tests/validation"
+    assert os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] == f"{tmp_path}/cache/hypothesis"
+
+
+def test_a_path_to_a_shipped_suite_is_written_as_in_a_checkout(run, wheel):
+    name = "tests/validation/test_a.py"
+    _, _, ((command, *_),) = run(f"{name}::test_a[b1]", "--deselect", name, "-x")
+    assert command[-4:] == [f"{wheel}/{name}::test_a[b1]", "--deselect", name, "-x"]
+    assert f"{wheel}/tests/validation" not in command
+
+
+def test_without_suites_the_way_to_them_is_said(run, wheel, tmp_path):
+    shutil.rmtree(wheel)
     code, (_, err), calls = run()
     assert (code, calls) == (2, [])
-    assert (
-        "validate runs the suites of a checkout (tests/validation), and there is none here" in err
-    )
-    assert "pip install -e" in err
+    assert f"cannot find the suites: looked for tests/validation in {tmp_path}, " in err
+    assert "install the wheel again, or run in a checkout" in err
 
 
 def test_an_installed_package_finds_its_checkout_from_anywhere(run, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from retinaface.suite.plugin import PLUGINS, register
+from retinaface.suite.plugin import PLUGINS, pytest_addoption, register
 from tests.support.made.small_suites import PASSES
 
 pytest_plugins = ["pytester"]
@@ -8,7 +8,11 @@ pytest_plugins = ["pytester"]
 
 def test_every_plugin_is_registered_once():
     registered = []
-    register(SimpleNamespace(register=registered.append))
+    manager = SimpleNamespace(
+        register=registered.append, is_registered=lambda module: module in registered
+    )
+    register(manager)
+    pytest_addoption(manager)  # as the plugin of a run whose conftest.py registers them too
     assert registered == list(PLUGINS)
     assert len(set(PLUGINS)) == len(PLUGINS)
 

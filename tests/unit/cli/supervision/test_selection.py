@@ -1,6 +1,6 @@
 import pytest
 
-from retinaface.cli.supervision.selection import is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
 
 NOTHING = dict.fromkeys(
     ("engine", "model", "engine_file", "weights", "widerface", "subset", "accept_baseline")
@@ -52,6 +52,8 @@ def test_whoever_names_something_gets_all_of_it(root, options, words, environ):
 def test_paths_are_words_that_exist_and_are_no_values(root):
     words = ["-x", "tests", "--deselect", "tests", "tests::a[b]", "none", "--maxfail=1", "tests"]
     assert paths(words, root) == ["tests", "tests::a[b]", "tests"]
+    whole = ["-x", f"{root}/tests", "--deselect", "tests", f"{root}/tests::a[b]", "none"]
+    assert below_root(words, root) == [*whole, "--maxfail=1", f"{root}/tests"]
 
 
 @pytest.mark.parametrize("word", ["-v", "-vv", "-s", "-rA", "--tb=long", "--durations", "--co"])
