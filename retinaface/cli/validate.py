@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from retinaface.suite.place import SUITES, Place, find_place
 
 # Where Hypothesis keeps the examples that failed; without it, in the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
+# Modules of the extra `validate`.
+_EXTRA = ("pytest", "pytest_benchmark", "hypothesis", "threadpoolctl")
 
 
 def _run_options(command: F) -> F:
@@ -136,6 +139,11 @@ def _check_no_name_alone(words: tuple[str, ...]) -> None:
 
 def _command(place: Place, words: tuple[str, ...]) -> list[str]:
     """Start pytest on the suites, or on what the words name of them."""
+    if missing := [name for name in _EXTRA if find_spec(name) is None]:
+        raise click.UsageError(
+            f"validate runs pytest, and {', '.join(missing)} cannot be imported here; install the "
+            "extra 'validate': pip install \"retinaface[validate]\""
+        )
     command = [sys.executable, "-m", "pytest"]
     if place.is_shipped:
         from retinaface.assets import cache_dir

@@ -165,6 +165,15 @@ def test_bad_usage_starts_nothing(run, words, message):
     assert err.count("\n") == 1
 
 
+def test_without_its_extra_nothing_starts(run, monkeypatch):
+    """As after `pip install` of the package alone: no verdict, and so not the exit code of one."""
+    monkeypatch.setattr(validate, "find_spec", lambda name: None if "pytest" in name else name)
+    code, (out, err), calls = run("--quick")
+    assert (code, out, calls) == (2, "", [])
+    assert "validate runs pytest, and pytest, pytest_benchmark cannot be imported here" in err
+    assert 'pip install "retinaface[validate]"' in err
+
+
 @pytest.fixture
 def wheel(run, tmp_path, monkeypatch):
     """No checkout here, and a package with suites inside; gives the folder of those."""
