@@ -24,7 +24,7 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
-# What stands in the place of a verdict where a test did not run.
+# In place of a verdict where a test did not run.
 SKIPPED = "SKIPPED"
 
 

@@ -81,7 +81,6 @@ def read_source(
     """Read what an engine is to be built from; the runtime makes FP16 of FP32 by itself.
 
     Args:
-        spec: What the engine is asked to be.
         size: Height and width of the file's input.
         n_outputs: How many outputs it may have.
 

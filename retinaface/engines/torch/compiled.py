@@ -43,7 +43,7 @@ class _Compiled(TorchEngine):
         Raises:
             EngineUnavailable: It fails, or leaves the network as it was.
         """
-        self._model = self._compiled(self._network)
+        self._model = self._compile(self._network)
         try:
             for n in sorted({1, min(_FEW, self.spec.max_batch), self.spec.max_batch}):
                 self._run(np.zeros((n, 3, *self._size), np.float32))
@@ -62,7 +62,7 @@ class _Compiled(TorchEngine):
                 "is; unset TORCH_COMPILE_DISABLE and TORCHDYNAMO_DISABLE"
             )
 
-    def _compiled(self, network: Any) -> Any:
+    def _compile(self, network: Any) -> Any:
         """A function that runs the network's graph, or fails: nothing of it may stay eager."""
         from torch._inductor import list_mode_options
         from torch._inductor.compile_fx import compile_fx
