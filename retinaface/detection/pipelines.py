@@ -130,7 +130,7 @@ def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
 
 
 def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """IGIE: truncated size, resize on uint8, padding on both sides."""
+    """Resize as IGIE: truncated size, on uint8, padding on both sides."""
     height, width = image.shape[:2]
     ratio = side / max(height, width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -144,7 +144,7 @@ def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
 
 
 def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """ixRT: truncated size, resize on uint8, image at the top left, no clipping."""
+    """Resize as ixRT: truncated size, on uint8, image at the top left, no clipping."""
     height, width = image.shape[:2]
     ratio = min(side / height, side / width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -154,7 +154,7 @@ def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
 
 
 def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
-    """Upstream: resize on float32 by a factor, no padding, no clipping."""
+    """Resize as upstream: on float32 by a factor, no padding, no clipping."""
     height, width = image.shape[:2]
     # The short side decides unless that makes the long one too long; so nearly square images get a
     # slightly larger factor than long_side / max(height, width).

@@ -104,7 +104,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
 
 
 def engine_names() -> list[str]:
-    """Built-in engines and those that installed packages add."""
+    """List built-in engines and those that installed packages add."""
     return [*BUILTIN, *sorted(metadata.entry_points(group=ENTRY_POINT_GROUP).names)]
 
 

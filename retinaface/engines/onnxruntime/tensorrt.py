@@ -49,7 +49,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         return super()._open_session(model, options)
 
     def _read_profile(self) -> Profile:
-        """What the engine is built for; a file that does not fit is refused before it is built."""
+        """Read what the engine is built for; refuse a file that does not fit before it is built."""
         options = ort.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -150,7 +150,7 @@ class RemoteEngine(Engine):
         return answer, outputs
 
     def _describe_loss(self, doing: str, error: FrameError, timeout_s: float) -> str:
-        """What became of the worker, in words; it is ended."""
+        """End the worker, and say what became of it."""
         where = f"{self.spec.name} in {self._python}: the worker process"
         if isinstance(error, ClosedError):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -126,7 +126,7 @@ def _allocate(kind: Mapping[str, Any]) -> FloatArray:
 
 
 def _bytes(array: FloatArray) -> memoryview:
-    """The array's own memory."""
+    """View the array's own memory."""
     return array.reshape(-1).view(np.uint8).data
 
 

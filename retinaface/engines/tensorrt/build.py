@@ -124,7 +124,7 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
 
 
 def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
-    """A serialized engine for all shapes that the run needs.
+    """Build a serialized engine for all shapes that the run needs.
 
     Its timings are its own (no cache of them is loaded), so that another build chooses anew.
     """

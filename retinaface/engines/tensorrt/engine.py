@@ -66,7 +66,7 @@ class TensorRtEngine(StagedEngine):
         )
 
     def _open(self, file: Path) -> tuple[Any, Any]:
-        """Engine and context of a plan."""
+        """Open the engine and the context of a plan."""
         trt, logger = self._trt, logger_of(self._trt)
         try:
             self._loader = trt.Runtime(logger)  # which outlives what it loads
@@ -124,7 +124,7 @@ class TensorRtEngine(StagedEngine):
             self.fixed_batch = n_most
 
     def _bind(self) -> None:
-        """Memory for the largest shapes; its addresses stay."""
+        """Allocate memory for the largest shapes; its addresses stay."""
         trt, engine, context = self._trt, self._engine, self._context
         self._set_shape(self._profile.largest)
         for name in (INPUT_NAME, *OUTPUT_NAMES):
