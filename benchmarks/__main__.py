@@ -161,7 +161,7 @@ def report_page(
 @main.command("engines")
 @click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
 def engines(runs: tuple[Path, ...]) -> None:
-    """Put the table of engines of RUN into the README, and its figures beside this file.
+    """Put the table of engines of RUN into docs/engines.md, and its figures beside this file.
 
     \b
     retinaface validate --engine ort-cpu-fp32 --engine ... --record RUN

@@ -3,7 +3,7 @@
 One process walks over the images. Priors are built anew in Python loops for every image, all of
 them are decoded before one score is looked at, suppression goes box by box, detections pass through
 text files, and the evaluation counts prediction by prediction and threshold by threshold, once for
-each difficulty. The results are those of the fast way, which a test holds against the goldens.
+each difficulty. The results are those of the fast way, which a test compares with the goldens.
 """
 
 from __future__ import annotations

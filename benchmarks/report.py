@@ -13,7 +13,7 @@ from retinaface.comparison.engine_table import COLUMNS, EngineRow
 from retinaface.environment import cpu_model, n_usable_cpus, package_versions
 
 README = Path(__file__).with_name("README.md")
-ROOT_README = README.parents[1] / "README.md"
+ENGINES_PAGE = README.parents[1] / "docs" / "engines.md"
 ENGINES = README.with_name("engines.json")
 # The vendor's scripts over 3226 images on two EPYC cores, ONNX Runtime in place of their engine:
 # 261 s for detection, of which 36 s inference, and 70 s for the evaluation.
@@ -114,14 +114,14 @@ def scaling_section(cells: Sequence[Cell], engine: str) -> str:
         "| images | cores | batch | workers | threads of a call | ms an image | peak MiB |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
-            f"| {' | '.join(_shown(cell))} | {spread(cell.ms)} | {median(cell.peak_mib):.0f} |"
+            f"| {' | '.join(_cells(cell))} | {spread(cell.ms)} | {median(cell.peak_mib):.0f} |"
             for cell in cells
         ),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _shown(cell: Cell) -> list[str]:
+def _cells(cell: Cell) -> list[str]:
     shown = {name: str(value) for name, value in cell.setting.items()}
     return list((shown | {"threads": shown["threads"] if cell.threads else "own choice"}).values())
 
@@ -171,27 +171,27 @@ def plot(result: EndToEnd, path: Path) -> None:
     plt.close(figure)
 
 
-def write_section(name: str, text: str, readme: Path = README) -> None:
-    """Replace what stands between two markers of the README.
+def write_section(name: str, text: str, page: Path = README) -> None:
+    """Replace what stands between two markers of a page.
 
     Raises:
         ValueError: The markers are not there, once each and in order.
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    content = readme.read_text()
+    content = page.read_text()
     head, found, rest = content.partition(start)
     _, closed, tail = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{readme} should hold {start} and {end}; put them where the result goes")
-    readme.write_text(f"{head}{start}\n\n{text}\n{end}{tail}")
+        raise ValueError(f"{page} should hold {start} and {end}; put them where the result goes")
+    page.write_text(f"{head}{start}\n\n{text}\n{end}{tail}")
 
 
 def write_engines(
-    rows: Sequence[EngineRow], readme: Path = ROOT_README, file: Path = ENGINES
+    rows: Sequence[EngineRow], page: Path = ENGINES_PAGE, file: Path = ENGINES
 ) -> None:
-    """Keep the figures, and put the table into the README of the repository."""
+    """Keep the figures, and put the table into docs/engines.md."""
     file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
-    write_section("engines", engines_section(rows), readme)
+    write_section("engines", engines_section(rows), page)
 
 
 def read_engines(file: Path = ENGINES) -> list[EngineRow]:

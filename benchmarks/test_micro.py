@@ -2,7 +2,7 @@
 
     python -m pytest benchmarks --benchmark-group-by=group
 
-They are no tests of speed: only the results of both are held against each other.
+They do not judge speed: they only compare the results of both.
 """
 
 import cv2

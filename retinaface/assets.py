@@ -26,7 +26,7 @@ _GROUND_TRUTH = f"{_UPSTREAM}/widerface_evaluate/ground_truth"
 
 _OWN_WEIGHTS = (
     f"; or name weights: --weights FILE, or --weights {EMBEDDED} for those that ship with the "
-    "package, which know generated faces alone"
+    "package, which know only generated faces"
 )
 
 
@@ -52,7 +52,7 @@ class Asset:
 
     @property
     def relative_path(self) -> Path:
-        """The file below a mirror (`RETINAFACE_ASSETS`) or the cache."""
+        """Give the file's place below a mirror (`RETINAFACE_ASSETS`) or the cache."""
         return Path(self.folder) / self.name
 
 
@@ -129,7 +129,7 @@ def get_asset(name: str) -> Asset:
 
 
 def mirror_dir() -> Path | None:
-    """The local mirror that `RETINAFACE_ASSETS` names; None when the variable is not set.
+    """Find the local mirror that `RETINAFACE_ASSETS` names; None when the variable is not set.
 
     Raises:
         AssetError: The variable names something that is not a folder.
@@ -143,7 +143,7 @@ def mirror_dir() -> Path | None:
 
 
 def cache_dir() -> Path:
-    """The user's cache, or what `RETINAFACE_CACHE` names; it need not exist yet."""
+    """Find the user's cache, or what `RETINAFACE_CACHE` names; it need not exist yet."""
     if value := os.environ.get(CACHE_VARIABLE):
         return Path(value)
     import pooch
@@ -171,7 +171,6 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
     A download goes to a temporary name and is renamed once its hash is right.
 
     Args:
-        asset: The file.
         progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:

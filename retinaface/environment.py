@@ -1,4 +1,4 @@
-"""What this machine and this Python have: the facts that a result depends on."""
+"""Collect the facts of machine and Python that a result depends on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PACKAGES = (
 
 
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Versions of the installed ones among `names`."""
+    """Read versions of the installed packages among `names`."""
     versions = {}
     for name in names:
         try:
@@ -96,17 +96,17 @@ def describe_environment() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """Name of the processor, as the system gives it."""
+    """Name the processor, as the system does."""
     return _cpu_field("model name") or platform.processor() or "unknown"
 
 
 def cpu_flags() -> list[str]:
-    """Instruction sets of the processor, as Linux lists them; empty elsewhere."""
+    """List instruction sets of the processor, as Linux does; empty elsewhere."""
     return sorted((_cpu_field("flags") or _cpu_field("Features") or "").split())
 
 
 def _cpu_field(name: str) -> str | None:
-    """The first line of that name in /proc/cpuinfo, of the first processor."""
+    """Read the first line of that name in /proc/cpuinfo, of the first processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(errors="replace").splitlines():
@@ -117,7 +117,7 @@ def _cpu_field(name: str) -> str | None:
 
 
 def _memory_mib() -> int | None:
-    """Memory of the machine."""
+    """Measure the machine's memory."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     except (AttributeError, OSError, ValueError):  # not every system has these
@@ -132,7 +132,7 @@ def _line(path: Path) -> str | None:
 
 
 def _accelerators() -> list[dict[str, str]]:
-    """Name, driver, clocks of each NVIDIA device; other vendors' engines describe their own."""
+    """List name, driver, clocks of each NVIDIA device; other vendors' engines describe theirs."""
     query = ",".join(_NVIDIA_FIELDS.values())
     text = command_output("nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits")
     rows = [[cell.strip() for cell in line.split(",")] for line in (text or "").splitlines()]
@@ -140,14 +140,14 @@ def _accelerators() -> list[dict[str, str]]:
 
 
 def n_usable_cpus() -> int:
-    """Processors that this process may run on: at least 1."""
+    """Count the processors that this process may run on: at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 def device_name(engine: Mapping[str, Any]) -> str:
-    """Name of the device that an engine runs on, as its maker calls it.
+    """Name the device that an engine runs on, as its maker does.
 
     Args:
         engine: What `Engine.describe` gave; its `device_name` counts, where it has one.
@@ -167,7 +167,7 @@ def _nvidia_name() -> str | None:
 
 
 def command_output(*command: str) -> str | None:
-    """What a program from PATH prints, stripped; None where it is missing, fails, or hangs."""
+    """Run a program from PATH; give what it prints, or None if it is missing, fails, or hangs."""
     try:
         result = subprocess.run(  # noqa: S603 - fixed commands, no shell
             command, capture_output=True, text=True, timeout=20, check=True
@@ -178,7 +178,7 @@ def command_output(*command: str) -> str | None:
 
 
 def slug(text: str) -> str:
-    """Lower case, letters, digits, dots, dashes: `AMD EPYC 7R13 @ 2.6` -> `amd-epyc-7r13-2.6`."""
+    """Keep lower case, letters, digits, dots, dashes: `AMD EPYC @ 2.6` -> `amd-epyc-2.6`."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
 
 

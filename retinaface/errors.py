@@ -55,5 +55,5 @@ class RecordError(RetinaFaceError, ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, in a line."""
+    """Give what an exception says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and told apart by their hash."""
+"""Write files whole or not at all, and tell them apart by their hash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retinaface.errors import OutputError
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hex."""
+    """Hash a file with SHA-256, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -110,7 +110,7 @@ def _is_special(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
-    """A folder that is removed at the end, and with it, after an error, parents made for it."""
+    """Make a folder that is removed at the end; after an error, its new parents too."""
     made = [p for p in (parent, *parent.parents) if not p.exists()]  # innermost first
     with _output_errors(path):
         parent.mkdir(parents=True, exist_ok=True)

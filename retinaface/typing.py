@@ -1,4 +1,4 @@
-"""Short names for types; shapes and valid ranges of arrays stand in the docstrings."""
+"""Short names for types; docstrings give shapes and valid ranges of arrays."""
 
 from __future__ import annotations
 

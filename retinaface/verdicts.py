@@ -17,14 +17,14 @@ class Verdict(str, enum.Enum):
 
     @property
     def exit_code(self) -> int:
-        """What a run with this verdict ends with."""
+        """Give the exit code of a run with this verdict."""
         return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10}[self]
 
     def __str__(self) -> str:
         return self.value
 
 
-# What stands in the place of a verdict where a test did not run.
+# In place of a verdict where a test did not run.
 SKIPPED = "SKIPPED"
 
 
@@ -49,7 +49,7 @@ class Check:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """FAIL before INCONCLUSIVE before PASS; a run that measured nothing is INCONCLUSIVE."""
+    """Take FAIL before INCONCLUSIVE before PASS; a run that measured nothing is INCONCLUSIVE."""
     found = set(verdicts)
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
         if verdict in found:

@@ -34,23 +34,23 @@ if TYPE_CHECKING:
     default="ort-cpu-fp32",
     show_default=True,
     metavar="NAME",
-    help=f"Of both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
+    help=f"Engine of both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
 )
-@click.option("--engine-b", metavar="NAME", help="Of B, where it is another one.")
+@click.option("--engine-b", metavar="NAME", help="Engine of B, if it differs.")
 @click.option(
     "--model",
     type=PATH,
     metavar="FILE",
     help="Exported file for both.  [default: an export of the weights, made here]",
 )
-@click.option("--model-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
+@click.option("--model-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
 @click.option(
     "--engine-file",
     type=PATH,
     metavar="FILE",
     help="Prebuilt engine for both, in place of a model.",
 )
-@click.option("--engine-file-b", type=PATH, metavar="FILE", help="For B, where it is another one.")
+@click.option("--engine-file-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
 @click.option(
     "--weights",
     metavar="FILE|embedded",
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Of both.",
+    help="Setting of both engines (repeatable).",
 )
 @click.option(
     "--engine-option-b",
@@ -70,10 +70,15 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Of B beside those of both.",
+    help="Setting of B alone, beside those of both (repeatable).",
 )
 @click.option(
-    "--batch", type=click.IntRange(1, MAX_BATCH), default=32, show_default=True, metavar="N"
+    "--batch",
+    type=click.IntRange(1, MAX_BATCH),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Images in one call.",
 )
 @click.option(
     "--threads",
@@ -81,7 +86,7 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     metavar="N",
-    help="Of each engine. One thread meets the least noise on a shared machine.",
+    help="Threads of each engine. On a shared machine one thread gives the least noise.",
 )
 @click.option(
     "--starts",
@@ -89,7 +94,7 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="How often the processes are started anew; each start is one sample of the ratio.",
+    help="How often the processes start; each start is one sample of the ratio.",
 )
 @click.option(
     "--turns",
@@ -97,10 +102,13 @@ if TYPE_CHECKING:
     default=15,
     show_default=True,
     metavar="N",
-    help="Of each process in one start.",
+    help="Turns of each process in one start.",
 )
 @click.option(
-    "--widerface", type=PATH, metavar="DIR", help="Photographs to run on.  [default: those at hand]"
+    "--widerface",
+    type=PATH,
+    metavar="DIR",
+    help="Photographs to run on.  [default: those found here]",
 )
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write every sample.")
 def ab(
@@ -121,12 +129,12 @@ def ab(
     retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
     retinaface ab                                     how noisy is this machine?
 
-    Three processes take turns on the same input: A, A again, B. What A again differs by from A is
-    the noise of the session, and the ratio of B and A is held against it. Each environment needs
-    NumPy and the engine's runtime; this package need not be installed there. What B detects is held
-    against what A does.
+    Three processes take turns on the same input: A, A again, B. The difference between A and A
+    again is the noise of the session, and the ratio of B and A is compared with it. So are the
+    detections of B with those of A. Each environment needs NumPy and the engine's runtime; this
+    package need not be installed there.
 
-    Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or other detections), 2 bad input,
+    Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or different detections), 2 bad input,
     10 INCONCLUSIVE.
     """
     from retinaface.checks.ab import Plan, measure
@@ -161,7 +169,7 @@ def ab(
 
 
 def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list[Check]:
-    """Outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
+    """Judge outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
     from retinaface.checks.ab import judge_outputs, judge_speed
     from retinaface.engines.catalogue import find_engine
 
@@ -171,7 +179,7 @@ def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list
 
 
 def _images(data: DataChoice) -> FloatArray:
-    """Network inputs to draw batches from."""
+    """Make network inputs to draw batches from."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.records.traced_images import spread
     from retinaface.reference.inputs import N_IMAGES, REAL
@@ -188,7 +196,7 @@ def _images(data: DataChoice) -> FloatArray:
 def _opener(
     python: Path, engine: str, weights: str, settings: dict[str, Any], *, is_b: bool
 ) -> Open:
-    """What starts one side."""
+    """Make the function that starts one side."""
     import functools
 
     from retinaface.engines.remote.engine import open_remote_engine
@@ -207,7 +215,7 @@ def _opener(
 
 
 def files_of_side(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
-    """Model or prebuilt engine of a side; what is said of B alone goes before what is of both."""
+    """Choose model or prebuilt engine of a side; options of B come before those of both."""
     of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
     if is_b and any(of_b.values()):
         return of_b

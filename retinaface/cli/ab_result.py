@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
-    """Environments first, then times, then what was judged."""
+    """Print environments first, then times, then what was judged."""
     from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
     from retinaface.checks.intervals import mean_ratio_interval
 
@@ -44,7 +44,7 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
 
 
 def _differences(timings: Timings) -> list[list[str]]:
-    """Facts of environment and engine that A and B do not share."""
+    """List facts of environment and engine that A and B do not share."""
     from retinaface.checks.ab import A, B
     from retinaface.comparison.compare import fact_differences
 

@@ -7,11 +7,12 @@ import click
 
 @click.group(no_args_is_help=True)
 def assets() -> None:
-    """Pinned files: checkpoint, ground truth, images.
+    """List and fetch pinned files: checkpoint, ground truth, images.
 
-    Looked for in the folder that RETINAFACE_ASSETS names, then in the cache (RETINAFACE_CACHE, else
-    the user's), then on the network. Every file is verified by its hash. The embedded set ships
-    with the package: generated pictures with ground truth, and weights trained on such.
+    Each file is searched in the folder that RETINAFACE_ASSETS names, then in the cache
+    (RETINAFACE_CACHE, else the user's), then on the network, and verified by its hash. The embedded
+    set ships with the package: generated pictures, their ground truth, and weights trained on such
+    pictures.
     """
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def compare(
     folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool
 ) -> None:
-    """Hold run records against the first of them.
+    """Compare run records with the first of them, which is the old one.
 
     \b
     retinaface compare RUN-OLD RUN-NEW
@@ -40,10 +40,10 @@ def compare(
     retinaface compare A B --markdown "$GITHUB_STEP_SUMMARY"
 
     A record is the folder that `validate --record` or `evaluate --output` wrote. Differences of the
-    environment come first, then each metric with its interval and verdict, then tests that ended
-    otherwise and what only one run has. The terminal shows in short what is fine; Markdown and JSON
-    hold every row. Speed on a CPU is reported, not judged: `retinaface ab` measures two
-    environments turn by turn.
+    environment come first, then each metric with its interval and verdict, then tests with another
+    outcome and what only one run has. The terminal sums up what is fine; Markdown and JSON have
+    every row. Speed on a CPU is reported, not judged: `retinaface ab` measures two environments
+    turn by turn.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
@@ -60,7 +60,7 @@ def compare(
     runs, unavailable = find_runs(folders)
     if len(runs) < 2:
         raise click.UsageError(
-            f"compare needs two records or more, and got {len(runs)}; give the folders that "
+            f"compare needs at least two records, got {len(runs)}; give the folders that "
             "--record named"
         )
     comparisons = [compare_runs(runs[0], run) for run in runs[1:]]

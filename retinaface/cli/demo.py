@@ -44,10 +44,10 @@ _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
     "the embedded pictures]",
 )
 def demo(output: Path | None, weights: str | None, widerface: Path | None) -> None:
-    """The whole path once: export, fidelity, detection, AP.
+    """Run the whole path once: export, fidelity, detection, AP.
 
-    Where neither the published checkpoint nor WIDER FACE is here it runs on the embedded set, which
-    ships with the package, and says so.
+    Where neither the published checkpoint nor WIDER FACE is here, it runs on the embedded set,
+    which ships with the package, and says so.
     """
     from datetime import datetime
 
@@ -67,7 +67,7 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
         if sources.data.is_embedded == sources.weights.is_embedded:
             _accuracy(models, dataset, truth)
         else:
-            click.echo("\nAP: left out, since weights and pictures do not belong together")
+            click.echo("\nAP: left out, because weights and pictures do not belong together")
     click.echo(f"\nExported files and pictures are in {folder}")
 
 
@@ -92,7 +92,7 @@ def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:
 
 
 def _subset(dataset: WiderFace) -> str | None:
-    """An eighth of the official set is enough to see; a smaller set is run whole."""
+    """Choose an eighth of the official set, which is enough; a smaller set is run whole."""
     from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
 
     return _SUBSET if len(dataset.truth.images) == OFFICIAL_N_IMAGES else None
@@ -141,7 +141,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
         # NumPy's max, because Python's passes over a NaN.
         worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUT_NAMES}
         rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUT_NAMES)])
-    click.secho("\nFidelity: largest absolute error against float64 torch", bold=True)
+    click.secho("\nFidelity: largest absolute error, compared with float64 torch", bold=True)
     click.echo(f"over {len(cases)} inputs: {', '.join(case.name for case in cases)}")
     print_table(["engine", *OUTPUT_NAMES], rows, right=[1, 2, 3])
 

@@ -52,9 +52,9 @@ def detect(
     retinaface detect group.jpg --draw pictures/
     retinaface detect *.jpg --score 0.3 --json faces.json
 
-    Pictures of the embedded set (retinaface assets path embedded) are run with its weights where
-    the published checkpoint is not here. They know generated faces alone: for pictures of your own
-    they must be named, --weights embedded.
+    Where the published checkpoint is not here, pictures of the embedded set (retinaface assets path
+    embedded) are run with the embedded weights. Those know only generated faces, so for your own
+    pictures you must ask for them: --weights embedded.
     """
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
@@ -101,7 +101,7 @@ def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | 
 def _run(
     engine: Engine, pipeline: Pipeline, images: Sequence[Path], score: float
 ) -> dict[str, Detections]:
-    """Detections above a score, by image; the first bad image ends the run."""
+    """Detect above a score, image by image; the first bad image ends the run."""
     from retinaface.detection.detector import detect as run
     from retinaface.errors import ImageError
 
@@ -115,7 +115,7 @@ def _run(
 
 
 def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) -> str | None:
-    """The weights asked for; the embedded ones for embedded pictures, where no others are here."""
+    """Choose the weights asked for; without others, the embedded ones for embedded pictures."""
     from retinaface.assets import CHECKPOINT, EMBEDDED, find_asset, get_asset, mirror_dir
     from retinaface.embedded import is_embedded_picture
 

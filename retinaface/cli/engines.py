@@ -14,16 +14,16 @@ from retinaface.cli.output import print_table, write_json
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
 def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
-    """Engines side by side, from the records of `validate`.
+    """Show engines side by side, from the records of `validate`.
 
     \b
     retinaface validate --engine ort-cpu-fp32 --engine opencv-cpu-fp32 --record RUN
     retinaface engines RUN
 
-    Error against float64 torch, and as a share of what rounding allows; detections without a
-    counterpart in the baseline, and AP, of the pipeline igie; images/s over those of ort-cpu-fp32,
-    turn by turn, network alone, batch 32: the median, and between what eight in ten turns lie; time
-    to build. An empty cell was not measured.
+    Columns: the error compared with float64 torch, and as a share of what rounding allows;
+    detections without a counterpart in the baseline, and AP, with the pipeline igie; images/s over
+    those of ort-cpu-fp32, turn by turn, network alone, batch 32: the median, and the range of eight
+    in ten turns; time to build. An empty cell was not measured.
     """
     from retinaface.comparison.engine_table import COLUMNS, engine_rows
     from retinaface.files import check_output_file

@@ -45,12 +45,16 @@ if TYPE_CHECKING:
     help="Write detections in the official text format into a new folder.",
 )
 @click.option(
-    "--output", type=PATH, metavar="RUN_DIR", help="Write record.json and detections.npz there."
+    "--output",
+    type=PATH,
+    metavar="RUN_DIR",
+    help="Write record.json and detections.npz into a new folder.",
 )
 @click.option(
     "--skip-bad-images",
     is_flag=True,
-    help="Count images that do not decode as images with all faces missed, and list them.",
+    help="Count an image that cannot be decoded as one in which every face was missed, and list "
+    "it.",
 )
 @click.option(
     "--scoring",
@@ -125,7 +129,7 @@ def evaluate(
 
 
 def _check_sources(sources: Sources, file: Path | None) -> None:
-    """Refuse weights of the user's where there are no images of theirs; say what steps in."""
+    """Refuse the user's weights without the user's images; say what takes the place of both."""
     from retinaface.errors import DatasetError
 
     has_own = file is not None or not sources.weights.is_embedded
@@ -150,7 +154,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
     )
     notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
-        notes.append("official scoring; the published ixRT figures were made as --scoring ixrt")
+        notes.append("official scoring; the published ixRT figures are those of --scoring ixrt")
     return Selected(dataset, truth, notes)
 
 

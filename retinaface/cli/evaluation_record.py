@@ -1,4 +1,4 @@
-"""What `retinaface evaluate` runs on, and the record of it."""
+"""Select what `retinaface evaluate` runs on, and write its record."""
 
 from __future__ import annotations
 
@@ -37,8 +37,6 @@ def write_evaluation(
     Args:
         folder: New.
         engine: Open.
-        selected: What it ran on.
-        result: What came out.
         traced: Stages of a few images.
         settings: Of the command; JSON types.
     """

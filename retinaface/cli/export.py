@@ -57,14 +57,14 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
     type=click.Choice(["fp32", "fp16"]),
     default="fp32",
     show_default=True,
-    help="Of weights and operators.",
+    help="Precision of weights and operators.",
 )
 @click.option(
     "--io",
     type=click.Choice(["fp32", "fp16"]),
     default="fp32",
     show_default=True,
-    help="Of input and outputs; fp16 needs --precision fp16.",
+    help="Precision of input and outputs; fp16 needs --precision fp16.",
 )
 @click.option(
     "--batch-size",
@@ -86,8 +86,8 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
     type=click.Choice(["small", "full"]),
     default="small",
     show_default=True,
-    help="full: everything that a validation holds an engine against, so that it needs no torch "
-    "(about 100 MB); with photographs where the data set is at hand.",
+    help="full: everything that a validation compares an engine with, so that it needs no torch "
+    "(about 100 MB); with photographs where the data set is here.",
 )
 @widerface_options
 def export(
@@ -107,16 +107,16 @@ def export(
 ) -> None:
     """Export the network to ONNX and verify what was written.
 
-    Beside FILE.onnx stand FILE.json, a manifest (versions, options, hashes), and
-    FILE.reference.npz, inputs with the outputs of float64 torch, by which a machine without torch
-    judges an engine.
+    Beside FILE.onnx it writes FILE.json, a manifest (versions, options, hashes), and
+    FILE.reference.npz, inputs with the outputs of float64 torch, so that a machine without torch
+    can judge an engine.
 
     \b
     retinaface export --output retinaface.onnx
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
     """
-    load_model, run, make_options = _exporting()
+    load_model, run, make_options = _import_exporters()
     options = make_options(
         exporter=exporter,
         opset=opset,
@@ -132,7 +132,7 @@ def export(
     cases = None
     if reference == "full":
         if dynamic_size:
-            raise click.UsageError("--reference full is of 320x320 inputs; drop --dynamic-size")
+            raise click.UsageError("--reference full needs 320x320 inputs; drop --dynamic-size")
         from retinaface.reference.from_torch import full_reference
 
         cases = full_reference(loaded, _inputs(widerface, subset), progress=True)
@@ -142,7 +142,7 @@ def export(
         _print(half, run(loaded, replace(options, precision="fp16"), half, reference_of=output))
 
 
-def _exporting() -> tuple[Any, Any, Any]:
+def _import_exporters() -> tuple[Any, Any, Any]:
     """Import what exports: `load_model`, `export`, `ExportOptions`."""
     try:
         from retinaface.export.exporter import export as run
@@ -173,7 +173,7 @@ def _print(output: Path, manifest: dict[str, Any], *, of_itself: bool = False) -
 
 
 def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
-    """Network inputs of every kind; photographs where there are any, else generated pictures."""
+    """Make network inputs of every kind; generated pictures where there are no photographs."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.records.traced_images import spread
     from retinaface.reference.inputs import KINDS, N_IMAGES, REAL, kind_inputs

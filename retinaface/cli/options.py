@@ -27,7 +27,7 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(function: F) -> F:
-    """What an engine is built from: `--model`, `--engine-file`, `--weights`, and its settings."""
+    """Add what an engine is built from: `--model`, `--engine-file`, `--weights`, its settings."""
     return _with_options(function, _MODEL_OPTIONS)
 
 
@@ -42,14 +42,14 @@ def pairs(
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    """Refuse a NaN, which lies in every range as far as click can tell."""
+    """Refuse a NaN, which click finds in every range."""
     if not math.isfinite(value):
         raise click.BadParameter(f"expected a number, got {value}", context, parameter)
     return value
 
 
 def engine_option(**settings: Any) -> Callable[[F], F]:
-    """`--engine`."""
+    """Add `--engine`."""
     return click.option(
         "--engine",
         metavar="NAME",
@@ -60,17 +60,17 @@ def engine_option(**settings: Any) -> Callable[[F], F]:
 
 
 def pipeline_option(**settings: Any) -> Callable[[F], F]:
-    """`--pipeline`."""
+    """Add `--pipeline`."""
     return click.option(
         "--pipeline",
         type=click.Choice(PIPELINE_NAMES),
-        help="Published recipe of resizing, padding and the way back.",
+        help="Published recipe for resizing, padding and mapping boxes back.",
         **settings,
     )
 
 
 def widerface_options(function: F) -> F:
-    """`--widerface`, `--subset`: which images."""
+    """Add `--widerface` and `--subset`: which images."""
     return _with_options(function, _WIDERFACE_OPTIONS)
 
 
@@ -89,8 +89,8 @@ _MODEL_OPTIONS = (
         metavar="NAME=VALUE",
         callback=pairs,
         help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-        "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-        "compiler. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
+        "cuda_graphs=on; its provider gets any other. TensorRT: batch=N. OpenVINO: its compiler "
+        "gets all. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
         "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
     ),
     click.option(
@@ -103,7 +103,7 @@ _MODEL_OPTIONS = (
         "--weights",
         metavar="FILE|embedded",
         help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
-        "which knows generated faces alone.  [default: the published checkpoint]",
+        "which knows only generated faces.  [default: the published checkpoint]",
     ),
     click.option(
         "--engine-file",
@@ -116,7 +116,7 @@ _MODEL_OPTIONS = (
         "--model",
         type=PATH,
         metavar="FILE",
-        help="Exported ONNX file; without it one is made from the weights and cached.",
+        help="Exported ONNX file.  [default: an export of the weights, kept in the cache]",
     ),
 )
 
@@ -125,8 +125,8 @@ _WIDERFACE_OPTIONS = (
     click.option(
         "--subset",
         type=click.Choice(SUBSET_NAMES),
-        help="Only a named part: every eighth image of each event. Does not compare with "
-        "the full set.",
+        help="Only a named part: every eighth image of each event. Its AP is not comparable "
+        "with that of the full set.",
     ),
     click.option(
         "--widerface",

@@ -1,4 +1,4 @@
-"""What commands write: tables on the terminal, whole lines where it is piped; JSON files."""
+"""Write what commands print: tables on the terminal, whole lines where it is piped; JSON files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ _PIPED_WIDTH = 300
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
 ) -> None:
-    """Print a table.
-
-    Args:
-        columns: Headings.
-        rows: Cells.
-        right: Columns to align at the right.
-    """
+    """Print a table; `right` are the indices of columns to align at the right."""
     from rich.console import Console
     from rich.table import Table
 

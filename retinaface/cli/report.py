@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 @click.command(no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option(
-    "--output", type=PATH, required=True, metavar="FILE.html", help="What to write; FILE.md beside."
+    "--output",
+    type=PATH,
+    required=True,
+    metavar="FILE.html",
+    help="What to write; FILE.md appears beside it.",
 )
 @click.option(
     "--widerface",
     type=PATH,
     metavar="DIR",
-    help="Images, for the pictures of those that changed most.  [default: those at hand]",
+    help="Images, to show those that changed most.  [default: those found here]",
 )
 @click.option(
     "--images",
@@ -43,8 +47,8 @@ def report(
     retinaface report RUN-OLD RUN-NEW --output report.html
     retinaface report runs/ --output report.html --widerface DIR
 
-    The first run is what the others are held against; of a folder of runs the first by name. It
-    ends with 0 when the report was written, whatever the verdict: that is for `compare`.
+    The others are compared with the first run; in a folder of runs, the first by name. The exit
+    code is 0 once the report is written, whatever the verdict: `compare` gives that.
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
@@ -59,7 +63,7 @@ def report(
     runs, unavailable = find_runs(folders)
     if not runs:
         raise click.UsageError(
-            "a report needs a run record, and there are rows alone that could "
+            "a report needs a run record, but every row here is one that could "
             "not run; see: retinaface runs"
         )
     dataset = None
@@ -85,7 +89,7 @@ def report(
 
 
 def _root_of(runs: Sequence[Run]) -> Path:
-    """Where the pictures of runs are: in the embedded set, where that is what they ran on."""
+    """Find the pictures of runs: in the embedded set, where that is what they ran on."""
     from retinaface.embedded import embedded_root
     from retinaface.widerface.dataset import default_root
 

@@ -29,10 +29,10 @@ def score(
     json_file: Path | None,
     scoring: str,
 ) -> None:
-    """AP of any detector's predictions: a folder or zip.
+    """Compute AP of any detector's predictions, from a folder or zip.
 
-    An image without a prediction file is an image with all faces missed. Needs the ground truth,
-    not the images.
+    An image without a prediction file counts as one in which every face was missed. It needs the
+    ground truth, not the images.
 
     \b
     retinaface score predictions.zip --widerface DIR

@@ -64,7 +64,7 @@ class BatchesInBuffers:
             self._fill(buffer)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Each batch once all its images are prepared."""
+        """Give each batch once all its images are prepared."""
         while self._filling:
             buffer, futures = self._filling.popleft()
             items = [future.result() for future in futures]
@@ -110,7 +110,7 @@ class BatchesOfEqualSize:
         self._items = map_in_order(pool, lambda name: prepare(name, None), names, ahead)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Each batch once all its images are prepared."""
+        """Give each batch once all its images are prepared."""
         items: list[Item] = []
         tensors: list[FloatArray] = []
         for item in self._items:
@@ -126,13 +126,13 @@ class BatchesOfEqualSize:
             yield Batch(items, np.stack(tensors) if tensors else nothing)
 
     def release(self, batch: Batch) -> None:
-        """Nothing is kept."""
+        """Do nothing: no buffer is kept."""
 
 
 def map_in_order(
     pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], ahead: int
 ) -> Iterator[R]:
-    """Like `pool.map`, but holds no more than `ahead` results at a time."""
+    """Work like `pool.map`, but hold no more than `ahead` results at a time."""
     iterator = iter(items)
     pending: deque[Future[R]] = deque(pool.submit(function, i) for i in islice(iterator, ahead))
     while pending:

@@ -50,12 +50,12 @@ def decode_landmarks(
 
 
 def xyxy_from_xywh(boxes_xywh: FloatArray) -> FloatArray:
-    """Corners of (N, 4) boxes given as left, top, width, height."""
+    """Compute the corners of (N, 4) boxes given as left, top, width, height."""
     return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
 
 
 def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
-    """Intersection over union of every pair.
+    """Compute intersection over union of every pair.
 
     Args:
         a_xyxy: (N, 4), x1 <= x2 and y1 <= y2.
@@ -87,13 +87,13 @@ def _shared_length(
 
 
 def box_areas(boxes_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
-    """Areas of (..., 4) boxes, with `extra_px` added to widths and heights."""
+    """Compute areas of (..., 4) boxes, with `extra_px` added to widths and heights."""
     width = boxes_xyxy[..., 2] - boxes_xyxy[..., 0] + extra_px
     height = boxes_xyxy[..., 3] - boxes_xyxy[..., 1] + extra_px
     return np.asarray(width * height)
 
 
-# OpenCV holds 1 - float32(1 - overlap) against the limit, which is off by up to two steps of
+# OpenCV compares 1 - float32(1 - overlap) with the limit, which is off by up to two steps of
 # float32 below 1. Without a margin, a pair at exactly the limit would go; within it, one stays.
 _ROUNDING = 2.0**-23
 

@@ -1,4 +1,4 @@
-"""Detections of one image, and how they come from the network's outputs: decode, way back, NMS."""
+"""Make detections of one image from the network's outputs: decode, map back to the image, NMS."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Detections:
     landmarks_xy: FloatArray
 
     def above(self, score: float) -> Detections:
-        """Those with a score above the given one."""
+        """Keep those with a score above the given one."""
         keep = self.scores > score
         return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks_xy[keep])
 
@@ -51,7 +51,7 @@ def postprocess(
     score_limit: float = SCORE_LIMIT,
     overlap_limit: float = NMS_OVERLAP_LIMIT,
 ) -> Detections:
-    """Turn one image's raw outputs into detections: score, decode, way back, suppression.
+    """Turn one image's raw outputs into detections: score, decode, map back, suppress.
 
     Args:
         loc: (P, 4) float32.
@@ -74,7 +74,7 @@ def decode(
     geometry: Geometry,
     score_limit: float = SCORE_LIMIT,
 ) -> Detections:
-    """Candidates of one image: all priors above the score limit, in their order; see `postprocess`.
+    """Decode the candidates of one image: all priors above the score limit; see `postprocess`.
 
     Raises:
         EngineFault: As `postprocess`.
@@ -94,7 +94,7 @@ def decode(
 def detections_of_inputs(
     outputs: Iterable[FloatArray], name: str, side_px: int = 320
 ) -> dict[str, Detections]:
-    """Detections of a batch of raw outputs, in pixels of the network's own input.
+    """Make detections of a batch of raw outputs, in pixels of the network's own input.
 
     Args:
         outputs: (N, P, 4), (N, P, 2), (N, P, 10) float32.
@@ -109,7 +109,7 @@ def detections_of_inputs(
 
 
 def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -> Detections:
-    """The best candidate of each overlapping group, best first; see `suppression.nms`."""
+    """Keep the best candidate of each overlapping group, best first; see `boxes.nms`."""
     kept = nms(candidates.boxes_xyxy, candidates.scores, overlap_limit)
     return Detections(
         candidates.boxes_xyxy[kept], candidates.scores[kept], candidates.landmarks_xy[kept]
@@ -117,7 +117,7 @@ def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -
 
 
 def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
-    """Finite outputs can still be absurd: offsets that overflow put boxes beyond any image.
+    """Refuse absurd boxes: offsets that overflow are finite, and put boxes beyond any image.
 
     Raises:
         EngineFault: A coordinate is not finite, or further out than `SANE_EXTENT` inputs.
@@ -131,7 +131,7 @@ def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
 
 
 def check_outputs(loc: FloatArray, scores: FloatArray, landmarks: FloatArray) -> None:
-    """A NaN score is no detection and would vanish without a trace.
+    """Refuse a NaN score, which is no detection and would vanish without a trace.
 
     Args:
         loc: (P, 4).

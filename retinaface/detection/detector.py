@@ -49,7 +49,6 @@ def detect(
 
     Args:
         engine: Open, for the pipeline's input size.
-        pipeline: The recipe.
         names: What `load` takes and error messages say.
         load: Gives the bytes of an image file; called in threads.
         batch_size: Most images in one call of the engine; None for the pipeline's own. Images of
@@ -69,7 +68,7 @@ def detect(
     n_workers = workers or n_usable_cpus()
     # Beside the batches that the engine reads, two images for each worker.
     n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
-    prepare = _preparing(load, pipeline, skip_bad_images=skip_bad_images)
+    prepare = _make_preparer(load, pipeline, skip_bad_images=skip_bad_images)
     with ExitStack() as stack:
         stack.enter_context(_opencv_on_one_thread())
         pool = stack.enter_context(_threads(n_workers, "retinaface-image"))
@@ -117,7 +116,7 @@ def detect_in_pixels(
 
 @contextmanager
 def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """A pool that, when it ends early, drops what has not begun."""
+    """Open a pool that, when it ends early, drops what has not begun."""
     with ThreadPoolExecutor(n, name) as pool:
         try:
             yield pool
@@ -125,10 +124,10 @@ def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _preparing(
+def _make_preparer(
     load: Callable[[str], bytes], pipeline: Pipeline, *, skip_bad_images: bool
 ) -> Prepare:
-    """Give what makes an image's input from its name, in a worker; an error may be the result."""
+    """Make the function that prepares an image by its name, in a worker; it may return an error."""
 
     def prepare(name: str, out: FloatArray | None = None) -> Item:
         try:

@@ -1,4 +1,4 @@
-"""Pictures of detections."""
+"""Draw detections on pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files to pixels, as `cv2.imread` decodes them, but a file cut short is an error."""
+"""Decode image files as `cv2.imread` does, except that a file cut short is an error."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def decode_image(data: bytes, name: str) -> ByteArray:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Whether a JPEG or PNG reaches its end; OpenCV tells for the other formats."""
+    """Tell whether a JPEG or PNG reaches its end; OpenCV does so for other formats."""
     if data.startswith(_JPEG_SIGNATURE):
         # End of image, and no start of scan after it: neither can occur inside compressed data.
         end = data.rfind(b"\xff\xd9")

@@ -1,4 +1,4 @@
-"""The published recipes: how an image becomes a network input, and the exact way back.
+"""The published recipes: how an image becomes a network input, and how boxes go back exactly.
 
 Each recipe keeps the arithmetic of the scripts it was published with, rounding included, because
 its figures depend on them: a baseline belongs to a pipeline and is never shared.
@@ -43,12 +43,12 @@ class Pipeline:
 
     @property
     def input_size_px(self) -> tuple[int, int] | None:
-        """Height and width of every network input; None where they follow the image."""
+        """Give height and width of every network input; None where they follow the image."""
         return None if self.placement == "tight" else (self.long_side_px, self.long_side_px)
 
 
 class Geometry(NamedTuple):
-    """What the way back needs to know of one image."""
+    """What mapping back to one image needs."""
 
     original_height_px: int
     original_width_px: int
@@ -79,11 +79,10 @@ def preprocess(
 
     Args:
         image_bgr: (H, W, 3) uint8.
-        pipeline: The recipe.
         out: (3, h, w) float32 that takes the result; None for a new array.
 
     Returns:
-        (3, h, w) float32, BGR minus the mean, padding included; and the geometry of the way back.
+        (3, h, w) float32, BGR minus the mean, padding included; and the geometry that maps back.
 
     Raises:
         ImageError: The image is so narrow that nothing is left of it after resizing.
@@ -131,7 +130,7 @@ def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
 
 
 def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """IGIE: truncated size, resize on uint8, padding on both sides."""
+    """Resize as IGIE: truncated size, on uint8, padding on both sides."""
     height, width = image.shape[:2]
     ratio = side / max(height, width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -145,7 +144,7 @@ def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
 
 
 def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """ixRT: truncated size, resize on uint8, image at the top left, no clipping."""
+    """Resize as ixRT: truncated size, on uint8, image at the top left, no clipping."""
     height, width = image.shape[:2]
     ratio = min(side / height, side / width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -155,7 +154,7 @@ def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
 
 
 def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
-    """Upstream: resize on float32 by a factor, no padding, no clipping."""
+    """Resize as upstream: on float32 by a factor, no padding, no clipping."""
     height, width = image.shape[:2]
     # The short side decides unless that makes the long one too long; so nearly square images get a
     # slightly larger factor than long_side / max(height, width).
@@ -189,7 +188,7 @@ def _resize(image: ByteArray, width: int, height: int) -> ByteArray:
 def _network_input(
     pixels_hwc: ByteArray | FloatArray, left: int, top: int, out: FloatArray
 ) -> FloatArray:
-    """Channels first, minus the mean, grey around it; plane by plane, as memory lies."""
+    """Put channels first, subtract the mean, leave grey around; plane by plane, as memory lies."""
     bottom, right = top + pixels_hwc.shape[0], left + pixels_hwc.shape[1]
     for plane, mean, target in zip(cv2.split(pixels_hwc), _MEAN_BGR, out, strict=True):
         grey = PAD_VALUE - mean
@@ -200,7 +199,7 @@ def _network_input(
 
 
 def photograph_inputs(encoded: Mapping[str, bytes], pipeline: Pipeline) -> FloatArray:
-    """Network inputs of image files.
+    """Make network inputs of image files.
 
     Args:
         encoded: Bytes by image id.

@@ -22,7 +22,7 @@ _SET = "widerface"
 
 @functools.cache
 def embedded_checkpoint() -> Path:
-    """Path of the checkpoint, once its hash is right.
+    """Find the checkpoint, and check its hash.
 
     Raises:
         AssetError: The file is missing, or is not the pinned one.
@@ -35,7 +35,7 @@ def embedded_checkpoint() -> Path:
 
 @functools.cache
 def embedded_root() -> Path:
-    """Folder of pictures and ground truth, once every file of it is right.
+    """Find the folder of pictures and ground truth, and check every file of it.
 
     Raises:
         AssetError: A file is missing, changed, or does not belong there.
@@ -52,17 +52,17 @@ def _picture_hashes() -> frozenset[str]:
 
 @functools.cache
 def embedded_truth_sha256() -> dict[str, str]:
-    """SHA-256 of the four files of ground truth, by name."""
+    """Give SHA-256 of the four files of ground truth, by name."""
     return {path.name: file_sha256(path) for path in (embedded_root() / "ground_truth").iterdir()}
 
 
 def is_embedded_picture(data: bytes) -> bool:
-    """Whether a file's bytes are those of a picture of the set."""
+    """Tell whether a file's bytes are those of a picture of the set."""
     return hashlib.sha256(data).hexdigest() in _picture_hashes()
 
 
 def folder_sha256(folder: Path) -> str:
-    """SHA-256 over names and contents of all files of a folder; empty folders do not count."""
+    """Hash names and contents of all files of a folder; empty folders do not count."""
     files = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     )

@@ -21,7 +21,7 @@ from retinaface.typing import FloatArray, Precision
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine is asked to be.
+    """What an engine must be.
 
     Attributes:
         name: `<runtime>-<device>-<precision>`, or what a third party calls it.
@@ -33,7 +33,7 @@ class EngineSpec:
         weights: Checkpoint, `embedded`, or None for the published one; for torch.
         max_batch: Most images in one call.
         height_px: Height of every input; None where it follows the image.
-        width_px: Width, likewise.
+        width_px: Width, as for the height.
         threads: Of the runtime, inside one call; None for the runtime's default.
         shares_cpus: Other threads prepare and finish images while it runs, as in `detect`: threads
             of the runtime that wait for work should sleep, not spin, and few should wait at all.
@@ -143,7 +143,7 @@ class Engine(ABC):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Say what it is, how long it took to build, and where it ran; JSON types only.
+        """Say what the engine is, how long it took to build, and where it ran; JSON types only.
 
         A subclass sets `_runtime` (with its version), `_build_s` and `_placement`, and adds what
         else it knows in `_facts` and `_device_facts`.
@@ -160,11 +160,11 @@ class Engine(ABC):
         }
 
     def _device_facts(self) -> dict[str, Any]:
-        """What is known of the device beside its name in the specification."""
+        """Describe the device beyond its name in the specification."""
         return {}
 
     def _facts(self) -> dict[str, Any]:
-        """What else tells this engine from another: threads, options, files, ..."""
+        """Give what else tells this engine from another: threads, options, files, ..."""
         return {}
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Engine(ABC):
             ) from error
 
     def _checked_batch(self, images: FloatArray) -> FloatArray:
-        """The images as the runtime gets them: contiguous, and filled up to a fixed batch."""
+        """Make the images ready for the runtime: contiguous, and filled up to a fixed batch."""
         self._check_input(images)
         batch = np.ascontiguousarray(images)
         if self.fixed_batch is not None and len(batch) < self.fixed_batch:

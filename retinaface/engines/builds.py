@@ -104,9 +104,7 @@ def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
     """See that the second output is what softmax gives: two values that add up to 1.
 
     Args:
-        spec: What the engine is asked to be.
         scores: (N, P, 2) of a probe.
-        model: The file.
 
     Raises:
         EngineUnavailable: It is something else.

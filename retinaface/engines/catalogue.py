@@ -29,7 +29,8 @@ class EngineEntry:
         source_precision: Of the ONNX file that is exported for it; None for its own. Where the
             runtime makes FP16 by itself, it is given FP32.
         builds_files: Whether its builds are files, so that it loads one that is given.
-        is_slow: Whether an image takes it over a second: AP over a data set, timings are left out.
+        is_slow: Whether one image takes it over a second; then AP over a data set and timings are
+            left out.
     """
 
     factory: str
@@ -43,7 +44,7 @@ class EngineEntry:
 
 
 def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
-    """A runtime that builds files from FP32 ONNX, and makes FP16 of it by itself."""
+    """Describe a runtime that builds files from FP32 ONNX, and makes FP16 of it by itself."""
     return EngineEntry(factory, device, precision, source_precision="fp32", builds_files=True)
 
 
@@ -103,7 +104,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
 
 
 def engine_names() -> list[str]:
-    """Built-in engines and those that installed packages add."""
+    """List built-in engines and those that installed packages add."""
     return [*BUILTIN, *sorted(metadata.entry_points(group=ENTRY_POINT_GROUP).names)]
 
 

@@ -51,7 +51,6 @@ def check_interface(
     """Compare names, types and axes of a file with a specification.
 
     Args:
-        spec: What the engine is asked to be.
         model: The file; for messages.
         inputs: What the file takes.
         outputs: What it gives.
@@ -112,7 +111,6 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
 
     Args:
         spec: What the engine is asked to be; for messages.
-        model: The file.
         stated: What its metadata say under `PRECISION_KEY`.
 
     Raises:
@@ -121,7 +119,7 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
     if stated is not None:
         return "fp16" if stated == "fp16" else "fp32"
     with importing(
-        f"{spec.name}: {model} does not state its precision, and onnx, which would tell,",
+        f"{spec.name}: {model} does not state its precision, and onnx, which could read it,",
         "pip install onnx, or export with retinaface",
     ):
         import onnx
@@ -133,10 +131,6 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precisi
 
 def check_file(spec: EngineSpec, model: Path) -> int | None:
     """Compare names, types, axes and precision of a file with a specification.
-
-    Args:
-        spec: What the engine is asked to be.
-        model: The file.
 
     Returns:
         The one batch size that the file takes; None where it takes any.

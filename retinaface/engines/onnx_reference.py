@@ -60,7 +60,7 @@ class OnnxReferenceEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Tensors of the file by name."""
+        """Evaluate the file and keep tensors by name."""
         if names not in self._marked:
             from retinaface.export.onnx_graph import with_outputs
 

@@ -1,7 +1,7 @@
 """OpenCV's DNN module on the CPU: its new engine alone, with the proof that it keeps images apart.
 
 The classic engine, the only one before OpenCV 5, merges the batch into the axis of the priors of
-some files, without a word. It is never used, and an engine that does likewise is refused.
+some files, without an error. It is never used, and an engine that does the same is refused.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class OpenCvEngine(Engine):
 
     @contextlib.contextmanager
     def _threads(self) -> Iterator[None]:
-        """The number of threads that was asked for, for the time of one call."""
+        """Set the number of threads that was asked for, for the time of one call."""
         if self.spec.threads is None:
             yield
             return
@@ -117,7 +117,7 @@ class OpenCvEngine(Engine):
 
 
 def _are_swapped(one: FloatArray, other: FloatArray) -> bool:
-    """Whether the first two rows of one are the second and first of the other.
+    """Tell whether the first two rows of one are the second and first of the other.
 
     Nearer to each other, by far, than to the row of the other image: rounding is 10 000 times less.
     """
@@ -138,5 +138,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: cv2.error) -> str:
-    """The last line that says something; the others name places in OpenCV's sources."""
+    """Find the last line that gives a reason; the others name places in OpenCV's sources."""
     return str(error).strip().splitlines()[-1].lstrip("> ")

@@ -39,7 +39,7 @@ _MOVED = {
 
 
 class EngineSettings(TypedDict, total=False):
-    """What is asked of an engine beside its name; what is left out is as in `EngineSpec`.
+    """What an engine must be beside its name; defaults are those of `EngineSpec`.
 
     Attributes:
         model: The file to load, or to build from. Without one, an engine that loads ONNX gets an
@@ -119,7 +119,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         _check_engine_file(name, entry, spec.engine_file, spec.model)
     elif entry.loads_onnx and spec.model is None:
         is_free = height_px is None
-        return replace(spec, model=_exported(name, entry, spec.weights, dynamic_size=is_free))
+        return replace(spec, model=_export_file(name, entry, spec.weights, dynamic_size=is_free))
     return spec
 
 
@@ -147,7 +147,6 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
     """Build an engine from a whole specification.
 
     Args:
-        spec: What it is asked to be.
         location: Its factory, `package.module:name`.
 
     Raises:
@@ -176,9 +175,9 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
     if spec.engine_file is not None and engine.built_file != spec.engine_file:
         engine.close()
         raise EngineUnavailable(
-            f"{spec.name} was given the engine file {spec.engine_file} and does not say that it "
-            f"runs it (its built_file is {engine.built_file}); leave --engine-file out, or have "
-            "the engine load spec.engine_file and set built_file"
+            f"{spec.name} was given the engine file {spec.engine_file} and does not confirm "
+            f"that it runs it (its built_file is {engine.built_file}); leave --engine-file "
+            "out, or have the engine load spec.engine_file and set built_file"
         )
     return engine
 
@@ -208,7 +207,7 @@ def import_factory(name: str, location: str) -> Factory:
         ) from error
 
 
-def _exported(
+def _export_file(
     name: str, entry: EngineEntry, weights: str | Path | None, *, dynamic_size: bool
 ) -> Path:
     with importing(

@@ -25,7 +25,7 @@ def check_options(
         others_go_to: Who takes every other option. Then only what looks like a slip is refused.
 
     Raises:
-        EngineUnavailable: Names the option, those that there are, and the nearest.
+        EngineUnavailable: Names the option, the known ones, and the nearest.
     """
     cutoff = _ALIKE if others_go_to is None else _NEARLY_THE_SAME
     for option in sorted(set(given) - set(known)):

@@ -81,7 +81,6 @@ def read_source(
     """Read what an engine is to be built from; the runtime makes FP16 of FP32 by itself.
 
     Args:
-        spec: What the engine is asked to be.
         size: Height and width of the file's input.
         n_outputs: How many outputs it may have.
 
@@ -113,7 +112,7 @@ def read_source(
 
 
 def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
-    """The file, what is in it, and the axes of its input."""
+    """Load the file: what is in it, and the axes of its input."""
     path = spec.model
     if path is None:
         raise EngineUnavailable(
@@ -138,7 +137,7 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
 
 
 def _is_half(model: Any) -> bool:
-    """Whether the weights are FP16: as the file states, or as any of them is."""
+    """Tell whether the weights are FP16: as the file states, or as any of them is."""
     import onnx
 
     stated = {entry.key: entry.value for entry in model.metadata_props}.get(PRECISION_KEY)

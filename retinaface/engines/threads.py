@@ -9,7 +9,7 @@ MAX_PARALLEL_CALLS = 4
 
 
 def threads_and_calls(spec: EngineSpec) -> tuple[int | None, int]:
-    """Threads inside one call (None for the runtime's own), and how many calls run at a time.
+    """Choose threads inside a call (None for the runtime's own), and how many calls run at a time.
 
     Threads of one call wait for each other at every layer, and longest where other work takes their
     processors. Calls side by side do not, so few threads in several calls use shared processors

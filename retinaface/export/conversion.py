@@ -85,7 +85,7 @@ def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
 
 
 def _restore_resize_scales(model: onnx.ModelProto) -> None:
-    """Resize takes its scales in FP32 whatever its data is; below opset 13 they cannot be left out.
+    """Give Resize its scales in FP32, whatever its data is; below opset 13 they are required.
 
     The exporter gives empty ones there, beside the sizes that count; the converter casts them.
     """

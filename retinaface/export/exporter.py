@@ -123,7 +123,7 @@ def _write_onnx(
                 f"the {options.exporter} exporter changed the opset: asked for {interface.opset}, "
                 f"got {_opset(proto)}; use another opset or exporter"
             )
-        notes.append(f"lowered from opset {_opset(proto)}, where the exporter had stayed")
+        notes.append(f"lowered from opset {_opset(proto)}, which the exporter did not change")
         lower_opset(proto, interface.opset)
     check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
@@ -149,7 +149,7 @@ _exporter_runs: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
 def _exporter_output(
     model: RetinaFace, options: ExportOptions, folder: Path
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """What the exporter itself gives, and what it warned of; run once for the same weights."""
+    """Run the exporter, once for the same weights; give its model and its warnings."""
     run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
     asked = replace(options, simplify=False, precision="fp32", io="fp32")
     key = tensors_sha256(model), asked, run, torch.onnx.export

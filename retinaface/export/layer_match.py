@@ -1,4 +1,4 @@
-"""Which convolution of an ONNX file is which layer of the network, batch norms folded."""
+"""Match the convolutions of an ONNX file with the layers of the network, batch norms folded."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
             taken.add(j)
     if alone := [layer for i, layer in enumerate(layers) if i not in partners]:
         raise ExportError(
-            f"cannot match the layers of {file}: among its convolutions is none left for "
+            f"cannot match the layers of {file}: none of its convolutions is left for "
             f"{alone[0].name} with a kernel {alone[0].kernel.shape}; "
             "export it with: retinaface export"
         )
@@ -70,7 +70,7 @@ def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
 
 
 def _weight_error(expected: Convolution, actual: Convolution) -> float:
-    """The larger of two relative errors: in one norm the stem's bias would hide its kernel."""
+    """Take the larger of two relative errors: in one norm the stem's bias would hide its kernel."""
     kernel_norm = _norm(expected.kernel)
     bias_norm = max(_norm(expected.bias), _SMALL_BIAS * kernel_norm)
     errors = (
@@ -85,7 +85,7 @@ def _norm(array: FloatArray) -> float:
 
 
 def _file_convolutions(file: Path) -> list[Convolution]:
-    """Those of constant weights; a batch norm that follows is folded."""
+    """List convolutions of constant weights; a batch norm that follows is folded."""
     graph = _load_graph(file)
     constants = _constants(graph)
     norms = {
@@ -103,14 +103,14 @@ def _file_convolutions(file: Path) -> list[Convolution]:
             node.output[0], kernel, biases[0] if biases else np.zeros(len(kernel))
         )
         norm = norms.get(node.output[0])
-        found.append(convolution if norm is None else _folded(convolution, norm, constants))
+        found.append(convolution if norm is None else _fold(convolution, norm, constants))
     return found
 
 
-def _folded(
+def _fold(
     convolution: Convolution, norm: onnx.NodeProto, constants: dict[str, FloatArray]
 ) -> Convolution:
-    """The operator's definition, y = scale * (x - mean) / sqrt(var + epsilon) + B, folded."""
+    """Fold the operator's definition, y = scale * (x - mean) / sqrt(var + epsilon) + B."""
     scale, shift, mean, variance = (constants[name] for name in norm.input[1:])
     epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
     gain = scale / np.sqrt(variance + epsilon)  # (C_out,)
@@ -138,7 +138,7 @@ def _load_graph(file: Path) -> onnx.GraphProto:
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
-    """Initializers and Constant nodes as float64, also behind Identity and Cast nodes."""
+    """Read initializers and Constant nodes as float64, also behind Identity and Cast nodes."""
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}

@@ -1,4 +1,4 @@
-"""What is in an ONNX graph: axes, operators, tensors. Imports onnx, but no torch."""
+"""Read and mark an ONNX graph: axes, operators, tensors. Imports onnx, but no torch."""
 
 from __future__ import annotations
 
@@ -63,7 +63,6 @@ def with_outputs(path: Path, names: Sequence[str]) -> bytes:
     """Make a model file in which tensors inside it are outputs too.
 
     Args:
-        path: ONNX file.
         names: Of tensors that nodes give.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What an export is asked for, and the manifest beside it. Imports neither torch nor onnx."""
+"""The options of an export, and the manifest beside it. Imports neither torch nor onnx."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ExportOptions:
         dynamic_size: Free height and width.
         simplify: Run onnxsim.
         height_px: Height of the input where it is fixed.
-        width_px: Width, likewise.
+        width_px: Width, as for the height.
     """
 
     exporter: Exporter = "torchscript"
@@ -107,7 +107,7 @@ class ExportOptions:
 
 
 def sidecars(model: Path) -> tuple[Path, Path]:
-    """Name the reference and the manifest that stand beside an exported file."""
+    """Name the reference and the manifest beside an exported file."""
     return model.with_suffix(".reference.npz"), model.with_suffix(".json")
 
 

@@ -29,10 +29,7 @@ def write_model(
     """Write a model whose outputs are the mean of each image, spread over the priors.
 
     Args:
-        path: Where.
-        batch: Of the input.
         size: Height and width of the input.
-        outputs: Names.
         precision: What the file states; None states nothing.
         nan_in: An output that becomes NaN.
     """

@@ -1,4 +1,4 @@
-"""Whether an exported file holds what was asked for. Imports onnx, but no torch."""
+"""Verify that an exported file holds what was asked for. Imports onnx, but no torch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]
         ExportError: The input has other fixed axes than asked for, or an output cannot have the
             axes that follow from them.
     """
-    fixed = {name: tuple(_fixed(a) for a in wanted) for name, wanted in axes.items()}
-    found = tuple(_fixed(a) for a in axes_of(model.graph.input[0]))
+    fixed = {name: tuple(_fixed_size(a) for a in wanted) for name, wanted in axes.items()}
+    found = tuple(_fixed_size(a) for a in axes_of(model.graph.input[0]))
     if found != fixed[INPUT_NAME]:
         raise ExportError(
             f"the exporter did not give the axes asked for: expected {axes[INPUT_NAME]}, "
@@ -34,12 +34,12 @@ def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]
     probe = onnx.ModelProto.FromString(model.SerializeToString())
     sizes = {"batch": 3, "height": 213, "width": 320}
     sizes["priors"] = len(prior_boxes(sizes["height"], sizes["width"]))
-    set_axes(probe, {INPUT_NAME: tuple(_at(a, sizes) for a in axes[INPUT_NAME])})
+    set_axes(probe, {INPUT_NAME: tuple(_size_at(a, sizes) for a in axes[INPUT_NAME])})
     for value in probe.graph.output:
         value.type.tensor_type.ClearField("shape")
     del probe.graph.value_info[:]
     for value in onnx.shape_inference.infer_shapes(probe, data_prop=True).graph.output:
-        wanted = tuple(_at(a, sizes) for a in axes[value.name])
+        wanted = tuple(_size_at(a, sizes) for a in axes[value.name])
         for got, want in zip(axes_of(value), wanted, strict=False):
             if isinstance(got, int) and got != want:
                 raise ExportError(
@@ -48,19 +48,18 @@ def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]
                 )
 
 
-def _fixed(axis: Axis) -> int | None:
+def _fixed_size(axis: Axis) -> int | None:
     return axis if isinstance(axis, int) else None
 
 
-def _at(axis: Axis, sizes: dict[str, int]) -> int:
+def _size_at(axis: Axis, sizes: dict[str, int]) -> int:
     return axis if isinstance(axis, int) else sizes[axis]
 
 
 def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelProto:
-    """Read a file and hold it against what was asked for.
+    """Read a file and compare it with what was asked for.
 
     Args:
-        path: The file.
         expected: Opset, IR version, names, types and axes.
         precision: Type of the weights.
 

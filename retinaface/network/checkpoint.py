@@ -56,7 +56,7 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
 
 
 def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Read a checkpoint without running any code in it, and hold it against the network.
+    """Read a checkpoint without running any code in it, and compare it with the network.
 
     Prefixes `module.` (from DataParallel) and a wrapping `state_dict` key are taken off.
 
@@ -120,12 +120,12 @@ def _load_safely(path: Path) -> object:
                 f"refused checkpoint {path}: it holds objects other than tensors, which could run "
                 "code when loaded; keep only the state_dict, from a source that you trust"
             ) from error
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
     except Exception as error:  # torch.load raises whatever the damaged bytes lead it to
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> WeightsError:
+def _damage_error(path: Path, error: Exception) -> WeightsError:
     return WeightsError(
         f"cannot read checkpoint {path}: it is truncated or not a PyTorch checkpoint "
         f"({type(error).__name__}); fetch it again"
@@ -158,11 +158,11 @@ def _differences(
         "not plain numbers": kinds,
         "not finite": infinite,
     }
-    return [f"{len(names)} {kind}: {_listed(names)}" for kind, names in found.items() if names]
+    return [f"{len(names)} {kind}: {_list_names(names)}" for kind, names in found.items() if names]
 
 
 def _is_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Dense, on the CPU, and real numbers where real ones are expected (else whole ones)."""
+    """Tell whether a tensor is dense, on the CPU, and real where real numbers are expected."""
     if actual.layout != torch.strided or actual.device.type != "cpu" or actual.is_quantized:
         return False
     if expected.is_floating_point():
@@ -170,13 +170,13 @@ def _is_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:
     return actual.dtype == expected.dtype
 
 
-def _listed(names: list[str], limit: int = 12) -> str:
+def _list_names(names: list[str], limit: int = 12) -> str:
     more = f", and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
 def tensors_sha256(model: nn.Module) -> str:
-    """SHA-256 of all tensors of a network, names included."""
+    """Hash all tensors of a network, names included (SHA-256)."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())

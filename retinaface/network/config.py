@@ -39,7 +39,7 @@ class RetinaFaceConfig:
 
     @property
     def priors_per_cell(self) -> int:
-        """Number of priors at one cell of a feature level."""
+        """Count the priors at one cell of a feature level."""
         return len(self.prior_sizes_px[0])
 
 

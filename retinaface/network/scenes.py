@@ -1,4 +1,4 @@
-"""Generated images: something to run on where no photograph is at hand. No face is in them."""
+"""Generate images to run on where there is no photograph. They contain no face."""
 
 from __future__ import annotations
 
@@ -42,10 +42,7 @@ def synthetic_inputs(n: int, seed: int, height_px: int = 320, width_px: int = 32
     """Make network inputs from scenes.
 
     Args:
-        n: How many.
         seed: Of the first; the others follow.
-        height_px: Height of each.
-        width_px: Width of each.
 
     Returns:
         (n, 3, H, W) float32, BGR minus the mean.
@@ -59,10 +56,7 @@ def noise_inputs(n: int, seed: int, height_px: int = 320, width_px: int = 320) -
     """Make network inputs of uniform noise over the whole range of a pixel.
 
     Args:
-        n: How many.
         seed: Of the generator.
-        height_px: Height of each.
-        width_px: Width of each.
 
     Returns:
         (n, 3, H, W) float32, BGR minus the mean.

@@ -1,4 +1,4 @@
-"""Which weights a run uses, decided without torch."""
+"""Choose the weights of a run, without torch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class WeightsChoice:
         source: Path of a checkpoint.
         description: For people.
         sha256: Of the file.
-        is_embedded: Whether they are those that ship with the package, which know generated faces
-            alone.
+        is_embedded: Whether they are those that ship with the package, which know only
+            generated faces.
     """
 
     source: str
@@ -30,7 +30,7 @@ class WeightsChoice:
 
 
 def embedded_weights() -> WeightsChoice:
-    """The checkpoint that ships with the package.
+    """Choose the checkpoint that ships with the package.
 
     Raises:
         AssetError: It is not the pinned one.
@@ -40,7 +40,7 @@ def embedded_weights() -> WeightsChoice:
 
 
 def choose_weights(asked: str | None) -> WeightsChoice:
-    """The checkpoint asked for; without one the published, where it is at hand; else the embedded.
+    """Choose the checkpoint asked for, else the published one where it is here, else the embedded.
 
     Raises:
         WeightsError: The file asked for does not exist.

@@ -1,1 +1,1 @@
-"""What exact computation says of inputs: outputs, layers, and the noise floors of rounding."""
+"""Exact computation: outputs, layers, and the noise floors of rounding."""

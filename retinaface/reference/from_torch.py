@@ -1,4 +1,4 @@
-"""What torch makes of inputs: exactly, in FP32, and as FP16 must round it."""
+"""Run torch on inputs: exactly, in FP32, and rounded as in FP16."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def torch_reference(model: RetinaFace, inputs: Mapping[str, FloatArray]) -> list
     cases = []
     for name, images in inputs.items():
         exact = _run(double, images)
-        float32 = _further(exact, _run(model, images), _run(folded, images))
+        float32 = _pick_farther(exact, _run(model, images), _run(folded, images))
         cases.append(ReferenceCase(name, images, exact, float32, _run(rounded, images)))
     return cases
 
 
-def _further(exact: _Outputs, a: _Outputs, b: _Outputs) -> _Outputs:
-    """Of two values, the one further from the exact one.
+def _pick_farther(exact: _Outputs, a: _Outputs, b: _Outputs) -> _Outputs:
+    """Pick of two values the one farther from the exact one.
 
     Both are what FP32 may give: with batch norms as they are, and folded as in every export. On
     flat images one of them can be exact by luck at every prior, and would be no floor at all.
@@ -129,7 +129,7 @@ class TorchExtras:
 
 
 def emulated_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
-    """Outputs of torch in FP16, batch norms folded, every intermediate rounded; float32 by name.
+    """Run torch in FP16, batch norms folded, every intermediate rounded; float32 by name.
 
     What the engine `torch-cpu-fp16` gives.
     """
@@ -142,7 +142,7 @@ def emulated_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatAr
 
 
 def unfolded_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
-    """Outputs of `model.half()` with batch norms as they are; float32 arrays by name."""
+    """Run `model.half()` with batch norms as they are; float32 arrays by name."""
     broken = copy.deepcopy(model).half()
     with torch.inference_mode():
         outputs = broken(torch.from_numpy(images).half())

@@ -31,7 +31,7 @@ _SEED = 4_000
 
 
 def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArray:
-    """Network inputs of a kind, as many as a run uses.
+    """Make network inputs of a kind, as many as a run uses.
 
     Args:
         kind: One of `KINDS`.
@@ -51,19 +51,19 @@ def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArr
 
 
 def network_inputs(pixels_bgr: FloatArray) -> FloatArray:
-    """(n, 3, H, W) pixels 0..255 to network inputs: the mean subtracted."""
+    """Subtract the mean from (n, 3, H, W) pixels 0..255."""
     mean = np.reshape(MOBILENET_025.mean_bgr, (1, 3, 1, 1))
     return np.asarray(pixels_bgr - mean, dtype=np.float32)
 
 
 def _flat_inputs(n: int) -> FloatArray:
-    """One colour each: nothing but the borders of the padding inside the network."""
+    """Make images of one colour: they show only the borders of the padding inside the network."""
     colours = np.linspace(0, 255, n).round()[:, None] * [1.0, 0.5, 0.25]
     return network_inputs(np.broadcast_to(colours[:, :, None, None], (n, 3, _SIDE, _SIDE)))
 
 
 def _extreme_inputs(n: int) -> FloatArray:
-    """Checks of darkest and lightest pixels, of sides 1, 2, 4, ... and their negatives."""
+    """Make chequers of darkest and lightest pixels, of sides 1, 2, 4, ... and their negatives."""
     where = np.indices((_SIDE, _SIDE))
     images = []
     for i in range(n):

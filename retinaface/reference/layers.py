@@ -1,6 +1,6 @@
 """How far the layers inside an engine lie from float64 torch: NumPy alone, so no torch is needed.
 
-Whole layers are large; a fixed sample of their values stands for them where they are kept in a
+Whole layers are large; a fixed sample of their values represents them where they are kept in a
 file.
 """
 
@@ -55,7 +55,8 @@ class LayerDrift:
         layer: Name of the torch module.
         tensor: Name of the tensor that the engine showed.
         weight_error: See `LayerMatch`.
-        max_abs: Largest absolute error against float64 torch; NaN where the engine gives NaN.
+        max_abs: Largest absolute error, compared with float64 torch; NaN where the engine
+            gives NaN.
         noise_floor: Largest absolute error of torch in the precision asked for, and at least half
             a unit in the last place of the largest value; infinite where the precision overflows.
     """
@@ -67,16 +68,16 @@ class LayerDrift:
     noise_floor: float
 
     def exceeds(self, factor: float) -> bool:
-        """Whether the error, or a NaN, is more than `factor` times the noise floor explains."""
+        """Tell whether the error, or a NaN, is more than `factor` times the noise floor."""
         return np.isfinite(self.noise_floor) and not self.max_abs <= factor * self.noise_floor
 
     @property
     def ratio(self) -> float:
-        """The error as a multiple of its noise floor."""
+        """Give the error as a multiple of its noise floor."""
         return self.max_abs / self.noise_floor
 
     def as_json(self) -> dict[str, Any]:
-        """For a record."""
+        """Make JSON types for a record."""
         return {
             "layer": self.layer,
             "tensor": self.tensor,
@@ -146,7 +147,7 @@ class LayerValues:
     float16: FloatArray
 
     def reference(self, precision: Precision) -> LayerReference:
-        """What an engine's sample is held against."""
+        """Give what an engine's sample is compared with."""
         rounded = self.float32 if precision == "fp32" else self.float16
         return LayerReference(
             dict(zip(self.layers, self.exact, strict=True)),
@@ -156,7 +157,7 @@ class LayerValues:
 
 
 def sample(layer: FloatArray) -> FloatArray:
-    """A fixed choice of a layer's values.
+    """Take a fixed choice of a layer's values.
 
     Args:
         layer: (N, ...).

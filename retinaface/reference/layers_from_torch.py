@@ -1,4 +1,4 @@
-"""The layers of the network as torch runs them: what they give, and how large it becomes.
+"""Run the network's layers in torch: their outputs, and how large these become.
 
 A layer is a convolution together with its batch norm, which is folded into it.
 """
@@ -43,7 +43,7 @@ class Convolution:
 
 
 def exact_model(model: RetinaFace) -> RetinaFace:
-    """A float64 copy with batch norms folded; folding is not rounded to float32 on the way."""
+    """Make a float64 copy with batch norms folded, without rounding to float32 on the way."""
     return fold_batch_norms(copy.deepcopy(model).double())
 
 
@@ -96,7 +96,7 @@ def match_modules(model: RetinaFace) -> list[LayerMatch]:
 
 
 def torch_convolutions(model: RetinaFace) -> list[Convolution]:
-    """The convolutions of the network in the order of execution, batch norms folded, float64."""
+    """List the convolutions of the network in the order of execution, folded, float64."""
     network = exact_model(model)
     modules: dict[str, Any] = dict(network.named_modules())
     order = [n for n in activations(network, np.zeros((1, 3, 64, 64))) if n in modules]
@@ -123,7 +123,7 @@ def layer_reference(model: RetinaFace, images: FloatArray, precision: Precision)
 
 
 def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]:
-    """How large the numbers become that a layer takes and gives, in float32.
+    """Measure how large the inputs and outputs of each layer become, in float32.
 
     Args:
         model: In evaluation mode. Batch norms are folded, so that they are no layers.
@@ -147,7 +147,7 @@ def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]
 
 
 def layer_values(model: RetinaFace, images: FloatArray) -> LayerValues:
-    """A sample of what every layer gives for the first images, in each precision.
+    """Sample the outputs of every layer for the first images, in each precision.
 
     Args:
         model: In evaluation mode.

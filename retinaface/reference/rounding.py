@@ -1,4 +1,4 @@
-"""What FP16 does to this network: the error that its rounding must cause."""
+"""Predict what FP16 does to this network: the error that its rounding must cause."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retinaface.network.model import RetinaFace, fold_batch_norms
 
 
 def rounded_model(model: RetinaFace) -> RetinaFace:
-    """The network as FP16 computes it, predicted in FP32 arithmetic.
+    """Make the network as FP16 computes it, predicted in FP32 arithmetic.
 
     Batch norms are folded; weights, and what goes into and comes out of every layer, are rounded
     to FP16. Sums stay FP32, as in the accumulators of accelerators. Beyond 65 504 the rounding
@@ -35,7 +35,7 @@ def rounded_model(model: RetinaFace) -> RetinaFace:
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """Layers that compute something, by name, in the order they were made."""
+    """List the layers that compute something, by name, in the order they were made."""
     return {
         name: module
         for name, module in model.named_modules()

@@ -47,7 +47,7 @@ class Extras(Protocol):
 
 @dataclass(frozen=True)
 class StoredExtras:
-    """`Extras` as a reference file holds them."""
+    """`Extras` read from a reference file."""
 
     emulated: dict[str, FloatArray]
     unfolded: dict[str, FloatArray]
@@ -77,11 +77,11 @@ class ReferenceCase:
     extras: Extras | None = None
 
     def rounded(self, precision: Precision) -> dict[str, FloatArray]:
-        """The outputs whose error is the noise floor of a precision."""
+        """Give the outputs whose error is the noise floor of a precision."""
         return self.float32 if precision == "fp32" else self.float16
 
     def take(self, rows: IntArray) -> ReferenceCase:
-        """The same of some of the images, in the order given."""
+        """Take some of the images, in the order given."""
         exact, float32, float16 = ({k: v[rows] for k, v in d.items()} for d in self._outputs())
         return ReferenceCase(self.name, self.images[rows], exact, float32, float16)
 
@@ -90,7 +90,7 @@ class ReferenceCase:
 
 
 def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
-    """One case of the images of several, which must be of one size."""
+    """Join the images of several cases, which must be of one size, into one."""
     images = np.concatenate([case.images for case in cases])
     exact, float32, float16 = (
         {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
@@ -114,7 +114,7 @@ def save_reference(path: Path, cases: Sequence[ReferenceCase]) -> None:
 
 
 def _extra_arrays(case: ReferenceCase) -> dict[str, Any]:
-    """Arrays of the extras; FP16 outputs lose nothing as float16."""
+    """Collect the arrays of the extras; FP16 outputs lose nothing as float16."""
     if case.extras is None:
         return {}
     kinds = {"emulated": case.extras.emulated, "unfolded": case.extras.unfolded}
@@ -137,7 +137,6 @@ def load_reference(path: Path, names: Sequence[str] | None = None) -> list[Refer
     """Read what `save_reference` wrote.
 
     Args:
-        path: The file.
         names: Of the cases to read; None for all.
 
     Raises:
@@ -149,7 +148,7 @@ def load_reference(path: Path, names: Sequence[str] | None = None) -> list[Refer
 
 
 def reference_names(path: Path) -> dict[str, bool]:
-    """Names of the cases in a file, and whether each has extras; reads no array.
+    """List the cases in a file, and whether each has extras; reads no array.
 
     Raises:
         DatasetError: As `load_reference`.

@@ -1,4 +1,4 @@
-"""Accepting baselines: only wanted, with a reason, from a clean checkout; else a candidate."""
+"""Accept baselines on request, with a reason, from a clean checkout; else write candidates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Acceptance:
 
     @functools.cached_property
     def entries(self) -> list[Entry]:
-        """All baselines there are; a damaged or edited file fails the tests that need it.
+        """Read all baselines; a damaged or edited file fails the tests that need it.
 
         Raises:
             BaselineError: As `load_baselines` says.
@@ -73,7 +73,7 @@ class Acceptance:
 
     @property
     def is_one_file(self) -> bool:
-        """Whether one file of baselines was named for this run."""
+        """Tell whether one file of baselines was named for this run."""
         return self.place.suffix == ".json"
 
     @property
@@ -135,7 +135,7 @@ class Acceptance:
             self._write(path, offers)
 
     def lines(self) -> list[str]:
-        """What happened, for the terminal."""
+        """Say what happened, for the terminal."""
         return self._lines
 
     def _path(self, offer: _Offer) -> Path:
@@ -151,8 +151,9 @@ class Acceptance:
         entries = [self._complete(offer, target) for offer in offers]
         old = json.loads(path.read_text(encoding="utf-8"))["entries"] if path.is_file() else []
         write_baseline(target, merge_entries(old, entries))
+        noun = "entry" if len(entries) == 1 else "entries"
         what = "Accepted" if self.wanted else "Candidate, not accepted"
-        self._lines.append(f"{what}: {target} ({len(entries)} entries)")
+        self._lines.append(f"{what}: {target} ({len(entries)} {noun})")
         if self.wanted:
             for candidate in path.parent.glob(f"{path.stem}.candidate.*"):
                 candidate.unlink()  # of an earlier run: it has become the baseline, or is obsolete

@@ -1,4 +1,4 @@
-"""The baseline of a result, found among those there are; else the result is offered as one."""
+"""Find the baseline of a result; where there is none, offer the result as one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from retinaface.verdicts import Check, Verdict
 
 @dataclass(frozen=True)
 class Sought:
-    """A result, and the baseline that it wants.
+    """A result, and the baseline that it needs.
 
     Attributes:
         name: Of the check that stands in for a comparison.
-        what: The baseline that it wants, in words.
+        what: The baseline that it needs, in words.
         metric: `accuracy` or `speed`.
         keys: What a baseline must have in common with it; the first that finds one counts.
         engine: What `Engine.describe` gave.
-        make_entry: Makes the entry to offer, given the baselines that there are.
+        make_entry: Makes the entry to offer, given all baselines.
         detections: Those to keep beside it.
         is_usable: Whether a baseline with these keys can be compared with.
         ungated: Why it is no failure that there is none; empty where it is one.

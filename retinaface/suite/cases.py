@@ -1,4 +1,4 @@
-"""Network inputs of several kinds, with what float64 torch makes of them."""
+"""Network inputs of several kinds, with their outputs in float64 torch."""
 
 from __future__ import annotations
 
@@ -37,10 +37,9 @@ class Cases:
     """Inputs by kind, made and run through torch once; from a reference file where torch is not."""
 
     def __init__(self, target: Target, real_images: Callable[[int], FloatArray]) -> None:
-        """Nothing is computed yet.
+        """Start with nothing computed.
 
         Args:
-            target: What the run is pointed at.
             real_images: Gives the first n network inputs of photographs, (n, 3, 320, 320).
         """
         self._target = target
@@ -49,7 +48,7 @@ class Cases:
         self._extras: dict[str, Extras] = {}
 
     def get(self, kind: str, n: int) -> ReferenceCase:
-        """The first n images of a kind, in turn where there are fewer.
+        """Give the first n images of a kind, in turn where there are fewer.
 
         Raises:
             DatasetError: There is neither torch nor a reference file.
@@ -60,7 +59,7 @@ class Cases:
         return case.take(np.arange(n) % len(case.images))
 
     def extras(self, kind: str) -> Extras:
-        """What else torch says of all images of a kind: see `Extras`.
+        """Give what else torch says of all images of a kind: see `Extras`.
 
         Raises:
             DatasetError: There is neither torch nor a full reference file.
@@ -72,7 +71,7 @@ class Cases:
         return self._extras[kind]
 
     def layer_matches(self, file: Path | None) -> list[LayerMatch]:
-        """Which tensor of a file is which layer; of the torch network's modules without a file.
+        """Match tensors of a file with layers; without a file, modules of the torch network.
 
         The manifest of an export says it; of any other file torch finds it out.
 
@@ -109,13 +108,13 @@ class Cases:
 
     @functools.cached_property
     def model(self) -> RetinaFace:
-        """The torch network of the run's weights."""
+        """Load the torch network of the run's weights."""
         from retinaface.network.checkpoint import load_model
 
         return load_model(self._target.weights.source).model
 
     def _from_file(self, kind: str) -> ReferenceCase:
-        """The case of a kind, followed by the others, so that the images of a batch differ."""
+        """Read the case of a kind, followed by the others, so that the images of a batch differ."""
         path = reference_file(self._target)
         if path is None or (kind == REAL and REAL not in reference_names(path)):
             raise DatasetError(missing_reference(self._target, kind) or f"no reference for {kind}")
@@ -140,7 +139,7 @@ def _manifest_layers(file: Path) -> list[LayerMatch]:
 
 
 def reference_file(target: Target) -> Path | None:
-    """The first reference file that stands beside one of the run's models."""
+    """Find the first reference file beside one of the run's models."""
     paths = [model.with_suffix(".reference.npz") for model in target.models]
     # The FP16 file beside an FP32 file shares the reference of that one.
     paths += [model.with_suffix("").with_suffix(".reference.npz") for model in target.models]
@@ -148,7 +147,7 @@ def reference_file(target: Target) -> Path | None:
 
 
 def missing_reference(target: Target, kind: str) -> str | None:
-    """What is missing to hold outputs on a kind of input against something; None if nothing is."""
+    """Say what is missing to judge outputs on a kind of input; None if nothing is."""
     try:
         import torch  # noqa: F401 - the question is whether it can be imported
     except ImportError as error:

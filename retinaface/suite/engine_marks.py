@@ -1,10 +1,10 @@
-"""Which engines a test is for: what an engine is leaves tests out, what it lacks skips them.
+"""Choose the engines of a test: what an engine is leaves tests out, what it lacks skips them.
 
     @pytest.mark.precision("fp32")     # what the catalogue says: other engines are not collected
     @pytest.mark.offers("layers")      # what only an open engine tells: skipped, in words
 
-What the catalogue says stands in `_IS`, what an open engine tells in `probes.ENGINE_PROBES`; a
-capability stands in one of the two. What a machine lacks is a need, as all else: see `needs`.
+What the catalogue says is in `_IS`, what an open engine tells is in `probes.ENGINE_PROBES`; a
+capability is in one of the two. What a machine lacks is a need, as all else: see `needs`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _IS: dict[str, Callable[[EngineEntry, tuple[Any, ...], bool], bool]] = {
 
 
 def is_for_engine(item: pytest.Item, target: Target) -> bool:
-    """Whether a test is for the engine among its parameters; true where it has none."""
+    """Tell whether a test is for the engine among its parameters; true where it has none."""
     parameters = getattr(item, "callspec", None)
     name = parameters.params.get("engine_name") if parameters else None
     if name is None:
@@ -41,12 +41,7 @@ def is_for_engine(item: pytest.Item, target: Target) -> bool:
 
 
 def engine_marks(engine: str, marks: Iterable[pytest.Mark]) -> Iterator[pytest.MarkDecorator]:
-    """Marks that a test gets for one engine: what it needs of it, and whether that is a GPU.
-
-    Args:
-        engine: Name.
-        marks: Of the test.
-    """
+    """Give the marks that a test gets for one engine: its needs, and `gpu` where that applies."""
     of_test = list(marks)
     entry = find_engine(engine)
     yield pytest.mark.needs(engine=engine)

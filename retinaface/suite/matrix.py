@@ -59,7 +59,7 @@ class Variant:
         return f"{self.exporter}-{self.opset}-{'simplified' if self.simplify else 'raw'}"
 
     def options(self) -> ExportOptions:
-        """What the exporter is asked for."""
+        """Give the exporter's options."""
         from retinaface.export.options import ExportOptions
 
         return ExportOptions(exporter=self.exporter, opset=self.opset, simplify=self.simplify)

@@ -1,4 +1,4 @@
-"""What a test needs, how its absence is found out, and the one skip.
+"""Find out what a test needs and lacks; the one place that skips.
 
     @pytest.mark.needs("torch", "images")           # by name, of `PROBES`
     @pytest.mark.needs(engine="ort-cpu-fp32")       # of an engine, by `ENGINE_PROBES`
@@ -39,7 +39,7 @@ class Need(NamedTuple):
 
 
 def needs_of(item: pytest.Item) -> Iterator[Need]:
-    """What the marks of a test say that it needs."""
+    """Read from its marks what a test needs."""
     for mark in item.iter_markers("needs"):
         yield from (Need(name) for name in mark.args)
         for name, value in mark.kwargs.items():
@@ -51,7 +51,7 @@ _IMPLIED = {"full-set": "widerface"}
 
 
 def missing(need: Need | str, config: pytest.Config) -> str | None:
-    """What a need lacks on this machine, in words; None if it is there."""
+    """Say what a need lacks on this machine; None if it is there."""
     need = Need(need) if isinstance(need, str) else need
     found = config.stash.setdefault(_FOUND, {})
     if need not in found:
@@ -105,7 +105,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     config = item.config
     needs = dict.fromkeys(needs_of(item))
     lacking = {need: why for need in needs if (why := missing(need, config)) is not None}
-    lacking = {need: why for need, why in lacking.items() if not _is_said(need, lacking)}
+    lacking = {need: why for need, why in lacking.items() if not _is_implied(need, lacking)}
     for need, why in lacking.items():
         if (demand := _demand(need, config)) is not None:
             pytest.fail(f"{demand}: {why}", pytrace=False)
@@ -113,15 +113,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("; ".join(f"needs {need}: {why}" for need, why in lacking.items()))
 
 
-def _is_said(need: Need, lacking: dict[Need, str]) -> bool:
-    """Whether what is lacking says this too."""
+def _is_implied(need: Need, lacking: dict[Need, str]) -> bool:
+    """Tell whether another missing need says this too."""
     if need.engine and need.name != ENGINE:
         return Need(ENGINE, need.engine) in lacking
     return Need(_IMPLIED.get(need.name, "")) in lacking
 
 
 def _demand(need: Need, config: pytest.Config) -> str | None:
-    """What the user said that makes a missing need a failure."""
+    """Quote what the user said that makes a missing need a failure."""
     target = config.stash[TARGET]
     if need.name in option(config, "require"):
         return f"--require {need.name}"
@@ -138,7 +138,7 @@ def _demand(need: Need, config: pytest.Config) -> str | None:
 
 
 def _should_run(engine: str, config: pytest.Config) -> bool:
-    """Whether nothing is missing that would excuse an engine of the default matrix."""
+    """Tell whether nothing is missing that would excuse an engine of the default matrix."""
     from retinaface.errors import RetinaFaceError
 
     entry = find_engine(engine)

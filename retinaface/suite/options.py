@@ -17,7 +17,7 @@ from retinaface.errors import RetinaFaceError
 ENV_PREFIX = "RETINAFACE_"
 # Variables that are no options.
 OTHER_VARIABLES = ("ASSETS", "CACHE", "GOLDEN")
-# Repeated here, because importing their rooms would import NumPy and OpenCV; tests hold both equal.
+# Repeated here, because importing their rooms would import NumPy and OpenCV; tests compare both.
 PIPELINE_NAMES = ("igie", "ixrt", "upstream-320", "upstream-640")
 SUBSET_NAMES = ("every-8",)
 
@@ -32,8 +32,8 @@ class RunOption:
 
     Attributes:
         name: Without the two dashes.
-        help: For `--help`; what holds without it stands at the end in brackets.
-        metavar: What its value is called.
+        help: For `--help`; ends with the default in brackets.
+        metavar: Its value's name in `--help`.
         kind: What its value is. Of a choice, a path may have words in its place: `embedded`.
         choices: All values that a choice has.
         words: What a path may be in place of one.
@@ -53,11 +53,11 @@ class RunOption:
 
     @property
     def key(self) -> str:
-        """Its name as Python writes it."""
+        """Give its name as Python writes it."""
         return self.name.replace("-", "_")
 
     def values(self, environ: Mapping[str, str]) -> list[str]:
-        """Its values in the environment."""
+        """Read its values from the environment."""
         value = environ.get(ENV_PREFIX + self.key.upper(), "") if self.variable else ""
         if self.separator == "words":
             return value.replace(",", " ").split()
@@ -72,7 +72,8 @@ OPTIONS = (
     RunOption(
         "engine",
         f"Engine to test (repeatable): {', '.join(BUILTIN)}; an installed entry point; or "
-        "package.module:factory. One that is named must run.  [default: those of ONNX Runtime]",
+        "package.module:factory. An engine that you name must run.  [default: those of ONNX "
+        "Runtime]",
         "NAME",
         separator="words",
     ),
@@ -87,8 +88,8 @@ OPTIONS = (
     RunOption("batch", "Most images in one call.", "N", kind="count"),
     RunOption(
         "model",
-        "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. Needs "
-        "no torch where FILE.reference.npz stands beside it.",
+        "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. No "
+        "torch is needed if FILE.reference.npz is beside it.",
         "FILE",
         kind="path",
         separator="paths",
@@ -122,7 +123,9 @@ OPTIONS = (
         kind="path",
         words=("embedded",),
     ),
-    RunOption("subset", "Only a named part of it.", "NAME", kind="choice", choices=SUBSET_NAMES),
+    RunOption(
+        "subset", "Only a named part of WIDER FACE.", "NAME", kind="choice", choices=SUBSET_NAMES
+    ),
     RunOption(
         "baseline",
         "Baselines to compare with: a file or a folder. Where the package is installed, a folder "
@@ -142,7 +145,7 @@ OPTIONS = (
     RunOption("record", "Write the run record into a new folder.", "DIR", kind="path"),
     RunOption(
         "accept-baseline",
-        "Make this run's figures the baseline. Wants --reason and a clean tree; refused in CI.",
+        "Make this run's figures the baseline. Needs --reason and a clean tree; refused in CI.",
         kind="flag",
         variable=False,
     ),
@@ -168,7 +171,7 @@ def read_pairs(texts: Iterable[str]) -> dict[str, str]:
 
 
 def check_environment(environ: Mapping[str, str]) -> None:
-    """Refuse a variable of ours that does not exist: a misspelled one would change nothing.
+    """Refuse an unknown `RETINAFACE_*` variable: a misspelled one would change nothing.
 
     Raises:
         TargetError: Names the variable and the nearest known one.

@@ -29,7 +29,7 @@ class EnginePool:
         model: Path | None = None,
         size_px: tuple[int, int] | None = FIXED_SIZE,
     ) -> Engine:
-        """An open engine, shared: the caller does not close it.
+        """Give an open engine, shared: the caller does not close it.
 
         Args:
             name: As in `open_engine`.
@@ -56,7 +56,7 @@ class EnginePool:
         max_batch: int | None = None,
         shares_cpus: bool = False,
     ) -> Engine:
-        """A new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
+        """Open a new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
         problems = []
         for files in self._files(name, model):
             try:
@@ -76,7 +76,7 @@ class EnginePool:
         raise EngineUnavailable("; ".join(problems))
 
     def _files(self, name: str, model: Path | None) -> list[dict[str, Path]]:
-        """What to try in turn: `model` or `engine_file` of `open_engine`, or neither."""
+        """List what to try in turn: `model` or `engine_file` of `open_engine`, or neither."""
         if model is not None:
             return [{"model": model}]
         if files := self.target.files_of(name):

@@ -1,4 +1,4 @@
-"""Whether this machine has what a test needs, or in words what is missing; by trying it."""
+"""Find out, by trying, whether this machine has what a test needs, or say what is missing."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _checkpoint(target: Target) -> str | None:
 
 
 def _scorable(target: Target) -> str | None:
-    """AP of weights that never saw such pictures compares with nothing."""
+    """Refuse AP of weights that never saw such pictures: it is comparable with nothing."""
     if not target.data.is_embedded or target.data.is_named or target.has_embedded_weights:
         return None
     return (
-        "AP of the embedded pictures is comparable for the embedded weights alone, and others are "
-        "judged; name the images that yours are scored on with --widerface DIR"
+        "AP of the embedded pictures is comparable only for the embedded weights, and this run "
+        "judges others; name the images for your weights with --widerface DIR"
     )
 
 
@@ -61,7 +61,7 @@ def _full_set(target: Target) -> str | None:
     if (reason := _widerface(target)) is not None:
         return reason
     if (n := _n_images(target)) != OFFICIAL_N_IMAGES:
-        return f"published figures are over {OFFICIAL_N_IMAGES} images, the run has {n}"
+        return f"published figures cover {OFFICIAL_N_IMAGES} images, the run has {n}"
     return None
 
 
@@ -85,7 +85,7 @@ def _full_reference(target: Target) -> str | None:
 
 
 def _photographs(target: Target) -> str | None:
-    """The exact outputs on pictures: from a full reference, or made by torch from the data."""
+    """Look for exact outputs on pictures: from a full reference, or made by torch from the data."""
     from retinaface.reference.inputs import REAL
     from retinaface.suite.cases import missing_reference
 
@@ -178,7 +178,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
 def unopened(
     pool: EnginePool, engine: str, size_px: tuple[int, int] | None = FIXED_SIZE
 ) -> str | None:
-    """Why an engine cannot be opened for an input size; None if it can, and then it stays open."""
+    """Say why an engine cannot be opened for an input size; None if it can; it stays open."""
     from retinaface.errors import RetinaFaceError
 
     try:
@@ -189,7 +189,7 @@ def unopened(
 
 
 def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
-    """Why an engine does not show the tensors inside it; None if it does."""
+    """Say why an engine does not show the tensors inside it; None if it does."""
     if (reason := unopened(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
@@ -199,17 +199,17 @@ def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
 
 
 def _one_step(pool: EnginePool, engine: str) -> str | None:
-    """Why an engine's run cannot be told from its copies; None if it can."""
+    """Say why an engine's run is not separate from its copies; None if it is."""
     if (reason := unopened(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
     if isinstance(opened, StagedEngine):
         return None
-    return f"{type(opened).__name__} does not tell its run from its copies (StagedEngine)"
+    return f"{type(opened).__name__} does not separate its run from its copies (StagedEngine)"
 
 
 def _no_builds(pool: EnginePool, engine: str) -> str | None:
-    """Why there is no build of an engine to make twice; None if there is."""
+    """Say why there is no build of an engine to make twice; None if there is."""
     if (reason := unopened(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
@@ -219,11 +219,11 @@ def _no_builds(pool: EnginePool, engine: str) -> str | None:
 
 
 def _slow(_pool: EnginePool, engine: str) -> str | None:
-    """Why an engine is left out where images are many or calls are timed; None if it is not."""
+    """Say why an engine is left out where images are many or calls are timed; None if it is not."""
     if not find_engine(engine).is_slow:
         return None
     return (
-        f"{engine} takes over a second for an image, so hours for this; its AP over a few "
+        f"one image takes {engine} over a second, so this would take hours; its AP over a few "
         f"images: retinaface evaluate --engine {engine} --pipeline igie --limit 16"
     )
 

@@ -1,4 +1,4 @@
-"""One validation run as it grows: tests, checks, results; its verdict, coverage and record."""
+"""Keep a validation run as it grows: tests, checks, results; its verdict, coverage and record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestEntry:
         id: As pytest names it.
         outcome: A verdict, or `SKIPPED`; None while it runs.
         reason: Why it failed or was skipped; the first lines.
-        checks: What it held against limits.
+        checks: What it compared with limits.
         seconds: How long it took, set-up included.
     """
 
@@ -40,13 +40,13 @@ class TestEntry:
     seconds: float = 0.0
 
     def needs(self) -> list[str]:
-        """What a skipped test lacked: `needs NAME: how that was found out`, one for each."""
+        """List what a skipped test lacked: `needs NAME: how that was found out`, one for each."""
         first, *others = self.reason.split("; needs ")
         return [first, *(f"needs {other}" for other in others)]
 
     @property
     def suite(self) -> str:
-        """The file that it stands in, without folder and ending."""
+        """Name the file that it is in, without folder and ending."""
         return Path(self.id.partition("::")[0]).stem
 
 
@@ -75,19 +75,19 @@ class ValidationRun:
         self._write("running", None)
 
     def begin(self, test_id: str) -> None:
-        """A test starts: were the process to die now, the record would name it."""
+        """Start a test: were the process to die now, the record would name it."""
         self.tests[test_id] = TestEntry(test_id)
         self._write("running", test_id)
 
     def end(self, test_id: str, outcome: str, reason: str, seconds: float) -> None:
-        """A test ended; a later phase of it can only make things worse."""
+        """End a test; a later phase of it can only make things worse."""
         entry = self.tests.setdefault(test_id, TestEntry(test_id))
         entry.seconds += seconds
         if _RANK[outcome] > _RANK[entry.outcome]:
             entry.outcome, entry.reason = outcome, reason or entry.reason
 
     def add_check(self, test_id: str, check: Check) -> None:
-        """A test held something against a limit."""
+        """Keep what a test compared with a limit."""
         self.tests.setdefault(test_id, TestEntry(test_id)).checks.append(check)
 
     def add_result(self, result_id: str, **values: Any) -> None:
@@ -96,7 +96,7 @@ class ValidationRun:
 
     @property
     def verdict(self) -> Verdict:
-        """Of all tests that were not skipped; INCONCLUSIVE where there is none."""
+        """Give the worst verdict of tests that were not skipped; INCONCLUSIVE without any."""
         if self.problem is not None:
             return Verdict.FAIL
         return worst(
@@ -106,12 +106,12 @@ class ValidationRun:
         )
 
     def unfinished(self) -> list[str]:
-        """Tests that should have run and did not end."""
+        """List tests that should have run and did not end."""
         ended = {entry.id for entry in self.tests.values() if entry.outcome is not None}
         return [test_id for test_id in self.expected if test_id not in ended]
 
     def coverage(self) -> dict[str, Any]:
-        """What the verdict rests on: outcomes by suite, skips by reason."""
+        """Say what the verdict rests on: outcomes by suite, skips by reason."""
         suites: dict[str, Counter[str]] = {}
         skips: dict[str, list[str]] = {}
         for entry in self.tests.values():

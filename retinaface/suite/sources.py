@@ -1,4 +1,4 @@
-"""What a run reads: weights and images, chosen before anything runs."""
+"""Choose what a run reads, weights and images, before anything runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DataChoice:
 
 
 def embedded_data(*, is_named: bool = False) -> DataChoice:
-    """The pictures that ship with the package.
+    """Choose the pictures that ship with the package.
 
     Raises:
         AssetError: They are not the pinned ones.
@@ -57,7 +57,7 @@ class Sources:
 def choose_sources(
     weights: str | None, widerface: Path | str | None, *, has_files: bool = False
 ) -> Sources:
-    """Choose weights and images: those that are named, else those at hand, else the embedded set.
+    """Choose weights and images: those named, else those found here, else the embedded set.
 
     The embedded set never fills a gap in what a user began to name: images without weights are an
     error, and so is a folder of assets that lacks one of the two.
@@ -88,7 +88,7 @@ def choose_sources(
             )
     if is_without_weights and not data.is_embedded:
         raise WeightsError(
-            f"AP over {data.root} needs the weights it is of: {CHECKPOINT} is not on this machine; "
+            f"AP over {data.root} needs its weights: {CHECKPOINT} is not on this machine; "
             f"get it: {_GET_WEIGHTS}; or name a checkpoint with --weights, an exported file with "
             "--model"
         )
@@ -96,7 +96,7 @@ def choose_sources(
 
 
 def choose_data(widerface: Path | str | None) -> DataChoice:
-    """Choose images: those that are named, else those at hand, else the embedded pictures.
+    """Choose images: those that are named, else those found here, else the embedded pictures.
 
     Raises:
         DatasetError: The folder does not exist, or what was found is not whole.

@@ -58,12 +58,12 @@ class Target:
 
     @property
     def has_files(self) -> bool:
-        """Whether files are judged, which hold weights of their own."""
+        """Tell whether files are judged, which hold weights of their own."""
         return bool(self.models or self.engine_files)
 
     @property
     def has_embedded_weights(self) -> bool:
-        """Whether what is judged was made of the weights of the embedded set."""
+        """Tell whether what is judged was made from the weights of the embedded set."""
         if not self.models:
             return self.weights.is_embedded and not self.engine_files
         sources = [(read_manifest(model) or {}).get("weights", {}) for model in self.models]
@@ -71,13 +71,13 @@ class Target:
 
     @property
     def data_note(self) -> str:
-        """What the line of the verdict says of the data; nothing where it is the user's."""
+        """Say what the verdict's line adds about the data; nothing where it is the user's."""
         if not self.data.is_embedded:
             return ""
         return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
 
     def as_json(self) -> dict[str, Any]:
-        """What a record says of it; JSON types."""
+        """Describe it for a record; JSON types."""
         return {
             "engines": list(self.engines),
             "pipelines": list(self.pipelines),
@@ -95,7 +95,7 @@ class Target:
         }
 
     def files_of(self, engine: str) -> tuple[Path, ...]:
-        """The prebuilt engines that an engine is offered."""
+        """List the prebuilt engines that an engine is offered."""
         return self.engine_files if find_engine(engine).builds_files else ()
 
 
@@ -180,9 +180,9 @@ def _check_engine_files(
             )
         if not (is_built_from_known or models):
             raise TargetError(
-                f"--engine-file {file}: what it should compute is not known; give the checkpoint "
-                "it was built from with --weights, or the ONNX file, FILE.reference.npz beside it, "
-                "with --model"
+                f"--engine-file {file}: its expected outputs are not known; give the checkpoint "
+                "that it was built from with --weights, or with --model the ONNX file that has "
+                "FILE.reference.npz beside it"
             )
 
 

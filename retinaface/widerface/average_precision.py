@@ -50,7 +50,7 @@ class ScoreRange:
 
 
 def score_range(scores: Iterable[FloatArray]) -> ScoreRange:
-    """Range over a whole set, starting from 1 and 0 as the official code does."""
+    """Find the range over a whole set, starting from 1 and 0 as the official code does."""
     low, high = 1.0, 0.0
     for array in scores:
         if len(array):
@@ -81,7 +81,7 @@ class Counts:
 
     @property
     def n_images(self) -> int:
-        """Number of images, those without a detection included."""
+        """Count the images, those without a detection included."""
         return len(self.n_faces)
 
 
@@ -147,7 +147,7 @@ def add_counts(parts: Sequence[Counts]) -> Counts:
 
 
 def precision_recall(counts: Counts) -> tuple[FloatArray, FloatArray]:
-    """Precision and recall of each split at each threshold.
+    """Compute precision and recall of each split at each threshold.
 
     Returns:
         Two (1000, 3) float64 arrays. Precision is 0 where nothing is detected yet, recall where a
@@ -170,7 +170,7 @@ def precision_recall(counts: Counts) -> tuple[FloatArray, FloatArray]:
 
 
 def average_precision(counts: Counts) -> dict[str, float]:
-    """Area under precision over recall, with the envelope of Pascal VOC 2010.
+    """Compute the area under precision over recall, with the envelope of Pascal VOC 2010.
 
     Returns:
         AP of each split, as a fraction in [0, 1].
@@ -182,7 +182,7 @@ def average_precision(counts: Counts) -> dict[str, float]:
 
 
 def count_set(predictions: Mapping[str, ScoredBoxes], truth: GroundTruth) -> Counts:
-    """Count all images of a ground truth; one without predictions is one with all faces missed.
+    """Count all images of a ground truth; in one without predictions every face is missed.
 
     Args:
         predictions: By image id; those of other images are not looked at.

@@ -27,11 +27,11 @@ class ImageFolder:
     folder: Path
 
     def has(self, image: str) -> bool:
-        """Whether the image is there."""
+        """Tell whether the image is there."""
         return (self.folder / f"{image}.jpg").is_file()
 
     def read(self, image: str) -> bytes:
-        """Bytes of the image file."""
+        """Read the bytes of the image file."""
         return (self.folder / f"{image}.jpg").read_bytes()
 
 
@@ -42,11 +42,11 @@ class ImageArchive:
     archive: zipfile.ZipFile
 
     def has(self, image: str) -> bool:
-        """Whether the image is there."""
+        """Tell whether the image is there."""
         return f"WIDER_val/images/{image}.jpg" in self.archive.NameToInfo
 
     def read(self, image: str) -> bytes:
-        """Bytes of the image file."""
+        """Read the bytes of the image file."""
         return self.archive.read(f"WIDER_val/images/{image}.jpg")
 
 
@@ -70,7 +70,7 @@ class WiderFace:
     notes: tuple[str, ...] = ()
 
     def read_bytes(self, image: str) -> bytes:
-        """Bytes of one image file.
+        """Read the bytes of one image file.
 
         Raises:
             ImageError: It cannot be read.
@@ -81,7 +81,7 @@ class WiderFace:
             raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
 
     def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
-        """The images to run, in the order of the copy's list, all of them present.
+        """Select the images to run, in the order of the copy's list, all of them present.
 
         Args:
             subset: A named subset; images outside it are ignored.
@@ -175,7 +175,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
 
 
 def default_root(*, images: bool = True) -> Path:
-    """The data set in the mirror or the cache, for commands that were not given a folder.
+    """Find the data set in the mirror or the cache, for commands without a folder.
 
     Args:
         images: Whether the images are needed; else the ground truth is enough.
@@ -199,7 +199,6 @@ def check_whole(root: Path, *, may_fetch: bool) -> None:
     """Check, without reading them, that the files of a data set that was found are all there.
 
     Args:
-        root: Of the data set.
         may_fetch: Whether ground truth that is not there may be fetched later.
 
     Raises:

@@ -67,12 +67,11 @@ def evaluate(
 
     Args:
         engine: Open, for the pipeline's input size.
-        pipeline: The recipe.
-        dataset: Where the images are.
         truth: The selection, from `dataset.select`; its order is the order of the run.
         batch_size: Most images in one call of the engine.
         workers: Threads that prepare images.
-        skip_bad_images: Count images that do not decode as images with all faces missed.
+        skip_bad_images: Count an image that cannot be decoded as one in which every face was
+            missed.
         predictions_dir: Existing folder to write predictions in the official format into.
         progress: Show a progress bar on stderr, where that is a terminal.
 
@@ -88,13 +87,13 @@ def evaluate(
         engine,
         pipeline,
         truth.images,
-        _hashing(dataset.read_bytes, hashes),
+        _hash_reads(dataset.read_bytes, hashes),
         batch_size=batch_size,
         workers=workers,
         skip_bad_images=skip_bad_images,
     )
     started = time.perf_counter()
-    for image, found in _counted(stream, engine, pipeline, len(truth.images), is_shown=progress):
+    for image, found in _count(stream, engine, pipeline, len(truth.images), is_shown=progress):
         if isinstance(found, ImageError):
             bad[image] = str(found)
             continue
@@ -110,7 +109,7 @@ def evaluate(
     return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)
 
 
-def _counted(
+def _count(
     stream: Iterable[_Found], engine: Engine, pipeline: Pipeline, n_images: int, *, is_shown: bool
 ) -> Iterable[_Found]:
     """Count the images on a progress bar, where stderr is a terminal."""
@@ -119,7 +118,7 @@ def _counted(
     return tqdm(stream, total=n_images, unit="image", desc=title, disable=hidden)
 
 
-def _hashing(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
+def _hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
     """Keep the hash of every file that is read."""
 
     def read_and_hash(image: str) -> bytes:

@@ -66,7 +66,7 @@ class GroundTruth:
         )
 
     def subset(self, name: str) -> GroundTruth:
-        """The images of a named subset: `every-8` is every eighth of each event in name order.
+        """Keep the images of a named subset: `every-8` is every eighth of each event in name order.
 
         Raises:
             DatasetError: No such subset.
@@ -119,7 +119,7 @@ def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
 
 
 def find_ground_truth(root: Path) -> dict[str, Path | None]:
-    """Where each of the four files lies below a folder; None for one that is not there.
+    """Find each of the four files below a folder; None for one that is not there.
 
     Raises:
         DatasetError: There is a `ground_truth/`, and it lacks a file.
@@ -195,7 +195,9 @@ def _ground_truth_from_mats(
         }
         for path, mat in zip(paths[1:], splits.values(), strict=True):
             if _image_names(mat) != images:
-                raise DatasetError(f"{path} lists other images than {paths[0]}; fetch both again")
+                raise DatasetError(
+                    f"{path} lists different images than {paths[0]}; fetch both again"
+                )
         counted = []
         for i, box in enumerate(boxes):
             mask = np.zeros((len(box), len(SPLITS)), dtype=bool)

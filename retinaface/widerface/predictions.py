@@ -34,7 +34,7 @@ class Predictions:
 
 
 def official_form(boxes_xyxy: FloatArray, scores: FloatArray) -> Predictions:
-    """What a file written by `format_predictions` is read back as; AP is defined on that.
+    """Round as a file of `format_predictions` does when it is read back; AP is defined on that.
 
     Corners are truncated towards zero before they are subtracted.
 
@@ -70,7 +70,6 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
     """Read one file.
 
     Args:
-        text: Its content.
         source: What error messages call it.
 
     Returns:
@@ -153,7 +152,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
 
 
 def _text_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names below the folder or zip, with their bytes, sorted."""
+    """List names below the folder or zip, with their bytes, sorted."""
     try:
         if path.is_dir():
             for file in sorted(path.rglob("*.txt")):

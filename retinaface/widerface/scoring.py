@@ -1,4 +1,4 @@
-"""Which images are scored and by which rule, AP of predictions that exist, and what it covers."""
+"""Choose the images to score and the rule, score predictions that exist, say what AP covers."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def score_predictions(
         predictions: By image id; those outside the subset are ignored.
         truth: Of the whole set.
         subset: A named part of it.
-        scoring: `official`: an image without a prediction file is one with all faces missed.
-            `ixrt`: it is left out, faces and all, as the vendor's evaluator does.
+        scoring: `official`: an image without a prediction file counts as one in which every face
+            was missed. `ixrt`: it is left out, faces and all, as the vendor's evaluator does.
 
     Raises:
         DatasetError: Predictions of an unknown image, or none of the images to score.
@@ -125,16 +125,16 @@ def score_predictions(
 
 
 def coverage_note(truth: GroundTruth, subset: str | None) -> str:
-    """Say how much of the set a result covers, and what it compares with."""
+    """Say how much of the set a result covers, and what it is comparable with."""
     n, total = len(truth.images), truth.n_images_total
     if truth.sha256 == embedded_truth_sha256():
-        return f"covers {n} of {total} images of the embedded set: compares with that set alone"
+        return f"covers {n} of {total} images of the embedded set: comparable only with that set"
     if total != OFFICIAL_N_IMAGES:
         return (
             f"covers {n} of {total} images of a ground truth that is not the official one "
-            f"({OFFICIAL_N_IMAGES} images): does not compare with WIDER FACE AP"
+            f"({OFFICIAL_N_IMAGES} images): not comparable with WIDER FACE AP"
         )
     if n == total:
         return f"covers all {total} images"
     which = f"the subset {subset}" if subset else "a part of the set"
-    return f"covers {n} of {total} images ({which}): does not compare with AP over the full set"
+    return f"covers {n} of {total} images ({which}): not comparable with AP over the full set"

@@ -1,4 +1,4 @@
-"""What the README and docs/ show exists: links, commands, options, environments, the example."""
+"""What the README and docs/ show exists: links, commands, options, environments, blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import importlib
 import itertools
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,8 @@ from retinaface.export.tiny_model import N_PRIORS, tiny_model, write_model
 from retinaface.network.config import OUTPUT_WIDTHS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 EXAMPLE = ROOT / "docs" / "add-an-engine.md"
 # Options of other programs that the pages show: pip's.
 OTHERS = {"--index-url", "--no-deps", "--no-loadscope-reorder"}
@@ -123,7 +126,28 @@ def test_every_relative_link_leads_somewhere(page):
 
 def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text()
-    assert [p.name for p in PAGES[1:] if f"({p.name})" not in index] == ["README.md"]
+    assert [p.name for p in DOCS if f"({p.name})" not in index] == ["README.md"]
+
+
+def named_block(text: str, name: str) -> str:
+    """Content of the fenced block that follows `<!-- block: NAME -->`."""
+    _, _, rest = text.partition(f"<!-- block: {name} -->\n")
+    found, _ = blocks(rest)
+    return found[0][1] if found else ""
+
+
+def test_ci_runs_the_block_of_tests_of_the_readme():
+    """Its own program, run on the README as it is, and on one with another block before it."""
+    script = (ROOT / ".ci" / "run").read_text()
+    program = re.search(r"^awk '(.+?)' README\.md", script, flags=re.DOTALL | re.MULTILINE)[1]
+    readme = (ROOT / "README.md").read_text()
+    for text in (readme, f"```sh\nfalse\n```\n{readme}"):
+        result = subprocess.run(
+            [shutil.which("awk"), program], input=text, capture_output=True, text=True, check=True
+        )
+        assert result.stdout.rstrip("\n") == named_block(readme, "tests")
+        assert "python -m pytest -n 3" in result.stdout
+        assert result.stdout.endswith("retinaface validate\n")
 
 
 @page

@@ -1,4 +1,4 @@
-"""WIDER FACE counts and AP, and the official form, held against their definitions.
+"""WIDER FACE counts and AP, and the official form, compared with their definitions.
 
 The range of scores is fixed, except where a test counts a whole set: a range that follows the
 scores can raise AP by a worse detection.

@@ -1,4 +1,4 @@
-"""Priors, decoding, overlap and suppression, held against their definitions."""
+"""Priors, decoding, overlap and suppression, compared with their definitions."""
 
 import numpy as np
 import pytest

@@ -71,7 +71,7 @@ def test_a_second_build_is_one_of_its_own(builds, gate):
     if problems:
         gate(Check("second build", Verdict.FAIL, "; ".join(problems)))
     n = builds.n_differing
-    text = f"other lengths: {first.stat().st_size} and {second.stat().st_size} bytes"
+    text = f"different lengths: {first.stat().st_size} and {second.stat().st_size} bytes"
     if n is not None:
         text = f"{n} of {first.stat().st_size} bytes differ"
     gate(Check("second build", Verdict.PASS, text, {"n_differing": n}))

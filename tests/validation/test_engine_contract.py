@@ -1,7 +1,7 @@
 """The engine contract: what every engine must do, whatever it computes; see `docs/add-an-engine`.
 
-Images all differ, so that a row that was kept, dropped or moved shows. Results are held against
-other calls of the same engine; whether they are right is the matter of the suites of fidelity.
+Images all differ, so that a row that was kept, dropped or moved shows. Results are compared
+with other calls of the same engine; the suites of fidelity tell whether they are right.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def subject(engine_name, pool, cases):
         yield opened
 
 
-def _found(name: str, problems: list[str], otherwise: str) -> Check:
+def _check_of(name: str, problems: list[str], otherwise: str) -> Check:
     verdict = Verdict.FAIL if problems else Verdict.PASS
     return Check(name, verdict, "; ".join(problems) or otherwise)
 
@@ -61,7 +61,7 @@ def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
             problems.append(f"got {', '.join(map(str, types))}, expected float32")
         if not all(np.isfinite(array).all() for array in outputs):
             problems.append(f"batch {n}: got a NaN or an infinity, expected finite numbers")
-    gate(_found("shapes and types", problems, f"float32, {n_priors} priors"))
+    gate(_check_of("shapes and types", problems, f"float32, {n_priors} priors"))
 
 
 @pytest.mark.quick
@@ -85,7 +85,7 @@ def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
         buffer[:] = subject.images[rows]
         outputs = subject.engine.infer(buffer)
         changed = not np.array_equal(buffer, subject.images[rows])
-        checks.append(_found("the caller's images", ["changed"] * changed, "left as they were"))
+        checks.append(_check_of("the caller's images", ["changed"] * changed, "left as they were"))
         buffer.fill(0)
         checks.append(subject.check(f"filling {turn + 1}", outputs, rows))
     gate(*checks)
@@ -125,7 +125,7 @@ def test_wrong_input_is_refused_and_does_no_harm(subject, gate):
         if not isinstance(got, expected):
             problems.append(f"{name}: got {_named(got)}, expected {expected.__name__}")
     after = subject.check("a right call after them", engine.infer(image), [0])
-    gate(_found("wrong input", problems, f"{len(wrong)} kinds refused"), after)
+    gate(_check_of("wrong input", problems, f"{len(wrong)} kinds refused"), after)
 
 
 def _error_of(engine: Engine, images: np.ndarray) -> Exception | None:
@@ -152,7 +152,9 @@ def test_returned_arrays_belong_to_the_caller(subject, gate):
         for name, one, other in zip(RawOutputs._fields, first, second, strict=True)
         if np.shares_memory(one, other)
     ]
-    checks.append(_found("memory of two calls", [f"{n} is shared" for n in shared], "not shared"))
+    checks.append(
+        _check_of("memory of two calls", [f"{n} is shared" for n in shared], "not shared")
+    )
     for array in (*first, *second):
         if array.flags.writeable:
             array.fill(77)
@@ -192,7 +194,7 @@ def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
         engine.close()
     except Exception as error:  # noqa: BLE001 - any is one too many
         problems.append(f"close() again: got {_named(error)}, expected no error")
-    gate(_found("after close", problems, "infer refused, close() again accepted"))
+    gate(_check_of("after close", problems, "infer refused, close() again accepted"))
 
 
 def test_runs_on_one_input_give_one_result(subject, gate):
@@ -253,4 +255,4 @@ def test_describe_says_what_the_record_needs(subject, gate):
     first = subject.engine.describe()
     subject.engine.infer(subject.images[:1])
     problems = description_problems(first, subject.engine.describe())
-    gate(_found("describe()", problems, ", ".join(sorted(first))))
+    gate(_check_of("describe()", problems, ", ".join(sorted(first))))

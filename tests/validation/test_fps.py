@@ -38,7 +38,7 @@ TURNS, TURNS_BATCH = 15, 32
 
 @pytest.fixture
 def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation_run, gate):
-    """Keep the samples, report them, and hold them against a baseline of this device."""
+    """Keep the samples, report them, and compare them with a baseline of this device."""
 
     def judge(timed, n_images, *checks):
         if benchmark.disabled:

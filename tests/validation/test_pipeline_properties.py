@@ -1,4 +1,4 @@
-"""Each recipe from pixels to the network input and back, held against it written plainly."""
+"""Each recipe from pixels to the network input and back, compared with it written plainly."""
 
 import numpy as np
 import pytest

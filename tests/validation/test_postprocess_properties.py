@@ -1,4 +1,4 @@
-"""Post-processing of one image as a whole, held against a walk over its priors."""
+"""Post-processing of one image as a whole, compared with a walk over its priors."""
 
 from itertools import combinations
 

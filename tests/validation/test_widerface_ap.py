@@ -1,4 +1,4 @@
-"""WIDER FACE AP and detections of an engine, held against the baseline of its pipeline."""
+"""WIDER FACE AP and detections of an engine, compared with the baseline of its pipeline."""
 
 from __future__ import annotations
 

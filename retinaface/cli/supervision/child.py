@@ -55,7 +55,7 @@ class Child:
         out: Path | None = None,
         err: Path | None = None,
     ) -> None:
-        """Nothing is started yet; without files the child writes where this process does."""
+        """Start nothing yet; without files the child writes where this process does."""
         self._command, self._root, self.watch = command, root, watch
         self._out, self._err = out, err
         self.code = 0
@@ -100,7 +100,7 @@ class Child:
         return None
 
     def _problem(self) -> str | None:
-        """Why a process that ended by itself did not end as pytest does."""
+        """Say why a process that ended by itself did not end as pytest does."""
         code, watch = self.code, self.watch
         if code < 0:
             return f"the process ended by {signal_name(-code)}"
@@ -115,7 +115,7 @@ class Child:
 
 
 def _environment() -> dict[str, str]:
-    """Of the child: its Python must find engines that the caller's finds, and know the terminal."""
+    """Make the child's environment: its Python must find the caller's engines, and the terminal."""
     paths = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,

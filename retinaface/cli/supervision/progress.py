@@ -32,7 +32,7 @@ class _Seen:
         self.measured_s += measured_s
 
     def ratio(self, otherwise: float) -> float:
-        """Measured over expected, drawn to another ratio while little has been seen."""
+        """Divide measured by expected, drawn to another ratio while little has been seen."""
         return (self.measured_s + _TRUST_S * otherwise) / (self.expected_s + _TRUST_S)
 
 
@@ -111,7 +111,7 @@ class Progress:
         self._suite, self._suite_outcomes, self._suite_s = "", Counter(), 0.0
 
     def left_s(self, now: float) -> float | None:
-        """Seconds that the run still takes, falling steadily; None before the tests are known."""
+        """Forecast the seconds left, falling steadily; None before the tests are known."""
         if not self._n_tests:
             return None
         forecast = self._forecast_s(now)
@@ -131,12 +131,12 @@ class Progress:
         return left
 
     def _left_of(self, seconds: float, now: float) -> float:
-        """Of the test that runs: what is expected, else a share of what it has taken by now."""
+        """Forecast the rest of the running test, at least a share of its time so far."""
         taken = now - self._since
         return max(seconds - taken, _OVERRUN * taken if taken > seconds else 0.0)
 
     def _is_skipped(self, test: _Planned) -> bool:
-        """Whether its engine seems not to be here: all its tests so far were skipped."""
+        """Tell whether its engine seems not to be here: all its tests so far were skipped."""
         outcomes = self._engines.get(test.engine or "")
         if outcomes is None:
             return not test.is_sure
@@ -163,7 +163,7 @@ class Progress:
 
 
 def outcome_words(outcomes: Counter[str]) -> str:
-    """`12 PASS, 1 SKIPPED`."""
+    """Write `12 PASS, 1 SKIPPED`."""
     return ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcomes.items()))
 
 
@@ -179,12 +179,12 @@ def short_test(test: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`1:05`."""
+    """Write `1:05`."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def words_of(seconds: float) -> str:
-    """About how long, no more exact than it is known."""
+    """Say about how long, no more exactly than it is known."""
     if seconds < 5:
         return "a few s"
     if seconds < 90:

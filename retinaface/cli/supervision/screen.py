@@ -36,7 +36,7 @@ class PlainLines:
     """For a log: a line for each suite that ended, and one now and then while tests run."""
 
     def __init__(self) -> None:
-        """Nothing is written yet."""
+        """Start with nothing written."""
         self._width = shutil.get_terminal_size().columns
         self._n_finished = 0
         self._last: float | None = None
@@ -58,7 +58,7 @@ class PlainLines:
             self._last = now
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class LiveLine:
@@ -90,7 +90,7 @@ class LiveLine:
 
 
 def open_display() -> Display:
-    """One line on a terminal, plain lines elsewhere."""
+    """Open one line on a terminal, plain lines elsewhere."""
     from rich.console import Console
 
     console = Console()
@@ -107,12 +107,7 @@ class Screen:
     """
 
     def __init__(self, events: Path, display: Display) -> None:
-        """Start; the file need not be there yet.
-
-        Args:
-            events: File that the run writes.
-            display: Where progress goes.
-        """
+        """Start; the file need not be there yet."""
         self._events = events
         self._display = display
         self._offset = 0

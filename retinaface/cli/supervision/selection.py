@@ -1,4 +1,4 @@
-"""What the words of `retinaface validate` ask for: which tests, and whose output."""
+"""Read from the words of `retinaface validate` which tests run, and whose output is shown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FLAGS += ("--collect-only", "--lf", "--last-failed", "--ff", "--sw", "--stepwis
 def is_quick(
     options: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str], root: Path
 ) -> bool:
-    """Whether the quick selection runs: where no engine, no model, no data and no test is named.
+    """Tell whether the quick selection runs: no engine, no model, no data and no test is named.
 
     Args:
         options: Of the command, `markers` and `keywords` among them.
@@ -84,5 +84,5 @@ def _told_apart(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
 
 
 def wants_own_output(words: Sequence[str]) -> bool:
-    """Whether the words ask for what pytest itself writes, as -v and --durations do."""
+    """Tell whether the words ask for what pytest itself writes, as -v and --durations do."""
     return any(word.startswith(_OWN_OUTPUT) for word in words)

@@ -30,8 +30,6 @@ def supervise(
     """Run the child to its end, its crash, or its last second; the terminal is the child's.
 
     Args:
-        command: Of the child.
-        root: Where it runs.
         folder: Where it writes its record.
         timeout: Seconds that one test may take.
         kept: The folder, where it stays after the run.

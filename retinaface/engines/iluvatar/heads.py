@@ -1,4 +1,4 @@
-"""The network's last steps, for runtimes that end at its nine convolutions."""
+"""Compute the network's last steps, for runtimes that end at its nine convolutions."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class IgieEngine(StagedEngine):
         self._board = board() if spec.device == "iluvatar" else {}
 
     def _open(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
-        """The executor, and the graph of the file where it shows one."""
+        """Open the executor, and read the graph of the file where it shows one."""
         chain = self._chain
         try:
             library = chain.tvm.runtime.load_module(str(file))
@@ -73,7 +73,7 @@ class IgieEngine(StagedEngine):
             return executor, None
 
     def _check_input_tensor(self, size: tuple[int, int]) -> tuple[np.dtype[Any], int]:
-        """Type of the file's input, and its batch size."""
+        """Check the file's input; give its type and batch size."""
         tensor = self._executor.get_input(INPUT_NAME)
         found = None if tensor is None else tuple(int(axis) for axis in tensor.shape)
         if found is None or len(found) != 4 or found[1:] != (3, *size):
@@ -131,7 +131,7 @@ class IgieEngine(StagedEngine):
         return placement
 
     def _read_graph(self, graph: dict[str, Any] | None) -> dict[str, Any]:
-        """What the file's own graph says of devices and types; in words where it says nothing."""
+        """Read devices and types from the file's own graph; say so where it shows none."""
         given = f"the executor was given {self._chain.device} alone, and its outputs lie there"
         if graph is None:
             return {"proof": f"{given}; the file shows no graph, so its precision is that of its "
@@ -166,7 +166,7 @@ class IgieEngine(StagedEngine):
         self._chain.device.sync()
 
     def _outputs(self) -> list[Any]:
-        """Outputs on the device, which the next run overwrites."""
+        """Give the outputs on the device, which the next run overwrites."""
         return [self._executor.get_output(i) for i in range(len(OUTPUT_NAMES))]
 
     def _fetch(self) -> RawOutputs:

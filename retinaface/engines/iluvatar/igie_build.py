@@ -46,7 +46,7 @@ class Toolchain:
 
 
 def import_tvm() -> Any:
-    """Import TVM, whoever made it.
+    """Import TVM, from any maker.
 
     Raises:
         EngineUnavailable: It cannot be imported.
@@ -76,8 +76,9 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
         parts["tvm.relay"] = _submodule("tvm.relay")
     if lacking := [name for name, part in parts.items() if not part]:
         raise EngineUnavailable(
-            f"{spec.name} needs IGIE, the vendor's TVM, but tvm {tvm.__version__} here is another "
-            f"one: it lacks {', '.join(lacking)}; {WHEELS}, in an environment without apache-tvm"
+            f"{spec.name} needs IGIE, the vendor's TVM, but tvm {tvm.__version__} here is a "
+            f"different one: it lacks {', '.join(lacking)}; {WHEELS}, in an environment without "
+            "apache-tvm"
         )
     try:
         target = tvm.target.Target("llvm") if spec.device == "cpu" else make_target(**TARGET)
@@ -101,8 +102,6 @@ def built_engine(
     """Build an engine file from ONNX, or find it in the cache.
 
     Args:
-        spec: What the engine is asked to be.
-        chain: The TVM.
         model: ONNX file with FP32 weights.
         shape: Of the input: batch, 3, height, width.
 
@@ -151,7 +150,7 @@ def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str
 
 
 def _submodule(name: str) -> Any | None:
-    """A part of TVM; None where this TVM has none."""
+    """Import a part of TVM; None where this TVM has none."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

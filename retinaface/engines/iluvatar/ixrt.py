@@ -89,14 +89,14 @@ class IxrtEngine(StagedEngine):
         self._placement = {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF}
 
     def _open(self, file: Path) -> tuple[Any, Any]:
-        """Engine and context of a plan."""
+        """Open the engine and the context of a plan."""
         ixrt = self._ixrt
         try:
             runtime = ixrt.Runtime(ixrt.Logger(ixrt.Logger.ERROR))
             engine = runtime.deserialize_cuda_engine(file.read_bytes())
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
-                raise RuntimeError("it gave nothing; what it logged says why")
+                raise RuntimeError("it returned nothing; its log gives the reason")
         except Exception as error:  # the runtime's exceptions have no base of their own
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with ixRT {ixrt.__version__}: "
@@ -127,7 +127,7 @@ class IxrtEngine(StagedEngine):
             self._bindings.append(Binding(name, is_input, shape, dtype, address))
 
     def _check_bindings(self) -> tuple[Binding, list[list[Binding]]]:
-        """The input; the bindings of `loc`, `conf` and `landmarks`, three each or one each."""
+        """Find the input and the bindings of `loc`, `conf`, `landmarks`, three each or one each."""
         inputs = [binding for binding in self._bindings if binding.is_input]
         outputs = {b.shape: b for b in self._bindings if not b.is_input}
         if len(inputs) == 1 and inputs[0].shape[1:] == (3, *self._size):
@@ -145,7 +145,7 @@ class IxrtEngine(StagedEngine):
         )
 
     def _head_shapes(self, batch: Any) -> list[list[tuple[int, ...]]]:
-        """Of each output its convolutions, the finest level first."""
+        """List the shapes of each output's convolutions, the finest level first."""
         sides = [tuple(math.ceil(px / s) for px in self._size) for s in MOBILENET_025.strides_px]
         per_cell = MOBILENET_025.priors_per_cell
         return [
@@ -178,7 +178,7 @@ class IxrtEngine(StagedEngine):
 
     def _execute(self) -> None:
         if self._context.execute_v2([binding.address for binding in self._bindings]) is False:
-            raise RuntimeError("execute_v2 gave False; what it logged says why")
+            raise RuntimeError("execute_v2 returned False; its log gives the reason")
         (code,) = self._cudart.cudaDeviceSynchronize()
         if code != self._cudart.cudaError_t.cudaSuccess:
             raise RuntimeError(f"cudaDeviceSynchronize gave {code}")
@@ -188,7 +188,7 @@ class IxrtEngine(StagedEngine):
         return RawOutputs(loc, softmax(conf) if self._has_heads else conf, landmarks)
 
     def _output(self, group: list[Binding]) -> FloatArray:
-        """One output from its bindings, in the order of the priors."""
+        """Assemble one output from its bindings, in the order of the priors."""
         parts = []
         for binding in group:
             array = np.empty(binding.shape, dtype=binding.dtype)
@@ -220,7 +220,7 @@ class IxrtEngine(StagedEngine):
         }
 
     def _name_by_runtime(self) -> str | None:
-        """What the CUDA runtime calls the board, where `ixsmi` cannot be asked."""
+        """Ask the CUDA runtime for the board's name, where `ixsmi` cannot be asked."""
         if not hasattr(self._cudart, "cudaGetDeviceProperties"):
             return None
         code, properties = self._cudart.cudaGetDeviceProperties(0)

@@ -32,7 +32,7 @@ _LAYOUT_OPS = ("Softmax", "Concat", "Reshape", "Transpose", "Flatten", "Identity
 
 
 def import_ixrt() -> Any:
-    """Import the module `tensorrt`, whoever made it.
+    """Import the module `tensorrt`, from any maker.
 
     Raises:
         EngineUnavailable: It cannot be imported.
@@ -45,7 +45,6 @@ def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
     """Import ixRT and what reaches the device's memory, and see that they are the vendor's.
 
     Args:
-        spec: What the engine is asked to be.
         builds: Whether an engine will be built, not only loaded.
 
     Returns:
@@ -89,8 +88,6 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
     """Build an engine from ONNX, or find it in the cache.
 
     Args:
-        spec: What the engine is asked to be.
-        ixrt: The module.
         source: ONNX file with FP32 weights.
         batch: Images in every call.
 
@@ -101,7 +98,7 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
         "batch": batch,
         "ixrt": str(ixrt.__version__),
         "packages": package_versions(("ixrt", "onnx")),
-        "code": "".join(inspect.getsource(part) for part in (_plan, _parsed, with_heads)),
+        "code": "".join(inspect.getsource(part) for part in (_plan, _parse, with_heads)),
     }
 
     def build(path: Path) -> None:
@@ -112,22 +109,22 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
 
 
 def _plan(ixrt: Any, source: Source, batch: int, precision: str) -> bytes:
-    """A serialized engine of fixed batch size."""
+    """Build a serialized engine of fixed batch size."""
     logger = ixrt.Logger(ixrt.Logger.WARNING)
     builder = ixrt.Builder(logger)
     explicit = 1 << int(ixrt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
     network = builder.create_network(explicit)
     settings = builder.create_builder_config()
-    _parsed(ixrt, network, logger, source, batch)
+    _parse(ixrt, network, logger, source, batch)
     if precision == "fp16":
         settings.set_flag(ixrt.BuilderFlag.FP16)
     plan = builder.build_serialized_network(network, settings)
     if plan is None:
-        raise RuntimeError("build_serialized_network gave nothing; what it logged says why")
+        raise RuntimeError("build_serialized_network returned nothing; its log gives the reason")
     return bytes(plan)
 
 
-def _parsed(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> None:
+def _parse(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> None:
     """Fill a network from a file with nine heads and a fixed batch size."""
     import onnx
 
@@ -138,11 +135,11 @@ def _parsed(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) ->
         if parser.parse_from_file(str(fixed)):
             return
     said = [str(parser.get_error(i)) for i in range(getattr(parser, "num_errors", 0))]
-    raise RuntimeError("; ".join(said) or "the parser refused it without a word")
+    raise RuntimeError("; ".join(said) or "the parser rejected it and gave no reason")
 
 
 def with_heads(model: Any, batch: int) -> Any:
-    """The network up to its nine last convolutions, as the vendor exports it for ixRT.
+    """Cut the network after its nine last convolutions, as the vendor exports it for ixRT.
 
     Softmax and concatenation are then done outside of it. Where something else than layout lies
     between the convolutions and an output, the outputs stay as they are.
@@ -171,7 +168,7 @@ def with_heads(model: Any, batch: int) -> Any:
 
 
 def _heads_of(model: Any, output: str) -> list[str]:
-    """Outputs of the convolutions that an output is put together from, in order."""
+    """Find the outputs of the convolutions that make up an output, in order."""
     makers = {name: node for node in model.graph.node for name in node.output}
     node = makers.get(output)
     if node is None or node.op_type == "Conv":

@@ -1,4 +1,4 @@
-"""ncnn on the CPU: files that its converter makes of the ONNX file, one image after the other."""
+"""ncnn on the CPU: files that its converter makes from the ONNX file, one image after the other."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class NcnnEngine(Engine):
         return net
 
     def _proves_fp16(self, param: Path, weights: Path) -> bool:
-        """Whether FP16 changes the outputs: on processors without it the options do nothing.
+        """Tell whether FP16 changes the outputs: on processors without it the options do nothing.
 
         ncnn does not say what a layer computed in, so both are run on the same image.
         """

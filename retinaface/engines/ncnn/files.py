@@ -1,4 +1,4 @@
-"""ONNX to the files of ncnn, by its converter pnnx; for one input size, one image at a time."""
+"""Convert ONNX to ncnn's files with pnnx, for one input size and one image at a time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
 
 
 def _converter() -> Path:
-    """The converter's program; importing its package would import torch."""
+    """Find the converter's program; importing its package would import torch."""
     found = importlib.util.find_spec("pnnx")
     for folder in (found and found.submodule_search_locations) or ():
         for name in ("pnnx", "pnnx.exe"):

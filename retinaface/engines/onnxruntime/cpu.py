@@ -184,7 +184,7 @@ class OnnxRuntimeEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Tensors of the file by name, from a second session in which they are outputs."""
+        """Read tensors of the file by name, from a second session in which they are outputs."""
         if names not in self._marked_sessions:
             self._marked_sessions[names] = self._open_session(
                 self._marked_model(names), self._session_options()
@@ -195,7 +195,7 @@ class OnnxRuntimeEngine(Engine):
         return dict(zip(wanted, found, strict=True))
 
     def _marked_model(self, names: tuple[str, ...]) -> bytes:
-        """The file with tensors marked as outputs."""
+        """Mark tensors of the file as outputs."""
         with importing(
             f"{self.spec.name}: intermediate tensors need onnx, which", "pip install onnx"
         ):

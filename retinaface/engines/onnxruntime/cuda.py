@@ -16,7 +16,7 @@ from retinaface.typing import FloatArray
 
 
 class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
-    """A session on CUDA, which is told apart from the copies to and from it."""
+    """A session on CUDA, whose run is timed apart from the copies to and from it."""
 
     provider = "CUDAExecutionProvider"
     library = "cuda"
@@ -66,7 +66,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
         return found or "its libraries load; see whether a device is there: nvidia-smi"
 
     def _how_to_install(self) -> str:
-        return "docs/gpu.md says which CUDA and cuDNN it needs"
+        return "docs/gpu.md lists the CUDA and cuDNN versions"
 
     def _load(self, images: FloatArray) -> None:
         self._io().load(images)

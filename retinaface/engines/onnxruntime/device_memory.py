@@ -101,8 +101,8 @@ class DeviceIO:
         Raises:
             ValueError: Nothing was loaded.
         """
-        binding = self._current().binding
-        self._session.run_with_iobinding(binding, self._current().run_options)
+        binding = self._current_memory().binding
+        self._session.run_with_iobinding(binding, self._current_memory().run_options)
         binding.synchronize_outputs()
 
     def fetch(self) -> list[FloatArray]:
@@ -111,9 +111,9 @@ class DeviceIO:
         Raises:
             ValueError: Nothing was loaded.
         """
-        return [self._copied(output) for output in self._current().device_outputs]
+        return [self._copy(output) for output in self._current_memory().device_outputs]
 
-    def _current(self) -> _Memory:
+    def _current_memory(self) -> _Memory:
         if self._loaded is None:
             raise ValueError("no batch was loaded; load one first")
         return self._loaded
@@ -130,7 +130,7 @@ class DeviceIO:
         self._memory.clear()
         self._session = self._loaded = None
 
-    def _copied(self, output: Any) -> FloatArray:
+    def _copy(self, output: Any) -> FloatArray:
         array: FloatArray = output.numpy()
         return array.copy() if self._device == "cpu" else array  # there it is a view
 

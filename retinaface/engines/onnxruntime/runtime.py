@@ -1,4 +1,4 @@
-"""ONNX Runtime's module, or why it is not there; where it ran a graph, and why not where it should.
+"""Import ONNX Runtime, tell where it ran a graph, and find out why it fell back.
 
 All that needs the module takes it from here.
 """

@@ -1,4 +1,4 @@
-"""ONNX Runtime with its TensorRT provider and no other to step in. Not yet run on hardware.
+"""ONNX Runtime with its TensorRT provider and no fallback provider. Not yet run on hardware.
 
 Options are those of ONNX Runtime's page of this provider; `True` and `False` are how it reads a
 switch. FP16 is built from the FP16 file with `trt_fp16_enable`: so its layers are FP16 where the
@@ -49,7 +49,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         return super()._open_session(model, options)
 
     def _read_profile(self) -> Profile:
-        """What the engine is built for; a file that does not fit is refused before it is built."""
+        """Read what the engine is built for; refuse a file that does not fit before it is built."""
         options = ort.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -82,7 +82,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         }
 
     def _cache_folder(self) -> Path:
-        """Of engines for this file, these settings, versions and device; and this build."""
+        """Name the folder of engines for this file, these settings, versions, device and build."""
         device = command_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv")
         key = {
             "source": file_sha256(self._model),

@@ -108,7 +108,7 @@ class OpenVinoEngine(Engine):
             graph.reshape([self.fixed_batch, 3, spec.height_px, spec.width_px])
 
     def _make_config(self) -> dict[str, str]:
-        """Settings of the compiler; the precision is never left to the device."""
+        """Make the compiler's settings; the precision is never left to the device."""
         config = {"PERF_COUNT": "YES", "INFERENCE_PRECISION_HINT": self._precision_hint()}
         if self._device == "CPU":
             config["NUM_STREAMS"] = str(self.parallel_calls)
@@ -121,7 +121,7 @@ class OpenVinoEngine(Engine):
         return config | dict(self.spec.options)
 
     def _precision_hint(self) -> str:
-        """FP16 where the device has it.
+        """Ask for FP16 where the device has it.
 
         A CPU without it takes the hint f16 as leave to compute in BF16, which keeps 8 bits of 11.
         """
@@ -193,7 +193,7 @@ class OpenVinoEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Tensors of the file by name, from a second compiled model in which they are outputs."""
+        """Read tensors by name, from a second compiled model in which they are outputs."""
         if names not in self._marked:
             self._marked[names] = self._compile(self._marked_graph(names))
         network = self._marked[names]
@@ -202,7 +202,7 @@ class OpenVinoEngine(Engine):
         return {name: found[network.output(name)] for name in wanted}
 
     def _marked_graph(self, names: tuple[str, ...]) -> Any:
-        """The file with tensors marked as outputs."""
+        """Mark tensors of the file as outputs."""
         graph = self._read()
         known = {name for op in graph.get_ops() for o in op.outputs() for name in o.get_names()}
         if unknown := [name for name in names if name not in known]:

@@ -66,7 +66,6 @@ def nodes_of(network: Any, request: Any) -> list[Node]:
     """List the nodes of a compiled model that compute, in the order of execution.
 
     Args:
-        network: The compiled model.
         request: One of its requests, after a run with times. The graph alone does not do: it is
             that of one stream, and another may have run.
     """

@@ -139,7 +139,7 @@ class RemoteEngine(Engine):
             send(self._write_fd, request, arrays, deadline)
             answer, outputs = receive(self._read_fd, deadline)
         except FrameError as error:
-            raise EngineFault(self._lost(request["kind"], error, timeout)) from error
+            raise EngineFault(self._describe_loss(request["kind"], error, timeout)) from error
         if answer["kind"] == "error":
             message = str(answer["message"])
             if answer["type"] == EngineFault.__name__:
@@ -149,8 +149,8 @@ class RemoteEngine(Engine):
             raise EngineFault(f"{self.spec.name} in {self._python}: {answer['type']}: {message}")
         return answer, outputs
 
-    def _lost(self, doing: str, error: FrameError, timeout_s: float) -> str:
-        """What became of the worker, in words; it is ended."""
+    def _describe_loss(self, doing: str, error: FrameError, timeout_s: float) -> str:
+        """End the worker, and say what became of it."""
         where = f"{self.spec.name} in {self._python}: the worker process"
         if isinstance(error, ClosedError):
             with contextlib.suppress(subprocess.TimeoutExpired):

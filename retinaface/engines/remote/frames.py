@@ -1,4 +1,4 @@
-"""Messages between two processes: a JSON header, then arrays as they lie in memory.
+"""Messages between two processes: a JSON header, then arrays as they are in memory.
 
 Both ends are pipes. Nothing is copied but by the system: arrays are written from, and read into,
 their own memory.
@@ -84,7 +84,7 @@ def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], lis
     _read(fd, memoryview(text), deadline)
     try:
         header = json.loads(text)
-        arrays = [_empty(kind) for kind in header.pop("arrays")]
+        arrays = [_allocate(kind) for kind in header.pop("arrays")]
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise GarbageError(f"it sent a message that cannot be read: {error}") from error
     for array in arrays:
@@ -93,18 +93,20 @@ def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], lis
 
 
 def _read_prefix(fd: int, deadline: float | None) -> int:
-    """Bytes of the header; garbage is told by its first byte, not awaited to its end."""
+    """Read the size of the header; garbage is recognized by its first byte, not read to its end."""
     prefix, n = bytearray(_PREFIX.size), 0
     while n < len(prefix):
         _wait(fd, select.POLLIN, deadline)
         if not (n_read := os.readv(fd, [memoryview(prefix)[n:]])):
-            raise ClosedError("it does not write any more")
+            raise ClosedError("it has stopped writing")
         n += n_read
         if not _MAGIC.startswith(prefix[: min(n, len(_MAGIC))]):
             break
     magic, size = _PREFIX.unpack(prefix)
     if magic != _MAGIC or size > _MAX_HEADER:
-        raise GarbageError(f"it sent what is no message, beginning with {bytes(prefix[:n])!r}")
+        raise GarbageError(
+            f"it sent something that is not a message, beginning with {bytes(prefix[:n])!r}"
+        )
     return int(size)
 
 
@@ -114,7 +116,7 @@ def widen(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def _empty(kind: Mapping[str, Any]) -> FloatArray:
+def _allocate(kind: Mapping[str, Any]) -> FloatArray:
     dtype, shape = np.dtype(kind["dtype"]), tuple(int(n) for n in kind["shape"])
     if dtype.kind not in "fiu" or min(shape, default=1) < 0:
         raise ValueError(f"an array of {dtype} {shape}")
@@ -124,7 +126,7 @@ def _empty(kind: Mapping[str, Any]) -> FloatArray:
 
 
 def _bytes(array: FloatArray) -> memoryview:
-    """The array's own memory."""
+    """View the array's own memory."""
     return array.reshape(-1).view(np.uint8).data
 
 
@@ -136,19 +138,19 @@ def _write(fd: int, view: memoryview, deadline: float | None) -> None:
         except BlockingIOError:
             continue
         except BrokenPipeError as error:
-            raise ClosedError("it does not read any more") from error
+            raise ClosedError("it has stopped reading") from error
 
 
 def _read(fd: int, view: memoryview, deadline: float | None) -> None:
     while len(view):
         _wait(fd, select.POLLIN, deadline)
         if not (n := os.readv(fd, [view])):
-            raise ClosedError("it does not write any more")
+            raise ClosedError("it has stopped writing")
         view = view[n:]
 
 
 def _wait(fd: int, event: int, deadline: float | None) -> None:
-    """Until the pipe can be read or written; without a deadline the call itself waits."""
+    """Wait until the pipe can be read or written; without a deadline the call itself waits."""
     if deadline is None:
         return
     poll = select.poll()

@@ -27,7 +27,7 @@ OLDEST_PYTHON = (3, 10)
 
 
 def use_this_package() -> None:
-    """Let `import retinaface` find the package that this file lies in, and nothing else beside it.
+    """Let `import retinaface` find the package of this file, and nothing else beside it.
 
     A folder on `sys.path` would show this environment's packages, NumPy among them, to the other.
     """
@@ -74,20 +74,20 @@ class Worker:
         return {"kind": "opened", **facts}, []
 
     def _infer(self, _request: Mapping[str, Any], images: FloatArray) -> Answer:
-        engine = self._opened()
+        engine = self._require_engine()
         started = time.perf_counter_ns()
         outputs = engine.infer(images)
         seconds = (time.perf_counter_ns() - started) * 1e-9
         return {"kind": "outputs", "seconds": seconds}, list(outputs)
 
     def _intermediates(self, request: Mapping[str, Any], images: FloatArray) -> Answer:
-        found = self._opened().infer_intermediates(images, request["names"])
+        found = self._require_engine().infer_intermediates(images, request["names"])
         return {"kind": "tensors", "names": list(found)}, list(found.values())
 
     def _describe(self, _request: Mapping[str, Any]) -> Answer:
-        return {"kind": "description", "description": self._opened().describe()}, []
+        return {"kind": "description", "description": self._require_engine().describe()}, []
 
-    def _opened(self) -> Engine:
+    def _require_engine(self) -> Engine:
         if self._engine is None:
             raise ValueError("no engine is open")
         return self._engine

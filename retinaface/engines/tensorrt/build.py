@@ -34,7 +34,7 @@ _BUILDS = ("Builder", "OnnxParser", "BuilderFlag", "NetworkDefinitionCreationFla
 
 
 def import_tensorrt() -> Any:
-    """Import the module `tensorrt`, whoever made it.
+    """Import the module `tensorrt`, from any maker.
 
     Raises:
         EngineUnavailable: It cannot be imported.
@@ -47,7 +47,6 @@ def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
     """Import TensorRT, and see that it is NVIDIA's and not too old.
 
     Args:
-        spec: What the engine is asked to be.
         builds: Whether an engine will be built, not only loaded.
 
     Raises:
@@ -87,7 +86,7 @@ def logger_of(trt: Any) -> Any:
             if severity in bad:
                 self.lines.append(" ".join(str(msg).split()))
 
-        def said(self) -> str:
+        def take_errors(self) -> str:
             """Give the last errors, and forget them."""
             text = "; ".join(self.lines)
             self.lines.clear()
@@ -101,7 +100,6 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
 
     Args:
         spec: What the engine is asked to be; the largest batch is its `max_batch`, or the option's.
-        trt: The module.
         cuda: The device, which the build is for and timed on.
 
     Raises:
@@ -115,7 +113,7 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
         "tensorrt": str(trt.__version__),
         "packages": package_versions((*PACKAGES, "onnx")),
         "device": [cuda.name, cuda.capability, cuda.cuda_of_driver],
-        "code": "".join(inspect.getsource(part) for part in (_plan, _parsed, profile_of)),
+        "code": "".join(inspect.getsource(part) for part in (_plan, _parse, profile_of)),
     }
 
     def build(path: Path) -> None:
@@ -126,7 +124,7 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
 
 
 def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
-    """A serialized engine for all shapes that the run needs.
+    """Build a serialized engine for all shapes that the run needs.
 
     Its timings are its own (no cache of them is loaded), so that another build chooses anew.
     """
@@ -135,7 +133,7 @@ def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
     # 11 ignores the flag: there all networks are so.
     flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(flags)
-    _parsed(trt, network, logger, model)
+    _parse(trt, network, logger, model)
     settings = builder.create_builder_config()
     settings.clear_flag(trt.BuilderFlag.TF32)  # its default is on: 10 bits of 23 are not FP32
     settings.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # types of layers: the proof
@@ -147,13 +145,13 @@ def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
         settings.add_optimization_profile(profile)
     plan = builder.build_serialized_network(network, settings)
     if plan is None:
-        raise RuntimeError(f"build_serialized_network gave nothing: {logger.said()}")
+        raise RuntimeError(f"build_serialized_network returned nothing: {logger.take_errors()}")
     return bytes(plan)
 
 
-def _parsed(trt: Any, network: Any, logger: Any, model: Path) -> None:
+def _parse(trt: Any, network: Any, logger: Any, model: Path) -> None:
     """Fill a network from a file."""
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(model)):
         said = [" ".join(str(parser.get_error(i)).split()) for i in range(parser.num_errors)]
-        raise RuntimeError("; ".join(said) or logger.said())
+        raise RuntimeError("; ".join(said) or logger.take_errors())

@@ -46,7 +46,6 @@ class Cuda:
 
     Args:
         spec: What the engine is asked to be; for messages.
-        runtime: The module.
 
     Raises:
         EngineUnavailable: There is no device, or the driver is too old for the module.
@@ -85,10 +84,10 @@ class Cuda:
         """
         code, *values = getattr(self._runtime, name)(*arguments)
         if code != self._runtime.cudaError_t.cudaSuccess:
-            raise RuntimeError(f"{name} gave {self._said(code)}")
+            raise RuntimeError(f"{name} gave {self._error_text(code)}")
         return values[0] if values else None
 
-    def _said(self, code: Any) -> str:
+    def _error_text(self, code: Any) -> str:
         _, text = self._runtime.cudaGetErrorString(code)
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         return f"{getattr(code, 'name', code)} ({text})"

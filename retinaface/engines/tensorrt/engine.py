@@ -66,14 +66,14 @@ class TensorRtEngine(StagedEngine):
         )
 
     def _open(self, file: Path) -> tuple[Any, Any]:
-        """Engine and context of a plan."""
+        """Open the engine and the context of a plan."""
         trt, logger = self._trt, logger_of(self._trt)
         try:
             self._loader = trt.Runtime(logger)  # which outlives what it loads
             engine = self._loader.deserialize_cuda_engine(file.read_bytes())
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
-                raise RuntimeError(f"it gave nothing: {logger.said()}")
+                raise RuntimeError(f"it returned nothing: {logger.take_errors()}")
         except Exception as error:  # the runtime's exceptions have no base of their own
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with TensorRT {trt.__version__}: "
@@ -124,7 +124,7 @@ class TensorRtEngine(StagedEngine):
             self.fixed_batch = n_most
 
     def _bind(self) -> None:
-        """Memory for the largest shapes; its addresses stay."""
+        """Allocate memory for the largest shapes; its addresses stay."""
         trt, engine, context = self._trt, self._engine, self._context
         self._set_shape(self._profile.largest)
         for name in (INPUT_NAME, *OUTPUT_NAMES):
@@ -145,7 +145,7 @@ class TensorRtEngine(StagedEngine):
             if context.set_tensor_address(name, tensor.address) is False:
                 raise EngineUnavailable(
                     f"{self.spec.name}: TensorRT takes no address for {name}: "
-                    f"{logger_of(trt).said()}"
+                    f"{logger_of(trt).take_errors()}"
                 )
 
     def _set_shape(self, shape: tuple[int, ...]) -> None:
@@ -153,7 +153,7 @@ class TensorRtEngine(StagedEngine):
             return
         if not self._context.set_input_shape(INPUT_NAME, shape):
             raise RuntimeError(
-                f"TensorRT takes no input {written(shape)}: {logger_of(self._trt).said()}"
+                f"TensorRT takes no input {written(shape)}: {logger_of(self._trt).take_errors()}"
             )
         self._shape = shape
 
@@ -178,7 +178,9 @@ class TensorRtEngine(StagedEngine):
 
     def _execute(self) -> None:
         if not self._context.execute_async_v3(self._cuda.stream):
-            raise RuntimeError(f"execute_async_v3 gave False: {logger_of(self._trt).said()}")
+            raise RuntimeError(
+                f"execute_async_v3 returned False: {logger_of(self._trt).take_errors()}"
+            )
         self._cuda.wait()
 
     def _fetch(self) -> RawOutputs:

@@ -102,9 +102,7 @@ def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:
     """Refuse a plan of another precision, as far as it tells.
 
     Args:
-        spec: What the engine is asked to be.
         file: The plan; for messages.
-        layers: Its layers.
 
     Raises:
         EngineUnavailable: No layer is of the precision; or FP32 is asked for and a layer is FP16.

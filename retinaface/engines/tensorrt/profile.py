@@ -29,7 +29,7 @@ class Profile(NamedTuple):
 
 
 def profile_of(spec: EngineSpec, axes: Sequence[int | str | None]) -> Profile:
-    """The shapes that a run needs.
+    """Work out the shapes that a run needs.
 
     Args:
         spec: What the engine is asked to be; batches of `max_batch` are the usual ones, unless the

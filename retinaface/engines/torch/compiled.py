@@ -43,7 +43,7 @@ class _Compiled(TorchEngine):
         Raises:
             EngineUnavailable: It fails, or leaves the network as it was.
         """
-        self._model = self._compiled(self._network)
+        self._model = self._compile(self._network)
         try:
             for n in sorted({1, min(_FEW, self.spec.max_batch), self.spec.max_batch}):
                 self._run(np.zeros((n, 3, *self._size), np.float32))
@@ -62,8 +62,8 @@ class _Compiled(TorchEngine):
                 "is; unset TORCH_COMPILE_DISABLE and TORCHDYNAMO_DISABLE"
             )
 
-    def _compiled(self, network: Any) -> Any:
-        """A function that runs the network's graph, or fails: nothing of it may stay eager."""
+    def _compile(self, network: Any) -> Any:
+        """Compile the network's whole graph, or fail: no part of it may stay eager."""
         from torch._inductor import list_mode_options
         from torch._inductor.compile_fx import compile_fx
 
@@ -88,7 +88,7 @@ class _Compiled(TorchEngine):
         return torch.compile(run, fullgraph=True, dynamic=False, backend=backend)
 
     def _tensor(self, images: FloatArray) -> Any:
-        """A batch whose number of images may be another the next time."""
+        """Make a batch whose number of images may change in the next call."""
         tensor = torch.from_numpy(images).to(self.spec.device, self._dtype)
         if len(images) > 1:
             torch._dynamo.mark_dynamic(tensor, 0)  # documented by this name

@@ -62,7 +62,7 @@ class TorchEngine(Engine):
         """See that the device is there."""
 
     def _prepare(self) -> None:
-        """What is to be done with the network before its first call."""
+        """Prepare the network for its first call."""
 
     def _run(self, images: FloatArray) -> RawOutputs:
         with torch.inference_mode():
@@ -72,7 +72,7 @@ class TorchEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Outputs of modules, by their names in the network; the three outputs beside them."""
+        """Run, and keep the outputs of modules by name beside the three outputs."""
         modules = dict(self._network.named_modules())
         wanted = [name for name in names if name not in OUTPUT_NAMES]
         if unknown := [name for name in wanted if name not in modules]:
@@ -109,7 +109,7 @@ class TorchEngine(Engine):
 
 
 class TorchDeviceEngine(StagedEngine, TorchEngine):
-    """Eager PyTorch on CUDA, whose run is told apart from its copies. Not yet run on hardware.
+    """Eager PyTorch on CUDA, whose run is timed apart from its copies. Not yet run on hardware.
 
     TF32 is off: it keeps 10 bits of 23. The switches are the process's, as those of threads are.
     """

@@ -1,6 +1,6 @@
-"""Apache TVM: found and told from others of its name, a target, a compiled file.
+"""Find Apache TVM, tell it from others of its name, and compile files for a target.
 
-Its Relax frontend wants the batch size when it reads `Resize`, so a file is compiled for one image.
+Its Relax frontend needs the batch size when it reads `Resize`, so a file is compiled for one image.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STATEMENT = "compiled_for"  # a function of the library that gives its target, a
 
 
 def import_tvm() -> Any:
-    """Import TVM, whoever made it.
+    """Import TVM, from any maker.
 
     Its threads never become more than what a variable says, and without one than half of the
     processors, where it takes the others for their siblings. And it pins them, which takes the
@@ -59,7 +59,7 @@ def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
         version = getattr(tvm, "__version__", "of no version")
         raise EngineUnavailable(
             f"{spec.name} needs Apache TVM with Relax, and tvm {version} here has none ({error}): "
-            f"a maker's own may be called so too; {INSTALL} in another environment"
+            f"a vendor's own TVM may have the same name; {INSTALL} in another environment"
         ) from error
 
 
@@ -67,9 +67,6 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
     """Compile an ONNX file for one image, or find that in the cache.
 
     Args:
-        spec: What the engine is asked to be.
-        tvm: The module.
-        target: What to compile for.
         model: With a free batch size, or one of 1.
 
     Raises:
@@ -83,19 +80,19 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
     key = {
         "target": str(target),
         "packages": package_versions(("apache-tvm", "apache-tvm-ffi", "onnx")),
-        "code": [inspect.getsource(part) for part in (_compiled, _statement, schedule)],
+        "code": [inspect.getsource(part) for part in (_compile, _statement, schedule)],
     }
 
     def build(path: Path) -> None:
         shape = (1, 3, spec.height_px, spec.width_px)
         with refusing(f"{spec.name}: tvm {tvm.__version__} cannot compile {model} for {target}"):
-            _compiled(tvm, target, model, shape).export_library(str(path))
+            _compile(tvm, target, model, shape).export_library(str(path))
 
     return cached_build(spec, model, ".so", key, build)
 
 
-def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
-    """An executable: read, fused, its loops put in order for a processor, compiled."""
+def _compile(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
+    """Read, fuse, order the loops for a processor, and compile to an executable."""
     import onnx
 
     relax = importlib.import_module("tvm.relax")
@@ -112,7 +109,7 @@ def _compiled(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any
 
 
 def _statement(relax: Any, text: str) -> Any:
-    """A function that gives a text."""
+    """Make a function that returns a text."""
     builder = relax.BlockBuilder()
     with builder.function(STATEMENT, []):
         builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))

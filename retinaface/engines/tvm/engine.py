@@ -132,7 +132,7 @@ class TvmEngine(Engine):
         }
 
     def _outputs(self, image: FloatArray) -> Any:
-        """Outputs of one image, on the device; new ones in each call."""
+        """Run one image; its outputs are on the device, and new in each call."""
         if getattr(self._pool, "n_asked", None) != self._threads:
             configure = self._tvm.get_global_func("runtime.config_threadpool")
             configure(_BIG_CORES, self._threads)

@@ -39,20 +39,20 @@ def with_cpu_loops(module: Any, *, is_wide: bool) -> Any:
     class CpuLoops(dlight.ScheduleRule):  # type: ignore[misc]  # its base is known at run time alone
         def apply(self, func: Any, _target: Any, _tunable: bool) -> Any:
             try:
-                return _scheduled(schedules.Schedule(func), order)
+                return _apply_order(schedules.Schedule(func), order)
             except schedules.ScheduleError:  # what is fused with it is not value by value
-                return _scheduled(schedules.Schedule(func), _order_each)
+                return _apply_order(schedules.Schedule(func), _order_each)
 
     return dlight.ApplyDefaultSchedule(CpuLoops())(module)
 
 
-def _scheduled(schedule: Any, order: Any) -> Any:
+def _apply_order(schedule: Any, order: Any) -> Any:
     order(schedule, schedule.get_child_blocks(schedule.get_sblock("root")))
     return schedule
 
 
 def _order_convolution(schedule: Any, blocks: Sequence[Any], n_pixels: Sequence[int]) -> None:
-    """A convolution, with the padding before it and what is computed of each value after it."""
+    """Order a convolution, the padding before it and what is computed of each value after it."""
     places = [i for i, block in enumerate(blocks) if _REDUCTION in _kinds(schedule, block)]
     if len(places) != 1 or _kinds(schedule, blocks[places[0]]) != _CONVOLUTION:
         _order_each(schedule, blocks)
@@ -96,7 +96,7 @@ def _order_each(schedule: Any, blocks: Sequence[Any]) -> None:
 
 
 def _order_block(schedule: Any, block: Any) -> None:
-    """Along the memory where nothing is reduced; else rows in parallel and pixels innermost."""
+    """Go along the memory where nothing is reduced; else rows in parallel and pixels innermost."""
     loops, kinds = schedule.get_loops(block), _kinds(schedule, block)
     if len(loops) != len(kinds):  # some loop is of no axis
         return

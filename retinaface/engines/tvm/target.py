@@ -14,7 +14,7 @@ from retinaface.errors import EngineUnavailable, first_line
 
 CPU = "llvm"  # what targets of processors are called, by their compiler
 _LISTS = ("mattr", "keys", "libs")
-# How features are called that a compiler makes use of by itself; others are for systems.
+# Prefixes of features that a compiler uses by itself; others are for systems.
 _COMPUTING = ("sse", "ssse", "avx", "fma", "f16c", "bmi", "popcnt", "xop")
 
 
@@ -24,7 +24,6 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
     Args:
         spec: Option `target` is a kind (`llvm`), a kind with settings (`llvm -mcpu=x86-64-v3`), or
             JSON (`{"kind": "llvm", "mcpu": "x86-64-v3"}`).
-        tvm: The module.
 
     Raises:
         EngineUnavailable: TVM or LLVM knows no such target, or it is none of this machine.
@@ -36,7 +35,7 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
         target = tvm.target.Target(_settings(text))
         kind = target.kind.name
         device = tvm.cpu() if kind == CPU else tvm.device(kind, 0)
-        unknown = _unknown(tvm, target) if kind == CPU else None
+        unknown = _find_unknown(tvm, target) if kind == CPU else None
     except Exception as error:  # TVM's exceptions have no base of their own
         raise _no_target(spec, tvm, text, first_line(error)) from error
     if unknown:
@@ -76,7 +75,7 @@ def host_target(tvm: Any) -> Any:
 
 
 def _settings(text: str) -> str | dict[str, Any]:
-    """A target as TVM reads it; its own form of the command line it has given up."""
+    """Read a target as TVM does; TVM has given up its own form of the command line."""
     if text.lstrip().startswith("{"):
         return dict(json.loads(text))
     kind, *words = text.split() or [""]
@@ -92,8 +91,8 @@ def _settings(text: str) -> str | dict[str, Any]:
     return settings
 
 
-def _unknown(tvm: Any, target: Any) -> str | None:
-    """What LLVM would pass over in a target, in words."""
+def _find_unknown(tvm: Any, target: Any) -> str | None:
+    """Say in words what LLVM would ignore in a target."""
     named = target.attrs.get("mcpu")
     if named and str(named) not in map(str, tvm.target.codegen.llvm_get_cpu_archlist(target)):
         return f"LLVM has no processor {str(named)!r}"

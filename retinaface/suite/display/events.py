@@ -1,4 +1,4 @@
-"""What a run under `retinaface validate` tells its supervisor: a line of JSON for each event.
+"""Tell the supervisor of `retinaface validate` what happens: a line of JSON for each event.
 
 The supervisor owns the terminal: no thread that draws disturbs what is timed here, and a process
 that hangs or crashes leaves a screen that can still be written to.
@@ -62,11 +62,11 @@ class Teller:
         self._tell("plan", tests=[planned(item, target, n_images) for item in session.items])
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A test begins."""
+        """Tell that a test begins."""
         self._tell("begin", test=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A phase of a test ended."""
+        """Keep how a phase of a test ended."""
         test = report.nodeid
         outcome = {"passed": "PASS", "skipped": SKIPPED}.get(report.outcome, "FAIL")
         outcome = "INCONCLUSIVE" if is_undecided(report) else outcome
@@ -75,7 +75,7 @@ class Teller:
         self._seconds[test] = self._seconds.get(test, 0.0) + report.duration
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """A test ended."""
+        """Tell that a test ended."""
         outcome = self._outcomes.pop(nodeid, "FAIL")
         self._tell("end", test=nodeid, outcome=outcome, seconds=self._seconds.pop(nodeid, 0.0))
 
@@ -91,5 +91,5 @@ class Teller:
 
 
 def columns() -> int:
-    """Width of the terminal, which the supervisor passes on as `COLUMNS`."""
+    """Read the terminal's width, which the supervisor passes on as `COLUMNS`."""
     return shutil.get_terminal_size((80, 24)).columns

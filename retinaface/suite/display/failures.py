@@ -32,7 +32,7 @@ def failure_lines(run: ValidationRun, width: int) -> list[str]:
     most = max(2, min(_MOST_LINES_OF_ONE, share))
     n_told = 0
     for group in groups:
-        told = _told(group, n_run[_function(group[0])], width, most)
+        told = _describe_group(group, n_run[_function(group[0])], width, most)
         is_last = group is groups[-1]
         if n_rows([*lines, *told], width) + (not is_last) > MOST_FAILURE_LINES:
             break
@@ -44,7 +44,7 @@ def failure_lines(run: ValidationRun, width: int) -> list[str]:
 
 
 def short_id(test_id: str) -> str:
-    """`test_fps::test_network_alone[b1]` of a test's whole id, which names folder and file."""
+    """Shorten a test's id, which names folder and file, to `test_fps::test_network_alone[b1]`."""
     path, colons, name = test_id.partition("::")
     return f"{path.rpartition('/')[2].removesuffix('.py')}{colons}{name}"
 
@@ -55,7 +55,7 @@ def n_rows(lines: Iterable[str], width: int) -> int:
 
 
 def wrapped(text: str, width: int, indent: str = "  ", most: int | None = None) -> list[str]:
-    """Wrap a text, and leave words whole that are longer than a line."""
+    """Wrap a text, and keep words whole that are longer than a line."""
     return textwrap.wrap(
         text,
         width,
@@ -68,7 +68,7 @@ def wrapped(text: str, width: int, indent: str = "  ", most: int | None = None) 
 
 
 def _groups(run: ValidationRun) -> list[list[TestEntry]]:
-    """Tests that are not green, by outcome and function, in the order in which they ran."""
+    """Group tests that are not green by outcome and function, in the order in which they ran."""
     groups: dict[tuple[str, str], list[TestEntry]] = {}
     for outcome in _BAD:
         for entry in run.tests.values():
@@ -81,8 +81,8 @@ def _function(entry: TestEntry) -> str:
     return entry.id.partition("[")[0]
 
 
-def _told(group: Sequence[TestEntry], n_run: int, width: int, most: int) -> list[str]:
-    """Name of the function and message of the first test, in at most `most` lines."""
+def _describe_group(group: Sequence[TestEntry], n_run: int, width: int, most: int) -> list[str]:
+    """Write the function's name and the first test's message, in at most `most` lines."""
     first = group[0]
     name, bracket, parameters = short_id(first.id).partition("[")
     count = f": {len(group)} of {n_run} tests" if len(group) > 1 else ""

@@ -1,4 +1,4 @@
-"""About how long a test takes, told before the run: seconds on two cores, and what it is like."""
+"""Forecast how long a test takes, in seconds on two cores."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ def planned(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
     """Describe a test for a forecast.
 
     Args:
-        item: The test.
-        target: What the run is pointed at.
         n_images: That the run goes over for AP.
 
     Returns:
@@ -79,7 +77,7 @@ def _factor(parameters: Mapping[str, Any]) -> float:
 
 
 def count_images(target: Target) -> int:
-    """Images that AP is measured over; none without data."""
+    """Count the images that AP is measured over; none without data."""
     try:
         dataset = open_widerface(target.data.root)
         return len(dataset.select(target.subset).images)

@@ -1,4 +1,4 @@
-"""The first lines of a run: what is tested, with what, on what."""
+"""Write the first lines of a run: what is tested, with what, on what."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSIONED = {
     "opencv-python-headless": "opencv",
     "opencv-python": "opencv",
 }
-# What is missing, and the command that gets it, stands at the end of the run.
+# The end of the run says what is missing, and which command gets it.
 _ONE_LINE = ("weights", "device")
 
 
@@ -44,11 +44,11 @@ def header_lines(target: Target, *, is_quick: bool = False, width: int = 80) -> 
     for name, text in things:
         if text:
             n_lines = 1 if name in _ONE_LINE else 2
-            lines += _wrapped(f"{name:<9} {text}", width, n_lines)
+            lines += _wrap(f"{name:<9} {text}", width, n_lines)
     return lines
 
 
-def _wrapped(text: str, width: int, most: int) -> list[str]:
+def _wrap(text: str, width: int, most: int) -> list[str]:
     return textwrap.wrap(
         text,
         width,

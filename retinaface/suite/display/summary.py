@@ -1,4 +1,4 @@
-"""The block that ends a run: figures, what the verdict rests on, what is missing, the verdict."""
+"""Write the block that ends a run: figures, coverage, what is missing, the verdict."""
 
 from __future__ import annotations
 
@@ -56,7 +56,6 @@ def closing_lines(
 
     Args:
         run: That has ended.
-        target: What it was pointed at.
         after: What else there is to say: accepted baselines, the record.
         width: Columns; names that are longer stay whole, and take further rows.
 
@@ -92,7 +91,7 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
     parts = []
     for suite, outcomes in coverage["suites"].items():
         total.update(outcomes)
-        parts.append(f"{_short(suite)} {_outcome_words(outcomes)}")
+        parts.append(f"{_short_name(suite)} {_outcome_words(outcomes)}")
     out = run.n_deselected - run.n_left_by_quick
     in_all = ", ".join(f"{n} {outcome}" for outcome, n in sorted(total.items())) or "no test"
     lines = wrapped(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
@@ -102,18 +101,18 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
 
 
 def _outcome_words(outcomes: Mapping[str, int]) -> str:
-    """`12 PASS, 1 SKIPPED`; the number alone where all passed."""
+    """Write `12 PASS, 1 SKIPPED`; the number alone where all passed."""
     if set(outcomes) == {Verdict.PASS.value}:
         return str(outcomes[Verdict.PASS.value])
     return ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcomes.items()))
 
 
-def _short(suite: str) -> str:
+def _short_name(suite: str) -> str:
     return suite.removeprefix(_SUITE_PREFIX)
 
 
 def _by_suite(counts: Counter[str]) -> str:
-    return ", ".join(f"{_short(suite)} {n}" for suite, n in sorted(counts.items()))
+    return ", ".join(f"{_short_name(suite)} {n}" for suite, n in sorted(counts.items()))
 
 
 def _skip_lines(run: ValidationRun, width: int) -> list[str]:

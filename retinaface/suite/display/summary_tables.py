@@ -1,4 +1,4 @@
-"""Figures of a run for the terminal: AP and images per second, a line for each engine."""
+"""Write figures of a run for the terminal: AP and images per second, a line for each engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUMBER_WIDTH = 8
 
 
 def ap_table(results: Iterable[Result]) -> list[str]:
-    """AP of each engine and pipeline, in percent; empty where none was measured."""
+    """Write AP of each engine and pipeline, in percent; empty where none was measured."""
     rows = [(_name(result), result) for result in results if "ap" in result]
     if not rows:
         return []
@@ -21,11 +21,11 @@ def ap_table(results: Iterable[Result]) -> list[str]:
     heading = f"AP in %, {n_images} images"
     splits = list(rows[0][1]["ap"])
     cells = {name: [f"{100 * v:.2f}" for v in result["ap"].values()] for name, result in rows}
-    return _aligned(heading, splits, cells)
+    return _align(heading, splits, cells)
 
 
 def speed_table(results: Iterable[Result]) -> list[str]:
-    """Images per second of each engine by batch; empty where none was timed."""
+    """Write images per second of each engine by batch; empty where none was timed."""
     found: dict[str, dict[int, str]] = {}  # 0 where the result names no batch
     for result in results:
         name = ResultId.parse(str(result["id"]))
@@ -36,7 +36,7 @@ def speed_table(results: Iterable[Result]) -> list[str]:
     batches = sorted({batch for row in found.values() for batch in row})
     columns = [f"b{batch}" if batch else "" for batch in batches]
     cells = {line: [row.get(batch, "-") for batch in batches] for line, row in found.items()}
-    return _aligned("images/s by batch", columns, cells) if found else []
+    return _align("images/s by batch", columns, cells) if found else []
 
 
 def _name(result: Result) -> str:
@@ -44,7 +44,7 @@ def _name(result: Result) -> str:
     return f"{name.engine} {name.pipeline}".strip()
 
 
-def _aligned(heading: str, columns: list[str], cells: Mapping[str, list[str]]) -> list[str]:
+def _align(heading: str, columns: list[str], cells: Mapping[str, list[str]]) -> list[str]:
     width = max(len(heading), *(len(name) + 2 for name in cells))
     rows = [(heading, columns), *((f"  {name}", row) for name, row in cells.items())]
     return [

@@ -1,4 +1,4 @@
-"""What pytest's own terminal shows of a run: the header, what is undecided, the verdict."""
+"""Show a run on pytest's own terminal: the header, what is undecided, the verdict."""
 
 from __future__ import annotations
 

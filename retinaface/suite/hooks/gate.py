@@ -1,4 +1,4 @@
-"""The gate of a test: checks against their limits, and the verdict that pytest has no word for."""
+"""Judge the checks of a test, with the verdict that pytest has no word for: INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNDECIDED = ("inconclusive", True)
 
 
 class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error
-    """What a test raises that could not decide; shown as such, and not green."""
+    """Raised by a test that could not decide; shown as such, and not green."""
 
 
 Gate = Callable[..., None]
@@ -48,7 +48,7 @@ def mark_undecided(report: pytest.TestReport, call: pytest.CallInfo[None]) -> No
 
 
 def is_undecided(report: Any) -> bool:
-    """Whether a phase of a test ended without a decision, which pytest takes for a failure."""
+    """Tell whether a phase of a test ended without a decision, which pytest takes for a failure."""
     return report.failed and _UNDECIDED in getattr(report, "user_properties", ())
 
 

@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_quick(item: pytest.Item) -> bool:
-    """Whether a test belongs to the quick selection: by the closest mark and its values."""
+    """Tell whether a test belongs to the quick selection: by the closest mark and its values."""
     mark = item.get_closest_marker(MARK)
     if mark is None:
         return False

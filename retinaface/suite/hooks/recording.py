@@ -1,4 +1,4 @@
-"""The record of a run, kept up to date by what pytest says of each test, and its exit code."""
+"""Keep the record of a run up to date with what pytest reports, and set its exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
 def is_validation(item: pytest.Item) -> bool:
-    """Whether a test belongs to the validation suites, and so to the verdict."""
+    """Tell whether a test belongs to the validation suites, and so to the verdict."""
     return item.path.parent.name == _SUITE_DIR
 
 
@@ -41,7 +41,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A suite that cannot be imported is a failure, whatever else passes."""
+    """Record a suite that cannot be imported as a failure, whatever else passes."""
     report = yield
     if report.failed and collector.path.parent.name == _SUITE_DIR:
         found = collector.config.stash.setdefault(_UNCOLLECTED, [])
@@ -77,7 +77,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def validation_run(pytestconfig: pytest.Config) -> ValidationRun:
-    """The run that this test belongs to."""
+    """Give the run that this test belongs to."""
     return pytestconfig.stash[RUN]
 
 
@@ -112,7 +112,7 @@ def pytest_runtest_makereport(
 
 
 def _clean(text: str) -> str:
-    """What a failure says, without the name of the exception that carried it, cut to size."""
+    """Give what a failure says, without the name of the exception that carried it, cut to size."""
     for prefix in ("Failed: ", f"{Inconclusive.__module__}.{Inconclusive.__name__}: "):
         text = text.removeprefix(prefix)
     lines = text.splitlines()
@@ -139,7 +139,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 
 def _exit_status(session: pytest.Session, verdict: Verdict) -> int:
-    """The verdict's, unless tests outside the validation suites failed."""
+    """Take the verdict's, unless tests outside the validation suites failed."""
     terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     others = [
         report

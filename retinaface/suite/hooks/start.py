@@ -1,4 +1,4 @@
-"""The start of a run: its options, checked before anything runs, and what they ask for."""
+"""Start a run: check its options before anything runs, and make what they ask for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from retinaface.suite.target import Target, make_target
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a run, and those by which `validate` talks to its child."""
-    group = parser.getgroup("retinaface", "RetinaFace: what to validate, against what")
+    group = parser.getgroup(
+        "retinaface", "RetinaFace: what to validate, and what to compare it with"
+    )
     for one in OPTIONS:
         if one.kind == "flag":
             group.addoption(f"--{one.name}", action="store_true", help=one.help)
@@ -80,11 +82,11 @@ def _batch(value: str | None) -> int | None:
 
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> Target:
-    """What the run is pointed at."""
+    """Give what the run is pointed at."""
     return pytestconfig.stash[TARGET]
 
 
 @pytest.fixture(scope="session")
 def acceptance(pytestconfig: pytest.Config) -> Acceptance:
-    """Baselines to be accepted, and candidates for them."""
+    """Give the baselines to be accepted, and candidates for them."""
     return pytestconfig.stash[ACCEPTANCE]

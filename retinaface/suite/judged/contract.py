@@ -41,7 +41,7 @@ class Subject:
     note: str
 
     def check(self, name: str, outputs: RawOutputs, rows: list[int] | IntArray) -> Check:
-        """Hold outputs against those of the same images alone."""
+        """Compare outputs with those of the same images alone."""
         expected = RawOutputs(*(array[rows] for array in self.alone))
         return check_same(name, outputs, expected, self.allowed)
 

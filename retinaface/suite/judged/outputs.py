@@ -41,14 +41,14 @@ class Explainer:
     """Says at which layer a drift begins: that takes seconds, so once for each engine and file."""
 
     def __init__(self, cases: Cases) -> None:
-        """Nothing is explained yet; the network of the run is that of its cases."""
+        """Start with nothing explained; the network of the run is that of its cases."""
         self._cases = cases
         self._already: dict[tuple[str, str], str] = {}
 
     def explained(
         self, check: Check, engine: Engine, case: ReferenceCase, *, precision: Precision = "fp32"
     ) -> Check:
-        """Add to a check that did not pass which layer starts it, or why that cannot be told."""
+        """Add to a check that did not pass which layer starts it, or why that cannot be found."""
         path = engine.spec.model
         if check.verdict is Verdict.PASS or path is None:
             return check
@@ -63,7 +63,7 @@ class Explainer:
         try:
             from retinaface.checks.layer_search import explain_drift
         except ImportError as error:
-            return f"which layer drifts first cannot be told without {error.name}"
+            return f"finding the first layer that drifts needs {error.name}, which is not installed"
 
         def reopen(options: Mapping[str, str]) -> Engine:
             return open_engine(

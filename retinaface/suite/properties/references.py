@@ -46,7 +46,7 @@ def prior_boxes_slow(
 def encode_box(
     box_xyxy: FloatArray, prior_cxcywh: FloatArray, variances: tuple[float, float]
 ) -> FloatArray:
-    """The offsets that decode to a box (SSD, equation 2)."""
+    """Compute the offsets that decode to a box (SSD, equation 2)."""
     x1, y1, x2, y2 = (float(v) for v in box_xyxy)
     cx, cy, w, h = (float(v) for v in prior_cxcywh)
     return np.array(
@@ -60,7 +60,7 @@ def encode_box(
 
 
 def encode_points(points_xy: FloatArray, priors_cxcywh: FloatArray) -> FloatArray:
-    """The (P, 2 K) offsets that decode to (P, K, 2) points."""
+    """Compute the (P, 2 K) offsets that decode to (P, K, 2) points."""
     priors = priors_cxcywh.astype(np.float64)
     offsets = (points_xy - priors[:, None, :2]) / (VARIANCES[0] * priors[:, None, 2:])
     return offsets.reshape(len(priors), -1)
@@ -141,7 +141,7 @@ def placement_slow(name: str, height: int, width: int) -> Placement:
 
 
 def preprocess_slow(name: str, image_bgr: FloatArray) -> FloatArray:
-    """Network input (3, h, w) float32 of one image, channel by channel."""
+    """Make the network input (3, h, w) float32 of one image, channel by channel."""
     place = placement_slow(name, *image_bgr.shape[:2])
     if name.startswith("upstream"):
         # By the factor, not to a size: OpenCV then samples at exactly that factor.
@@ -164,7 +164,7 @@ def preprocess_slow(name: str, image_bgr: FloatArray) -> FloatArray:
 
 
 def forward_slow(name: str, height: int, width: int, x: float, y: float) -> tuple[float, float]:
-    """Where a point of the image, in pixels from its corner, lies in the input, in pixels."""
+    """Find where a point of the image, in pixels from its corner, lies in the input, in pixels."""
     place = placement_slow(name, height, width)
     if name.startswith("upstream"):
         return x * place.ratio, y * place.ratio
@@ -172,7 +172,7 @@ def forward_slow(name: str, height: int, width: int, x: float, y: float) -> tupl
 
 
 def way_back_slow(name: str, height: int, width: int, x: float, y: float) -> tuple[float, float]:
-    """Fractions of the input to pixels of the image, as the recipe does it."""
+    """Map fractions of the input to pixels of the image, as the recipe does."""
     place = placement_slow(name, height, width)
     x, y = x * place.input_width, y * place.input_height
     if name != "igie":
@@ -200,7 +200,7 @@ class Face(NamedTuple):
 def candidates_slow(
     name: str, height: int, width: int, outputs: Sequence[FloatArray], score_limit: float = 0.02
 ) -> list[Face]:
-    """Every prior above the limit with its box and points in the image, best first."""
+    """List every prior above the limit with its box and points in the image, best first."""
     loc, scores, landmarks = outputs
     place = placement_slow(name, height, width)
     faces = []
@@ -218,6 +218,6 @@ def candidates_slow(
 
 
 def suppress_slow(faces: Sequence[Face]) -> list[Face]:
-    """What is left of the candidates of one image."""
+    """Keep what is left of the candidates of one image."""
     boxes, scores = np.array([f.box for f in faces]), np.array([f.score for f in faces])
     return [faces[k] for k in nms_slow(boxes, scores, 0.4)]

@@ -27,7 +27,6 @@ def ap_slow(images: Sequence[Mapping[str, Any]], n_thresholds: int = 1000) -> fl
     Args:
         images: One dictionary each: `boxes` (D, 4) xywh, `scores` (D,), `faces` (F, 4) xywh,
             `counted` (F,) bool.
-        n_thresholds: Number of thresholds.
     """
     every_score = [s for image in images for s in image["scores"]]
     low, high = min([1.0, *every_score]), max([0.0, *every_score])
@@ -52,7 +51,7 @@ def ap_slow(images: Sequence[Mapping[str, Any]], n_thresholds: int = 1000) -> fl
 
 
 def _progress(image: Mapping[str, Any]) -> list[tuple[float, int, int]]:
-    """After each detection, best first: its score, detections so far, faces found so far."""
+    """Give, after each detection, best first: its score, detections so far, faces found so far."""
     found: set[int] = set()
     proposals = hits = 0
     progress = []

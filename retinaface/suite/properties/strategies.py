@@ -33,7 +33,7 @@ JUST_ABOVE = np.nextafter(LIMIT, np.float32(1))
 
 @st.composite
 def boxes_xyxy(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> FloatArray:
-    """(N, 4) float32; every fifth pair or so overlaps by 0.25 to 0.55 with the + 1."""
+    """Draw (N, 4) float32; every fifth pair or so overlaps by 0.25 to 0.55 with the + 1."""
     box = st.tuples(_POSITIONS, _POSITIONS, _SIZES, _SIZES)
     n = draw(st.integers(min_size, max_size))
     rows = draw(st.lists(box, min_size=n, max_size=n))
@@ -45,7 +45,7 @@ def boxes_xyxy(draw: st.DrawFn, *, min_size: int = 0, max_size: int = 12) -> Flo
 def scored_boxes(
     draw: st.DrawFn, *, distinct: bool = False, max_size: int = 12
 ) -> tuple[FloatArray, FloatArray]:
-    """Boxes as above and their float32 scores, with ties or all distinct."""
+    """Draw boxes as above and their float32 scores, with ties or all distinct."""
     boxes = draw(boxes_xyxy(max_size=max_size))
     n = len(boxes)
     if distinct:
@@ -57,7 +57,7 @@ def scored_boxes(
 
 @st.composite
 def image_sizes(draw: st.DrawFn, *, longest: int = 500) -> tuple[int, int]:
-    """Height and width of an image that no recipe shrinks to nothing."""
+    """Draw height and width of an image that no recipe shrinks to nothing."""
     if draw(st.booleans()):
         return draw(st.sampled_from(ODD_SIZES))
     long = draw(st.integers(1, longest))
@@ -66,13 +66,13 @@ def image_sizes(draw: st.DrawFn, *, longest: int = 500) -> tuple[int, int]:
 
 
 def noise_image(height: int, width: int, seed: int) -> ByteArray:
-    """(H, W, 3) uint8."""
+    """Make a (H, W, 3) uint8 image of noise."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @cache
 def geometry(name: str, height: int, width: int) -> Geometry:
-    """What the package says of an image of this size."""
+    """Ask the package for the geometry of an image of this size."""
     return preprocess(np.zeros((height, width, 3), np.uint8), PIPELINES[name])[1]
 
 
@@ -86,7 +86,7 @@ def _noise(n_rows: int, n_columns: int) -> FloatArray:
 def raw_outputs(
     draw: st.DrawFn, n_priors: int
 ) -> tuple[tuple[FloatArray, FloatArray, FloatArray], list[int]]:
-    """One image's (P, 4), (P, 2), (P, 10) float32, and the priors that may exceed the limit.
+    """Draw one image's (P, 4), (P, 2), (P, 10) float32, and the priors that may exceed the limit.
 
     The other priors hold one score, the limit or 0, and boxes and points of their own.
     """
@@ -110,7 +110,7 @@ def raw_outputs(
 def scored_images(
     draw: st.DrawFn, *, max_images: int = 4, max_faces: int = 4, max_boxes: int = 6
 ) -> list[dict[str, Any]]:
-    """Images as `ap_slow` takes them, `counted` (F, 3); most detections lie on or near a face."""
+    """Draw images as `ap_slow` takes them, `counted` (F, 3); most detections are near a face."""
     pixel, size = st.integers(0, 40), st.integers(0, 20)
     box = st.tuples(pixel, pixel, size, size)
     score = st.integers(20, 1000).map(lambda s: s / 1000)
@@ -122,7 +122,7 @@ def scored_images(
         if faces:
             shift = st.integers(-3, 3)
             on = st.sampled_from(faces)
-            near = on | st.builds(_moved, on, shift, shift) | box
+            near = on | st.builds(_move, on, shift, shift) | box
         scores = draw(st.lists(score, unique=True, min_size=n_boxes, max_size=n_boxes))
         boxes = draw(st.lists(near, min_size=n_boxes, max_size=n_boxes))
         split = st.lists(st.booleans(), min_size=3, max_size=3)
@@ -138,5 +138,5 @@ def scored_images(
     return images
 
 
-def _moved(box: tuple[int, int, int, int], dx: int, dy: int) -> tuple[int, int, int, int]:
+def _move(box: tuple[int, int, int, int], dx: int, dy: int) -> tuple[int, int, int, int]:
     return box[0] + dx, box[1] + dy, box[2], box[3]

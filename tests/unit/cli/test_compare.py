@@ -26,7 +26,7 @@ def test_markdown_json_and_attribution_are_written(run, records, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a"], "compare needs two records or more, and got 1"),
+        (["a"], "compare needs at least two records, got 1"),
         (["a", "nowhere"], "holds no run record"),
         (["a", "b", "--json", "."], "cannot write"),
     ],

@@ -92,15 +92,15 @@ def test_the_command_prints_and_writes_them(tmp_path, capsys):
     assert json.loads((tmp_path / "e.json").read_text())[0]["engine"] == "ort-cpu-fp32"
 
 
-def test_figures_survive_the_file_and_the_readme_gets_the_table(run, tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("before <!-- engines -->old<!-- /engines --> after")
+def test_figures_survive_the_file_and_the_page_gets_the_table(run, tmp_path):
+    page = tmp_path / "engines.md"
+    page.write_text("before <!-- engines -->old<!-- /engines --> after")
     rows = engine_rows([run])
-    write_engines(rows, readme, tmp_path / "engines.json")
+    write_engines(rows, page, tmp_path / "engines.json")
     assert read_engines(tmp_path / "engines.json") == rows
-    assert engines_section(rows) in readme.read_text()
-    assert "old" not in readme.read_text()
+    assert engines_section(rows) in page.read_text()
+    assert "old" not in page.read_text()
 
 
-def test_the_table_of_the_readme_is_that_of_the_figures():
-    assert engines_section(read_engines(ENGINES)) in (ROOT / "README.md").read_text()
+def test_the_table_of_the_docs_is_that_of_the_figures():
+    assert engines_section(read_engines(ENGINES)) in (ROOT / "docs" / "engines.md").read_text()

@@ -84,8 +84,8 @@ def test_a_failure_on_the_device_is_a_refusal_at_first_and_a_fault_later(stand_i
     fake = stand_in(case.fake(), case.module)
     with open_engine(case.name, model=model) as engine:
         fake.executes = False
-        with pytest.raises(EngineFault, match=r"execute_\w+ gave False"):
+        with pytest.raises(EngineFault, match=r"execute_\w+ returned False"):
             engine.infer(noise(1))
-    assert_refused(case.name, "gave False", model=model)
+    assert_refused(case.name, "returned False", model=model)
     memory = fake.memory if case is IXRT else fake.cuda.memory
     assert memory == {}  # freed although it was never opened

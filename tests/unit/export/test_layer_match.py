@@ -214,7 +214,7 @@ def transpose_a_kernel(graph):
     ("edit", "message"),
     [
         (drop_a_convolution, r"x\.onnx: expected 56 convolutions with constant weights, got 55"),
-        (transpose_a_kernel, r"none left for body\.stage1\.1\.3 with a kernel \(16, 8, 1, 1\)"),
+        (transpose_a_kernel, r"is left for body\.stage1\.1\.3 with a kernel \(16, 8, 1, 1\)"),
     ],
 )
 def test_a_file_of_another_network_is_refused(loaded, torchscript, tmp_path, edit, message):

@@ -1,4 +1,4 @@
-"""Layers held against a kept sample: what drifts is named, what is missing too; no torch needed."""
+"""Layers compared with a kept sample: what drifts, or is missing, is named; no torch needed."""
 
 import subprocess
 import sys

@@ -130,7 +130,7 @@ def test_without_acceptance_a_candidate_stands_beside(tmp_path, run):
     assert ".candidate." in entry["detections"]["file"]
     assert (path.parent / entry["detections"]["file"]).is_file()
     assert acceptance.lines() == [
-        f"Candidate, not accepted: {candidate} (1 entries)",
+        f"Candidate, not accepted: {candidate} (1 entry)",
         "  to accept it, run the same command on a clean checkout with: "
         '--accept-baseline --reason "why this is right"',
     ]

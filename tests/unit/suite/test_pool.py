@@ -130,7 +130,7 @@ def test_a_build_goes_before_the_models_and_the_first_that_loads_is_taken(files,
 def test_an_engine_that_does_not_say_that_it_runs_the_build_is_refused(files, tmp_path):
     (tmp_path / "a.so").touch()
     pool = EnginePool(Target(models=files, engine_files=(tmp_path / "a.so",)))
-    with pytest.raises(EngineUnavailable, match="does not say that it runs it"):
+    with pytest.raises(EngineUnavailable, match="does not confirm that it runs it"):
         pool.get(COUNTING)
 
 

@@ -128,7 +128,7 @@ def test_options_are_read_as_pairs():
         (
             {"engines": (IGIE,), "engine_files": (Path("conftest.py"),)},
             TargetError,
-            "what it should compute is not known; give the checkpoint it was built from",
+            "its expected outputs are not known; give the checkpoint that it was built from",
         ),
         ({"engine_options": ("a",)}, TargetError, "'a' is not of the form NAME=VALUE"),
         ({"engine_options": ("a=1", "a=2")}, TargetError, "--engine-option 'a=2' is given twice"),

@@ -81,6 +81,6 @@ def test_coverage_says_what_a_result_compares_with(dataset):
     assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth, None)
     official = replace(truth, n_images_total=3226)
     note = coverage_note(official, "every-8")
-    assert note.startswith("covers 11 of 3226 images (the subset every-8): does not compare")
+    assert note.startswith("covers 11 of 3226 images (the subset every-8): not comparable")
     whole = replace(official, images=tuple(f"e/{i}" for i in range(3226)))
     assert coverage_note(whole, None) == "covers all 3226 images"

@@ -39,7 +39,7 @@ def test_another_tvm_is_named_with_what_it_lacks(use, model, lacks, said):
     tvm.modules["tvm"].__version__ = "0.27.0"
     use(tvm)
     message = refused(said, model=model)
-    assert "tvm 0.27.0 here is another one" in message
+    assert "tvm 0.27.0 here is a different one" in message
     assert "IXUCA_WHEELS" in message
 
 

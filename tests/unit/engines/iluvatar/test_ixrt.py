@@ -163,7 +163,9 @@ def test_a_plan_that_gives_nothing_is_refused(use, model):
     ixrt = FakeIxrt()
     ixrt.has_board = False
     use(ixrt)
-    refused("it gave nothing; what it logged says why; see whether a board is there", model=model)
+    refused(
+        "it returned nothing; its log gives the reason; see whether a board is there", model=model
+    )
 
 
 def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
@@ -172,7 +174,7 @@ def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
     refused("RuntimeError: no importer for Resize; node 7; try a file of another", model=model)
     ixrt.parser_errors = []
     ixrt.builds = False
-    refused("build_serialized_network gave nothing", model=model)
+    refused("build_serialized_network returned nothing", model=model)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,10 @@ def test_what_a_runtime_prints_does_not_reach_the_pipe():
     ("how", "words"),
     [
         ("crashes", "the worker process ended by SIGSEGV during infer"),
-        ("writes garbage", "broke the protocol during infer: it sent what is no message"),
+        (
+            "writes garbage",
+            "broke the protocol during infer: it sent something that is not a message",
+        ),
         ("hangs", "gave no answer to infer within 1 s and was ended"),
         ("faults", "device lost"),
         ("raises", "inference of 3 images failed: KeyError: 'kernel'"),
@@ -127,7 +130,7 @@ def test_an_engine_that_cannot_be_built_there_is_unavailable(factory, words):
     ("script", "words"),
     [
         ("echo no such licence >&2; exit 3", "ended with exit code 3 during open"),
-        ("echo hello >&$3; cat >/dev/null <&$2", "it sent what is no message"),
+        ("echo hello >&$3; cat >/dev/null <&$2", "it sent something that is not a message"),
         ("exit 0", "ended with exit code 0 during open; it printed nothing"),
     ],
     ids=["exits", "garbage", "silent"],

@@ -73,9 +73,12 @@ def message(header, prefix=b"RFACE\x00\r\n"):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"Loading model...\n", "it sent what is no message, beginning with b'Loading mode'"),
+        (
+            b"Loading model...\n",
+            "it sent something that is not a message, beginning with b'Loading mode'",
+        ),
         (b"hi\n", "beginning with b'hi"),
-        (struct.pack("<8sI", b"RFACE\x00\r\n", 2**31), "no message"),
+        (struct.pack("<8sI", b"RFACE\x00\r\n", 2**31), "not a message"),
         (message(b"{not json"), "cannot be read"),
         (message([1, 2]), "cannot be read"),
         (message({"kind": "x"}), "cannot be read"),

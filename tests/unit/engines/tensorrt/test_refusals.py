@@ -89,9 +89,11 @@ def test_what_parser_builder_and_runtime_say_is_passed_on(use, model):
     refused("cannot build", model=model)
     refused("In node 7 (Resize): UNSUPPORTED_NODE; try a file of another", model=model)
     trt.parser_errors, trt.builds = [], False
-    refused("build_serialized_network gave nothing: no kernel fits; try", model=model)
+    refused("build_serialized_network returned nothing: no kernel fits; try", model=model)
     trt.builds, trt.loads = True, False
-    refused("it gave nothing: built by another version; a plan runs on the version", model=model)
+    refused(
+        "it returned nothing: built by another version; a plan runs on the version", model=model
+    )
     trt.loads, trt.takes_addresses = True, False
     refused("takes no address for input: TensorRT gave no reason", model=model)
     assert trt.cuda.memory == {}

@@ -114,7 +114,7 @@ def failing(n_tests):
 def test_the_block_fits_a_screen_whatever_happened(n_failures):
     run = failing(n_failures)
     run.problem = "the run was cut off: " + "many words " * 30
-    after = ["Record: somewhere", *["Candidate, not accepted: a.json (1 entries)"] * 9]
+    after = ["Record: somewhere", *["Candidate, not accepted: a.json (1 entry)"] * 9]
     lines = closing_lines(run, REAL, after)
     assert n_rows(lines, 80) <= MOST_LINES
     assert lines[-1] == "VERDICT: FAIL"

@@ -144,7 +144,7 @@ def test_j(gate, acceptance, target, validation_run):
     assert (pytester.path / "baselines/amd/mine.candidate.json").is_file()
     said = " ".join(result.outlines).replace("  ", " ")
     assert "Candidate, not accepted: " in said
-    assert "mine.candidate.json (1 entries)" in said.replace("  ", " ")
+    assert "mine.candidate.json (1 entry)" in said.replace("  ", " ")
 
 
 def test_a_session_fixture_that_breaks_after_a_skip_fails(session):
