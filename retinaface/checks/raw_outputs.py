@@ -92,6 +92,11 @@ class OutputError:
         )
         return float(np.max(shares))  # NumPy's max, because Python's passes over a NaN
 
+    def as_json(self) -> dict[str, Any]:
+        """For a record: the error, its noise floor, and its share of what is allowed."""
+        figures = asdict(self)
+        return {"kind": figures.pop("case"), **figures, "ratio": self.ratio}
+
     def __str__(self) -> str:
         factors = FACTORS[self.precision]
         return (

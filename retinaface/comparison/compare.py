@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retinaface.comparison.fidelity import fidelity_metrics
 from retinaface.comparison.metrics import (
     Metric,
     ap_metrics,
     detection_metrics,
-    fidelity_metrics,
     matched_results,
     speed_metrics,
     subject,
 )
+from retinaface.comparison.one_sided import OneSided, lone_parts
 from retinaface.records.read import Run
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
@@ -38,23 +39,6 @@ class OutcomeChange:
     test: str
     reference: str
     candidate: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class OneSided:
-    """Something that only one run has.
-
-    Attributes:
-        kind: `result` or `test`.
-        id: Of it.
-        side: `reference` or `candidate`: the run that has it.
-        reason: Why the other has not, as far as its record says.
-    """
-
-    kind: str
-    id: str
-    side: str
     reason: str
 
 
@@ -102,15 +86,15 @@ def compare_runs(reference: Run, candidate: Run) -> RunComparison:
             *ap_metrics(reference, candidate, ours, theirs),
             *detection_metrics(reference, candidate, ours, theirs),
             *speed_metrics(reference, candidate, ours, theirs),
+            *fidelity_metrics(reference, candidate, ours, theirs),
         ]
-    metrics += fidelity_metrics(reference, candidate)
     return RunComparison(
         reference,
         candidate,
         environment_differences(reference, candidate),
         metrics,
         _outcomes(reference, candidate),
-        [*_lone_results(reference, candidate, pairs), *_lone_tests(reference, candidate)],
+        lone_parts(reference, candidate, pairs),
     )
 
 
@@ -208,31 +192,3 @@ def _outcomes(reference: Run, candidate: Run) -> list[OutcomeChange]:
                 OutcomeChange(name, str(before["verdict"]), str(test["verdict"]), reason)
             )
     return changes
-
-
-def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
-    lone = []
-    for i, (run, side) in enumerate(((reference, "reference"), (candidate, "candidate"))):
-        matched = {pair[i] for pair in pairs}
-        lone += [
-            OneSided("result", name, side, "no counterpart")
-            for name in run.results
-            if name not in matched
-        ]
-    return lone
-
-
-def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
-    """List tests that ran in one run alone, and why the other skipped them, where it did."""
-    lone = []
-    sides = ((reference, candidate, "reference"), (candidate, reference, "candidate"))
-    for run, other, side in sides:
-        if not run.tests or not other.tests:
-            continue
-        for name, test in run.tests.items():
-            twin = other.tests.get(name)
-            if test["verdict"] == SKIPPED or (twin and twin["verdict"] != SKIPPED):
-                continue
-            reason = f"skipped: {twin['reason']}" if twin else "not collected"
-            lone.append(OneSided("test", name, side, reason))
-    return lone

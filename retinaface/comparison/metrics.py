@@ -210,30 +210,3 @@ def _judge_speed(
     if verdict is Verdict.FAIL:
         return verdict, f"slower: {note}"
     return verdict, f"faster: {note}" if is_faster(ratio.high, band) else note
-
-
-def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
-    """Compare the worst error of each suite's outputs, as a share of what is allowed."""
-    sides = [_worst_ratios(run) for run in (reference, candidate)]
-    metrics = []
-    for key in sides[0]:
-        if key not in sides[1]:
-            continue
-        one, other = sides[0][key], sides[1][key]
-        verdict = Verdict.PASS if other <= 1 or not one <= 1 else Verdict.FAIL
-        note = "largest error against float64 torch, over what rounding allows"
-        metrics.append(Metric(key, "fidelity", "of the limit", one, other, None, verdict, note))
-    return metrics
-
-
-def _worst_ratios(run: Run) -> dict[str, float]:
-    """Find the largest `ratio` of the checks of each suite; a NaN is the largest."""
-    found: dict[str, float] = {}
-    for name, test in run.tests.items():
-        for check in test["checks"]:
-            if "ratio" in check["numbers"] and "worst" in check["numbers"]:
-                suite = name.partition("::")[0].rpartition("/")[2].removesuffix(".py")
-                value = float(check["numbers"]["ratio"])
-                value = float("inf") if np.isnan(value) else value
-                found[suite] = max(found.get(suite, 0.0), value)
-    return found

@@ -16,13 +16,13 @@ import numpy as np
 from retinaface.detection.detections import Detections
 from retinaface.errors import RecordError
 from retinaface.files import ZIP_ERRORS
+from retinaface.records.migrate import upgraded
 from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.write import (
     COUNTS_FILE,
     DETECTIONS_FILE,
     RECORD_FILE,
-    SCHEMA_VERSION,
     STAGES_FILE,
 )
 from retinaface.widerface.average_precision import Counts
@@ -166,7 +166,10 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         ) from error
     if not isinstance(data, dict):
         raise RecordError(f"record {path} is malformed: expected an object")
-    data = _upgraded(data, path)
+    try:
+        data = upgraded(data, path)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
     try:
         jsonschema.validate(data, _schema())
     except jsonschema.ValidationError as error:
@@ -179,16 +182,3 @@ def read_run(folder: Path, name: str | None = None) -> Run:
 def _schema() -> Any:
     path = Path(__file__).with_name("schema.json")
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _upgraded(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Give a record as this version would have written it; what was not kept then is absent."""
-    version = data.get("schema_version")
-    if version not in (1, SCHEMA_VERSION):
-        raise RecordError(
-            f"record {path} has schema version {version!r}, this release reads 1 to "
-            f"{SCHEMA_VERSION}; read it with the release that wrote it, or run again"
-        )
-    # `evaluate` judges nothing, and a run that was cut off has no results yet.
-    absent: dict[str, Any] = {"state": "finished", "verdict": None, "results": [], "tests": []}
-    return {**absent, **data, "schema_version": SCHEMA_VERSION}

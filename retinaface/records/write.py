@@ -19,13 +19,12 @@ import numpy as np
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import file_sha256, new_file
+from retinaface.records.migrate import SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
-# 2: counts, stages, models, threads, clocks and CPU flags are kept. `runs` reads 1 as well.
-SCHEMA_VERSION = 2
 RECORD_FILE = "record.json"
 DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"

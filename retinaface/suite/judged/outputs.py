@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.raw_outputs import FACTORS
+from retinaface.checks.raw_outputs import FACTORS, OutputError
 from retinaface.detection.detections import detections_of_inputs
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
 from retinaface.network.outputs import RawOutputs
+from retinaface.records.result_id import ResultId
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.cases import Cases
+from retinaface.suite.run import ValidationRun
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
 
@@ -35,6 +37,31 @@ def agreement(
     """Compare two sets of raw outputs by the detections that they give."""
     found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
     return check_differences(name, found, TOLERANCES[precision])
+
+
+def record_fidelity(
+    run: ValidationRun,
+    engine: Engine,
+    pipeline: str,
+    errors: Sequence[OutputError],
+    *,
+    batch: int,
+    variant: str = "",
+) -> None:
+    """Keep the errors of an engine's outputs under its result.
+
+    Args:
+        run: That the test belongs to.
+        engine: Open.
+        pipeline: Whose input size was taken.
+        errors: What `output_errors` gave.
+        batch: Images in the call.
+        variant: The export that the engine ran; empty for the model under test.
+    """
+    name = str(ResultId(engine.spec.name, pipeline, batch))
+    earlier = run.results.get(name, {}).get("fidelity", [])
+    found = [{"variant": variant, **error.as_json()} for error in errors]
+    run.add_result(name, fidelity=[*earlier, *found])
 
 
 class Explainer:

@@ -61,12 +61,22 @@ def make_run(
     return read_run(folder)
 
 
-def entry(
-    name: str, verdict: str = "PASS", reason: str = "", ratio: float | str | None = None
+def fidelity(
+    ratio: float | str,
+    *,
+    output: str = "loc",
+    kind: str = "scene",
+    variant: str = "",
+    max_abs: float | str = 1e-5,
 ) -> dict[str, Any]:
+    """The error of an output, as a share of what is allowed."""
+    where = {"variant": variant, "kind": kind, "output": output}
+    return {**where, "max_abs": max_abs, "ratio": ratio}
+
+
+def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
     """A test of a record, with one check unless it was skipped."""
-    numbers = {} if ratio is None else {"ratio": ratio, "worst": {}}
-    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": numbers}
+    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": {}}
     checks = [] if verdict == "SKIPPED" else [check]
     return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
 

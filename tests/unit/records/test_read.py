@@ -77,7 +77,7 @@ def test_a_record_of_version_1_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda r: r.update(schema_version=3), "schema version 3, this release reads 1 to 2"),
+        (lambda r: r.update(schema_version=4), "schema version 4, this release reads 1 to 3"),
         (lambda r: r.update(verdict="GOOD"), "malformed at verdict: 'GOOD' is not one of"),
         (lambda r: r.pop("environment"), "'environment' is a required property"),
         (lambda r: r["results"][0].update(batch=0), "malformed at results/0/batch"),

@@ -12,7 +12,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
     by_image = {"e/a": detections(2, 0), "e/b": detections(0, 0), "e/c": detections(1, 7)}
     write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": Kept(by_image)})
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record["schema_version"] == 2
+    assert record["schema_version"] == 3
     assert record["ap"] == {"easy": 0.5}
     assert record["environment"]["packages"]["numpy"] == np.__version__
     with np.load(tmp_path / "detections.npz") as arrays:

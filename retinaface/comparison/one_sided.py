@@ -1,0 +1,91 @@
+"""What one of two runs has alone: results, figures of a result, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retinaface.comparison.metrics import subject
+from retinaface.records.read import Run
+from retinaface.verdicts import SKIPPED
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """Something that only one run has.
+
+    Attributes:
+        kind: `result`, `figure` or `test`.
+        id: Of it.
+        side: `reference` or `candidate`: the run that has it.
+        reason: Why the other has not, as far as its record says.
+    """
+
+    kind: str
+    id: str
+    side: str
+    reason: str
+
+
+def lone_parts(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
+    """List what one run has alone.
+
+    Args:
+        reference: A record.
+        candidate: Another.
+        pairs: Ids of the results that both have.
+    """
+    return [
+        *_lone_results(reference, candidate, pairs),
+        *_lone_figures(reference, candidate, pairs),
+        *_lone_tests(reference, candidate),
+    ]
+
+
+def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
+    lone = []
+    for i, (run, side) in enumerate(((reference, "reference"), (candidate, "candidate"))):
+        matched = {pair[i] for pair in pairs}
+        lone += [
+            OneSided("result", name, side, "no counterpart")
+            for name in run.results
+            if name not in matched
+        ]
+    return lone
+
+
+def _lone_figures(
+    reference: Run, candidate: Run, pairs: list[tuple[str, str]]
+) -> Iterator[OneSided]:
+    """List figures that only one of two results has."""
+    for ours, theirs in pairs:
+        found = [_figures(reference.results[ours]), _figures(candidate.results[theirs])]
+        for i, side in enumerate(("reference", "candidate")):
+            for figure in found[i]:
+                if figure not in found[1 - i]:
+                    what = f"{figure} of {subject(ours, theirs)}"
+                    yield OneSided("figure", what, side, "not measured in the other run")
+
+
+def _figures(result: Mapping[str, Any]) -> list[str]:
+    """Name what was measured for a result."""
+    names = {"ap": "AP", "fidelity": "fidelity", "layers": "layers"}
+    found = [name for field, name in names.items() if result.get(field)]
+    return [*found, *(f"time of {timed}" for timed in result.get("speed") or {})]
+
+
+def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
+    """List tests that ran in one run alone, and why the other skipped them, where it did."""
+    lone = []
+    sides = ((reference, candidate, "reference"), (candidate, reference, "candidate"))
+    for run, other, side in sides:
+        if not run.tests or not other.tests:
+            continue
+        for name, test in run.tests.items():
+            twin = other.tests.get(name)
+            if test["verdict"] == SKIPPED or (twin and twin["verdict"] != SKIPPED):
+                continue
+            reason = f"skipped: {twin['reason']}" if twin else "not collected"
+            lone.append(OneSided("test", name, side, reason))
+    return lone
