@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
@@ -68,7 +68,7 @@ def drifted(run: Run, folder: Path, seed: int) -> Run:
         moved = {image: _moved(found, rng) for image, found in by_image.items()}
         is_hit = counts.is_hit & (rng.random(len(counts.is_hit)) >= _LOST * seed)[:, None]
         kept[result_id] = Kept(moved, replace(counts, is_hit=is_hit), images)
-    data = json.loads(json.dumps(run.data))
+    data = msgspec.to_builtins(run.record)
     for result in data["results"]:
         result["layers"] = _layers(rng, seed)
         for speed in result.setdefault("speed", {"network": _speed(rng)}).values():

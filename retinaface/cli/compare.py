@@ -156,28 +156,28 @@ def runs(folders: tuple[Path, ...]) -> None:
     from retinaface.records.find import find_runs
 
     found, unavailable = find_runs(folders)
-    rows = [_listed(run) for run in sorted(found, key=lambda run: str(run.data["created"]))]
+    rows = [_listed(run) for run in sorted(found, key=lambda run: run.record.created)]
     print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
     _print_unavailable(unavailable)
 
 
 def _listed(run: Run) -> list[str]:
 
-    engines = [result.get("engine") or {} for result in run.results.values()]
+    engines = [result.engine for result in run.results.values()]
     runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))
     devices = [engine.get("device_name") for engine in engines]
     devices += [str(a.get("name")) for a in run.environment.get("accelerators") or []]
     device = ", ".join(dict.fromkeys(filter(None, devices))) or run.environment["cpu"]
-    scored = [result for result in run.results.values() if result.get("ap")]
+    scored = [result for result in run.results.values() if result.ap]
     first = scored[0] if scored else None
     ap = "-"
     if first is not None:
-        values = " / ".join(f"{100 * value:.2f}" for value in first["ap"].values())
+        values = " / ".join(f"{100 * value:.2f}" for value in first.ap.values())
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
-        ap = f"{values} ({first['id']}{more})"
-    outcomes = [test["verdict"] for test in run.tests.values()]
+        ap = f"{values} ({first.id}{more})"
+    outcomes: list[str | None] = [test.verdict for test in run.tests.values()]
     skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
-    state = run.data["state"]
+    state = run.record.state
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")
-    return [run.name, run.data["created"], verdict, runtimes or "-", device, ap, tests]
+    return [run.name, run.record.created, verdict, runtimes or "-", device, ap, tests]

@@ -8,6 +8,7 @@ stage each side's own input, and by running each side's file and input on one ru
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,8 +75,8 @@ def _evaluation(sides: Sides) -> Stage:
         return Stage(name, UNKNOWN, "a record keeps no counts or no detections")
     offs = []
     for kept, result in zip(counts, sides.results, strict=True):
-        now, then = average_precision(kept[1]), result.get("ap", {})
-        offs.append(max(abs(now[split] - float(then.get(split, "nan"))) for split in now))
+        now, then = average_precision(kept[1]), result.ap
+        offs.append(max(abs(now[split] - then.get(split, math.nan)) for split in now))
     if not max(offs) <= _AP_SLACK:
         text = f"AP of the recorded counts is off by {offs[0]:.2g} and {offs[1]:.2g}"
         return Stage(name, MOVED, text)

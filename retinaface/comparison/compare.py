@@ -17,6 +17,7 @@ from retinaface.comparison.metrics import (
 )
 from retinaface.comparison.one_sided import OneSided, lone_parts
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
 # What differs between any two runs, and names of files whose content is compared.
@@ -62,7 +63,7 @@ class RunComparison:
             for change in self.outcomes
             if change.candidate in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
         ]
-        if self.candidate.data["state"] != "finished":
+        if self.candidate.record.state != "finished":
             verdicts.append(Verdict.FAIL)
         return worst(verdicts)
 
@@ -148,17 +149,17 @@ def _fact_differences(
 
 def _facts(run: Run) -> dict[str, str]:
     facts = _compared(run.environment)
-    facts["retinaface commit"] = run.data.get("commit") or "unknown"
-    weights = (run.data.get("target") or {}).get("weights") or {}
-    facts["weights"] = weights.get("sha256") or "unknown"
+    facts["retinaface commit"] = run.record.commit or "unknown"
+    weights = run.record.target.weights if run.record.target is not None else None
+    facts["weights"] = (weights.sha256 if weights is not None else None) or "unknown"
     return dict(_flat(facts))
 
 
-def _result_facts(name: str, result: Mapping[str, Any]) -> dict[str, str]:
-    engine = _compared(result.get("engine") or {})
+def _result_facts(name: str, result: Result) -> dict[str, str]:
+    engine = _compared(result.engine)
     facts: dict[str, Any] = {f"{name}: engine": engine}
-    if model := result.get("model"):
-        facts[f"{name}: model"] = model["sha256"][:16]
+    if result.model is not None:
+        facts[f"{name}: model"] = result.model.sha256[:16]
     return dict(_flat(facts))
 
 
@@ -184,11 +185,9 @@ def _outcomes(reference: Run, candidate: Run) -> list[OutcomeChange]:
     changes = []
     for name, test in candidate.tests.items():
         before = reference.tests.get(name)
-        if before is None or SKIPPED in (before["verdict"], test["verdict"]):
+        if before is None or SKIPPED in (before.verdict, test.verdict):
             continue
-        if before["verdict"] != test["verdict"]:
-            reason = (test["reason"] or before["reason"]).partition("\n")[0]
-            changes.append(
-                OutcomeChange(name, str(before["verdict"]), str(test["verdict"]), reason)
-            )
+        if before.verdict != test.verdict:
+            reason = (test.reason or before.reason).partition("\n")[0]
+            changes.append(OutcomeChange(name, str(before.verdict), str(test.verdict), reason))
     return changes

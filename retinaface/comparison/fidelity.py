@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from retinaface.comparison.metrics import Metric, subject
 from retinaface.records.migrate import ALL_OUTPUTS
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import Verdict
 
 _UNIT = "of the limit"
@@ -20,7 +19,7 @@ _Key = tuple[str, str, str]
 def fidelity_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
     """Compare each output on each kind of input; those within their limits in both share a row."""
     sides = [run.results[name] for run, name in ((reference, ours), (candidate, theirs))]
-    is_whole = any(one["output"] == ALL_OUTPUTS for side in sides for one in _errors(side))
+    is_whole = any(one.output == ALL_OUTPUTS for side in sides for one in side.fidelity)
     before, after = (_ratios(side, is_whole=is_whole) for side in sides)
     common = [key for key in before if key in after]
     quiet = [key for key in common if before[key] <= 1 and after[key] <= 1]
@@ -46,15 +45,11 @@ def _metric(name: str, key: _Key, before: float, after: float) -> Metric:
     return Metric(name, what, _UNIT, before, after, None, verdict, note)
 
 
-def _errors(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(result.get("fidelity") or [])
-
-
-def _ratios(result: Mapping[str, Any], *, is_whole: bool) -> dict[_Key, float]:
+def _ratios(result: Result, *, is_whole: bool) -> dict[_Key, float]:
     """Largest ratio of each; of all outputs together where a record of before keeps no more."""
     found: dict[_Key, float] = {}
-    for one in _errors(result):
-        key = (one["variant"], one["kind"], ALL_OUTPUTS if is_whole else one["output"])
-        ratio = float(one["ratio"])
-        found[key] = max(found.get(key, 0.0), math.inf if math.isnan(ratio) else ratio)
+    for one in result.fidelity:
+        key = (one.variant, one.kind, ALL_OUTPUTS if is_whole else one.output)
+        ratio = math.inf if math.isnan(one.ratio) else one.ratio
+        found[key] = max(found.get(key, 0.0), ratio)
     return found

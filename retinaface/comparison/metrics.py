@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_int
 from retinaface.checks.speed import UNKNOWN_NOISE
 from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
+from retinaface.records.schema import Result
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
@@ -77,7 +77,7 @@ def reference_id(name: str) -> str:
 
 def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
     """Judge AP of each split: its paired interval by the smallest effect that counts."""
-    values = [run.results[name].get("ap") for run, name in ((reference, ours), (candidate, theirs))]
+    values = [run.results[name].ap for run, name in ((reference, ours), (candidate, theirs))]
     if not values[0] or not values[1]:
         return []
     name = subject(ours, theirs)
@@ -111,22 +111,22 @@ def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[M
     return metrics
 
 
-def _files_differ(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _files_differ(ours: Result, theirs: Result) -> bool:
     """Tell whether two results say that they are over other files; older records do not say."""
-    hashes = {result.get("image_files_sha256") for result in (ours, theirs)} - {None}
+    hashes = {result.image_files_sha256 for result in (ours, theirs)} - {None}
     return len(hashes) > 1
 
 
 def _unpaired(
-    name: str, values: list[Any], note: str, verdict: Verdict | None = None
+    name: str, values: list[dict[str, float]], note: str, verdict: Verdict | None = None
 ) -> list[Metric]:
     return [
         Metric(
             name,
             f"AP {split}",
             "points",
-            _number(values[0].get(split), 100),
-            _number(values[1].get(split), 100),
+            _percent(values[0].get(split)),
+            _percent(values[1].get(split)),
             None,
             verdict,
             note,
@@ -135,8 +135,8 @@ def _unpaired(
     ]
 
 
-def _number(value: Any, factor: float = 1) -> float | None:
-    return factor * float(value) if isinstance(value, (int, float)) else None
+def _percent(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else 100 * value
 
 
 def image_differences(
@@ -156,7 +156,7 @@ def image_differences(
 def precision_of(reference: Run, candidate: Run, ours: str, theirs: str) -> Precision:
     """Choose whose tolerances hold: those of FP16 where either side is."""
     sides = reference.results[ours], candidate.results[theirs]
-    return "fp16" if any(side.get("precision") == "fp16" for side in sides) else "fp32"
+    return "fp16" if any(side.precision == "fp16" for side in sides) else "fp32"
 
 
 def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
@@ -168,26 +168,23 @@ def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) ->
     name = subject(ours, theirs)
     metrics = []
     for check in check_differences("", found, tolerance):
-        n = float(check.numbers["n"])
-        is_share = "share" in check.numbers
-        value = 100 * float(check.numbers["share"]) if is_share else n
-        what, unit = check.name.removeprefix(": "), "%" if is_share else "count"
-        note = check.message.splitlines()[0]
-        metrics.append(Metric(name, what, unit, None, value, None, check.verdict, note))
+        what, note = check.name.removeprefix(": "), check.message.splitlines()[0]
+        value = None if check.value is None else float(check.value)
+        metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
     return metrics
 
 
 def speed_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
     """Compare times; the ratio is judged where the device is one accelerator."""
     sides = reference.results[ours], candidate.results[theirs]
-    speeds = [side.get("speed", {}) for side in sides]
+    speeds = [side.speed for side in sides]
     metrics = []
     for timed in speeds[0]:
         if timed not in speeds[1]:
             continue
-        samples = [np.asarray(speed[timed]["samples_s"], np.float64) for speed in speeds]
+        samples = [np.asarray(speed[timed].samples_s, np.float64) for speed in speeds]
         ratio = ratio_interval(samples[0], samples[1])
-        devices = [str((side.get("engine") or {}).get("device", "?")) for side in sides]
+        devices = [str(side.engine.get("device", "?")) for side in sides]
         verdict, note = _judge_speed(ratio, devices, reference, candidate)
         old, new = (1e3 * float(np.median(sample)) for sample in samples)
         name = subject(ours, theirs)

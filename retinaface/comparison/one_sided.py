@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from retinaface.comparison.metrics import subject
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED
 
 
@@ -68,11 +68,11 @@ def _lone_figures(
                     yield OneSided("figure", what, side, "not measured in the other run")
 
 
-def _figures(result: Mapping[str, Any]) -> list[str]:
+def _figures(result: Result) -> list[str]:
     """Name what was measured for a result."""
-    names = {"ap": "AP", "fidelity": "fidelity", "layers": "layers"}
-    found = [name for field, name in names.items() if result.get(field)]
-    return [*found, *(f"time of {timed}" for timed in result.get("speed") or {})]
+    measured = {"AP": result.ap, "fidelity": result.fidelity, "layers": result.layers}
+    found = [name for name, figures in measured.items() if figures]
+    return [*found, *(f"time of {timed}" for timed in result.speed)]
 
 
 def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
@@ -84,8 +84,8 @@ def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
             continue
         for name, test in run.tests.items():
             twin = other.tests.get(name)
-            if test["verdict"] == SKIPPED or (twin and twin["verdict"] != SKIPPED):
+            if test.verdict == SKIPPED or (twin and twin.verdict != SKIPPED):
                 continue
-            reason = f"skipped: {twin['reason']}" if twin else "not collected"
+            reason = f"skipped: {twin.reason}" if twin else "not collected"
             lone.append(OneSided("test", name, side, reason))
     return lone

@@ -93,8 +93,8 @@ def summary(comparison: RunComparison) -> str:
     """One sentence: what moved, where, by how much."""
     moved = comparison.moved()
     falls = [change for change in comparison.outcomes if change.candidate != "PASS"]
-    if comparison.candidate.data["state"] != "finished":
-        where = comparison.candidate.data.get("running") or "before the first test"
+    if comparison.candidate.record.state != "finished":
+        where = comparison.candidate.record.running or "before the first test"
         return f"the run did not end: {where}"
     if moved:
         first = moved[0]

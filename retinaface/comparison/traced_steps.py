@@ -16,6 +16,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import RetinaFaceError
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.records.read import Run
+from retinaface.records.schema import ModelFile, Result
 from retinaface.records.traced_images import ImageStages
 
 _Pairs = list[tuple[ImageStages, ImageStages]]
@@ -30,7 +31,7 @@ class Sides:
     ids: tuple[str, str]
 
     @functools.cached_property
-    def results(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def results(self) -> tuple[Result, Result]:
         """Their figures."""
         return self.runs[0].results[self.ids[0]], self.runs[1].results[self.ids[1]]
 
@@ -42,9 +43,9 @@ class Sides:
         return [(one, by_image[one.image]) for one in ours if one.image in by_image]
 
     @property
-    def models(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The files that were run; empty where there was none."""
-        return self.results[0].get("model") or {}, self.results[1].get("model") or {}
+    def models(self) -> tuple[ModelFile | None, ModelFile | None]:
+        """The files that were run; None where there was none."""
+        return self.results[0].model, self.results[1].model
 
 
 def traced_stages(sides: Sides) -> list[Stage]:
@@ -79,10 +80,10 @@ def _raw_outputs(sides: Sides) -> Stage:
         return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
     sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
     text = f"largest differences {sizes}; {_swapped(pairs)}"
-    models = sides.models
+    sha256s = [None if model is None else model.sha256 for model in sides.models]
     same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
-    if same_inputs and models[0].get("sha256") == models[1].get("sha256"):
-        why = engine_difference(*(result.get("engine") or {} for result in sides.results))
+    if same_inputs and sha256s[0] == sha256s[1]:
+        why = engine_difference(*(result.engine for result in sides.results))
         return Stage(name, MOVED, f"{text}; the same file and inputs, so the engine: {why}")
     return _with_files_here(sides, text)
 
@@ -140,7 +141,7 @@ def _with_files_here(sides: Sides, text: str) -> Stage:
             return Stage(name, UNKNOWN, f"{text}; {run.name} keeps no file to run")
         try:
             with open_engine(
-                f"ort-cpu-{result.get('precision', 'fp32')}",
+                f"ort-cpu-{result.precision or 'fp32'}",
                 model=file,
                 max_batch=1,
                 input_size_px=(traced.inputs.shape[1], traced.inputs.shape[2]),

@@ -1,4 +1,4 @@
-"""Records of older versions brought to the current one: what was not kept then is absent."""
+"""Records of older versions are brought to the current one: what was not kept then is absent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from retinaface.errors import RecordError
 from retinaface.records.result_id import ResultId
 
 # 2: counts, stages, models, threads, clocks and CPU flags are kept.
-# 3: fidelity lies under its result.
+# 3: fidelity lies under its result; checks have typed fields.
 SCHEMA_VERSION = 3
+# What a record leaves out: `evaluate` judges nothing, a run that was cut off has no results yet.
+ABSENT: Mapping[str, Any] = {
+    "state": "finished",
+    "running": None,
+    "verdict": None,
+    "results": [],
+    "tests": [],
+}
 # Version 2 kept the worst output of a comparison alone: no output lies further from its limit.
 ALL_OUTPUTS = "all"
 # What the suites of version 2 called these checks.
@@ -38,9 +46,7 @@ def upgraded(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"record {path} has schema version {version!r}, this release reads 1 to "
             f"{SCHEMA_VERSION}; read it with the release that wrote it, or run again"
         )
-    # `evaluate` judges nothing, and a run that was cut off has no results yet.
-    absent: dict[str, Any] = {"state": "finished", "verdict": None, "results": [], "tests": []}
-    record = {**absent, **data, "schema_version": SCHEMA_VERSION}
+    record = {**ABSENT, **data, "schema_version": SCHEMA_VERSION}
     if version < 3:
         record["results"] = _with_fidelity(record)
     return record

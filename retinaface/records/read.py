@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
@@ -18,6 +18,7 @@ from retinaface.errors import RecordError
 from retinaface.files import ZIP_ERRORS
 from retinaface.records.migrate import upgraded
 from retinaface.records.result_id import array_prefix
+from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.write import (
     COUNTS_FILE,
@@ -28,7 +29,6 @@ from retinaface.records.write import (
 from retinaface.widerface.average_precision import Counts
 
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
-_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -38,39 +38,41 @@ class Run:
     Attributes:
         folder: Where it lies.
         name: What tables call it.
-        data: `record.json`; see `schema.json`.
+        record: `record.json`.
     """
 
     folder: Path
     name: str
-    data: Mapping[str, Any]
+    record: Record
 
     @property
     def verdict(self) -> str | None:
         """PASS, FAIL, INCONCLUSIVE; None where nothing was judged."""
-        verdict = self.data["verdict"]
+        verdict = self.record.verdict
         return None if verdict is None else str(verdict)
 
-    @property
-    def environment(self) -> Mapping[str, Any]:
-        """See `environment.describe_environment`."""
-        return dict(self.data["environment"])
+    @functools.cached_property
+    def environment(self) -> dict[str, Any]:
+        """See `environment.describe_environment`; what was not recorded is absent."""
+        return dict(msgspec.to_builtins(self.record.environment))
 
     @property
     def is_embedded(self) -> bool:
         """Whether its images are those of the embedded set."""
-        target, coverage = self.data.get("target", {}), self.data.get("coverage", {})
-        return bool(target.get("data", {}).get("embedded") or coverage.get("embedded"))
+        target, coverage = self.record.target, self.record.coverage
+        data = target.data if target is not None else None
+        parts = [data, coverage]
+        return any(part.embedded for part in parts if part is not None)
 
     @functools.cached_property
-    def results(self) -> dict[str, dict[str, Any]]:
+    def results(self) -> dict[str, Result]:
         """Results by id, in the order of the run."""
-        return {result["id"]: dict(result) for result in self.data["results"]}
+        return {result.id: result for result in self.record.results}
 
     @functools.cached_property
-    def tests(self) -> dict[str, dict[str, Any]]:
+    def tests(self) -> dict[str, TestResult]:
         """Tests by id, in the order of the run."""
-        return {test["id"]: dict(test) for test in self.data["tests"]}
+        return {test.id: test for test in self.record.tests}
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
         """Read detections by image id; None where the record keeps none of this result.
@@ -108,15 +110,15 @@ class Run:
         Raises:
             RecordError: The file is damaged.
         """
-        facts = self.results[result_id].get("traced", [])
+        facts = msgspec.to_builtins(self.results[result_id].traced)
         arrays = self._arrays(STAGES_FILE, result_id)
         with self._reading(STAGES_FILE):
             return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
         """Find the kept file that a result was made with; None where there is none."""
-        kept = (self.results[result_id].get("model") or {}).get("kept")
-        path = self.folder / kept if kept else None
+        model = self.results[result_id].model
+        path = self.folder / model.kept if model is not None and model.kept else None
         return path if path is not None and path.is_file() else None
 
     def _arrays(self, file: str, result_id: str) -> dict[str, Any]:
@@ -167,18 +169,9 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     if not isinstance(data, dict):
         raise RecordError(f"record {path} is malformed: expected an object")
     try:
-        data = upgraded(data, path)
+        record = msgspec.convert(upgraded(data, path), Record, strict=False)
+    except msgspec.ValidationError as error:  # it names the place
+        raise RecordError(f"record {path} is malformed: {error}") from error
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
-    try:
-        jsonschema.validate(data, _schema())
-    except jsonschema.ValidationError as error:
-        place = "/".join(str(part) for part in error.absolute_path) or "the file"
-        message = error.message if len(error.message) < _MAX_MESSAGE else f"no {error.validator}"
-        raise RecordError(f"record {path} is malformed at {place}: {message}") from error
-    return Run(folder, name or folder.resolve().name, data)
-
-
-def _schema() -> Any:
-    path = Path(__file__).with_name("schema.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return Run(folder, name or folder.resolve().name, record)

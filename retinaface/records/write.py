@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import shlex
 import shutil
 import sys
@@ -14,13 +15,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import file_sha256, new_file
-from retinaface.records.migrate import SCHEMA_VERSION
+from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
+from retinaface.records.schema import Record
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -73,11 +76,11 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
 
     Args:
         folder: Existing; see `files.new_dir`.
-        record: JSON types.
+        record: JSON types; see `schema.Record`.
         kept: By result id.
 
     Raises:
-        ValueError: The record holds a NaN.
+        ValueError: The record lacks a field, or one is of another type.
     """
     detections: dict[str, Any] = {}
     counts: dict[str, Any] = {}
@@ -91,8 +94,7 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    whole = {**record, "results": results}
-    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+    text = record_text({**record, "results": results})
     for name, content in ((DETECTIONS_FILE, detections), (COUNTS_FILE, counts)):
         with new_file(folder / name) as file, file.open("wb") as sink:
             np.savez_compressed(sink, **content)
@@ -100,6 +102,30 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         np.savez_compressed(sink, **stages)
     with new_file(folder / RECORD_FILE) as file:
         file.write_text(text, encoding="utf-8")
+
+
+def record_text(record: Mapping[str, Any]) -> str:
+    """Write a record as JSON, checked against its types.
+
+    Args:
+        record: JSON types, NaN and infinity included; what `migrate.ABSENT` holds may be left out.
+
+    Raises:
+        ValueError: The record lacks a field, or one is of another type.
+    """
+    typed = msgspec.convert(json_safe({**ABSENT, **record}), Record, strict=False)
+    return json.dumps(json_safe(msgspec.to_builtins(typed)), indent=2, allow_nan=False) + "\n"
+
+
+def json_safe(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become words. NumPy's floats become Python's."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_safe(item) for item in value]
+    return value
 
 
 def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def machine_text(run: Run) -> str:
 
 def commit_text(run: Run) -> str:
     """The commit, short enough for a table."""
-    commit, plus, dirty = (run.data["commit"] or "unknown").partition("+")
+    commit, plus, dirty = (run.record.commit or "unknown").partition("+")
     return f"{commit[:12]}{plus}{dirty}"
 
 
@@ -162,10 +162,10 @@ def _change_text(difference: EnvironmentDifference) -> str:
 
 
 def _own_sentence(run: Run) -> tuple[str, str, str]:
-    tests = [test["verdict"] for test in run.tests.values()]
-    bad = [name for name, test in run.tests.items() if test["verdict"] == Verdict.FAIL.value]
-    if run.data["state"] != "finished":
-        text = f"did not end: {run.data.get('running') or 'before the first test'}"
+    tests: list[str | None] = [test.verdict for test in run.tests.values()]
+    bad = [name for name, test in run.tests.items() if test.verdict == Verdict.FAIL.value]
+    if run.record.state != "finished":
+        text = f"did not end: {run.record.running or 'before the first test'}"
     elif bad:
         text = f"{len(bad)} of {len(tests)} tests failed, first {bad[0]}"
     elif tests:
@@ -188,7 +188,7 @@ def _skips(runs: Sequence[Run]) -> list[Skip]:
     """One for each reason and number: ten runs on one machine lack the same."""
     found: dict[tuple[str, int], list[str]] = {}
     for run in runs:
-        reasons = Counter(t["reason"] for t in run.tests.values() if t["verdict"] == SKIPPED)
+        reasons = Counter(t.reason for t in run.tests.values() if t.verdict == SKIPPED)
         for key in reasons.items():
             found.setdefault(key, []).append(run.name)
     return [
@@ -200,8 +200,8 @@ def _skips(runs: Sequence[Run]) -> list[Skip]:
 def _failures(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
     """Run, test, verdict and reason of every test that is not green."""
     return [
-        (run.name, name, str(test["verdict"] or "not finished"), test["reason"])
+        (run.name, name, str(test.verdict or "not finished"), test.reason)
         for run in runs
         for name, test in run.tests.items()
-        if test["verdict"] not in (Verdict.PASS.value, SKIPPED)
+        if test.verdict not in (Verdict.PASS.value, SKIPPED)
     ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric, matched_results, reference_id
 from retinaface.comparison.text import DETECTION_UNITS, interval_text
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import Verdict
 
 # Of the figures on detections the matrix shows one row; all of them stand in the tables below it.
@@ -106,16 +107,16 @@ def _rank(row: MatrixRow) -> int:
     return max(order.index(cell.verdict) for cell in row.cells)
 
 
-def _values(result: dict[str, Any]) -> dict[tuple[str, str], str]:
+def _values(result: Result) -> dict[tuple[str, str], str]:
     """Figures of a result that stand for themselves."""
     values = {
         (f"AP {split}", "points"): f"{100 * value:.2f}"
-        for split, value in (result.get("ap") or {}).items()
-        if isinstance(value, float)
+        for split, value in result.ap.items()
+        if math.isfinite(value)
     }
-    for timed, speed in (result.get("speed") or {}).items():
-        if isinstance(speed.get("median_s"), float):
-            values[f"time of {timed}", "ms"] = f"{1e3 * speed['median_s']:.2f}"
+    for timed, speed in result.speed.items():
+        if speed.median_s is not None:
+            values[f"time of {timed}", "ms"] = f"{1e3 * speed.median_s:.2f}"
     return values
 
 

@@ -154,13 +154,12 @@ def _timings(
 ) -> Iterator[tuple[int, FloatArray, float | None]]:
     """Position of the run, seconds of each call, images of a call where that is known."""
     for position, result_id in ids.items():
-        speed = runs[position].results[result_id].get("speed", {}).get(timed)
-        if not speed or not speed.get("samples_s"):
+        speed = runs[position].results[result_id].speed.get(timed)
+        if not speed or not speed.samples_s:
             continue
-        seconds = np.asarray(speed["samples_s"], np.float64)
-        rate, median_s = speed.get("images_per_s"), speed.get("median_s")
-        is_known = isinstance(rate, float) and isinstance(median_s, float)
-        yield position, seconds, rate * median_s if is_known else None
+        seconds = np.asarray(speed.samples_s, np.float64)
+        rate, median_s = speed.images_per_s, speed.median_s
+        yield position, seconds, rate * median_s if rate and median_s else None
 
 
 def _draw_samples(axes: Any, samples: FloatArray, y: float, position: int) -> None:
@@ -180,14 +179,14 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
     kept = [
         (position, runs[position].name, layers)
         for position, result_id in ids.items()
-        if (layers := runs[position].results[result_id].get("layers"))
+        if (layers := runs[position].results[result_id].layers)
     ]
     if not kept:
         return None
     figure, axes = _figure(_WIDTH_IN, 2.5)
     worst = (0.0, "")
     for position, name, layers in kept:
-        ratios = np.array([float(one["max_abs"]) / float(one["noise_floor"]) for one in layers])
+        ratios = np.array([one.max_abs / one.noise_floor for one in layers])
         is_finite = np.isfinite(ratios)
         top = 10 * ratios.max(initial=1.0, where=is_finite)
         shown = np.where(is_finite, np.maximum(ratios, 1e-3), top)
@@ -196,8 +195,8 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
         axes.plot(number, shown, **marker(position) | {"markersize": 2.5})
         first = int(np.argmax(shown))
         size = f"{ratios[first]:.3g} x" if is_finite[first] else "not finite, drawn on top"
-        worst = max(worst, (shown[first], f"largest in {layers[first]['layer']} of {name}, {size}"))
-    precision = runs[next(iter(ids))].results[ids[next(iter(ids))]].get("precision", "fp32")
+        worst = max(worst, (shown[first], f"largest in {layers[first].layer} of {name}, {size}"))
+    precision = runs[next(iter(ids))].results[ids[next(iter(ids))]].precision
     limit = FACTORS["fp16" if precision == "fp16" else "fp32"].largest
     axes.axhline(1, color=INK, linewidth=0.6)
     axes.axhline(limit, color=INK, linewidth=0.6, linestyle=":")

@@ -31,6 +31,7 @@ _FORKS.set_forkserver_preload(
         "pytest_benchmark.plugin",
         "scipy.io",
         "jsonschema",
+        "msgspec",
         "onnxsim",
         "torch",
         "onnx",

@@ -59,11 +59,11 @@ def test_outputs_agree_with_float64_torch(
     engine = pool.get(engine_name, model=path)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp32")
-    record_fidelity(
+    name = record_fidelity(
         validation_run, engine, pipeline.name, errors, batch=batch, variant=str(variant)
     )
     check = check_fidelity(f"{engine_name} on {path.name}, batch {batch}", errors)
-    gate(explained(check, engine, case))
+    gate(explained(check, engine, case), result=name)
 
 
 @pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
@@ -77,6 +77,6 @@ def test_the_model_under_test_agrees_with_float64_torch(
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp32")
-    record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
+    name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name}, batch {batch}", errors)
-    gate(explained(check, engine, case))
+    gate(explained(check, engine, case), result=name)

@@ -31,9 +31,9 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp16")
-    record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
+    name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    gate(explained(check, engine, case, precision="fp16"))
+    gate(explained(check, engine, case, precision="fp16"), result=name)
 
 
 @pytest.mark.quick

@@ -46,6 +46,11 @@ def weights_sha256(target):
     return None if target.has_files else target.weights.sha256
 
 
+def result_id(engine_name, pipeline_name, evaluated):
+    """The result that the tests of an engine and pipeline judge."""
+    return str(ResultId(engine_name, pipeline_name, evaluated(engine_name, pipeline_name).batch))
+
+
 @pytest.mark.quick
 def test_every_image_is_run_by_this_engine(
     engine_name, pipeline_name, evaluated, dataset, target, gate
@@ -140,9 +145,10 @@ def entry_of(measured, pipeline_name, target):
 
 
 @pytest.mark.quick
-def test_ap_is_that_of_the_baseline(against, gate):
+def test_ap_is_that_of_the_baseline(against, engine_name, pipeline_name, evaluated, gate):
     entry, comparison, instead = against
-    gate(*([instead] if instead else check_ap(entry, comparison)))
+    result = result_id(engine_name, pipeline_name, evaluated)
+    gate(*([instead] if instead else check_ap(entry, comparison)), result=result)
 
 
 @pytest.mark.quick
@@ -150,14 +156,14 @@ def test_detections_and_landmarks_have_counterparts_in_the_baseline(
     against, engine_name, pipeline_name, evaluated, validation_run, gate
 ):
     entry, comparison, instead = against
+    name = result_id(engine_name, pipeline_name, evaluated)
     if instead:
-        gate(instead)
+        gate(instead, result=name)
         return
     measured = evaluated(engine_name, pipeline_name)
     checks = check_detections(entry, comparison, measured.engine["precision"])
-    name = str(ResultId(engine_name, pipeline_name, measured.batch))
     validation_run.add_result(name, against=str(entry), differences=dict(checks[0].numbers))
-    gate(*checks)
+    gate(*checks, result=name)
 
 
 @pytest.mark.needs("full-set")
@@ -176,4 +182,7 @@ def test_ap_is_the_published_one(
         text = f"no published AP of {pipeline_name} over these images is in the baselines"
         gate(Check("published AP", Verdict.INCONCLUSIVE, text))
     ap = average_precision(count_detections(measured.evaluation.detections, truth))
-    gate(*(check for entry in published for check in check_published(entry, ap)))
+    gate(
+        *(check for entry in published for check in check_published(entry, ap)),
+        result=result_id(engine_name, pipeline_name, evaluated),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,8 @@ def record_fidelity(
     *,
     batch: int,
     variant: str = "",
-) -> None:
-    """Keep the errors of an engine's outputs under its result.
+) -> str:
+    """Keep the errors of an engine's outputs under its result, and give the id of that.
 
     Args:
         run: That the test belongs to.
@@ -61,7 +62,9 @@ def record_fidelity(
     name = str(ResultId(engine.spec.name, pipeline, batch))
     earlier = run.results.get(name, {}).get("fidelity", [])
     found = [{"variant": variant, **error.as_json()} for error in errors]
-    run.add_result(name, fidelity=[*earlier, *found])
+    described = {"pipeline": pipeline, "precision": engine.spec.precision, "batch": batch}
+    run.add_result(name, **described, fidelity=[*earlier, *found])
+    return name
 
 
 class Explainer:
@@ -80,7 +83,7 @@ class Explainer:
         if check.verdict is Verdict.PASS or path is None:
             return check
         text = self._why(engine, path, case, precision)
-        return Check(check.name, check.verdict, f"{check.message}\n{text}", check.numbers)
+        return replace(check, message=f"{check.message}\n{text}")
 
     def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
         key = engine.spec.name, str(path)

@@ -66,22 +66,23 @@ def test_images_are_compared_one_by_one(two):
     ("factor", "verdict", "word"),
     [(1.5, "FAIL", "slower"), (0.5, "PASS", "faster"), (1.0, "PASS", "runs of one build")],
 )
-def test_an_accelerator_is_judged_beyond_the_noise_of_builds(two, factor, verdict, word):
+def test_an_accelerator_is_judged_beyond_the_noise_of_builds(tmp_path, factor, verdict, word):
     def timed(scale):
         samples = [scale * (0.1 + 1e-5 * i) for i in range(20)]
         return {"engine": {"device": "cuda"}, "speed": {"network": {"samples_s": samples}}}
 
-    runs = two(result=timed(factor))
-    runs[0].results[RESULT].update(timed(1.0))
+    runs = [make_run(tmp_path / str(x), result=timed(x)) for x in (1, factor + 1e-9)]
     (metric,) = speed_metrics(*runs, RESULT, RESULT)
     assert str(metric.verdict) == verdict
     assert word in metric.note
 
 
-def test_times_of_two_devices_are_not_judged(two):
+def test_times_of_two_devices_are_not_judged(tmp_path):
     samples = {"network": {"samples_s": [0.1, 0.2]}}
-    runs = two(result={"engine": {"device": "cuda"}, "speed": samples})
-    runs[0].results[RESULT].update({"engine": {"device": "npu"}, "speed": samples})
+    runs = [
+        make_run(tmp_path / device, result={"engine": {"device": device}, "speed": samples})
+        for device in ("npu", "cuda")
+    ]
     (metric,) = speed_metrics(*runs, RESULT, RESULT)
     assert metric.verdict is None
     assert "other devices" in metric.note

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import pack_detections
-from retinaface.records.write import Kept, images_sha256, new_record, write_record
+from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
 from tests.support.made.records import detections
 
 
@@ -23,9 +23,16 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
         assert arrays["id/scores"].tolist() == [0, 1, 7]
 
 
-def test_a_record_with_a_nan_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_record(tmp_path, {"ap": float("nan")}, {"id": Kept({"e/a": detections(1, 0)})})
+def test_what_json_cannot_say_becomes_words():
+    value = {"a": [float("nan"), (1.5, np.float64("-inf"))], 3: {"b": None, "c": np.float64(2)}}
+    safe = json_safe(value)
+    assert safe == {"a": ["nan", [1.5, "-inf"]], "3": {"b": None, "c": 2.0}}
+    json.dumps(safe, allow_nan=False)
+
+
+def test_a_record_that_lacks_a_field_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="missing required field `command`"):
+        write_record(tmp_path, {"schema_version": 3}, {"id": Kept({"e/a": detections(1, 0)})})
     assert not (tmp_path / "record.json").exists()
 
 

@@ -17,7 +17,7 @@ class Echo:
     """Gives back the first numbers of each image, and remembers how many came at once."""
 
     def __init__(self, model=None):
-        self.spec = SimpleNamespace(name="echo", model=model, max_batch=32)
+        self.spec = SimpleNamespace(name="echo", precision="fp32", model=model, max_batch=32)
         self.calls = []
 
     def infer(self, images):
