@@ -8,7 +8,6 @@ stage each side's own input, and by running each side's file and input on one ru
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +17,8 @@ import numpy as np
 from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, file_stages
 from retinaface.comparison.traced_steps import Sides, equal_detections, traced_stages
 from retinaface.detection.detections import Detections
+from retinaface.records.consistency import AP_SLACK, ap_offsets
 from retinaface.records.read import Run
-from retinaface.widerface.average_precision import average_precision
-
-# AP is a fraction; beyond this two evaluations of the same counts are not the same code.
-_AP_SLACK = 1e-6
 
 
 @dataclass(frozen=True)
@@ -75,9 +71,8 @@ def _evaluation(sides: Sides) -> Stage:
         return Stage(name, UNKNOWN, "a record keeps no counts or no detections")
     offs = []
     for kept, result in zip(counts, sides.results, strict=True):
-        now, then = average_precision(kept[1]), result.ap
-        offs.append(max(abs(now[split] - then.get(split, math.nan)) for split in now))
-    if not max(offs) <= _AP_SLACK:
+        offs.append(max(abs(off) for off in ap_offsets(result.ap, kept[1]).values()))
+    if not max(offs) <= AP_SLACK:
         text = f"AP of the recorded counts is off by {offs[0]:.2g} and {offs[1]:.2g}"
         return Stage(name, MOVED, text)
     if _same_counts(counts):

@@ -33,7 +33,7 @@ def evaluated_result(
     """
     return {
         "id": str(result_id),
-        "engine": dict(engine),
+        "engine": {**engine, "name": result_id.engine},
         "pipeline": result_id.pipeline,
         "precision": precision,
         "batch": result_id.batch,

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, file_sha256
+from retinaface.records.consistency import ap_contradiction, contradictions
 from retinaface.records.migrate import upgraded
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import Record, Result, TestResult
@@ -25,7 +26,9 @@ from retinaface.records.write import (
     DETECTIONS_FILE,
     RECORD_FILE,
     STAGES_FILE,
+    checkout_commit,
 )
+from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
@@ -44,6 +47,7 @@ class Run:
     folder: Path
     name: str
     record: Record
+    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def verdict(self) -> str | None:
@@ -95,14 +99,20 @@ class Run:
         """Read the scored images and their counts; None where the record keeps none of this result.
 
         Raises:
-            RecordError: The file is damaged.
+            RecordError: The file is damaged, or AP is not that of the counts. Only in a record of
+                this very code: another may evaluate otherwise, which an attribution finds.
         """
         arrays = self._arrays(COUNTS_FILE, result_id)
         if not arrays:
             return None
         with self._reading(COUNTS_FILE):
             images = tuple(str(image) for image in arrays.pop("images").tolist())
-            return images, Counts(**arrays)
+            counts = Counts(**arrays)
+            if self.record.retinaface == __version__ and self.record.commit == _own_commit():
+                text = ap_contradiction(self.results[result_id], counts)
+                if text is not None:
+                    raise _contradicts_itself(self.folder / RECORD_FILE, text)
+            return images, counts
 
     def stages(self, result_id: str) -> list[ImageStages]:
         """Read the traced images of a result; empty where the record keeps none.
@@ -125,6 +135,7 @@ class Run:
         path = self.folder / file
         if not path.is_file():
             return {}
+        self._check_hash(path)
         prefix = array_prefix(result_id)
         # Opened here: NumPy leaves a damaged file open.
         with (
@@ -134,6 +145,18 @@ class Run:
         ):
             names = [name for name in arrays.files if name.startswith(prefix)]
             return {name.removeprefix(prefix): arrays[name] for name in names}
+
+    def _check_hash(self, path: Path) -> None:
+        """Compare a file of arrays with the hash that the record has of it, once."""
+        expected = self.record.arrays.get(path.name)
+        if expected is None or path.name in self._checked:
+            return
+        if (actual := file_sha256(path)) != expected:
+            raise RecordError(
+                f"cannot read {path}: its SHA-256 is {actual}, arrays/{path.name} of the record "
+                f"says {expected}; run again with --record, or restore the folder"
+            )
+        self._checked.add(path.name)
 
     @contextlib.contextmanager
     def _reading(self, file: str) -> Iterator[None]:
@@ -157,7 +180,8 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         name: What to call it; the folder's name if None.
 
     Raises:
-        RecordError: It is missing, damaged, or of a version that this release does not read.
+        RecordError: It is missing, damaged, contradicts itself, or is of a version that this
+            release does not read.
     """
     path = folder / RECORD_FILE
     try:
@@ -174,4 +198,17 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         raise RecordError(f"record {path} is malformed: {error}") from error
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
+    if (text := next(contradictions(record), None)) is not None:
+        raise _contradicts_itself(path, text)
     return Run(folder, name or folder.resolve().name, record)
+
+
+def _contradicts_itself(path: Path, text: str) -> RecordError:
+    return RecordError(
+        f"record {path} contradicts itself at {text}; run again with --record, or restore the file"
+    )
+
+
+@functools.cache
+def _own_commit() -> str | None:
+    return checkout_commit()

@@ -94,14 +94,15 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    text = record_text({**record, "results": results})
-    for name, content in ((DETECTIONS_FILE, detections), (COUNTS_FILE, counts)):
+    whole = {**record, "results": results, "arrays": {}}
+    record_text(whole)  # what is not right is refused before anything is written
+    files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
+    for name, content in files.items():
         with new_file(folder / name) as file, file.open("wb") as sink:
             np.savez_compressed(sink, **content)
-    with new_file(folder / STAGES_FILE) as file, file.open("wb") as sink:
-        np.savez_compressed(sink, **stages)
+        whole["arrays"][name] = file_sha256(folder / name)
     with new_file(folder / RECORD_FILE) as file:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(record_text(whole), encoding="utf-8")
 
 
 def record_text(record: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from retinaface.files import new_file
 from retinaface.records.migrate import ABSENT
+from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
 from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
@@ -99,6 +100,8 @@ class ValidationRun:
         """
         if unknown := values.keys() - set(Result.__struct_fields__):
             raise TypeError(f"a result of a record has no field {', '.join(sorted(unknown))}")
+        if "engine" in values:  # by the name that it was asked for, whatever it calls itself
+            values["engine"] = {**values["engine"], "name": ResultId.parse(result_id).engine}
         self.results.setdefault(result_id, {"id": result_id}).update(values)
 
     def add_checks(self, result_id: str, *checks: Check) -> None:

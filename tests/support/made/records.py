@@ -16,6 +16,7 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.network.scenes import scene
 from retinaface.records.read import Run, read_run
+from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, trace
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.widerface.average_precision import Counts, average_precision
@@ -52,14 +53,17 @@ def make_run(
     hits = np.ones(N, bool) if hits is None else hits
     counts = counts_of(hits)
     kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
-    ap = {"easy": float(np.mean(hits)), "medium": 0.5, "hard": 0.5}
-    engine = {"name": ENGINE, "device": "cpu"}
-    result = {"precision": "fp32", "ap": ap, "engine": engine} | data.pop("result", {})
+    result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
     record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
     record["environment"] = record["environment"] | dict(environment)
-    record |= {"results": [{"id": i} | result for i in ids]} | data
+    record |= {"results": [_engine(i) | {"id": i} | result for i in ids]} | data
     write_record(folder, record, kept)
     return read_run(folder)
+
+
+def _engine(result_id: str) -> dict[str, Any]:
+    """The description of the engine that a result is of."""
+    return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
 
 
 def evaluation(hits: np.ndarray | None = None) -> Evaluation:

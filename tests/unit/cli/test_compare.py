@@ -47,4 +47,4 @@ def test_runs_are_listed_with_verdict_and_figures(run, records):
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["run", "created", "verdict"]
     assert [line.split()[0] for line in lines[1:]] == ["a", "b"]
-    assert "100.00 / 50.00 / 50.00 (ort-cpu-fp32--igie--b32)" in lines[1]
+    assert "100.00 / 100.00 / 100.00 (ort-cpu-fp32--igie--b32)" in lines[1]

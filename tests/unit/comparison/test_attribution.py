@@ -47,7 +47,9 @@ STAGES = {
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_first_stage_that_moved_is_named_before_what_moved_after_it(reference, candidate, name):
-    found = attribute(reference, candidate(stages=STAGES[name], ap=0.9), RESULT, RESULT)
+    found = attribute(
+        reference, candidate(stages=STAGES[name], ap=0.9, release="0.0.1"), RESULT, RESULT
+    )
     assert found.first.name == name
     assert found.stages[-1].state == "MOVED"  # the evaluation, which comes last
     assert found.sentence == f"the first stage that moved is {name}: {found.first.text}"
@@ -62,7 +64,7 @@ def test_the_first_stage_that_moved_is_named_before_what_moved_after_it(referenc
     ids=["ap", "counts"],
 )
 def test_an_evaluation_that_counts_otherwise_moved(reference, candidate, changes, text):
-    other = candidate(**changes)
+    other = candidate(**changes, release="0.0.1")
     stage = attribute(reference, other, RESULT, RESULT).stages[-1]
     assert stage.name == "evaluation"
     assert stage.state == "MOVED"

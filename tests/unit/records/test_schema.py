@@ -14,7 +14,7 @@ from tests.support.made.records import entry, fidelity, make_run
 
 def test_a_record_keeps_its_own_schema(tmp_path):
     tests = [entry("s.py::a"), entry("s.py::b", "SKIPPED", "needs cuda")]
-    speed = {"network": {"samples_s": [0.1], "median_s": "nan"}}
+    speed = {"network": {"samples_s": [0.1], "median_s": 0.1}}
     run = make_run(
         tmp_path / "run", tests=tests, result={"fidelity": [fidelity("inf")], "speed": speed}
     )

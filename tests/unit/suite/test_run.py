@@ -150,3 +150,9 @@ def test_checks_stand_under_the_result_that_they_judge():
 def test_a_field_that_no_result_has_is_refused():
     with pytest.raises(TypeError, match="a result of a record has no field sped"):
         ValidationRun({}, None).add_result("a--igie--b1", sped={})
+
+
+def test_an_engine_is_recorded_by_the_name_that_it_was_asked_for():
+    run = ValidationRun({}, None)
+    run.add_result("mine-fp32--igie--b1", engine={"name": "yours", "device": "cpu"})
+    assert run.results["mine-fp32--igie--b1"]["engine"] == {"name": "mine-fp32", "device": "cpu"}
