@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def compare(
     folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool
 ) -> None:
-    """Hold run records against the first of them.
+    """Compare run records with the first of them, which is the old one.
 
     \b
     retinaface compare RUN-OLD RUN-NEW
@@ -84,14 +84,14 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
     from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, summary
 
     click.secho(
-        f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
+        f"{comparison.new.name} against {comparison.old.name}: {comparison.verdict}",
         fg=COLOURS[str(comparison.verdict)],
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")
     if comparison.environment:
-        rows = [[d.key, _cut(d.reference), _cut(d.candidate)] for d in comparison.environment]
-        print_table(("environment", "reference", "candidate"), rows)
+        rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
+        print_table(("environment", "old", "new"), rows)
     else:
         click.echo("The environments are the same.")
     click.echo()
@@ -99,7 +99,7 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))
         click.echo()
     for change in comparison.outcomes:
-        click.echo(f"{change.test}: {change.reference} -> {change.candidate}: {change.reason}")
+        click.echo(f"{change.test}: {change.old} -> {change.new}: {change.reason}")
     _print_lone(comparison)
     return _print_attribution(comparison) if attribute else ""
 
@@ -107,13 +107,13 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
 def _print_attribution(comparison: RunComparison) -> str:
     """The stages of each pair of results; returns them as Markdown."""
     from retinaface.comparison.attribution import attribute
-    from retinaface.comparison.metrics import matched_results, subject
+    from retinaface.comparison.pairs import matched_pairs
     from retinaface.comparison.text import attribution_markdown
 
     markdown = ""
-    for ours, theirs in matched_results(comparison.reference, comparison.candidate):
-        found = attribute(comparison.reference, comparison.candidate, ours, theirs)
-        click.echo(f"\nWhere it begins, {subject(ours, theirs)}:")
+    for pair in matched_pairs(comparison.old, comparison.new):
+        found = attribute(pair)
+        click.echo(f"\nWhere it begins, {pair.name}:")
         rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
         print_table(("stage", "state", "what was found"), rows)
         click.secho(f"{found.sentence}\n", bold=True)
@@ -132,7 +132,7 @@ def _print_lone(comparison: RunComparison) -> None:
         by_reason.setdefault((lone.kind, lone.side, lone.reason), []).append(lone.id)
     for (kind, side, reason), ids in by_reason.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        click.echo(f"only in the {side}: {kind} {ids[0]}{more} ({reason})")
+        click.echo(f"only in the {side} run: {kind} {ids[0]}{more} ({reason})")
 
 
 def _print_unavailable(rows: Sequence[Unavailable]) -> None:

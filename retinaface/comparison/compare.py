@@ -11,11 +11,10 @@ from retinaface.comparison.metrics import (
     Metric,
     ap_metrics,
     detection_metrics,
-    matched_results,
     speed_metrics,
-    subject,
 )
 from retinaface.comparison.one_sided import OneSided, lone_parts
+from retinaface.comparison.pairs import matched_pairs
 from retinaface.records.read import Run
 from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED, Verdict, worst
@@ -29,8 +28,8 @@ class EnvironmentDifference:
     """One fact that the two runs do not share."""
 
     key: str
-    reference: str
-    candidate: str
+    old: str
+    new: str
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class OutcomeChange:
     """A test that ended otherwise."""
 
     test: str
-    reference: str
-    candidate: str
+    old: str
+    new: str
     reason: str
 
 
@@ -47,8 +46,8 @@ class OutcomeChange:
 class RunComparison:
     """What moved from one run to another."""
 
-    reference: Run
-    candidate: Run
+    old: Run
+    new: Run
     environment: list[EnvironmentDifference]
     metrics: list[Metric]
     outcomes: list[OutcomeChange]
@@ -59,11 +58,11 @@ class RunComparison:
         """FAIL where a metric moved or a test fell; INCONCLUSIVE where nothing could be judged."""
         verdicts = [metric.verdict for metric in self.metrics if metric.verdict is not None]
         verdicts += [
-            Verdict(change.candidate)
+            Verdict(change.new)
             for change in self.outcomes
-            if change.candidate in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
+            if change.new in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
         ]
-        if self.candidate.record.state != "finished":
+        if self.new.record.state != "finished":
             verdicts.append(Verdict.FAIL)
         return worst(verdicts)
 
@@ -74,50 +73,47 @@ class RunComparison:
         return sorted(bad, key=lambda m: order.get(m.verdict or Verdict.PASS, 2))
 
 
-def compare_runs(reference: Run, candidate: Run) -> RunComparison:
+def compare_runs(old: Run, new: Run) -> RunComparison:
     """Compare two runs; the first is what the second is compared with.
 
     Raises:
         RecordError: Arrays of a record are damaged.
     """
-    pairs = matched_results(reference, candidate)
+    pairs = matched_pairs(old, new)
     metrics: list[Metric] = []
-    for ours, theirs in pairs:
+    for pair in pairs:
         metrics += [
-            *ap_metrics(reference, candidate, ours, theirs),
-            *detection_metrics(reference, candidate, ours, theirs),
-            *speed_metrics(reference, candidate, ours, theirs),
-            *fidelity_metrics(reference, candidate, ours, theirs),
+            *ap_metrics(pair),
+            *detection_metrics(pair),
+            *speed_metrics(pair),
+            *fidelity_metrics(pair),
         ]
     return RunComparison(
-        reference,
-        candidate,
-        environment_differences(reference, candidate),
+        old,
+        new,
+        environment_differences(old, new),
         metrics,
-        _outcomes(reference, candidate),
-        lone_parts(reference, candidate, pairs),
+        _outcomes(old, new),
+        lone_parts(old, new, pairs),
     )
 
 
-def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentDifference]:
+def environment_differences(old: Run, new: Run) -> list[EnvironmentDifference]:
     """List facts that differ, nested ones by their path; CPU flags as what came and went.
 
     Facts of the machine, the checkout, the weights, and of each pair of results the engine's
     description and the model.
     """
-    ours, theirs = _facts(reference), _facts(candidate)
-    for one, other in matched_results(reference, candidate):
-        name = subject(one, other)
-        ours |= _result_facts(name, reference.results[one])
-        theirs |= _result_facts(name, candidate.results[other])
+    ours, theirs = _facts(old), _facts(new)
+    for pair in matched_pairs(old, new):
+        ours |= _result_facts(pair.name, pair.results[0])
+        theirs |= _result_facts(pair.name, pair.results[1])
     return _fact_differences(ours, theirs)
 
 
-def fact_differences(
-    reference: Mapping[str, Any], candidate: Mapping[str, Any]
-) -> list[EnvironmentDifference]:
+def fact_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[EnvironmentDifference]:
     """List facts of two environments that differ: nested mappings of JSON types."""
-    sides = [dict(_flat(_compared(facts))) for facts in (reference, candidate)]
+    sides = [dict(_flat(_compared(facts))) for facts in (old, new)]
     return _fact_differences(*sides)
 
 
@@ -181,10 +177,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _outcomes(reference: Run, candidate: Run) -> list[OutcomeChange]:
+def _outcomes(old: Run, new: Run) -> list[OutcomeChange]:
     changes = []
-    for name, test in candidate.tests.items():
-        before = reference.tests.get(name)
+    for name, test in new.tests.items():
+        before = old.tests.get(name)
         if before is None or SKIPPED in (before.verdict, test.verdict):
             continue
         if before.verdict != test.verdict:

@@ -69,8 +69,8 @@ def _graph_stage(
         text = "neither was simplified" if step == "simplified" else "the manifests do not tell"
         return Stage(name, SAME if step == "simplified" else UNKNOWN, text)
     if facts[0] is None or facts[1] is None:
-        which = "candidate" if facts[0] is None else "reference"
-        return Stage(name, MOVED, f"only the {which} has this step")
+        which = "new" if facts[0] is None else "old"
+        return Stage(name, MOVED, f"only the {which} run has this step")
     if facts[0]["sha256"] == facts[1]["sha256"]:
         return Stage(name, SAME, f"{sum(facts[0]['operators'].values())} nodes")
     text = operator_difference(facts[0]["operators"], facts[1]["operators"])

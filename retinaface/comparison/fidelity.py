@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from retinaface.comparison.metrics import Metric, subject
+from retinaface.comparison.metrics import Metric
+from retinaface.comparison.pairs import Pair
 from retinaface.records.migrate import ALL_OUTPUTS
-from retinaface.records.read import Run
 from retinaface.records.schema import Result
 from retinaface.verdicts import Verdict
 
@@ -16,14 +16,14 @@ _WHAT = "largest error against float64 torch, over what rounding allows"
 _Key = tuple[str, str, str]
 
 
-def fidelity_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+def fidelity_metrics(pair: Pair) -> list[Metric]:
     """Compare each output on each kind of input; those within their limits in both share a row."""
-    sides = [run.results[name] for run, name in ((reference, ours), (candidate, theirs))]
+    sides = pair.results
     is_whole = any(one.output == ALL_OUTPUTS for side in sides for one in side.fidelity)
     before, after = (_ratios(side, is_whole=is_whole) for side in sides)
     common = [key for key in before if key in after]
     quiet = [key for key in common if before[key] <= 1 and after[key] <= 1]
-    name = subject(ours, theirs)
+    name = pair.name
     metrics = [_metric(name, key, before[key], after[key]) for key in common if key not in quiet]
     if quiet:
         old, new = (max(side[key] for key in quiet) for side in (before, after))

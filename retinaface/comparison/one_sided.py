@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retinaface.comparison.metrics import subject
+from retinaface.comparison.pairs import Pair
 from retinaface.records.read import Run
 from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED
@@ -18,7 +18,7 @@ class OneSided:
     Attributes:
         kind: `result`, `figure` or `test`.
         id: Of it.
-        side: `reference` or `candidate`: the run that has it.
+        side: `old` or `new`: the run that has it.
         reason: Why the other has not, as far as its record says.
     """
 
@@ -28,25 +28,25 @@ class OneSided:
     reason: str
 
 
-def lone_parts(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
+def lone_parts(old: Run, new: Run, pairs: Sequence[Pair]) -> list[OneSided]:
     """List what one run has alone.
 
     Args:
-        reference: A record.
-        candidate: Another.
-        pairs: Ids of the results that both have.
+        old: A record.
+        new: Another.
+        pairs: The results that both have.
     """
     return [
-        *_lone_results(reference, candidate, pairs),
-        *_lone_figures(reference, candidate, pairs),
-        *_lone_tests(reference, candidate),
+        *_lone_results(old, new, pairs),
+        *_lone_figures(pairs),
+        *_lone_tests(old, new),
     ]
 
 
-def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
+def _lone_results(old: Run, new: Run, pairs: Sequence[Pair]) -> list[OneSided]:
     lone = []
-    for i, (run, side) in enumerate(((reference, "reference"), (candidate, "candidate"))):
-        matched = {pair[i] for pair in pairs}
+    for i, (run, side) in enumerate(((old, "old"), (new, "new"))):
+        matched = {pair.ids[i] for pair in pairs}
         lone += [
             OneSided("result", name, side, "no counterpart")
             for name in run.results
@@ -55,16 +55,14 @@ def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) 
     return lone
 
 
-def _lone_figures(
-    reference: Run, candidate: Run, pairs: list[tuple[str, str]]
-) -> Iterator[OneSided]:
+def _lone_figures(pairs: Sequence[Pair]) -> Iterator[OneSided]:
     """List figures that only one of two results has."""
-    for ours, theirs in pairs:
-        found = [_figures(reference.results[ours]), _figures(candidate.results[theirs])]
-        for i, side in enumerate(("reference", "candidate")):
+    for pair in pairs:
+        found = [_figures(result) for result in pair.results]
+        for i, side in enumerate(("old", "new")):
             for figure in found[i]:
                 if figure not in found[1 - i]:
-                    what = f"{figure} of {subject(ours, theirs)}"
+                    what = f"{figure} of {pair.name}"
                     yield OneSided("figure", what, side, "not measured in the other run")
 
 
@@ -75,10 +73,10 @@ def _figures(result: Result) -> list[str]:
     return [*found, *(f"time of {timed}" for timed in result.speed)]
 
 
-def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
+def _lone_tests(old: Run, new: Run) -> list[OneSided]:
     """List tests that ran in one run alone, and why the other skipped them, where it did."""
     lone = []
-    sides = ((reference, candidate, "reference"), (candidate, reference, "candidate"))
+    sides = ((old, new, "old"), (new, old, "new"))
     for run, other, side in sides:
         if not run.tests or not other.tests:
             continue

@@ -83,7 +83,7 @@ def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
 
 def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
-    """Of each result: AP of each run minus the reference's, with its interval and what counts."""
+    """Of each result: AP of each run minus the old run's, with its interval and what counts."""
     by_result: dict[str, list[tuple[int, Metric]]] = {}
     for position, comparison in enumerate(comparisons, start=1):
         for metric in comparison.metrics:
@@ -91,18 +91,14 @@ def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
                 subject = metric.subject.partition(" -> ")[0]
                 by_result.setdefault(subject, []).append((position, metric))
     return [
-        _ap_plot(name, entries, _allowed(comparisons[0].reference, name))
+        _ap_plot(name, entries, _allowed(comparisons[0].old, name))
         for name, entries in by_result.items()
     ]
 
 
-def _allowed(reference: Run, result_id: str) -> float | None:
-    found = reference.counts(result_id)
-    return (
-        None
-        if found is None
-        else (smallest_effect(len(found[0]), is_embedded=reference.is_embedded))
-    )
+def _allowed(old: Run, result_id: str) -> float | None:
+    found = old.counts(result_id)
+    return None if found is None else (smallest_effect(len(found[0]), is_embedded=old.is_embedded))
 
 
 def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float | None) -> Plot:
@@ -121,10 +117,10 @@ def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float |
         axes.plot(change.estimate, y, **marker(position))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel("points above the reference")
-    svg = finished(figure, f"AP of each run minus the reference's, {result_id}")
+    axes.set_xlabel("points above the old run")
+    svg = finished(figure, f"AP of each run minus the old run's, {result_id}")
     band = "" if allowed is None else f"; the band is what is allowed, ±{allowed:g} points"
-    return Plot((svg,), f"{result_id}: AP minus the reference's, 95 % interval{band}")
+    return Plot((svg,), f"{result_id}: AP minus the old run's, 95 % interval{band}")
 
 
 def speed_distributions(

@@ -46,7 +46,7 @@ def test_a_step_that_one_side_left_out_moved():
     one = model("a", exported={"Conv": 56}, simplified={"Conv": 50})
     stages = file_stages([one, model("b", exported={"Conv": 56})])
     assert stages[2].state == "MOVED"
-    assert stages[2].text == "only the reference has this step"
+    assert stages[2].text == "only the old run has this step"
 
 
 def test_the_versions_and_the_opset_of_a_moved_export_are_named():

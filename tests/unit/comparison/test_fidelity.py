@@ -4,6 +4,7 @@ import pytest
 
 from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.fidelity import fidelity_metrics
+from retinaface.comparison.pairs import Pair
 from tests.support.made.records import RESULT, fidelity, make_run
 
 OPENVINO = "openvino-cpu-fp32--igie--b1"
@@ -53,13 +54,13 @@ def test_an_output_that_fails_is_not_masked_by_another(tmp_path):
 def test_what_stays_within_its_limits_shares_a_row(tmp_path):
     comparison = compared(tmp_path, {ORT: {"loc": 0.2, "conf": 0.4}}, {ORT: {"loc": 0.9}})
     (metric,) = comparison.metrics
-    assert (metric.name, metric.reference, metric.candidate) == ("fidelity", 0.2, 0.9)
+    assert (metric.name, metric.old, metric.new) == ("fidelity", 0.2, 0.9)
 
 
 def test_a_nan_is_beyond_every_limit(tmp_path):
     comparison = compared(tmp_path, {ORT: 0.5}, {ORT: "nan"})
     assert str(comparison.verdict) == "FAIL"
-    assert comparison.metrics[0].candidate == float("inf")
+    assert comparison.metrics[0].new == float("inf")
 
 
 def test_a_record_of_before_that_keeps_the_worst_output_is_compared_by_it(tmp_path):
@@ -73,6 +74,6 @@ def test_exports_are_compared_each_with_itself(tmp_path, variant):
     for name, ratio in (("old", 0.5), ("new", 2.0)):
         errors = [fidelity(0.1, variant="given"), fidelity(ratio, variant=variant)]
         runs.append(make_run(tmp_path / name, result={"fidelity": errors}))
-    names = [metric.name for metric in fidelity_metrics(*runs, RESULT, RESULT)]
+    names = [metric.name for metric in fidelity_metrics(Pair(tuple(runs), (RESULT, RESULT)))]
     where = f" in {variant}" if variant else ""
     assert names == [f"fidelity of loc on scene{where}", "fidelity"]
