@@ -111,7 +111,10 @@ def _print_attribution(comparison: RunComparison) -> str:
     from retinaface.comparison.text import attribution_markdown
 
     markdown = ""
-    for pair in matched_pairs(comparison.old, comparison.new):
+    pairs = matched_pairs(comparison.old, comparison.new)
+    # Of times and errors alone a record keeps nothing that could be traced.
+    traced = [pair for pair in pairs if any(r.traced or r.ap for r in pair.results)]
+    for pair in traced or pairs:
         found = attribute(pair)
         click.echo(f"\nWhere it begins, {pair.name}:")
         rows = [[stage.name, stage.state, stage.text] for stage in found.stages]

@@ -106,8 +106,9 @@ def environment_differences(old: Run, new: Run) -> list[EnvironmentDifference]:
     """
     ours, theirs = _facts(old), _facts(new)
     for pair in matched_pairs(old, new):
-        ours |= _result_facts(pair.name, pair.results[0])
-        theirs |= _result_facts(pair.name, pair.results[1])
+        if all(result.engine for result in pair.results):  # else it is no difference
+            ours |= _result_facts(pair.name, pair.results[0])
+            theirs |= _result_facts(pair.name, pair.results[1])
     return _fact_differences(ours, theirs)
 
 

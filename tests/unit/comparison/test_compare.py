@@ -86,6 +86,11 @@ def test_options_of_the_engine_are_part_of_the_environment(tmp_path):
     assert (difference.old, difference.new) == ("not recorded", "off")
 
 
+def test_an_engine_that_one_run_alone_describes_is_no_difference(tmp_path):
+    runs = make_run(tmp_path / "a", result={"engine": {}}), make_run(tmp_path / "b")
+    assert compare_runs(*runs).environment == []
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_speed_is_judged_on_an_accelerator_and_reported_on_a_cpu(tmp_path, device):
     runs = []
