@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
@@ -17,6 +17,7 @@ from retinaface.files import new_dir
 from retinaface.records.read import Run, read_run
 from retinaface.records.write import Kept, write_record
 from retinaface.report import write_report
+from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.dataset import WiderFace
 from tests.support.chromium import open_chromium
 
@@ -59,7 +60,7 @@ class Measured:
 def drifted(run: Run, folder: Path, seed: int) -> Run:
     """A copy of a run in which boxes moved and faces were lost, with figures of its own."""
     rng = np.random.default_rng(seed)
-    kept = {}
+    kept, drifted_counts = {}, {}
     for result_id in run.results:
         by_image, scored = run.detections(result_id), run.counts(result_id)
         if by_image is None or scored is None:
@@ -67,10 +68,13 @@ def drifted(run: Run, folder: Path, seed: int) -> Run:
         images, counts = scored
         moved = {image: _moved(found, rng) for image, found in by_image.items()}
         is_hit = counts.is_hit & (rng.random(len(counts.is_hit)) >= _LOST * seed)[:, None]
-        kept[result_id] = Kept(moved, replace(counts, is_hit=is_hit), images)
-    data = json.loads(json.dumps(run.data))
+        drifted_counts[result_id] = replace(counts, is_hit=is_hit)
+        kept[result_id] = Kept(moved, drifted_counts[result_id], images)
+    data = msgspec.to_builtins(run.record)
     for result in data["results"]:
         result["layers"] = _layers(rng, seed)
+        if result["id"] in drifted_counts:
+            result["ap"] = average_precision(drifted_counts[result["id"]])
         for speed in result.setdefault("speed", {"network": _speed(rng)}).values():
             factor = 1 + 0.02 * seed
             speed["samples_s"] = [factor * sample for sample in speed["samples_s"]]
@@ -121,7 +125,7 @@ def measure(
         n_runs=len(runs),
         n_images=max(len(run.detections(name) or {}) for name in run.results),
         n_results=len(run.results),
-        n_pictures=sum(bool(picture.reference_jpeg) for picture in page.pictures),
+        n_pictures=sum(bool(picture.old_jpeg) for picture in page.pictures),
         size_mib=output.stat().st_size / 2**20,
         write_s=write_s,
         load_ms=[one["load"] for one in times],

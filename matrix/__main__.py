@@ -181,7 +181,7 @@ def _write_unavailable(record: Path, row: Row, reason: str) -> None:
 
 
 def compare(row: Row, folder: Path, rest: Sequence[str]) -> int:
-    """The report and the comparison of all rows that ran; the first by name is the reference."""
+    """The report and the comparison of all rows that ran; the first by name is the old run."""
     runs = folder / RUNS
     if not runs.is_dir():
         raise MatrixError(f"{runs} holds no run; run: tox run -e export,validate-ort118,compare")

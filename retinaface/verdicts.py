@@ -36,13 +36,38 @@ class Check:
         name: What was checked, in a few words.
         verdict: The answer.
         message: What was found, what was allowed, and where; one or more lines.
-        numbers: The figures behind it; JSON types.
+        numbers: What else is known of it; JSON types.
+        value: The figure that was compared; None where it is no number.
+        baseline: What it was compared with; None for a figure that has its limit alone.
+        limit: The largest value that is allowed, or the largest distance from the baseline.
+        unit: Of value, baseline and limit.
     """
 
     name: str
     verdict: Verdict
     message: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
+    baseline: float | None = None
+    limit: float | None = None
+    unit: str = ""
+
+    @property
+    def margin(self) -> float | None:
+        """What is left of the limit, below 0 beyond it; None without a value and a limit."""
+        if self.value is None or self.limit is None:
+            return None
+        off = self.value if self.baseline is None else abs(self.value - self.baseline)
+        return self.limit - off
+
+    def as_json(self) -> dict[str, Any]:
+        """For a record: its fields and the margin; JSON types."""
+        return {
+            **vars(self),
+            "verdict": str(self.verdict),
+            "numbers": dict(self.numbers),
+            "margin": self.margin,
+        }
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.name}: {self.message}"

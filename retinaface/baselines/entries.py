@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
+from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file
@@ -101,13 +100,12 @@ def _load_file(path: Path) -> list[Entry]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         _check_version(path, content)
-        jsonschema.validate(content, schema())
+        check_schema(content)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
-    except jsonschema.ValidationError as error:
-        place = "/".join(str(part) for part in error.absolute_path) or "the file"
+    except ValueError as error:  # it names the place
         raise BaselineError(
-            f"baseline {path} is malformed at {place}: {error.message}; see baselines/README.md"
+            f"baseline {path} is malformed: {error}; see baselines/README.md"
         ) from error
     if (found := content_sha256(content)) != content["content_sha256"]:
         raise BaselineError(
@@ -141,11 +139,6 @@ def _check_detections(entry: Entry) -> None:
             f"the detections of a baseline {what}: {path}, expected sha256 {expected[:16]}; "
             "restore them: git checkout -- baselines"
         )
-
-
-def schema() -> Any:
-    """The JSON schema of a baseline file; baselines/README.md tells it in words."""
-    return json.loads(Path(__file__).with_name("schema.json").read_text())
 
 
 def content_sha256(content: Mapping[str, Any]) -> str:
@@ -217,9 +210,9 @@ def write_baseline(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
     }
     content["content_sha256"] = content_sha256(content)
     try:
-        jsonschema.validate(content, schema())
-    except jsonschema.ValidationError as error:
-        raise BaselineError(f"cannot write baseline {path}: {error.message}") from error
+        check_schema(content)
+    except ValueError as error:
+        raise BaselineError(f"cannot write baseline {path}: {error}") from error
     with new_file(path) as file:
         file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

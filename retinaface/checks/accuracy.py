@@ -47,7 +47,12 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
             f"points, {CONFIDENCE:.0%} interval [{low:+.3f}, {high:+.3f}], allowed +-{delta:g}"
         )
         numbers = {"difference": estimate, "low": low, "high": high, "delta": delta}
-        checks.append(Check(f"AP {split}", verdict, text, numbers))
+        baseline = float(entry.data["value"][split])
+        checks.append(
+            Check(
+                f"AP {split}", verdict, text, numbers, 100 * found[split], baseline, delta, "points"
+            )
+        )
     bad = next((i for i, c in enumerate(checks) if c.verdict is not Verdict.PASS), None)
     if bad is not None:
         message = f"{checks[bad].message}\n{explain_ap(comparison)}"
@@ -69,6 +74,9 @@ def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
         f"{_EVALUATION_SLACK} points: beyond that the evaluation or the ground truth moved, not "
         "the detections",
         {"off_points": off},
+        value=worst,
+        limit=_EVALUATION_SLACK,
+        unit="points",
     )
 
 
@@ -98,7 +106,10 @@ def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:
                 Verdict.PASS if is_fine else Verdict.FAIL,
                 f"{found:.2f}, published {published:.2f} by {entry.data['source']['by']}; allowed "
                 f"+-{allowed:g} points ({entry.data['reason']})",
-                {"value": found, "published": published, "allowed": allowed},
+                value=found,
+                baseline=published,
+                limit=allowed,
+                unit="points",
             )
         )
     return checks

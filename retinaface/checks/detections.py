@@ -91,6 +91,9 @@ def _check_confident(name: str, unexplained: Sequence[Change], tolerance: Tolera
         f"{n:g} with a score above {CONFIDENT}, allowed {tolerance.n_confident}"
         + _worst_lines(confident),
         {"n": n, "allowed": tolerance.n_confident},
+        value=n,
+        limit=tolerance.n_confident,
+        unit="count",
     )
 
 
@@ -104,6 +107,9 @@ def _check_images(name: str, found: Sequence[ImageDifference]) -> Check:
         "counterpart and no explanation"
         + "".join(f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]),
         {"n": len(broken), "n_all": len(found)},
+        value=len(broken),
+        limit=0,
+        unit="count",
     )
 
 
@@ -148,6 +154,9 @@ def _share_check(
         Verdict.PASS if is_fine else Verdict.FAIL,
         f"{n} of {n_all} ({share:.3%}), allowed {allowed:.3%}" + ("" if is_fine else details),
         {"n": n, "n_all": n_all, "share": share, "allowed": allowed, **numbers},
+        value=100 * share,
+        limit=100 * allowed,
+        unit="%",
     )
 
 

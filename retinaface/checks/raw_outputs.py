@@ -92,6 +92,13 @@ class OutputError:
         )
         return float(np.max(shares))  # NumPy's max, because Python's passes over a NaN
 
+    def as_json(self) -> dict[str, Any]:
+        """For a record: the error, its noise floor, and its share of what is allowed."""
+        figures = asdict(self)
+        limit = FACTORS[self.precision].largest * self.floor_max
+        shares = {"ratio": self.ratio, "margin": 1 - self.ratio, "limit": limit}
+        return {"kind": figures.pop("case"), **figures, **shares}
+
     def __str__(self) -> str:
         factors = FACTORS[self.precision]
         return (
@@ -215,11 +222,11 @@ def check_fidelity(name: str, errors: Sequence[OutputError]) -> Check:
     worst = max(errors, key=lambda error: np.nan_to_num(error.ratio, nan=np.inf))
     numbers: dict[str, Any] = {"worst": asdict(worst), "ratio": worst.ratio}
     if bad:
-        return Check(name, Verdict.FAIL, "\n".join(str(error) for error in bad), numbers)
-    return Check(
-        name,
-        Verdict.PASS,
-        f"largest error {worst.max_abs:.3g} in {worst.output} on {worst.case}, "
-        f"{worst.max_abs / worst.floor_max:.2f} times the noise floor",
-        numbers,
-    )
+        text = "\n".join(str(error) for error in bad)
+    else:
+        text = (
+            f"largest error {worst.max_abs:.3g} in {worst.output} on {worst.case}, "
+            f"{worst.max_abs / worst.floor_max:.2f} times the noise floor"
+        )
+    verdict = Verdict.FAIL if bad else Verdict.PASS
+    return Check(name, verdict, text, numbers, value=worst.ratio, limit=1, unit="of the limit")

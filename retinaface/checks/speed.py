@@ -15,6 +15,8 @@ from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 # Between two runs of one build on one device; more runs accepted on it narrow or widen it.
 UNKNOWN_NOISE = 0.15
 LEAST_NOISE = 0.05
+# Of a time over the baseline's.
+_UNIT = "times the baseline"
 
 
 def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> Check:
@@ -40,7 +42,8 @@ def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> 
     if is_faster(ratio.high, band):
         text += "; faster than the noise explains: accept it, if you know why"
     numbers = {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high, "band": band}
-    return Check(name, judge_time_ratio(ratio.low, ratio.high, band), text, numbers)
+    verdict = judge_time_ratio(ratio.low, ratio.high, band)
+    return Check(name, verdict, text, numbers, value=ratio.estimate, limit=1 + band, unit=_UNIT)
 
 
 def _check_threshold(
@@ -51,12 +54,16 @@ def _check_threshold(
         found, least = n_images / figures["median_s"], value * (1 - band)
         is_fine = found >= least
         text = f"{found:.1f} images/s, published {value:.1f}, at least {least:.1f}"
+        ratio, limit = value / found, 1 / (1 - band)
     else:
         found, most = figures["median_s"], value * (1 + band)
         is_fine = found <= most
         text = f"{found:.4g} s, published {value:.4g}, at most {most:.4g}"
+        ratio, limit = found / value, 1 + band
     verdict = Verdict.PASS if is_fine else Verdict.FAIL
-    return Check(name, verdict, f"{text} ({entry.data['reason']})", {"value": found})
+    text = f"{text} ({entry.data['reason']})"
+    numbers = {"found": found, "unit": unit}
+    return Check(name, verdict, text, numbers, value=ratio, limit=limit, unit=_UNIT)
 
 
 def speed_entry(

@@ -51,7 +51,7 @@ def _differences(timings: Timings) -> list[list[str]]:
     facts = [
         {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
     ]
-    return [[d.key, d.reference, d.candidate] for d in fact_differences(*facts)]
+    return [[d.key, d.old, d.new] for d in fact_differences(*facts)]
 
 
 def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:

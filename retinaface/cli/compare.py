@@ -84,14 +84,14 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
     from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, summary
 
     click.secho(
-        f"{comparison.candidate.name} against {comparison.reference.name}: {comparison.verdict}",
+        f"{comparison.new.name} against {comparison.old.name}: {comparison.verdict}",
         fg=COLOURS[str(comparison.verdict)],
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")
     if comparison.environment:
-        rows = [[d.key, _cut(d.reference), _cut(d.candidate)] for d in comparison.environment]
-        print_table(("environment", "reference", "candidate"), rows)
+        rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
+        print_table(("environment", "old", "new"), rows)
     else:
         click.echo("The environments are the same.")
     click.echo()
@@ -99,7 +99,7 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))
         click.echo()
     for change in comparison.outcomes:
-        click.echo(f"{change.test}: {change.reference} -> {change.candidate}: {change.reason}")
+        click.echo(f"{change.test}: {change.old} -> {change.new}: {change.reason}")
     _print_lone(comparison)
     return _print_attribution(comparison) if attribute else ""
 
@@ -107,13 +107,16 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
 def _print_attribution(comparison: RunComparison) -> str:
     """The stages of each pair of results; returns them as Markdown."""
     from retinaface.comparison.attribution import attribute
-    from retinaface.comparison.metrics import matched_results, subject
+    from retinaface.comparison.pairs import matched_pairs
     from retinaface.comparison.text import attribution_markdown
 
     markdown = ""
-    for ours, theirs in matched_results(comparison.reference, comparison.candidate):
-        found = attribute(comparison.reference, comparison.candidate, ours, theirs)
-        click.echo(f"\nWhere it begins, {subject(ours, theirs)}:")
+    pairs = matched_pairs(comparison.old, comparison.new)
+    # Of times and errors alone a record keeps nothing that could be traced.
+    traced = [pair for pair in pairs if any(r.traced or r.ap for r in pair.results)]
+    for pair in traced or pairs:
+        found = attribute(pair)
+        click.echo(f"\nWhere it begins, {pair.name}:")
         rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
         print_table(("stage", "state", "what was found"), rows)
         click.secho(f"{found.sentence}\n", bold=True)
@@ -132,7 +135,7 @@ def _print_lone(comparison: RunComparison) -> None:
         by_reason.setdefault((lone.kind, lone.side, lone.reason), []).append(lone.id)
     for (kind, side, reason), ids in by_reason.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        click.echo(f"only in the {side}: {kind} {ids[0]}{more} ({reason})")
+        click.echo(f"only in the {side} run: {kind} {ids[0]}{more} ({reason})")
 
 
 def _print_unavailable(rows: Sequence[Unavailable]) -> None:
@@ -156,28 +159,28 @@ def runs(folders: tuple[Path, ...]) -> None:
     from retinaface.records.find import find_runs
 
     found, unavailable = find_runs(folders)
-    rows = [_listed(run) for run in sorted(found, key=lambda run: str(run.data["created"]))]
+    rows = [_listed(run) for run in sorted(found, key=lambda run: run.record.created)]
     print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
     _print_unavailable(unavailable)
 
 
 def _listed(run: Run) -> list[str]:
 
-    engines = [result.get("engine") or {} for result in run.results.values()]
+    engines = [result.engine for result in run.results.values()]
     runtimes = ", ".join(dict.fromkeys(str(e["runtime"]) for e in engines if e.get("runtime")))
     devices = [engine.get("device_name") for engine in engines]
     devices += [str(a.get("name")) for a in run.environment.get("accelerators") or []]
     device = ", ".join(dict.fromkeys(filter(None, devices))) or run.environment["cpu"]
-    scored = [result for result in run.results.values() if result.get("ap")]
+    scored = [result for result in run.results.values() if result.ap]
     first = scored[0] if scored else None
     ap = "-"
     if first is not None:
-        values = " / ".join(f"{100 * value:.2f}" for value in first["ap"].values())
+        values = " / ".join(f"{100 * value:.2f}" for value in first.ap.values())
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
-        ap = f"{values} ({first['id']}{more})"
-    outcomes = [test["verdict"] for test in run.tests.values()]
+        ap = f"{values} ({first.id}{more})"
+    outcomes: list[str | None] = [test.verdict for test in run.tests.values()]
     skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"
-    state = run.data["state"]
+    state = run.record.state
     verdict = (run.verdict or "not judged") + ("" if state == "finished" else f" ({state})")
-    return [run.name, run.data["created"], verdict, runtimes or "-", device, ap, tests]
+    return [run.name, run.record.created, verdict, runtimes or "-", device, ap, tests]

@@ -40,32 +40,26 @@ def write_evaluation(
         traced: Stages of a few images.
         settings: Of the command; JSON types.
     """
+    from retinaface.records.evaluated import evaluated_arrays, evaluated_result
     from retinaface.records.result_id import ResultId
-    from retinaface.records.write import Kept, images_sha256, new_record, write_record
+    from retinaface.records.write import new_record, write_record
+    from retinaface.widerface.scoring import coverage_note
 
-    result_id = str(ResultId(engine.spec.name, settings["pipeline"], settings["batch"]))
-    images = images_sha256(result.image_sha256)
+    entry = evaluated_result(
+        ResultId(engine.spec.name, settings["pipeline"], settings["batch"]),
+        result,
+        engine.describe(),
+        precision=engine.spec.precision,
+        coverage=coverage_note(selected.truth, settings["subset"]),
+        scoring=settings["scoring"],
+    )
     record = new_record() | {
-        "ap": result.ap,
-        "coverage": _coverage(selected, result, images, settings),
-        "results": [
-            {
-                "id": result_id,
-                "engine": engine.describe(),
-                "pipeline": settings["pipeline"],
-                "precision": engine.spec.precision,
-                "batch": settings["batch"],
-                "scoring": settings["scoring"],
-                "ap": result.ap,
-                "n_images": len(selected.truth.images),
-                "image_files_sha256": images,
-                "n_detections": sum(len(d.scores) for d in result.detections.values()),
-                "detect_s": result.detect_s,
-            }
-        ],
+        "ap": entry["ap"],
+        "coverage": _coverage(selected, result, entry["image_files_sha256"], settings),
+        "results": [entry],
     }
-    kept = Kept(result.detections, result.counts, result.images, traced, engine.spec.model)
-    write_record(folder, record, {result_id: kept})
+    kept = evaluated_arrays(result, traced, engine.spec.model)
+    write_record(folder, record, {entry["id"]: kept})
 
 
 def _coverage(

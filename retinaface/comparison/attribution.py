@@ -15,21 +15,17 @@ from typing import Any
 import numpy as np
 
 from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, file_stages
-from retinaface.comparison.traced_steps import Sides, equal_detections, traced_stages
+from retinaface.comparison.pairs import Pair
+from retinaface.comparison.traced_steps import equal_detections, traced_stages
 from retinaface.detection.detections import Detections
-from retinaface.records.read import Run
-from retinaface.widerface.average_precision import average_precision
-
-# AP is a fraction; beyond this two evaluations of the same counts are not the same code.
-_AP_SLACK = 1e-6
+from retinaface.records.consistency import AP_SLACK, ap_offsets
 
 
 @dataclass(frozen=True)
 class Attribution:
     """The stages of one pair of results, in the order of the data."""
 
-    reference_id: str
-    candidate_id: str
+    name: str
     stages: list[Stage]
 
     @property
@@ -47,36 +43,28 @@ class Attribution:
         return f"the first stage that moved is {self.first.name}: {self.first.text}{untold}"
 
 
-def attribute(reference: Run, candidate: Run, ours: str, theirs: str) -> Attribution:
+def attribute(pair: Pair) -> Attribution:
     """Place the difference of two results.
-
-    Args:
-        reference: A record.
-        candidate: Another.
-        ours: Result id in the reference.
-        theirs: Result id in the candidate.
 
     Raises:
         RecordError: Arrays of a record are damaged.
     """
-    sides = Sides((reference, candidate), (ours, theirs))
-    stages = [*file_stages(sides.models), *traced_stages(sides)]
-    return Attribution(ours, theirs, [*stages, _evaluation(sides)])
+    stages = [*file_stages(pair.models), *traced_stages(pair)]
+    return Attribution(pair.name, [*stages, _evaluation(pair)])
 
 
-def _evaluation(sides: Sides) -> Stage:
+def _evaluation(pair: Pair) -> Stage:
     """Compare AP as recorded with AP of the recorded counts, and counts of the same detections."""
     name = "evaluation"
-    both = list(zip(sides.runs, sides.ids, strict=True))
+    both = list(zip(pair.runs, pair.ids, strict=True))
     counts = [kept for run, i in both if (kept := run.counts(i)) is not None]
     found = [boxes for run, i in both if (boxes := run.detections(i)) is not None]
     if len(counts) + len(found) < 4:
         return Stage(name, UNKNOWN, "a record keeps no counts or no detections")
     offs = []
-    for kept, result in zip(counts, sides.results, strict=True):
-        now, then = average_precision(kept[1]), result.get("ap", {})
-        offs.append(max(abs(now[split] - float(then.get(split, "nan"))) for split in now))
-    if not max(offs) <= _AP_SLACK:
+    for kept, result in zip(counts, pair.results, strict=True):
+        offs.append(max(abs(off) for off in ap_offsets(result.ap, kept[1]).values()))
+    if not max(offs) <= AP_SLACK:
         text = f"AP of the recorded counts is off by {offs[0]:.2g} and {offs[1]:.2g}"
         return Stage(name, MOVED, text)
     if _same_counts(counts):

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retinaface.comparison.fidelity import fidelity_metrics
 from retinaface.comparison.metrics import (
     Metric,
     ap_metrics,
     detection_metrics,
-    fidelity_metrics,
-    matched_results,
     speed_metrics,
-    subject,
 )
+from retinaface.comparison.one_sided import OneSided, lone_parts
+from retinaface.comparison.pairs import matched_pairs
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
 # What differs between any two runs, and names of files whose content is compared.
@@ -27,8 +28,8 @@ class EnvironmentDifference:
     """One fact that the two runs do not share."""
 
     key: str
-    reference: str
-    candidate: str
+    old: str
+    new: str
 
 
 @dataclass(frozen=True)
@@ -36,25 +37,8 @@ class OutcomeChange:
     """A test that ended otherwise."""
 
     test: str
-    reference: str
-    candidate: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class OneSided:
-    """Something that only one run has.
-
-    Attributes:
-        kind: `result` or `test`.
-        id: Of it.
-        side: `reference` or `candidate`: the run that has it.
-        reason: Why the other has not, as far as its record says.
-    """
-
-    kind: str
-    id: str
-    side: str
+    old: str
+    new: str
     reason: str
 
 
@@ -62,8 +46,8 @@ class OneSided:
 class RunComparison:
     """What moved from one run to another."""
 
-    reference: Run
-    candidate: Run
+    old: Run
+    new: Run
     environment: list[EnvironmentDifference]
     metrics: list[Metric]
     outcomes: list[OutcomeChange]
@@ -74,11 +58,11 @@ class RunComparison:
         """FAIL where a metric moved or a test fell; INCONCLUSIVE where nothing could be judged."""
         verdicts = [metric.verdict for metric in self.metrics if metric.verdict is not None]
         verdicts += [
-            Verdict(change.candidate)
+            Verdict(change.new)
             for change in self.outcomes
-            if change.candidate in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
+            if change.new in (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
         ]
-        if self.candidate.data["state"] != "finished":
+        if self.new.record.state != "finished":
             verdicts.append(Verdict.FAIL)
         return worst(verdicts)
 
@@ -89,50 +73,48 @@ class RunComparison:
         return sorted(bad, key=lambda m: order.get(m.verdict or Verdict.PASS, 2))
 
 
-def compare_runs(reference: Run, candidate: Run) -> RunComparison:
+def compare_runs(old: Run, new: Run) -> RunComparison:
     """Compare two runs; the first is what the second is compared with.
 
     Raises:
         RecordError: Arrays of a record are damaged.
     """
-    pairs = matched_results(reference, candidate)
+    pairs = matched_pairs(old, new)
     metrics: list[Metric] = []
-    for ours, theirs in pairs:
+    for pair in pairs:
         metrics += [
-            *ap_metrics(reference, candidate, ours, theirs),
-            *detection_metrics(reference, candidate, ours, theirs),
-            *speed_metrics(reference, candidate, ours, theirs),
+            *ap_metrics(pair),
+            *detection_metrics(pair),
+            *speed_metrics(pair),
+            *fidelity_metrics(pair),
         ]
-    metrics += fidelity_metrics(reference, candidate)
     return RunComparison(
-        reference,
-        candidate,
-        environment_differences(reference, candidate),
+        old,
+        new,
+        environment_differences(old, new),
         metrics,
-        _outcomes(reference, candidate),
-        [*_lone_results(reference, candidate, pairs), *_lone_tests(reference, candidate)],
+        _outcomes(old, new),
+        lone_parts(old, new, pairs),
     )
 
 
-def environment_differences(reference: Run, candidate: Run) -> list[EnvironmentDifference]:
+def environment_differences(old: Run, new: Run) -> list[EnvironmentDifference]:
     """List facts that differ, nested ones by their path; CPU flags as what came and went.
 
     Facts of the machine, the checkout, the weights, and of each pair of results the engine's
     description and the model.
     """
-    ours, theirs = _facts(reference), _facts(candidate)
-    for one, other in matched_results(reference, candidate):
-        name = subject(one, other)
-        ours |= _result_facts(name, reference.results[one])
-        theirs |= _result_facts(name, candidate.results[other])
+    ours, theirs = _facts(old), _facts(new)
+    for pair in matched_pairs(old, new):
+        if all(result.engine for result in pair.results):  # else it is no difference
+            ours |= _result_facts(pair.name, pair.results[0])
+            theirs |= _result_facts(pair.name, pair.results[1])
     return _fact_differences(ours, theirs)
 
 
-def fact_differences(
-    reference: Mapping[str, Any], candidate: Mapping[str, Any]
-) -> list[EnvironmentDifference]:
+def fact_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[EnvironmentDifference]:
     """List facts of two environments that differ: nested mappings of JSON types."""
-    sides = [dict(_flat(_compared(facts))) for facts in (reference, candidate)]
+    sides = [dict(_flat(_compared(facts))) for facts in (old, new)]
     return _fact_differences(*sides)
 
 
@@ -164,17 +146,17 @@ def _fact_differences(
 
 def _facts(run: Run) -> dict[str, str]:
     facts = _compared(run.environment)
-    facts["retinaface commit"] = run.data.get("commit") or "unknown"
-    weights = (run.data.get("target") or {}).get("weights") or {}
-    facts["weights"] = weights.get("sha256") or "unknown"
+    facts["retinaface commit"] = run.record.commit or "unknown"
+    weights = run.record.target.weights if run.record.target is not None else None
+    facts["weights"] = (weights.sha256 if weights is not None else None) or "unknown"
     return dict(_flat(facts))
 
 
-def _result_facts(name: str, result: Mapping[str, Any]) -> dict[str, str]:
-    engine = _compared(result.get("engine") or {})
+def _result_facts(name: str, result: Result) -> dict[str, str]:
+    engine = _compared(result.engine)
     facts: dict[str, Any] = {f"{name}: engine": engine}
-    if model := result.get("model"):
-        facts[f"{name}: model"] = model["sha256"][:16]
+    if result.model is not None:
+        facts[f"{name}: model"] = result.model.sha256[:16]
     return dict(_flat(facts))
 
 
@@ -196,43 +178,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _outcomes(reference: Run, candidate: Run) -> list[OutcomeChange]:
+def _outcomes(old: Run, new: Run) -> list[OutcomeChange]:
     changes = []
-    for name, test in candidate.tests.items():
-        before = reference.tests.get(name)
-        if before is None or SKIPPED in (before["verdict"], test["verdict"]):
+    for name, test in new.tests.items():
+        before = old.tests.get(name)
+        if before is None or SKIPPED in (before.verdict, test.verdict):
             continue
-        if before["verdict"] != test["verdict"]:
-            reason = (test["reason"] or before["reason"]).partition("\n")[0]
-            changes.append(
-                OutcomeChange(name, str(before["verdict"]), str(test["verdict"]), reason)
-            )
+        if before.verdict != test.verdict:
+            reason = (test.reason or before.reason).partition("\n")[0]
+            changes.append(OutcomeChange(name, str(before.verdict), str(test.verdict), reason))
     return changes
-
-
-def _lone_results(reference: Run, candidate: Run, pairs: list[tuple[str, str]]) -> list[OneSided]:
-    lone = []
-    for i, (run, side) in enumerate(((reference, "reference"), (candidate, "candidate"))):
-        matched = {pair[i] for pair in pairs}
-        lone += [
-            OneSided("result", name, side, "no counterpart")
-            for name in run.results
-            if name not in matched
-        ]
-    return lone
-
-
-def _lone_tests(reference: Run, candidate: Run) -> list[OneSided]:
-    """List tests that ran in one run alone, and why the other skipped them, where it did."""
-    lone = []
-    sides = ((reference, candidate, "reference"), (candidate, reference, "candidate"))
-    for run, other, side in sides:
-        if not run.tests or not other.tests:
-            continue
-        for name, test in run.tests.items():
-            twin = other.tests.get(name)
-            if test["verdict"] == SKIPPED or (twin and twin["verdict"] != SKIPPED):
-                continue
-            reason = f"skipped: {twin['reason']}" if twin else "not collected"
-            lone.append(OneSided("test", name, side, reason))
-    return lone

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from retinaface.checks.turns import YARDSTICK, middle_of_turns
 from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
+from retinaface.records.schema import Result
 
 # Where the figures are taken: the published pipeline and batch.
 PIPELINE, BATCH = "igie", 32
-_COUNTERPARTS = "against the baseline: detections without a counterpart"
 COLUMNS = (
     "engine",
     "runtime",
@@ -89,60 +87,30 @@ def engine_rows(runs: Sequence[Run]) -> list[EngineRow]:
 def _rows(run: Run) -> Iterator[EngineRow]:
     described: dict[str, Mapping[str, Any]] = {}
     for result in run.results.values():
-        engine = result.get("engine") or {}
-        if engine.get("name"):
-            described.setdefault(str(engine["name"]), engine)
+        if result.engine.get("name"):
+            described.setdefault(str(result.engine["name"]), result.engine)
     for name, engine in described.items():
-        scored = _scored(run, name)
-        numbers_of = [check["numbers"] for check in _checks(run, name)]
-        errors = [numbers for numbers in numbers_of if "max_abs" in _worst(numbers)]
+        scored = run.results.get(str(ResultId(name, PIPELINE, BATCH)), Result(id=name))
+        errors = [e for r in run.results.values() if r.key.engine == name for e in r.fidelity]
+        turns = scored.images_per_s_over.get(YARDSTICK)
+        found = scored.differences
         yield EngineRow(
             engine=name,
             runtime=str(engine.get("runtime", "")),
-            largest_error=_largest(_worst(numbers)["max_abs"] for numbers in errors),
-            of_the_limit=_largest(numbers["ratio"] for numbers in errors),
-            unmatched=_unmatched(run, name),
-            ap={k: 100 * float(v) for k, v in scored["ap"].items()} if scored.get("ap") else None,
-            n_images=scored.get("n_images"),
-            speed_ratio=_speed_ratio(run, name),
+            largest_error=_largest([error.max_abs for error in errors]),
+            of_the_limit=_largest([error.ratio for error in errors]),
+            unmatched=None if found is None else 100 * found.share,
+            ap={split: 100 * value for split, value in scored.ap.items()} or None,
+            n_images=scored.n_images,
+            speed_ratio=list(middle_of_turns(turns)) if turns else None,
             build_s=engine.get("build_s"),
             run=run.name,
         )
 
 
-def _scored(run: Run, engine: str) -> Mapping[str, Any]:
-    return run.results.get(str(ResultId(engine, PIPELINE, BATCH)), {})
-
-
-def _worst(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
-    worst = numbers.get("worst")
-    return worst if isinstance(worst, Mapping) else {}
-
-
-def _checks(run: Run, engine: str, containing: str = "") -> Iterator[Mapping[str, Any]]:
-    """Checks of the tests of one engine."""
-    of_engine = re.compile(rf"[\[-]{re.escape(engine)}[-\]]")
-    for name, test in run.tests.items():
-        if containing in name and of_engine.search(name):
-            yield from test["checks"]
-
-
-def _largest(values: Iterator[Any]) -> float | None:
-    """The largest; that is a NaN, if there is one. Records hold them as words."""
-    found = [float(value) for value in values]
-    return max(found, key=lambda x: (np.isnan(x), x)) if found else None
-
-
-def _unmatched(run: Run, engine: str) -> float | None:
-    for check in _checks(run, engine, f"{engine}-{PIPELINE}]"):
-        if check["name"] == _COUNTERPARTS:
-            return 100 * float(check["numbers"]["share"])
-    return None
-
-
-def _speed_ratio(run: Run, engine: str) -> list[float] | None:
-    turns = _scored(run, engine).get("images_per_s_over", {}).get(YARDSTICK)
-    return list(middle_of_turns(turns)) if turns else None
+def _largest(values: Sequence[float]) -> float | None:
+    """The largest; that is a NaN, if there is one."""
+    return max(values, key=lambda x: (math.isnan(x), x)) if values else None
 
 
 def _text(value: float | None, form: str) -> str:

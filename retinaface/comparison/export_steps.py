@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retinaface.records.schema import ModelFile
+
 SAME, MOVED, FOLLOWS, UNKNOWN = "same", "MOVED", "follows", "unknown"
 
 
@@ -25,12 +27,13 @@ class Stage:
     text: str
 
 
-def file_stages(models: Sequence[Mapping[str, Any]]) -> list[Stage]:
+def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     """Checkpoint, export, simplification, precision: from the manifests of the exports."""
     names = ("checkpoint", "export", "simplification", "precision")
-    if models[0] and models[0].get("sha256") == models[1].get("sha256"):
+    sha256s = [model.sha256 for model in models if model is not None]
+    if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
         return [Stage(name, SAME, "the same file was run") for name in names]
-    manifests = [model.get("manifest") or {} for model in models]
+    manifests = [(model.manifest if model is not None else None) or {} for model in models]
     if not all(manifests):
         return [Stage(name, UNKNOWN, "a file has no manifest beside it") for name in names]
     weights = [manifest["weights"]["sha256"] for manifest in manifests]
@@ -66,8 +69,8 @@ def _graph_stage(
         text = "neither was simplified" if step == "simplified" else "the manifests do not tell"
         return Stage(name, SAME if step == "simplified" else UNKNOWN, text)
     if facts[0] is None or facts[1] is None:
-        which = "candidate" if facts[0] is None else "reference"
-        return Stage(name, MOVED, f"only the {which} has this step")
+        which = "new" if facts[0] is None else "old"
+        return Stage(name, MOVED, f"only the {which} run has this step")
     if facts[0]["sha256"] == facts[1]["sha256"]:
         return Stage(name, SAME, f"{sum(facts[0]['operators'].values())} nodes")
     text = operator_difference(facts[0]["operators"], facts[1]["operators"])

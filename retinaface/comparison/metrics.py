@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,14 +12,12 @@ from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
 from retinaface.checks.speed import UNKNOWN_NOISE
+from retinaface.comparison.pairs import Pair
 from retinaface.records.read import Run
-from retinaface.records.result_id import ResultId
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import SPLITS
-
-_BETWEEN_IDS = " -> "
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,9 @@ class Metric:
     Attributes:
         subject: The result that it belongs to; both ids where they are not the same.
         name: What was measured.
-        unit: Of `reference`, `candidate` and `change`; `x` is a ratio.
-        reference: Value of the one; None where there is none.
-        candidate: Value of the other.
+        unit: Of `old`, `new` and `change`; `x` is a ratio.
+        old: Value of the old run; None where there is none.
+        new: Value of the new run.
         change: With its interval, where there is one.
         verdict: None where it is reported and not judged.
         note: What was allowed, or why it is not judged.
@@ -41,57 +38,30 @@ class Metric:
     subject: str
     name: str
     unit: str
-    reference: float | None
-    candidate: float | None
+    old: float | None
+    new: float | None
     change: Interval | None
     verdict: Verdict | None
     note: str
 
 
-def matched_results(reference: Run, candidate: Run) -> list[tuple[str, str]]:
-    """Pair result ids: the same id; else the only ones of their pipeline and batch.
-
-    So that runs of two engines compare: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
-    """
-    pairs = [(name, name) for name in reference.results if name in candidate.results]
-    rest = [
-        [name for name in run.results if name not in other.results]
-        for run, other in ((reference, candidate), (candidate, reference))
-    ]
-    settings = [[ResultId.parse(name).setting for name in names] for names in rest]
-    for name, setting in zip(rest[0], settings[0], strict=True):
-        if setting and settings[0].count(setting) == settings[1].count(setting) == 1:
-            pairs.append((name, rest[1][settings[1].index(setting)]))
-    return pairs
-
-
-def subject(ours: str, theirs: str) -> str:
-    """Name a pair of results."""
-    return ours if ours == theirs else f"{ours}{_BETWEEN_IDS}{theirs}"
-
-
-def reference_id(name: str) -> str:
-    """Take the reference's id out of what `subject` gave."""
-    return name.partition(_BETWEEN_IDS)[0]
-
-
-def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+def ap_metrics(pair: Pair) -> list[Metric]:
     """Judge AP of each split: its paired interval by the smallest effect that counts."""
-    values = [run.results[name].get("ap") for run, name in ((reference, ours), (candidate, theirs))]
+    values = [result.ap for result in pair.results]
     if not values[0] or not values[1]:
         return []
-    name = subject(ours, theirs)
-    before, after = reference.counts(ours), candidate.counts(theirs)
+    name = pair.name
+    before, after = (run.counts(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     if before is None or after is None:
         return _unpaired(name, values, "a record keeps no counts: made by an older release")
     (images, old), (other_images, new) = before, after
     if images != other_images or not np.array_equal(old.n_faces, new.n_faces):
         note = f"other images ({len(images)} and {len(other_images)}) or other faces"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
-    if _files_differ(reference.results[ours], candidate.results[theirs]):
+    if _files_differ(pair):
         note = "images of the same names with other contents: not comparable"
         return _unpaired(name, values, note, Verdict.INCONCLUSIVE)
-    delta = smallest_effect(len(images), is_embedded=reference.is_embedded)
+    delta = smallest_effect(len(images), is_embedded=pair.runs[0].is_embedded)
     ap = [average_precision(counts) for counts in (old, new)]
     metrics = []
     for split, interval in paired_ap_intervals(old, new).items():
@@ -111,22 +81,22 @@ def ap_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[M
     return metrics
 
 
-def _files_differ(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _files_differ(pair: Pair) -> bool:
     """Tell whether two results say that they are over other files; older records do not say."""
-    hashes = {result.get("image_files_sha256") for result in (ours, theirs)} - {None}
+    hashes = {result.image_files_sha256 for result in pair.results} - {None}
     return len(hashes) > 1
 
 
 def _unpaired(
-    name: str, values: list[Any], note: str, verdict: Verdict | None = None
+    name: str, values: list[dict[str, float]], note: str, verdict: Verdict | None = None
 ) -> list[Metric]:
     return [
         Metric(
             name,
             f"AP {split}",
             "points",
-            _number(values[0].get(split), 100),
-            _number(values[1].get(split), 100),
+            _percent(values[0].get(split)),
+            _percent(values[1].get(split)),
             None,
             verdict,
             note,
@@ -135,15 +105,13 @@ def _unpaired(
     ]
 
 
-def _number(value: Any, factor: float = 1) -> float | None:
-    return factor * float(value) if isinstance(value, (int, float)) else None
+def _percent(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else 100 * value
 
 
-def image_differences(
-    reference: Run, candidate: Run, ours: str, theirs: str
-) -> list[ImageDifference] | None:
+def image_differences(pair: Pair) -> list[ImageDifference] | None:
     """Compare each image that both have; None where a record keeps no detections."""
-    one, other = reference.detections(ours), candidate.detections(theirs)
+    one, other = (run.detections(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     if one is None or other is None:
         return None
     # An image that one side never ran has lost no detections; AP says that the images differ.
@@ -153,54 +121,49 @@ def image_differences(
     )
 
 
-def precision_of(reference: Run, candidate: Run, ours: str, theirs: str) -> Precision:
+def precision_of(pair: Pair) -> Precision:
     """Choose whose tolerances hold: those of FP16 where either side is."""
-    sides = reference.results[ours], candidate.results[theirs]
-    return "fp16" if any(side.get("precision") == "fp16" for side in sides) else "fp32"
+    return "fp16" if any(side.precision == "fp16" for side in pair.results) else "fp32"
 
 
-def detection_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+def detection_metrics(pair: Pair) -> list[Metric]:
     """Judge detections without a counterpart or an explanation, and landmarks that disagree."""
-    found = image_differences(reference, candidate, ours, theirs)
+    found = image_differences(pair)
     if found is None:
         return []
-    tolerance = TOLERANCES[precision_of(reference, candidate, ours, theirs)]
-    name = subject(ours, theirs)
+    tolerance = TOLERANCES[precision_of(pair)]
+    name = pair.name
     metrics = []
     for check in check_differences("", found, tolerance):
-        n = float(check.numbers["n"])
-        is_share = "share" in check.numbers
-        value = 100 * float(check.numbers["share"]) if is_share else n
-        what, unit = check.name.removeprefix(": "), "%" if is_share else "count"
-        note = check.message.splitlines()[0]
-        metrics.append(Metric(name, what, unit, None, value, None, check.verdict, note))
+        what, note = check.name.removeprefix(": "), check.message.splitlines()[0]
+        value = None if check.value is None else float(check.value)
+        metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
     return metrics
 
 
-def speed_metrics(reference: Run, candidate: Run, ours: str, theirs: str) -> list[Metric]:
+def speed_metrics(pair: Pair) -> list[Metric]:
     """Compare times; the ratio is judged where the device is one accelerator."""
-    sides = reference.results[ours], candidate.results[theirs]
-    speeds = [side.get("speed", {}) for side in sides]
+    speeds = [side.speed for side in pair.results]
     metrics = []
     for timed in speeds[0]:
         if timed not in speeds[1]:
             continue
-        samples = [np.asarray(speed[timed]["samples_s"], np.float64) for speed in speeds]
+        samples = [np.asarray(speed[timed].samples_s, np.float64) for speed in speeds]
         ratio = ratio_interval(samples[0], samples[1])
-        devices = [str((side.get("engine") or {}).get("device", "?")) for side in sides]
-        verdict, note = _judge_speed(ratio, devices, reference, candidate)
+        devices = [str(side.engine.get("device", "?")) for side in pair.results]
+        verdict, note = _judge_speed(ratio, devices, pair.runs)
         old, new = (1e3 * float(np.median(sample)) for sample in samples)
-        name = subject(ours, theirs)
+        name = pair.name
         metrics.append(Metric(name, f"time of {timed}", "ms", old, new, ratio, verdict, note))
     return metrics
 
 
 def _judge_speed(
-    ratio: Interval, devices: list[str], reference: Run, candidate: Run
+    ratio: Interval, devices: list[str], runs: tuple[Run, Run]
 ) -> tuple[Verdict | None, str]:
     if "cpu" in devices:
         return None, "reported, not judged: runs on a CPU differ by more; use retinaface ab"
-    names = [run.environment.get("accelerators") for run in (reference, candidate)]
+    names = [run.environment.get("accelerators") for run in runs]
     models = [[device.get("name") for device in found or []] for found in names]
     if devices[0] != devices[1] or models[0] != models[1]:
         return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
@@ -210,30 +173,3 @@ def _judge_speed(
     if verdict is Verdict.FAIL:
         return verdict, f"slower: {note}"
     return verdict, f"faster: {note}" if is_faster(ratio.high, band) else note
-
-
-def fidelity_metrics(reference: Run, candidate: Run) -> list[Metric]:
-    """Compare the worst error of each suite's outputs, as a share of what is allowed."""
-    sides = [_worst_ratios(run) for run in (reference, candidate)]
-    metrics = []
-    for key in sides[0]:
-        if key not in sides[1]:
-            continue
-        one, other = sides[0][key], sides[1][key]
-        verdict = Verdict.PASS if other <= 1 or not one <= 1 else Verdict.FAIL
-        note = "largest error against float64 torch, over what rounding allows"
-        metrics.append(Metric(key, "fidelity", "of the limit", one, other, None, verdict, note))
-    return metrics
-
-
-def _worst_ratios(run: Run) -> dict[str, float]:
-    """Find the largest `ratio` of the checks of each suite; a NaN is the largest."""
-    found: dict[str, float] = {}
-    for name, test in run.tests.items():
-        for check in test["checks"]:
-            if "ratio" in check["numbers"] and "worst" in check["numbers"]:
-                suite = name.partition("::")[0].rpartition("/")[2].removesuffix(".py")
-                value = float(check["numbers"]["ratio"])
-                value = float("inf") if np.isnan(value) else value
-                found[suite] = max(found.get(suite, 0.0), value)
-    return found

@@ -8,7 +8,7 @@ from typing import Any
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
-from retinaface.comparison.metrics import Metric, subject
+from retinaface.comparison.metrics import Metric
 from retinaface.records.find import Unavailable
 from retinaface.verdicts import Verdict
 
@@ -46,8 +46,8 @@ def metric_rows(comparison: RunComparison) -> list[list[str]]:
         [
             metric.subject,
             metric.name,
-            number(metric.reference),
-            number(metric.candidate),
+            number(metric.old),
+            number(metric.new),
             metric.unit,
             interval_text(metric),
             verdict_text(metric),
@@ -80,8 +80,8 @@ def brief_rows(comparison: RunComparison) -> list[list[str]]:
 METRIC_COLUMNS = (
     "result",
     "metric",
-    "reference",
-    "candidate",
+    "old",
+    "new",
     "unit",
     f"change, {CONFIDENCE:.0%} interval",
     "verdict",
@@ -92,13 +92,13 @@ METRIC_COLUMNS = (
 def summary(comparison: RunComparison) -> str:
     """One sentence: what moved, where, by how much."""
     moved = comparison.moved()
-    falls = [change for change in comparison.outcomes if change.candidate != "PASS"]
-    if comparison.candidate.data["state"] != "finished":
-        where = comparison.candidate.data.get("running") or "before the first test"
+    falls = [change for change in comparison.outcomes if change.new != "PASS"]
+    if comparison.new.record.state != "finished":
+        where = comparison.new.record.running or "before the first test"
         return f"the run did not end: {where}"
     if moved:
         first = moved[0]
-        how = interval_text(first) or f"{number(first.candidate)} {first.unit}"
+        how = interval_text(first) or f"{number(first.new)} {first.unit}"
         more = f", and {len(moved) - 1} more" if len(moved) > 1 else ""
         return f"{first.name} of {first.subject}: {how} ({first.note}){more}"
     if falls:
@@ -113,14 +113,14 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
     """Markdown fit for the step summary of a CI run."""
     parts = []
     for comparison in comparisons:
-        title = f"{comparison.candidate.name} against {comparison.reference.name}"
+        title = f"{comparison.new.name} against {comparison.old.name}"
         parts += [f"## {comparison.verdict}: {title}", summary(comparison)]
         parts += _environment_markdown(comparison)
         if comparison.metrics:
             parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
         if comparison.outcomes:
-            rows = [[c.test, c.reference, c.candidate, c.reason] for c in comparison.outcomes]
-            columns = ("test", "reference", "candidate", "reason")
+            rows = [[c.test, c.old, c.new, c.reason] for c in comparison.outcomes]
+            columns = ("test", "old", "new", "reason")
             parts += ["### Tests that ended otherwise", _table(columns, rows)]
         if comparison.one_sided:
             rows = [[o.kind, o.id, o.side, o.reason] for o in comparison.one_sided]
@@ -136,7 +136,7 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
 def attribution_markdown(found: Attribution) -> str:
     """Where the difference of two results begins."""
     rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
-    title = f"### Where it begins: {subject(found.reference_id, found.candidate_id)}"
+    title = f"### Where it begins: {found.name}"
     table = _table(("stage", "state", "what was found"), rows)
     return f"\n{title}\n\n{found.sentence}\n\n{table}\n"
 
@@ -144,8 +144,8 @@ def attribution_markdown(found: Attribution) -> str:
 def _environment_markdown(comparison: RunComparison) -> list[str]:
     if not comparison.environment:
         return ["The environments are the same."]
-    rows = [[d.key, d.reference, d.candidate] for d in comparison.environment]
-    return ["### Environment", _table(("what", "reference", "candidate"), rows)]
+    rows = [[d.key, d.old, d.new] for d in comparison.environment]
+    return ["### Environment", _table(("what", "old", "new"), rows)]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -166,11 +166,11 @@ def as_json(
 ) -> dict[str, Any]:
     """Everything, as JSON types."""
     return {
-        "comparison_version": 1,
+        "comparison_version": 2,
         "comparisons": [
             {
-                "reference": {"name": c.reference.name, "verdict": c.reference.verdict},
-                "candidate": {"name": c.candidate.name, "verdict": c.candidate.verdict},
+                "old": {"name": c.old.name, "verdict": c.old.verdict},
+                "new": {"name": c.new.name, "verdict": c.new.verdict},
                 "verdict": str(c.verdict),
                 "summary": summary(c),
                 "environment": [vars(d) for d in c.environment],

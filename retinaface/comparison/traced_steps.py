@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from retinaface.checks.detection_matching import match_detections
 from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage
+from retinaface.comparison.pairs import Pair
 from retinaface.detection.detections import Detections, decode, suppress
 from retinaface.engines.opening import open_engine
 from retinaface.errors import RetinaFaceError
 from retinaface.network.config import OUTPUT_NAMES
-from retinaface.records.read import Run
 from retinaface.records.traced_images import ImageStages
 
 _Pairs = list[tuple[ImageStages, ImageStages]]
 _NAMES = ("inputs", "raw outputs", "decoding", "suppression")
 
 
-@dataclass(frozen=True)
-class Sides:
-    """Two results, the reference first, and the images that both trace."""
-
-    runs: tuple[Run, Run]
-    ids: tuple[str, str]
-
-    @functools.cached_property
-    def results(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Their figures."""
-        return self.runs[0].results[self.ids[0]], self.runs[1].results[self.ids[1]]
-
-    @functools.cached_property
-    def pairs(self) -> _Pairs:
-        """The same image in both."""
-        ours, theirs = (run.stages(name) for run, name in zip(self.runs, self.ids, strict=True))
-        by_image = {one.image: one for one in theirs}
-        return [(one, by_image[one.image]) for one in ours if one.image in by_image]
-
-    @property
-    def models(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The files that were run; empty where there was none."""
-        return self.results[0].get("model") or {}, self.results[1].get("model") or {}
-
-
-def traced_stages(sides: Sides) -> list[Stage]:
+def traced_stages(pair: Pair) -> list[Stage]:
     """Compare what both records keep of the same images, one step after the other."""
-    pairs = sides.pairs
+    pairs = pair.images
     if not pairs:
         text = "the records trace no image in common"
         return [Stage(name, UNKNOWN, text) for name in _NAMES]
-    return [_inputs(pairs), _raw_outputs(sides), _decoding(pairs), _suppression(pairs)]
+    return [_inputs(pairs), _raw_outputs(pair), _decoding(pairs), _suppression(pairs)]
 
 
 def _inputs(pairs: _Pairs) -> Stage:
@@ -66,9 +39,9 @@ def _inputs(pairs: _Pairs) -> Stage:
     return Stage("inputs", state, text)
 
 
-def _raw_outputs(sides: Sides) -> Stage:
+def _raw_outputs(pair: Pair) -> Stage:
     """Compare the engines: outputs on the same input from the same file, or from each side's."""
-    name, pairs = "raw outputs", sides.pairs
+    name, pairs = "raw outputs", pair.images
     if any(x.shape != y.shape for a, b in pairs for x, y in zip(a.raw, b.raw, strict=True)):
         return Stage(name, FOLLOWS, "other shapes, because the inputs have")
     largest = [
@@ -79,12 +52,12 @@ def _raw_outputs(sides: Sides) -> Stage:
         return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
     sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
     text = f"largest differences {sizes}; {_swapped(pairs)}"
-    models = sides.models
+    sha256s = [None if model is None else model.sha256 for model in pair.models]
     same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
-    if same_inputs and models[0].get("sha256") == models[1].get("sha256"):
-        why = engine_difference(*(result.get("engine") or {} for result in sides.results))
+    if same_inputs and sha256s[0] == sha256s[1]:
+        why = engine_difference(*(result.engine for result in pair.results))
         return Stage(name, MOVED, f"{text}; the same file and inputs, so the engine: {why}")
-    return _with_files_here(sides, text)
+    return _with_files_here(pair, text)
 
 
 def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
@@ -113,7 +86,7 @@ def _word(value: Any) -> str:
 
 
 def _swapped(pairs: _Pairs) -> str:
-    """Put the candidate's raw outputs in the reference's place, everything after as it is here."""
+    """Put the new raw outputs in the place of the old ones, everything after as it is here."""
     n_changed = n_all = 0
     for a, b in pairs:
         found = [suppress(decode(*one.raw, a.geometry)) for one in (a, b)]
@@ -127,20 +100,20 @@ def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
     return match.n_unmatched(), len(ours.scores) + len(theirs.scores)
 
 
-def _with_files_here(sides: Sides, text: str) -> Stage:
+def _with_files_here(pair: Pair, text: str) -> Stage:
     """Run each side's file and input on one runtime: do they explain what differs?"""
     name = "raw outputs"
-    one, other = sides.pairs[0]
+    one, other = pair.images[0]
     outputs = []
     for traced, run, result_id, result in zip(
-        (one, other), sides.runs, sides.ids, sides.results, strict=True
+        (one, other), pair.runs, pair.ids, pair.results, strict=True
     ):
         file = run.model(result_id)
         if file is None:
             return Stage(name, UNKNOWN, f"{text}; {run.name} keeps no file to run")
         try:
             with open_engine(
-                f"ort-cpu-{result.get('precision', 'fp32')}",
+                f"ort-cpu-{result.precision or 'fp32'}",
                 model=file,
                 max_batch=1,
                 input_size_px=(traced.inputs.shape[1], traced.inputs.shape[2]),
@@ -190,7 +163,7 @@ def _own_stage(
     if off[0] == off[1]:
         return Stage(name, FOLLOWS, "both sides do with their input what this release does")
     words = [f"{x:.3g}" if np.isfinite(x) else "another number of boxes" for x in off]
-    text = f"this release on the recorded input: reference off by {words[0]}, candidate {words[1]}"
+    text = f"this release on the recorded input: old off by {words[0]}, new {words[1]}"
     return Stage(name, MOVED, text)
 
 

@@ -5,30 +5,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, file_sha256
+from retinaface.records.consistency import ap_contradiction, contradictions
+from retinaface.records.migrate import upgraded
 from retinaface.records.result_id import array_prefix
+from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.write import (
     COUNTS_FILE,
     DETECTIONS_FILE,
     RECORD_FILE,
-    SCHEMA_VERSION,
     STAGES_FILE,
+    checkout_commit,
 )
+from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
-_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -38,39 +41,42 @@ class Run:
     Attributes:
         folder: Where it lies.
         name: What tables call it.
-        data: `record.json`; see `schema.json`.
+        record: `record.json`.
     """
 
     folder: Path
     name: str
-    data: Mapping[str, Any]
+    record: Record
+    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def verdict(self) -> str | None:
         """PASS, FAIL, INCONCLUSIVE; None where nothing was judged."""
-        verdict = self.data["verdict"]
+        verdict = self.record.verdict
         return None if verdict is None else str(verdict)
 
-    @property
-    def environment(self) -> Mapping[str, Any]:
-        """See `environment.describe_environment`."""
-        return dict(self.data["environment"])
+    @functools.cached_property
+    def environment(self) -> dict[str, Any]:
+        """See `environment.describe_environment`; what was not recorded is absent."""
+        return dict(msgspec.to_builtins(self.record.environment))
 
     @property
     def is_embedded(self) -> bool:
         """Whether its images are those of the embedded set."""
-        target, coverage = self.data.get("target", {}), self.data.get("coverage", {})
-        return bool(target.get("data", {}).get("embedded") or coverage.get("embedded"))
+        target, coverage = self.record.target, self.record.coverage
+        data = target.data if target is not None else None
+        parts = [data, coverage]
+        return any(part.embedded for part in parts if part is not None)
 
     @functools.cached_property
-    def results(self) -> dict[str, dict[str, Any]]:
+    def results(self) -> dict[str, Result]:
         """Results by id, in the order of the run."""
-        return {result["id"]: dict(result) for result in self.data["results"]}
+        return {result.id: result for result in self.record.results}
 
     @functools.cached_property
-    def tests(self) -> dict[str, dict[str, Any]]:
+    def tests(self) -> dict[str, TestResult]:
         """Tests by id, in the order of the run."""
-        return {test["id"]: dict(test) for test in self.data["tests"]}
+        return {test.id: test for test in self.record.tests}
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
         """Read detections by image id; None where the record keeps none of this result.
@@ -93,14 +99,20 @@ class Run:
         """Read the scored images and their counts; None where the record keeps none of this result.
 
         Raises:
-            RecordError: The file is damaged.
+            RecordError: The file is damaged, or AP is not that of the counts. Only in a record of
+                this very code: another may evaluate otherwise, which an attribution finds.
         """
         arrays = self._arrays(COUNTS_FILE, result_id)
         if not arrays:
             return None
         with self._reading(COUNTS_FILE):
             images = tuple(str(image) for image in arrays.pop("images").tolist())
-            return images, Counts(**arrays)
+            counts = Counts(**arrays)
+            if self.record.retinaface == __version__ and self.record.commit == _own_commit():
+                text = ap_contradiction(self.results[result_id], counts)
+                if text is not None:
+                    raise _contradicts_itself(self.folder / RECORD_FILE, text)
+            return images, counts
 
     def stages(self, result_id: str) -> list[ImageStages]:
         """Read the traced images of a result; empty where the record keeps none.
@@ -108,21 +120,22 @@ class Run:
         Raises:
             RecordError: The file is damaged.
         """
-        facts = self.results[result_id].get("traced", [])
+        facts = msgspec.to_builtins(self.results[result_id].traced)
         arrays = self._arrays(STAGES_FILE, result_id)
         with self._reading(STAGES_FILE):
             return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
         """Find the kept file that a result was made with; None where there is none."""
-        kept = (self.results[result_id].get("model") or {}).get("kept")
-        path = self.folder / kept if kept else None
+        model = self.results[result_id].model
+        path = self.folder / model.kept if model is not None and model.kept else None
         return path if path is not None and path.is_file() else None
 
     def _arrays(self, file: str, result_id: str) -> dict[str, Any]:
         path = self.folder / file
         if not path.is_file():
             return {}
+        self._check_hash(path)
         prefix = array_prefix(result_id)
         # Opened here: NumPy leaves a damaged file open.
         with (
@@ -132,6 +145,18 @@ class Run:
         ):
             names = [name for name in arrays.files if name.startswith(prefix)]
             return {name.removeprefix(prefix): arrays[name] for name in names}
+
+    def _check_hash(self, path: Path) -> None:
+        """Compare a file of arrays with the hash that the record has of it, once."""
+        expected = self.record.arrays.get(path.name)
+        if expected is None or path.name in self._checked:
+            return
+        if (actual := file_sha256(path)) != expected:
+            raise RecordError(
+                f"cannot read {path}: its SHA-256 is {actual}, arrays/{path.name} of the record "
+                f"says {expected}; run again with --record, or restore the folder"
+            )
+        self._checked.add(path.name)
 
     @contextlib.contextmanager
     def _reading(self, file: str) -> Iterator[None]:
@@ -155,7 +180,8 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         name: What to call it; the folder's name if None.
 
     Raises:
-        RecordError: It is missing, damaged, or of a version that this release does not read.
+        RecordError: It is missing, damaged, contradicts itself, or is of a version that this
+            release does not read.
     """
     path = folder / RECORD_FILE
     try:
@@ -166,29 +192,23 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         ) from error
     if not isinstance(data, dict):
         raise RecordError(f"record {path} is malformed: expected an object")
-    data = _upgraded(data, path)
     try:
-        jsonschema.validate(data, _schema())
-    except jsonschema.ValidationError as error:
-        place = "/".join(str(part) for part in error.absolute_path) or "the file"
-        message = error.message if len(error.message) < _MAX_MESSAGE else f"no {error.validator}"
-        raise RecordError(f"record {path} is malformed at {place}: {message}") from error
-    return Run(folder, name or folder.resolve().name, data)
+        record = msgspec.convert(upgraded(data, path), Record, strict=False)
+    except msgspec.ValidationError as error:  # it names the place
+        raise RecordError(f"record {path} is malformed: {error}") from error
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
+    if (text := next(contradictions(record), None)) is not None:
+        raise _contradicts_itself(path, text)
+    return Run(folder, name or folder.resolve().name, record)
 
 
-def _schema() -> Any:
-    path = Path(__file__).with_name("schema.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+def _contradicts_itself(path: Path, text: str) -> RecordError:
+    return RecordError(
+        f"record {path} contradicts itself at {text}; run again with --record, or restore the file"
+    )
 
 
-def _upgraded(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Give a record as this version would have written it; what was not kept then is absent."""
-    version = data.get("schema_version")
-    if version not in (1, SCHEMA_VERSION):
-        raise RecordError(
-            f"record {path} has schema version {version!r}, this release reads 1 to "
-            f"{SCHEMA_VERSION}; read it with the release that wrote it, or run again"
-        )
-    # `evaluate` judges nothing, and a run that was cut off has no results yet.
-    absent: dict[str, Any] = {"state": "finished", "verdict": None, "results": [], "tests": []}
-    return {**absent, **data, "schema_version": SCHEMA_VERSION}
+@functools.cache
+def _own_commit() -> str | None:
+    return checkout_commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import shlex
 import shutil
 import sys
@@ -14,18 +15,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.files import file_sha256, new_file
+from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
+from retinaface.records.schema import Record
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
-# 2: counts, stages, models, threads, clocks and CPU flags are kept. `runs` reads 1 as well.
-SCHEMA_VERSION = 2
 RECORD_FILE = "record.json"
 DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
@@ -74,11 +76,11 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
 
     Args:
         folder: Existing; see `files.new_dir`.
-        record: JSON types.
+        record: JSON types; see `schema.Record`.
         kept: By result id.
 
     Raises:
-        ValueError: The record holds a NaN.
+        ValueError: The record lacks a field, or one is of another type.
     """
     detections: dict[str, Any] = {}
     counts: dict[str, Any] = {}
@@ -92,15 +94,39 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    whole = {**record, "results": results}
-    text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
-    for name, content in ((DETECTIONS_FILE, detections), (COUNTS_FILE, counts)):
+    whole = {**record, "results": results, "arrays": {}}
+    record_text(whole)  # what is not right is refused before anything is written
+    files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
+    for name, content in files.items():
         with new_file(folder / name) as file, file.open("wb") as sink:
             np.savez_compressed(sink, **content)
-    with new_file(folder / STAGES_FILE) as file, file.open("wb") as sink:
-        np.savez_compressed(sink, **stages)
+        whole["arrays"][name] = file_sha256(folder / name)
     with new_file(folder / RECORD_FILE) as file:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(record_text(whole), encoding="utf-8")
+
+
+def record_text(record: Mapping[str, Any]) -> str:
+    """Write a record as JSON, checked against its types.
+
+    Args:
+        record: JSON types, NaN and infinity included; what `migrate.ABSENT` holds may be left out.
+
+    Raises:
+        ValueError: The record lacks a field, or one is of another type.
+    """
+    typed = msgspec.convert(json_safe({**ABSENT, **record}), Record, strict=False)
+    return json.dumps(json_safe(msgspec.to_builtins(typed)), indent=2, allow_nan=False) + "\n"
+
+
+def json_safe(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become words. NumPy's floats become Python's."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_safe(item) for item in value]
+    return value
 
 
 def _under(result_id: str, arrays: Mapping[str, Any]) -> dict[str, Any]:

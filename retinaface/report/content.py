@@ -36,20 +36,20 @@ class Picture:
     Attributes:
         image: Its id.
         result: Which result.
-        candidate: Name of the run that is compared with the reference.
+        run: Name of the new run.
         text: What changed.
-        reference_jpeg: Base64; empty without data.
-        candidate_jpeg: Likewise.
+        old_jpeg: Base64, of the old run; empty without data.
+        new_jpeg: Likewise, of the new run.
         width_px: Of each picture.
         height_px: Likewise.
     """
 
     image: str
     result: str
-    candidate: str
+    run: str
     text: str
-    reference_jpeg: str = ""
-    candidate_jpeg: str = ""
+    old_jpeg: str = ""
+    new_jpeg: str = ""
     width_px: int = 0
     height_px: int = 0
 
@@ -94,7 +94,8 @@ def build_page(
     unavailable: Sequence[Unavailable],
     pictures: Sequence[Picture],
 ) -> Page:
-    """Collect what the report shows; the first run is the reference."""
+    """Collect what the report shows; the first run is the old one."""
+    own = f"{'the old run: ' if comparisons else ''}{_own_text(runs[0])}"
     return Page(
         title=title,
         runs=list(runs),
@@ -104,7 +105,10 @@ def build_page(
         skips=_skips(runs),
         failures=_failures(runs),
         pictures=list(pictures),
-        sentences=[_own_sentence(runs[0]), *(_sentence(c) for c in comparisons)],
+        sentences=[
+            (runs[0].name, runs[0].verdict or "", own),
+            *(_sentence(c) for c in comparisons),
+        ],
     )
 
 
@@ -125,7 +129,7 @@ def machine_text(run: Run) -> str:
 
 def commit_text(run: Run) -> str:
     """The commit, short enough for a table."""
-    commit, plus, dirty = (run.data["commit"] or "unknown").partition("+")
+    commit, plus, dirty = (run.record.commit or "unknown").partition("+")
     return f"{commit[:12]}{plus}{dirty}"
 
 
@@ -134,7 +138,7 @@ def moved_texts(comparison: RunComparison) -> list[str]:
     rest = comparison.moved()[1:]
     texts = [
         f"{metric.verdict}: {metric.name} of {metric.subject}: "
-        f"{interval_text(metric) or f'{number(metric.candidate)} {metric.unit}'}"
+        f"{interval_text(metric) or f'{number(metric.new)} {metric.unit}'}"
         for metric in rest[:_MAX_MOVED]
     ]
     if len(rest) > _MAX_MOVED:
@@ -155,40 +159,39 @@ def changes_text(comparison: RunComparison) -> str:
 
 def _change_text(difference: EnvironmentDifference) -> str:
     what = difference.key.removeprefix("packages/").rpartition(": ")[2].removeprefix("engine/")
-    sides = (difference.reference, difference.candidate)
+    sides = (difference.old, difference.new)
     if what in _HASHES or any(len(side) > _MAX_FACT for side in sides):
         return f"other {what}"
     return f"{what} {sides[0]} → {sides[1]}"
 
 
-def _own_sentence(run: Run) -> tuple[str, str, str]:
-    tests = [test["verdict"] for test in run.tests.values()]
-    bad = [name for name, test in run.tests.items() if test["verdict"] == Verdict.FAIL.value]
-    if run.data["state"] != "finished":
-        text = f"did not end: {run.data.get('running') or 'before the first test'}"
-    elif bad:
-        text = f"{len(bad)} of {len(tests)} tests failed, first {bad[0]}"
-    elif tests:
-        text = f"{len(tests) - tests.count(SKIPPED)} tests ran, {tests.count(SKIPPED)} skipped"
-    else:
-        text = "measured, not judged"
-    return run.name, run.verdict or "", f"the reference: {text}"
+def _own_text(run: Run) -> str:
+    """How the tests of a run ended, in a few words."""
+    tests: list[str | None] = [test.verdict for test in run.tests.values()]
+    bad = [name for name, test in run.tests.items() if test.verdict == Verdict.FAIL.value]
+    if run.record.state != "finished":
+        return f"did not end: {run.record.running or 'before the first test'}"
+    if bad:
+        return f"{len(bad)} of {len(tests)} tests failed, first {bad[0]}"
+    if tests:
+        return f"{len(tests) - tests.count(SKIPPED)} tests ran, {tests.count(SKIPPED)} skipped"
+    return "measured, not judged"
 
 
 def _sentence(comparison: RunComparison) -> tuple[str, str, str]:
-    own = comparison.candidate.verdict
+    own = comparison.new.verdict
     text = summary(comparison)
     verdict = comparison.verdict if own is None else worst([comparison.verdict, Verdict(own)])
     if own == Verdict.FAIL.value and comparison.verdict is Verdict.PASS:
-        text = f"{_own_sentence(comparison.candidate)[2].removeprefix('the reference: ')}; {text}"
-    return comparison.candidate.name, str(verdict), text
+        text = f"{_own_text(comparison.new)}; {text}"
+    return comparison.new.name, str(verdict), text
 
 
 def _skips(runs: Sequence[Run]) -> list[Skip]:
     """One for each reason and number: ten runs on one machine lack the same."""
     found: dict[tuple[str, int], list[str]] = {}
     for run in runs:
-        reasons = Counter(t["reason"] for t in run.tests.values() if t["verdict"] == SKIPPED)
+        reasons = Counter(t.reason for t in run.tests.values() if t.verdict == SKIPPED)
         for key in reasons.items():
             found.setdefault(key, []).append(run.name)
     return [
@@ -200,8 +203,8 @@ def _skips(runs: Sequence[Run]) -> list[Skip]:
 def _failures(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
     """Run, test, verdict and reason of every test that is not green."""
     return [
-        (run.name, name, str(test["verdict"] or "not finished"), test["reason"])
+        (run.name, name, str(test.verdict or "not finished"), test.reason)
         for run in runs
         for name, test in run.tests.items()
-        if test["verdict"] not in (Verdict.PASS.value, SKIPPED)
+        if test.verdict not in (Verdict.PASS.value, SKIPPED)
     ]

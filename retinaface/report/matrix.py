@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from retinaface.comparison.compare import RunComparison
-from retinaface.comparison.metrics import Metric, matched_results, reference_id
+from retinaface.comparison.metrics import Metric
+from retinaface.comparison.pairs import matched_pairs, old_id
 from retinaface.comparison.text import DETECTION_UNITS, interval_text
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.verdicts import Verdict
 
 # Of the figures on detections the matrix shows one row; all of them stand in the tables below it.
@@ -24,7 +26,7 @@ class Cell:
 
     Attributes:
         text: The value.
-        change: Against the reference, with its interval; empty for the reference itself.
+        change: Against the old run, with its interval; empty for the old run itself.
         verdict: `PASS`, `FAIL`, `INCONCLUSIVE`, or empty: not judged, or nothing there.
         note: What was allowed.
     """
@@ -49,7 +51,7 @@ class MatrixGroup:
     """The rows of one result.
 
     Attributes:
-        subject: What the reference calls it.
+        subject: What the old run calls it.
         others: By run, what a run calls it that calls it otherwise.
         rows: Of it.
     """
@@ -60,10 +62,10 @@ class MatrixGroup:
 
 
 def counterparts(runs: Sequence[Run]) -> dict[str, dict[int, str]]:
-    """Results that are shown together: by the reference's id, each run's position and own id."""
+    """Results that are shown together: by the old run's id, each run's position and own id."""
     found: dict[str, dict[int, str]] = {}
     for position, run in enumerate(runs):
-        ours = {theirs: our for our, theirs in matched_results(runs[0], run)}
+        ours = {pair.ids[1]: pair.ids[0] for pair in matched_pairs(runs[0], run)}
         for result_id in run.results:
             found.setdefault(ours.get(result_id, result_id), {})[position] = result_id
     return found
@@ -90,8 +92,8 @@ def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> l
             groups[subject].others = others
     for column, comparison in enumerate(comparisons, start=1):
         for metric in _shown(comparison.metrics):
-            row = cells(reference_id(metric.subject), (metric.name, metric.unit))
-            row[0] = row[0] if row[0].text else Cell(_number(metric.reference))
+            row = cells(old_id(metric.subject), (metric.name, metric.unit))
+            row[0] = row[0] if row[0].text else Cell(_number(metric.old))
             row[column] = _cell(metric, row[column])
     for subject, rows in table.items():
         groups[subject].rows = [MatrixRow(name, unit, row) for (name, unit), row in rows.items()]
@@ -106,16 +108,16 @@ def _rank(row: MatrixRow) -> int:
     return max(order.index(cell.verdict) for cell in row.cells)
 
 
-def _values(result: dict[str, Any]) -> dict[tuple[str, str], str]:
+def _values(result: Result) -> dict[tuple[str, str], str]:
     """Figures of a result that stand for themselves."""
     values = {
         (f"AP {split}", "points"): f"{100 * value:.2f}"
-        for split, value in (result.get("ap") or {}).items()
-        if isinstance(value, float)
+        for split, value in result.ap.items()
+        if math.isfinite(value)
     }
-    for timed, speed in (result.get("speed") or {}).items():
-        if isinstance(speed.get("median_s"), float):
-            values[f"time of {timed}", "ms"] = f"{1e3 * speed['median_s']:.2f}"
+    for timed, speed in result.speed.items():
+        if speed.median_s is not None:
+            values[f"time of {timed}", "ms"] = f"{1e3 * speed.median_s:.2f}"
     return values
 
 
@@ -130,7 +132,7 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
             shown.append(metric)
     for subject, found in joined.items():
         worst = max(found, key=lambda metric: _RANK[metric.verdict])  # of equal ones the first
-        share, note = found[0].candidate, f"{worst.name}: {worst.note}"
+        share, note = found[0].new, f"{worst.name}: {worst.note}"
         shown.append(
             Metric(subject, DETECTIONS, _DETECTIONS_UNIT, None, share, None, worst.verdict, note)
         )
@@ -138,7 +140,7 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
 
 
 def _cell(metric: Metric, old: Cell) -> Cell:
-    text = old.text or _number(metric.candidate)
+    text = old.text or _number(metric.new)
     verdict = "" if metric.verdict is None else str(metric.verdict)
     change = interval_text(metric)
     if metric.name == DETECTIONS and metric.verdict not in (None, Verdict.PASS):

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from retinaface.checks.detection_changes import ImageDifference
 from retinaface.comparison.compare import RunComparison
-from retinaface.comparison.metrics import image_differences, matched_results, subject
+from retinaface.comparison.metrics import image_differences
+from retinaface.comparison.pairs import Pair, matched_pairs
 from retinaface.detection.detections import Detections
 from retinaface.detection.images import decode_image
 from retinaface.errors import ImageError, RetinaFaceError
@@ -48,12 +49,11 @@ def changed_pictures(
     bar = tqdm(comparisons, desc="images", disable=None if progress else True)
     for comparison in bar:
         ranked = []
-        for ours, theirs in matched_results(comparison.reference, comparison.candidate):
-            found = image_differences(comparison.reference, comparison.candidate, ours, theirs)
-            ranked += [(one, ours, theirs) for one in found or [] if one.changes]
+        for pair in matched_pairs(comparison.old, comparison.new):
+            ranked += [(one, pair) for one in image_differences(pair) or [] if one.changes]
         ranked.sort(key=lambda entry: _rank(entry[0]), reverse=True)
-        for difference, ours, theirs in ranked[:n_images]:
-            pictures.append(_picture(comparison, difference, ours, theirs, dataset))
+        for difference, pair in ranked[:n_images]:
+            pictures.append(_picture(difference, pair, dataset))
     return pictures
 
 
@@ -64,10 +64,8 @@ def _rank(difference: ImageDifference) -> tuple[int, int, float]:
 
 
 def _picture(
-    comparison: RunComparison,
     difference: ImageDifference,
-    ours: str,
-    theirs: str,
+    pair: Pair,
     dataset: WiderFace | None,
 ) -> Picture:
     unexplained = sum(change.is_unexplained for change in difference.changes)
@@ -77,7 +75,7 @@ def _picture(
         f"unexplained; the surest: {surest.kind}, score {surest.score:.2f}, "
         f"{surest.cause or 'unexplained'}"
     )
-    picture = Picture(difference.image, subject(ours, theirs), comparison.candidate.name, text)
+    picture = Picture(difference.image, pair.name, pair.runs[1].name, text)
     if dataset is None:
         return picture
     try:
@@ -86,14 +84,14 @@ def _picture(
         return picture
     drawn = []
     changed = {change.box_xyxy for change in difference.changes}
-    for run, result_id in ((comparison.reference, ours), (comparison.candidate, theirs)):
+    for run, result_id in zip(pair.runs, pair.ids, strict=True):
         found = (run.detections(result_id) or {}).get(difference.image)
         drawn.append(_thumbnail(image, found, changed))
     height, width = drawn[0][1]
     return Picture(
         picture.image,
         picture.result,
-        picture.candidate,
+        picture.run,
         text,
         drawn[0][0],
         drawn[1][0],

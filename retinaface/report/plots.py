@@ -83,7 +83,7 @@ def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
 
 def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
-    """Of each result: AP of each run minus the reference's, with its interval and what counts."""
+    """Of each result: AP of each run minus the old run's, with its interval and what counts."""
     by_result: dict[str, list[tuple[int, Metric]]] = {}
     for position, comparison in enumerate(comparisons, start=1):
         for metric in comparison.metrics:
@@ -91,18 +91,14 @@ def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
                 subject = metric.subject.partition(" -> ")[0]
                 by_result.setdefault(subject, []).append((position, metric))
     return [
-        _ap_plot(name, entries, _allowed(comparisons[0].reference, name))
+        _ap_plot(name, entries, _allowed(comparisons[0].old, name))
         for name, entries in by_result.items()
     ]
 
 
-def _allowed(reference: Run, result_id: str) -> float | None:
-    found = reference.counts(result_id)
-    return (
-        None
-        if found is None
-        else (smallest_effect(len(found[0]), is_embedded=reference.is_embedded))
-    )
+def _allowed(old: Run, result_id: str) -> float | None:
+    found = old.counts(result_id)
+    return None if found is None else (smallest_effect(len(found[0]), is_embedded=old.is_embedded))
 
 
 def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float | None) -> Plot:
@@ -121,10 +117,10 @@ def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float |
         axes.plot(change.estimate, y, **marker(position))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlabel("points above the reference")
-    svg = finished(figure, f"AP of each run minus the reference's, {result_id}")
+    axes.set_xlabel("points above the old run")
+    svg = finished(figure, f"AP of each run minus the old run's, {result_id}")
     band = "" if allowed is None else f"; the band is what is allowed, ±{allowed:g} points"
-    return Plot((svg,), f"{result_id}: AP minus the reference's, 95 % interval{band}")
+    return Plot((svg,), f"{result_id}: AP minus the old run's, 95 % interval{band}")
 
 
 def speed_distributions(
@@ -154,13 +150,12 @@ def _timings(
 ) -> Iterator[tuple[int, FloatArray, float | None]]:
     """Position of the run, seconds of each call, images of a call where that is known."""
     for position, result_id in ids.items():
-        speed = runs[position].results[result_id].get("speed", {}).get(timed)
-        if not speed or not speed.get("samples_s"):
+        speed = runs[position].results[result_id].speed.get(timed)
+        if not speed or not speed.samples_s:
             continue
-        seconds = np.asarray(speed["samples_s"], np.float64)
-        rate, median_s = speed.get("images_per_s"), speed.get("median_s")
-        is_known = isinstance(rate, float) and isinstance(median_s, float)
-        yield position, seconds, rate * median_s if is_known else None
+        seconds = np.asarray(speed.samples_s, np.float64)
+        rate, median_s = speed.images_per_s, speed.median_s
+        yield position, seconds, rate * median_s if rate and median_s else None
 
 
 def _draw_samples(axes: Any, samples: FloatArray, y: float, position: int) -> None:
@@ -180,14 +175,14 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
     kept = [
         (position, runs[position].name, layers)
         for position, result_id in ids.items()
-        if (layers := runs[position].results[result_id].get("layers"))
+        if (layers := runs[position].results[result_id].layers)
     ]
     if not kept:
         return None
     figure, axes = _figure(_WIDTH_IN, 2.5)
     worst = (0.0, "")
     for position, name, layers in kept:
-        ratios = np.array([float(one["max_abs"]) / float(one["noise_floor"]) for one in layers])
+        ratios = np.array([one.max_abs / one.noise_floor for one in layers])
         is_finite = np.isfinite(ratios)
         top = 10 * ratios.max(initial=1.0, where=is_finite)
         shown = np.where(is_finite, np.maximum(ratios, 1e-3), top)
@@ -196,8 +191,8 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
         axes.plot(number, shown, **marker(position) | {"markersize": 2.5})
         first = int(np.argmax(shown))
         size = f"{ratios[first]:.3g} x" if is_finite[first] else "not finite, drawn on top"
-        worst = max(worst, (shown[first], f"largest in {layers[first]['layer']} of {name}, {size}"))
-    precision = runs[next(iter(ids))].results[ids[next(iter(ids))]].get("precision", "fp32")
+        worst = max(worst, (shown[first], f"largest in {layers[first].layer} of {name}, {size}"))
+    precision = runs[next(iter(ids))].results[ids[next(iter(ids))]].precision
     limit = FACTORS["fp16" if precision == "fp16" else "fp32"].largest
     axes.axhline(1, color=INK, linewidth=0.6)
     axes.axhline(limit, color=INK, linewidth=0.6, linestyle=":")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.files import new_file
-from retinaface.records.write import RECORD_FILE, Kept, write_record
+from retinaface.records.migrate import ABSENT
+from retinaface.records.result_id import ResultId
+from retinaface.records.schema import Result
+from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
 
 # Of two phases of one test the worse counts.
@@ -91,8 +93,21 @@ class ValidationRun:
         self.tests.setdefault(test_id, TestEntry(test_id)).checks.append(check)
 
     def add_result(self, result_id: str, **values: Any) -> None:
-        """Add figures to a result; its id is the text of a `ResultId`."""
+        """Add figures to a result; its id is the text of a `ResultId`.
+
+        Raises:
+            TypeError: A result has no such field.
+        """
+        if unknown := values.keys() - set(Result.__struct_fields__):
+            raise TypeError(f"a result of a record has no field {', '.join(sorted(unknown))}")
+        if "engine" in values:  # by the name that it was asked for, whatever it calls itself
+            values["engine"] = {**values["engine"], "name": ResultId.parse(result_id).engine}
         self.results.setdefault(result_id, {"id": result_id}).update(values)
+
+    def add_checks(self, result_id: str, *checks: Check) -> None:
+        """Keep checks under the result that they judge, beside the test that made them."""
+        earlier = self.results.get(result_id, {}).get("checks", [])
+        self.add_result(result_id, checks=[*earlier, *(check.as_json() for check in checks)])
 
     @property
     def verdict(self) -> Verdict:
@@ -152,10 +167,12 @@ class ValidationRun:
         }
         if is_finished:
             record["results"] = list(self.results.values())
-            write_record(self._record_dir, json_safe(record), self.kept)
+            write_record(self._record_dir, record, self.kept)
         else:
+            # Once for each test: its types are checked at the end, which takes twice as long.
+            text = json.dumps(json_safe({**ABSENT, **record})) + "\n"
             with new_file(self._record_dir / RECORD_FILE) as file:
-                file.write_text(json.dumps(json_safe(record)) + "\n", encoding="utf-8")
+                file.write_text(text, encoding="utf-8")
 
 
 def _test_json(entry: TestEntry) -> dict[str, Any]:
@@ -164,24 +181,5 @@ def _test_json(entry: TestEntry) -> dict[str, Any]:
         "verdict": entry.outcome,
         "reason": entry.reason,
         "seconds": round(entry.seconds, 4),
-        "checks": [
-            {
-                "name": check.name,
-                "verdict": str(check.verdict),
-                "message": check.message,
-                "numbers": dict(check.numbers),
-            }
-            for check in entry.checks
-        ],
+        "checks": [check.as_json() for check in entry.checks],
     }
-
-
-def json_safe(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become words."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): json_safe(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_safe(item) for item in value]
-    return value

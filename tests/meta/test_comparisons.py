@@ -10,7 +10,7 @@ import pytest
 from retinaface.cli import main
 from retinaface.comparison.attribution import attribute
 from retinaface.comparison.compare import compare_runs
-from retinaface.comparison.metrics import matched_results
+from retinaface.comparison.pairs import matched_pairs
 from retinaface.records.find import find_runs
 from tests.support.runs import EMBEDDED
 
@@ -55,8 +55,8 @@ def test_runs_of_one_environment_are_never_called_different(runs):
     ],
 )
 def test_an_option_of_the_build_is_shown_where_it_enters(runs, name, stage, words):
-    (pair,) = matched_results(runs["a1"], runs[name])
-    found = attribute(runs["a1"], runs[name], *pair)
+    (pair,) = matched_pairs(runs["a1"], runs[name])
+    found = attribute(pair)
     assert found.first.name == stage
     assert words in found.first.text
     before = found.stages[: found.stages.index(found.first)]
@@ -64,6 +64,6 @@ def test_an_option_of_the_build_is_shown_where_it_enters(runs, name, stage, word
 
 
 def test_runs_of_one_environment_have_no_stage_that_moved(runs):
-    (pair,) = matched_results(runs["a1"], runs["a2"])
-    found = attribute(runs["a1"], runs["a2"], *pair)
+    (pair,) = matched_pairs(runs["a1"], runs["a2"])
+    found = attribute(pair)
     assert {entry.state for entry in found.stages} == {"same"}

@@ -30,7 +30,7 @@ _FORKS.set_forkserver_preload(
         "hypothesis",
         "pytest_benchmark.plugin",
         "scipy.io",
-        "jsonschema",
+        "msgspec",
         "onnxsim",
         "torch",
         "onnx",

@@ -87,3 +87,20 @@ def test_the_line_of_the_verdict_names_the_data_where_there_is_something_to_say(
 
 def test_a_check_reads_as_one_sentence():
     assert str(Check("AP easy", FAIL, "80.1, baseline 80.9")) == "FAIL AP easy: 80.1, baseline 80.9"
+
+
+@pytest.mark.parametrize(
+    ("value", "baseline", "limit", "margin"),
+    [
+        (0.5, None, 1.0, 0.5),
+        (3.0, None, 1.0, -2.0),
+        (82.5, 83.0, 0.6, 0.1),
+        (83.5, 83.0, 0.6, 0.1),
+        (None, None, 1.0, None),
+        (1.0, None, None, None),
+    ],
+)
+def test_a_margin_is_what_is_left_of_the_limit(value, baseline, limit, margin):
+    check = Check("x", PASS, "", value=value, baseline=baseline, limit=limit)
+    assert check.margin == (None if margin is None else pytest.approx(margin))
+    assert check.as_json()["margin"] == check.margin

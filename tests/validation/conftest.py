@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
+from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import spread
 from retinaface.suite.cases import Cases
 from retinaface.suite.hooks.stash import TARGET
-from retinaface.suite.judged.evaluations import Measured, measure
+from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
 from retinaface.suite.judged.outputs import Explainer
 from retinaface.suite.matrix import (
     GIVEN,
@@ -22,8 +23,10 @@ from retinaface.suite.matrix import (
 )
 from retinaface.suite.needs import POOL
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
+from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from retinaface.widerface.dataset import WiderFace, open_widerface
+from retinaface.widerface.scoring import coverage_note
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -112,15 +115,19 @@ def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def evaluated(pool: EnginePool, dataset: WiderFace):
-    """Evaluate each engine and pipeline once: `evaluated(engine, pipeline)`."""
+def evaluated(pool: EnginePool, dataset: WiderFace, target: Target, validation_run: ValidationRun):
+    """Evaluate each engine and pipeline once, and record it: `evaluated(engine, pipeline)`."""
     made: dict[tuple[str, str], Measured | Exception] = {}
 
     def get(engine_name: str, pipeline_name: str) -> Measured:
         key = engine_name, pipeline_name
         if key not in made:
             try:
-                made[key] = measure(pool, dataset, engine_name, pipeline_name)
+                measured = measure(pool, dataset, engine_name, pipeline_name)
+                name = ResultId(engine_name, pipeline_name, measured.batch)
+                covered = coverage_note(dataset.select(target.subset), target.subset)
+                record_evaluation(validation_run, name, measured, covered)
+                made[key] = measured
             except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why
                 made[key] = error
         found = made[key]

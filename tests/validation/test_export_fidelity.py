@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
+from retinaface.suite.judged.outputs import record_fidelity
 from retinaface.suite.matrix import GIVEN, KIND_PARAMS, QUICK_KINDS, QUICK_VARIANTS
 from retinaface.verdicts import Check, Verdict
 
@@ -42,16 +43,27 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"b{batch}")
 def test_outputs_agree_with_float64_torch(
-    engine_name, variant, batch, kind, exported, pool, cases, explained, gate
+    engine_name,
+    variant,
+    batch,
+    kind,
+    exported,
+    pool,
+    cases,
+    pipeline,
+    explained,
+    validation_run,
+    gate,
 ):
     path = exported(variant)
     engine = pool.get(engine_name, model=path)
     case = cases.get(kind, batch)
-    check = check_fidelity(
-        f"{engine_name} on {path.name}, batch {batch}",
-        output_errors(engine.infer(case.images), case, "fp32"),
+    errors = output_errors(engine.infer(case.images), case, "fp32")
+    name = record_fidelity(
+        validation_run, engine, pipeline.name, errors, batch=batch, variant=str(variant)
     )
-    gate(explained(check, engine, case))
+    check = check_fidelity(f"{engine_name} on {path.name}, batch {batch}", errors)
+    gate(explained(check, engine, case), result=name)
 
 
 @pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
@@ -59,11 +71,12 @@ def test_outputs_agree_with_float64_torch(
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", BATCHES, ids=lambda batch: f"b{batch}")
 def test_the_model_under_test_agrees_with_float64_torch(
-    engine_name, batch, kind, pool, cases, explained, gate
+    engine_name, batch, kind, pool, cases, pipeline, explained, validation_run, gate
 ):
     """As accuracy and speed use it: the run's own file or weights, not one of the matrix."""
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp32")
+    name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name}, batch {batch}", errors)
-    gate(explained(check, engine, case))
+    gate(explained(check, engine, case), result=name)

@@ -13,7 +13,7 @@ from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.inputs import N_IMAGES
 from retinaface.reference.stored import N_UNFOLDED
-from retinaface.suite.judged.outputs import agreement, infer_all
+from retinaface.suite.judged.outputs import agreement, infer_all, record_fidelity
 from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS, QUICK_KINDS
 from retinaface.verdicts import Check, Verdict
 
@@ -26,13 +26,14 @@ ARBITER = "torch-cpu-fp16"
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 @pytest.mark.parametrize("batch", [1, 3, 32], ids=lambda batch: f"b{batch}")
 def test_outputs_lie_within_what_fp16_rounding_predicts(
-    engine_name, batch, kind, pool, cases, explained, gate
+    engine_name, batch, kind, pool, cases, pipeline, explained, validation_run, gate
 ):
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp16")
+    name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    gate(explained(check, engine, case, precision="fp16"))
+    gate(explained(check, engine, case, precision="fp16"), result=name)
 
 
 @pytest.mark.quick

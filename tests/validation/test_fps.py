@@ -52,7 +52,7 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
         validation_run.add_result(
             name, engine=engine, batch=batch, speed={**earlier, timed: figures}
         )
-        gate(*checks, against_baseline(timed, figures, engine, n_images))
+        gate(*checks, against_baseline(timed, figures, engine, n_images), result=name)
 
     def against_baseline(timed, figures, engine, n_images):
         key = {

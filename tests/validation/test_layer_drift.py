@@ -41,4 +41,13 @@ def test_no_layer_drifts_beyond_rounding(
             f"(tensor {drifting[0].tensor}): {drifting[0]}; allowed {factor:g} x"
         )
     verdict = Verdict.FAIL if drifting else Verdict.PASS
-    gate(Check(f"layers of {engine_name} on {kind}", verdict, text, {"n_drifting": len(drifting)}))
+    check = Check(
+        f"layers of {engine_name} on {kind}",
+        verdict,
+        text,
+        {"n_drifting": len(drifting)},
+        value=worst.ratio,
+        limit=factor,
+        unit="times the noise floor",
+    )
+    gate(check, result=result)

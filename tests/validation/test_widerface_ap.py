@@ -17,11 +17,11 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
 from retinaface.records.result_id import ResultId
-from retinaface.records.write import Kept, images_sha256
+from retinaface.records.write import images_sha256
 from retinaface.suite.baseline_search import Sought, find_or_offer
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
-from retinaface.widerface.scoring import coverage_note, scored_selection
+from retinaface.widerface.scoring import scored_selection
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
 
@@ -46,34 +46,18 @@ def weights_sha256(target):
     return None if target.has_files else target.weights.sha256
 
 
+def result_id(engine_name, pipeline_name, evaluated):
+    """The result that the tests of an engine and pipeline judge."""
+    return str(ResultId(engine_name, pipeline_name, evaluated(engine_name, pipeline_name).batch))
+
+
 @pytest.mark.quick
 def test_every_image_is_run_by_this_engine(
-    engine_name, pipeline_name, evaluated, dataset, target, validation_run, gate
+    engine_name, pipeline_name, evaluated, dataset, target, gate
 ):
     measured = evaluated(engine_name, pipeline_name)
     evaluation = measured.evaluation
     wanted = dataset.select(target.subset).images
-    name = str(ResultId(engine_name, pipeline_name, measured.batch))
-    validation_run.add_result(
-        name,
-        engine=measured.engine,
-        pipeline=pipeline_name,
-        precision=measured.engine["precision"],
-        batch=measured.batch,
-        ap=evaluation.ap,
-        n_images=len(evaluation.images),
-        n_detections=sum(len(d.scores) for d in evaluation.detections.values()),
-        image_files_sha256=images_sha256(evaluation.image_sha256),
-        detect_s=evaluation.detect_s,
-        coverage=coverage_note(dataset.select(target.subset), target.subset),
-    )
-    validation_run.kept[name] = Kept(
-        evaluation.detections,
-        evaluation.counts,
-        evaluation.images,
-        measured.stages,
-        measured.model,
-    )
     lost = [image for image in wanted if image not in evaluation.detections]
     listed = dataset.listed if target.subset is None else wanted
     bad = "".join(f"\n  {m}" for m in list(evaluation.bad_images.values())[:20])
@@ -161,9 +145,10 @@ def entry_of(measured, pipeline_name, target):
 
 
 @pytest.mark.quick
-def test_ap_is_that_of_the_baseline(against, gate):
+def test_ap_is_that_of_the_baseline(against, engine_name, pipeline_name, evaluated, gate):
     entry, comparison, instead = against
-    gate(*([instead] if instead else check_ap(entry, comparison)))
+    result = result_id(engine_name, pipeline_name, evaluated)
+    gate(*([instead] if instead else check_ap(entry, comparison)), result=result)
 
 
 @pytest.mark.quick
@@ -171,14 +156,14 @@ def test_detections_and_landmarks_have_counterparts_in_the_baseline(
     against, engine_name, pipeline_name, evaluated, validation_run, gate
 ):
     entry, comparison, instead = against
+    name = result_id(engine_name, pipeline_name, evaluated)
     if instead:
-        gate(instead)
+        gate(instead, result=name)
         return
     measured = evaluated(engine_name, pipeline_name)
     checks = check_detections(entry, comparison, measured.engine["precision"])
-    name = str(ResultId(engine_name, pipeline_name, measured.batch))
     validation_run.add_result(name, against=str(entry), differences=dict(checks[0].numbers))
-    gate(*checks)
+    gate(*checks, result=name)
 
 
 @pytest.mark.needs("full-set")
@@ -197,4 +182,7 @@ def test_ap_is_the_published_one(
         text = f"no published AP of {pipeline_name} over these images is in the baselines"
         gate(Check("published AP", Verdict.INCONCLUSIVE, text))
     ap = average_precision(count_detections(measured.evaluation.detections, truth))
-    gate(*(check for entry in published for check in check_published(entry, ap)))
+    gate(
+        *(check for entry in published for check in check_published(entry, ap)),
+        result=result_id(engine_name, pipeline_name, evaluated),
+    )

@@ -22,13 +22,18 @@ Gate = Callable[..., None]
 
 @pytest.fixture
 def gate(request: pytest.FixtureRequest) -> Gate:
-    """Hold checks against their limits: `gate(*checks)` ends the test with the worst verdict."""
+    """Judge checks: `gate(*checks, result=ID)` ends the test with the worst verdict.
+
+    The record keeps them under the test, and under the result that they judge where one is named.
+    """
     run = request.config.stash.get(RUN, None)
 
-    def hold(*checks: Check) -> None:
-        for check in checks:
-            if run is not None:
+    def hold(*checks: Check, result: str | None = None) -> None:
+        if run is not None:
+            for check in checks:
                 run.add_check(request.node.nodeid, check)
+            if result is not None:
+                run.add_checks(result, *checks)
         bad = [check for check in checks if check.verdict is not Verdict.PASS]
         text = "\n".join(str(check) for check in bad)
         verdict = worst(check.verdict for check in checks)

@@ -10,8 +10,11 @@ from typing import Any
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.base import Engine
 from retinaface.network.outputs import RawOutputs
+from retinaface.records.evaluated import evaluated_arrays, evaluated_result
+from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, spread, trace
 from retinaface.suite.pool import EnginePool
+from retinaface.suite.run import ValidationRun
 from retinaface.typing import FloatArray
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation, evaluate
@@ -75,3 +78,27 @@ def measure(pool: EnginePool, dataset: WiderFace, engine_name: str, pipeline_nam
     traced = {name: dataset.read_bytes(name) for name in spread(tuple(evaluation.detections))}
     stages = trace(engine, pipeline, traced)
     return Measured(evaluation, n_inferred, batch, engine.describe(), stages, engine.spec.model)
+
+
+def record_evaluation(
+    run: ValidationRun, result_id: ResultId, measured: Measured, coverage: str
+) -> None:
+    """Keep an evaluation in the record of a run, whichever of its tests asked for it.
+
+    Args:
+        run: That the test belongs to.
+        result_id: Engine, pipeline and batch.
+        measured: The evaluation.
+        coverage: How much of the set it covers, in words.
+    """
+    evaluation = measured.evaluation
+    result = evaluated_result(
+        result_id,
+        evaluation,
+        measured.engine,
+        precision=measured.engine["precision"],
+        coverage=coverage,
+    )
+    name = result.pop("id")
+    run.add_result(name, **result)
+    run.kept[name] = evaluated_arrays(evaluation, measured.stages, measured.model)

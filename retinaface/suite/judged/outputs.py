@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.raw_outputs import FACTORS
+from retinaface.checks.raw_outputs import FACTORS, OutputError
 from retinaface.detection.detections import detections_of_inputs
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
 from retinaface.network.outputs import RawOutputs
+from retinaface.records.result_id import ResultId
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.cases import Cases
+from retinaface.suite.run import ValidationRun
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
 
@@ -37,6 +40,33 @@ def agreement(
     return check_differences(name, found, TOLERANCES[precision])
 
 
+def record_fidelity(
+    run: ValidationRun,
+    engine: Engine,
+    pipeline: str,
+    errors: Sequence[OutputError],
+    *,
+    batch: int,
+    variant: str = "",
+) -> str:
+    """Keep the errors of an engine's outputs under its result, and give the id of that.
+
+    Args:
+        run: That the test belongs to.
+        engine: Open.
+        pipeline: Whose input size was taken.
+        errors: What `output_errors` gave.
+        batch: Images in the call.
+        variant: The export that the engine ran; empty for the model under test.
+    """
+    name = str(ResultId(engine.spec.name, pipeline, batch))
+    earlier = run.results.get(name, {}).get("fidelity", [])
+    found = [{"variant": variant, **error.as_json()} for error in errors]
+    described = {"pipeline": pipeline, "precision": engine.spec.precision, "batch": batch}
+    run.add_result(name, **described, fidelity=[*earlier, *found])
+    return name
+
+
 class Explainer:
     """Says at which layer a drift begins: that takes seconds, so once for each engine and file."""
 
@@ -53,7 +83,7 @@ class Explainer:
         if check.verdict is Verdict.PASS or path is None:
             return check
         text = self._why(engine, path, case, precision)
-        return Check(check.name, check.verdict, f"{check.message}\n{text}", check.numbers)
+        return replace(check, message=f"{check.message}\n{text}")
 
     def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
         key = engine.spec.name, str(path)

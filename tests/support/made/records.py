@@ -16,9 +16,11 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.network.scenes import scene
 from retinaface.records.read import Run, read_run
+from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, trace
 from retinaface.records.write import Kept, new_record, write_record
-from retinaface.widerface.average_precision import Counts
+from retinaface.widerface.average_precision import Counts, average_precision
+from retinaface.widerface.evaluation import Evaluation
 
 ENGINE = "ort-cpu-fp32"
 RESULT = f"{ENGINE}--igie--b32"
@@ -51,22 +53,43 @@ def make_run(
     hits = np.ones(N, bool) if hits is None else hits
     counts = counts_of(hits)
     kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
-    ap = {"easy": float(np.mean(hits)), "medium": 0.5, "hard": 0.5}
-    engine = {"name": ENGINE, "device": "cpu"}
-    result = {"precision": "fp32", "ap": ap, "engine": engine} | data.pop("result", {})
+    result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
     record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
     record["environment"] = record["environment"] | dict(environment)
-    record |= {"results": [{"id": i} | result for i in ids]} | data
+    record |= {"results": [_engine(i) | {"id": i} | result for i in ids]} | data
     write_record(folder, record, kept)
     return read_run(folder)
 
 
-def entry(
-    name: str, verdict: str = "PASS", reason: str = "", ratio: float | str | None = None
+def _engine(result_id: str) -> dict[str, Any]:
+    """The description of the engine that a result is of."""
+    return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
+
+
+def evaluation(hits: np.ndarray | None = None) -> Evaluation:
+    """What an evaluation of the same images gives."""
+    counts = counts_of(np.ones(N, bool) if hits is None else hits)
+    found = {image: boxes(n=6) for image in IMAGES}
+    hashes = dict.fromkeys(IMAGES, "0" * 64)
+    return Evaluation(found, {}, counts, IMAGES, average_precision(counts), 2.0, hashes)
+
+
+def fidelity(
+    ratio: float | str,
+    *,
+    output: str = "loc",
+    kind: str = "scene",
+    variant: str = "",
+    max_abs: float | str = 1e-5,
 ) -> dict[str, Any]:
+    """The error of an output, as a share of what is allowed."""
+    where = {"variant": variant, "kind": kind, "output": output}
+    return {**where, "max_abs": max_abs, "ratio": ratio}
+
+
+def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
     """A test of a record, with one check unless it was skipped."""
-    numbers = {} if ratio is None else {"ratio": ratio, "worst": {}}
-    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": numbers}
+    check = {"name": "error", "verdict": "PASS", "message": "", "numbers": {}}
     checks = [] if verdict == "SKIPPED" else [check]
     return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
 

@@ -16,6 +16,7 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.records.read import Run, read_run
 from retinaface.records.traced_images import ImageStages
 from retinaface.records.write import Kept, new_record, write_record
+from retinaface.version import __version__
 from tests.support.made.records import IMAGES, RESULT, boxes, counts_of, traced
 
 GIVEN = traced()
@@ -53,6 +54,7 @@ def make_traced_run(
     shift: float = 0.0,
     model: Path | None = None,
     engine: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
+    release: str = __version__,
 ) -> Run:
     """Write a run of one result and read it back."""
     folder.mkdir()
@@ -61,7 +63,7 @@ def make_traced_run(
     kept = {RESULT: Kept(detections, counts, IMAGES, stages, model)}
     result = {"id": RESULT, "ap": dict.fromkeys(("easy", "medium", "hard"), ap)}
     result |= {"precision": "fp32", "engine": dict(engine)}
-    write_record(folder, new_record() | {"results": [result]}, kept)
+    write_record(folder, new_record() | {"results": [result], "retinaface": release}, kept)
     return read_run(folder)
 
 

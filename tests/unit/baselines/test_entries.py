@@ -128,27 +128,37 @@ def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
 @pytest.mark.parametrize(
     ("function", "place"),
     [
-        (lambda c: c["entries"][0].update(metric="beauty"), "entries/0"),
-        (lambda c: c["entries"][0]["value"].pop("easy"), "entries/0"),
-        (lambda c: c["entries"][0].update(device="AMD EPYC"), "entries/0"),
-        (lambda c: c["entries"][0].update(images_sha256="abc"), "entries/0"),
-        (lambda c: c["entries"][0].pop("source"), "entries/0"),
-        (lambda c: c["entries"][0]["source"].update(accepted_because=""), "entries/0/source"),
-        (lambda c: c["entries"][0].update(reason="so"), "entries/0/reason"),
-        (lambda c: c["entries"][0]["tolerance"].update(ap_points=0), "entries/0"),
-        (lambda c: c["entries"][0].update(detections={"file": "../x.npz"}), "entries/0"),
-        (lambda c: c["entries"][1]["tolerance"].update(relative=1), "entries/1"),
-        (lambda c: c["entries"][1].update(typo=1), "entries/1"),
-        (lambda c: c["entries"].clear(), "entries"),
-        (lambda c: c.update(schema_version=3), "schema_version"),
-        (lambda c: c.pop("sdk"), "the file"),
+        (lambda c: c["entries"][0].update(metric="beauty"), "$.entries[0].metric"),
+        (lambda c: c["entries"][0]["value"].pop("easy"), "$.entries[0].value"),
+        (lambda c: c["entries"][0].update(device="AMD EPYC"), "$.entries[0].device"),
+        (lambda c: c["entries"][0].update(images_sha256="abc"), "$.entries[0].images_sha256"),
+        (lambda c: c["entries"][0].pop("source"), "`source` - at `$.entries[0]"),
+        (
+            lambda c: c["entries"][0]["source"].update(accepted_because=""),
+            "[0].source.accepted_because",
+        ),
+        (lambda c: c["entries"][0].update(reason="so"), "$.entries[0].reason"),
+        (
+            lambda c: c["entries"][0]["tolerance"].update(ap_points=0),
+            "[0].tolerance.ap_points",
+        ),
+        (lambda c: c["entries"][0].update(detections={"file": "../x.npz"}), "$.entries[0].det"),
+        (
+            lambda c: c["entries"][1]["tolerance"].update(relative=1),
+            "[1].tolerance.relative",
+        ),
+        (lambda c: c["entries"][1].update(typo=1), "`typo` - at `$.entries[1]"),
+        (lambda c: c["entries"].clear(), "$.entries"),
+        (lambda c: c.update(schema_version=3), "$.schema_version"),
+        (lambda c: c.pop("sdk"), "missing required field `sdk`"),
     ],
     ids=["metric", "split", "slug", "sha256", "no-source", "no-words", "short-reason", "delta"]
     + ["outside", "band", "typo", "no-entries", "version", "no-sdk"],
 )
 def test_what_does_not_fit_the_schema_is_refused_with_its_place(edit, path, function, place):
     edit(function, sealed=True)
-    with pytest.raises(BaselineError, match=f"baseline {path} is malformed at {place}.*: .*README"):
+    message = f"baseline {path} is malformed: .*{re.escape(place)}.*; see baselines/README"
+    with pytest.raises(BaselineError, match=message):
         load_baselines(path)
 
 

@@ -7,7 +7,7 @@ import pytest
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences, summarise
 from retinaface.detection.detections import Detections
-from retinaface.suite.run import json_safe
+from retinaface.records.write import json_safe
 from retinaface.verdicts import Verdict
 from tests.support.made.detections import POINTS, found, row
 

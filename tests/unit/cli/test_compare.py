@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from tests.support.made.records import fidelity, make_run
+
 
 def test_the_exit_code_is_the_verdict(run, records):
     code, out, _ = run("compare", records / "a", records / "a")
@@ -47,4 +49,17 @@ def test_runs_are_listed_with_verdict_and_figures(run, records):
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["run", "created", "verdict"]
     assert [line.split()[0] for line in lines[1:]] == ["a", "b"]
-    assert "100.00 / 50.00 / 50.00 (ort-cpu-fp32--igie--b32)" in lines[1]
+    assert "100.00 / 100.00 / 100.00 (ort-cpu-fp32--igie--b32)" in lines[1]
+
+
+def test_results_of_which_nothing_could_be_traced_are_left_out_of_an_attribution(run, tmp_path):
+    bare = {"id": "ort-cpu-fp32--igie--b1", "fidelity": [fidelity(0.5)]}
+    for name in "ab":
+        path = make_run(tmp_path / name).folder / "record.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {"results": [*record["results"], bare]}))
+    code, out, _ = run("compare", tmp_path / "a", tmp_path / "b", "--attribute")
+    assert code == 0
+    assert "Where it begins, ort-cpu-fp32--igie--b32" in out
+    assert "Where it begins, ort-cpu-fp32--igie--b1:" not in out
+    assert "ort-cpu-fp32--igie--b1 " in out  # its metric is there

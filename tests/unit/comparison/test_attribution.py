@@ -5,6 +5,7 @@ import pytest
 
 from retinaface.comparison.attribution import attribute
 from retinaface.comparison.export_steps import operator_difference
+from retinaface.comparison.pairs import Pair
 from tests.support.made.records import RESULT
 from tests.support.made.traced_records import (
     GIVEN,
@@ -16,22 +17,26 @@ from tests.support.made.traced_records import (
 )
 
 
-@pytest.fixture
-def reference(tmp_path):
-    return make_traced_run(tmp_path / "reference", model=write_model(tmp_path, "same", exported=56))
+def pair_of(old, new):
+    return Pair((old, new), (RESULT, RESULT))
 
 
 @pytest.fixture
-def candidate(tmp_path):
+def old(tmp_path):
+    return make_traced_run(tmp_path / "old", model=write_model(tmp_path, "same", exported=56))
+
+
+@pytest.fixture
+def new(tmp_path):
     def make(**changes):
         changes.setdefault("model", tmp_path / "same.onnx")
-        return make_traced_run(tmp_path / "candidate", **changes)
+        return make_traced_run(tmp_path / "new", **changes)
 
     return make
 
 
-def test_nothing_moved_between_two_equal_runs(reference, candidate):
-    found = attribute(reference, candidate(), RESULT, RESULT)
+def test_nothing_moved_between_two_equal_runs(old, new):
+    found = attribute(pair_of(old, new()))
     assert {stage.state for stage in found.stages} == {"same"}
     assert found.first is None
     assert found.sentence == "no stage moved"
@@ -46,8 +51,8 @@ STAGES = {
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_the_first_stage_that_moved_is_named_before_what_moved_after_it(reference, candidate, name):
-    found = attribute(reference, candidate(stages=STAGES[name], ap=0.9), RESULT, RESULT)
+def test_the_first_stage_that_moved_is_named_before_what_moved_after_it(old, new, name):
+    found = attribute(pair_of(old, new(stages=STAGES[name], ap=0.9, release="0.0.1")))
     assert found.first.name == name
     assert found.stages[-1].state == "MOVED"  # the evaluation, which comes last
     assert found.sentence == f"the first stage that moved is {name}: {found.first.text}"
@@ -61,9 +66,9 @@ def test_the_first_stage_that_moved_is_named_before_what_moved_after_it(referenc
     ],
     ids=["ap", "counts"],
 )
-def test_an_evaluation_that_counts_otherwise_moved(reference, candidate, changes, text):
-    other = candidate(**changes)
-    stage = attribute(reference, other, RESULT, RESULT).stages[-1]
+def test_an_evaluation_that_counts_otherwise_moved(old, new, changes, text):
+    other = new(**changes, release="0.0.1")
+    stage = attribute(pair_of(old, other)).stages[-1]
     assert stage.name == "evaluation"
     assert stage.state == "MOVED"
     if "hits" not in changes:
@@ -80,17 +85,15 @@ def test_an_evaluation_that_counts_otherwise_moved(reference, candidate, changes
     ],
     ids=["checkpoint", "export", "simplification", "precision"],
 )
-def test_the_step_of_the_export_that_moved_is_named(
-    reference, candidate, tmp_path, settings, first
-):
-    other = candidate(model=write_model(tmp_path, "other", **settings))
-    found = attribute(reference, other, RESULT, RESULT)
+def test_the_step_of_the_export_that_moved_is_named(old, new, tmp_path, settings, first):
+    other = new(model=write_model(tmp_path, "other", **settings))
+    found = attribute(pair_of(old, other))
     assert found.first.name == first
 
 
 def test_what_the_records_do_not_keep_is_said(tmp_path):
     one, other = (make_traced_run(tmp_path / name, stages=[]) for name in "ab")
-    found = attribute(one, other, RESULT, RESULT)
+    found = attribute(pair_of(one, other))
     unknown = [stage.name for stage in found.stages if stage.state == "unknown"]
     assert unknown[:4] == ["checkpoint", "export", "simplification", "precision"]
     assert "raw outputs" in unknown

@@ -8,57 +8,37 @@ import pytest
 from benchmarks.report import ENGINES, engines_section, read_engines, write_engines
 from retinaface.cli import main
 from retinaface.comparison.engine_table import COLUMNS, engine_rows
-from tests.support.made.records import make_run
+from tests.support.made.records import fidelity, make_run
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def fidelity(engine, ratio, max_abs, kind="real"):
-    worst = {"max_abs": max_abs, "output": "loc"}
-    check = {"name": "n", "verdict": "PASS", "message": "", "numbers": {"ratio": ratio}}
-    check["numbers"]["worst"] = worst
-    name = f"tests/validation/test_export_fidelity.py::t[{engine}-b1-{kind}]"
-    return {"id": name, "verdict": "PASS", "reason": "", "checks": [check]}
-
-
-def counterparts(engine, share, pipeline="igie"):
-    check = {
-        "name": "against the baseline: detections without a counterpart",
-        "verdict": "PASS",
-        "message": "",
-        "numbers": {"share": share, "n": 1},
+def result(name, share, turns, errors):
+    return {
+        "id": f"{name}--igie--b32",
+        "engine": {"name": name, "runtime": "onnxruntime 1.0", "build_s": 0.5},
+        "precision": name[-4:],
+        "ap": {"easy": 0.8, "medium": 0.7, "hard": 0.4},
+        "n_images": 434,
+        "images_per_s_over": {"ort-cpu-fp32": turns, "other": [9.0]},
+        "differences": {"n": 1, "n_all": 9, "share": share, "allowed": 0.5},
+        "fidelity": errors,
     }
-    name = f"tests/validation/test_widerface_ap.py::t[{engine}-{pipeline}]"
-    return {"id": name, "verdict": "PASS", "reason": "", "checks": [check]}
 
 
 @pytest.fixture
 def run(tmp_path):
-    tests = [
-        fidelity("ort-cpu-fp32", 0.2, 1e-5),
-        fidelity("ort-cpu-fp32", 0.3, 5e-6, kind="noise"),
-        fidelity("ort-cpu-fp16", 0.9, 0.25),
-        counterparts("ort-cpu-fp32", 0.0),
-        counterparts("ort-cpu-fp32", 0.5, pipeline="ixrt"),
-        counterparts("ort-cpu-fp16", 0.002),
+    full = [fidelity(0.2, max_abs=1e-5), fidelity(0.3, kind="noise", max_abs=5e-6)]
+    half = [fidelity(0.9, max_abs=0.25)]
+    results = [
+        result("ort-cpu-fp32", 0.0, [1.0] * 3, full[:1]),
+        result("ort-cpu-fp16", 0.002, [0.25, 0.5, 0.75], []),
+        {"id": "ort-cpu-fp32--igie--b1", "fidelity": full[1:]},
+        {"id": "ort-cpu-fp16--igie--b1", "fidelity": half},
+        {**result("ort-cpu-fp32", 0.5, [], []), "id": "ort-cpu-fp32--ixrt--b32"},
+        {"id": "other--igie--b8", "engine": {"name": "other", "runtime": "x"}},
     ]
-    one = make_run(tmp_path / "a", tests=tests)
-    results = []
-    for name, turns in (("ort-cpu-fp32", [1.0] * 3), ("ort-cpu-fp16", [0.25, 0.5, 0.75])):
-        results.append(
-            {
-                "id": f"{name}--igie--b32",
-                "engine": {"name": name, "runtime": "onnxruntime 1.0", "build_s": 0.5},
-                "precision": name[-4:],
-                "ap": {"easy": 0.8, "medium": 0.7, "hard": 0.4},
-                "n_images": 434,
-                "images_per_s_over": {"ort-cpu-fp32": turns, "other": [9.0]},
-            }
-        )
-    results.append({"id": "other--igie--b8", "engine": {"name": "other", "runtime": "x"}})
-    object.__setattr__(one, "data", {**one.data, "results": results})
-    one.__dict__.pop("results", None)
-    return one
+    return make_run(tmp_path / "a", ids=(), results=results)
 
 
 def test_each_figure_is_that_of_its_own_engine(run):
@@ -75,11 +55,8 @@ def test_each_figure_is_that_of_its_own_engine(run):
 
 
 def test_a_nan_is_the_largest_error(tmp_path):
-    tests = [
-        fidelity("ort-cpu-fp32", 0.2, 1e-5),
-        fidelity("ort-cpu-fp32", "nan", "nan", kind="noise"),
-    ]
-    (row,) = engine_rows([make_run(tmp_path / "a", tests=tests)])
+    errors = [fidelity(0.2), fidelity("nan", kind="noise", max_abs="nan")]
+    (row,) = engine_rows([make_run(tmp_path / "a", result={"fidelity": errors})])
     assert row.cells()[2:4] == ["nan", "nan"]
 
 

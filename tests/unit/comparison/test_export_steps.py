@@ -1,6 +1,7 @@
 import pytest
 
 from retinaface.comparison.export_steps import file_stages, operator_difference
+from retinaface.records.schema import ModelFile
 
 NAMES = ["checkpoint", "export", "simplification", "precision"]
 
@@ -10,7 +11,11 @@ def model(sha="a", weights="w", precision="fp32", opset=13, **steps):
     options = {"precision": precision, "io": "fp32", "opset": opset}
     versions = {"torch": "2.13.0", "onnxsim": "0.6.5"}
     manifest = {"weights": {"sha256": weights}, "options": options, "versions": versions}
-    return {"sha256": sha, "manifest": manifest | {"steps": graphs}}
+    return made(sha, manifest | {"steps": graphs})
+
+
+def made(sha, manifest=None):
+    return ModelFile(file="x.onnx", sha256=sha, kept=None, manifest=manifest)
 
 
 def states(one, other):
@@ -22,7 +27,7 @@ def test_one_file_has_no_stage_that_moved():
 
 
 def test_a_file_without_a_manifest_is_unknown():
-    bare = {"sha256": "b"}
+    bare = made("b")
     assert states(model(), bare) == [(name, "unknown") for name in NAMES]
 
 
@@ -41,7 +46,7 @@ def test_a_step_that_one_side_left_out_moved():
     one = model("a", exported={"Conv": 56}, simplified={"Conv": 50})
     stages = file_stages([one, model("b", exported={"Conv": 56})])
     assert stages[2].state == "MOVED"
-    assert stages[2].text == "only the reference has this step"
+    assert stages[2].text == "only the old run has this step"
 
 
 def test_the_versions_and_the_opset_of_a_moved_export_are_named():

@@ -6,26 +6,30 @@ from retinaface.comparison.metrics import (
     ap_metrics,
     detection_metrics,
     image_differences,
-    matched_results,
     precision_of,
     speed_metrics,
 )
+from retinaface.comparison.pairs import Pair
 from tests.support.made.records import RESULT, N, make_run
+
+
+def pair_of(old, new):
+    return Pair((old, new), (RESULT, RESULT))
 
 
 @pytest.fixture
 def two(tmp_path):
     def make(**changes):
-        return make_run(tmp_path / "a"), make_run(tmp_path / "b", **changes)
+        return pair_of(make_run(tmp_path / "a"), make_run(tmp_path / "b", **changes))
 
     return make
 
 
 def test_ap_is_in_points_with_what_is_allowed(two):
     hits = np.arange(N) >= 6
-    (easy, *_) = ap_metrics(*two(hits=hits), RESULT, RESULT)
-    assert (easy.name, easy.unit, easy.reference) == ("AP easy", "points", 100)
-    assert easy.candidate == pytest.approx(81)  # precision 0.9 up to recall 0.9
+    (easy, *_) = ap_metrics(two(hits=hits))
+    assert (easy.name, easy.unit, easy.old) == ("AP easy", "points", 100)
+    assert easy.new == pytest.approx(81)  # precision 0.9 up to recall 0.9
     assert f"{smallest_effect(N):g} points over {N} images" in easy.note
 
 
@@ -34,30 +38,30 @@ def test_images_of_the_same_names_with_other_contents_do_not_compare(tmp_path):
         make_run(tmp_path / name, result={"image_files_sha256": sha256})
         for name, sha256 in (("a", "1" * 64), ("b", "2" * 64))
     )
-    found = ap_metrics(*runs, RESULT, RESULT)
+    found = ap_metrics(pair_of(*runs))
     assert {str(metric.verdict) for metric in found} == {"INCONCLUSIVE"}
     assert "with other contents: not comparable" in found[0].note
 
 
 def test_a_result_without_ap_has_no_metric_of_it(two):
-    assert ap_metrics(*two(result={"ap": {}}), RESULT, RESULT) == []
+    assert ap_metrics(two(result={"ap": {}})) == []
 
 
 def test_tolerances_are_those_of_fp16_where_either_side_is(two):
-    runs = two(result={"precision": "fp16"})
-    assert precision_of(*runs, RESULT, RESULT) == "fp16"
-    assert precision_of(runs[0], runs[0], RESULT, RESULT) == "fp32"
+    pair = two(result={"precision": "fp16"})
+    assert precision_of(pair) == "fp16"
+    assert precision_of(pair_of(pair.runs[0], pair.runs[0])) == "fp32"
 
 
 def test_every_figure_on_detections_is_a_share_or_a_count(two):
-    metrics = detection_metrics(*two(), RESULT, RESULT)
+    metrics = detection_metrics(two())
     assert len(metrics) >= 4
     assert {metric.unit for metric in metrics} <= {"%", "count"}
-    assert {metric.candidate for metric in metrics} == {0}
+    assert {metric.new for metric in metrics} == {0}
 
 
 def test_images_are_compared_one_by_one(two):
-    found = image_differences(*two(shift=20.0), RESULT, RESULT)
+    found = image_differences(two(shift=20.0))
     assert len(found) == N
     assert all(len(one.changes) == 12 for one in found)
 
@@ -66,27 +70,23 @@ def test_images_are_compared_one_by_one(two):
     ("factor", "verdict", "word"),
     [(1.5, "FAIL", "slower"), (0.5, "PASS", "faster"), (1.0, "PASS", "runs of one build")],
 )
-def test_an_accelerator_is_judged_beyond_the_noise_of_builds(two, factor, verdict, word):
+def test_an_accelerator_is_judged_beyond_the_noise_of_builds(tmp_path, factor, verdict, word):
     def timed(scale):
         samples = [scale * (0.1 + 1e-5 * i) for i in range(20)]
         return {"engine": {"device": "cuda"}, "speed": {"network": {"samples_s": samples}}}
 
-    runs = two(result=timed(factor))
-    runs[0].results[RESULT].update(timed(1.0))
-    (metric,) = speed_metrics(*runs, RESULT, RESULT)
+    runs = [make_run(tmp_path / str(x), result=timed(x)) for x in (1, factor + 1e-9)]
+    (metric,) = speed_metrics(pair_of(*runs))
     assert str(metric.verdict) == verdict
     assert word in metric.note
 
 
-def test_times_of_two_devices_are_not_judged(two):
+def test_times_of_two_devices_are_not_judged(tmp_path):
     samples = {"network": {"samples_s": [0.1, 0.2]}}
-    runs = two(result={"engine": {"device": "cuda"}, "speed": samples})
-    runs[0].results[RESULT].update({"engine": {"device": "npu"}, "speed": samples})
-    (metric,) = speed_metrics(*runs, RESULT, RESULT)
+    runs = [
+        make_run(tmp_path / device, result={"engine": {"device": device}, "speed": samples})
+        for device in ("npu", "cuda")
+    ]
+    (metric,) = speed_metrics(pair_of(*runs))
     assert metric.verdict is None
     assert "other devices" in metric.note
-
-
-def test_results_are_paired_by_setting_only_where_that_is_unambiguous(two):
-    runs = two(ids=("x-fp32--igie--b32", "y-fp16--igie--b32"))
-    assert matched_results(*runs) == []

@@ -67,7 +67,7 @@ def test_rows_have_a_cell_for_each_column(tmp_path):
 
 
 def test_an_attribution_is_a_sentence_and_a_table():
-    found = Attribution("a", "b", [Stage("export", "MOVED", "Conv 1 -> 2")])
+    found = Attribution("a -> b", [Stage("export", "MOVED", "Conv 1 -> 2")])
     text = attribution_markdown(found)
     assert "the first stage that moved is export: Conv 1 -> 2" in text
     assert "| export | MOVED | Conv 1 -> 2 |" in text

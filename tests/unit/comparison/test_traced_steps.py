@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retinaface.comparison.traced_steps import Sides, equal_detections, traced_stages
+from retinaface.comparison.pairs import Pair
+from retinaface.comparison.traced_steps import equal_detections, traced_stages
 from retinaface.export.tiny_model import write_model as write_onnx
 from tests.support.made.records import RESULT, boxes
 from tests.support.made.traced_records import (
@@ -17,7 +18,7 @@ from tests.support.made.traced_records import (
 
 
 def stages_of(one, other):
-    return {stage.name: stage for stage in traced_stages(Sides((one, other), (RESULT, RESULT)))}
+    return {stage.name: stage for stage in traced_stages(Pair((one, other), (RESULT, RESULT)))}
 
 
 def states(one, other):
@@ -25,54 +26,54 @@ def states(one, other):
 
 
 @pytest.fixture
-def reference(tmp_path):
-    return make_traced_run(tmp_path / "reference", model=write_model(tmp_path, "same", exported=56))
+def old(tmp_path):
+    return make_traced_run(tmp_path / "old", model=write_model(tmp_path, "same", exported=56))
 
 
 @pytest.fixture
-def candidate(tmp_path):
+def new(tmp_path):
     def make(**changes):
         changes.setdefault("model", tmp_path / "same.onnx")
-        return make_traced_run(tmp_path / "candidate", **changes)
+        return make_traced_run(tmp_path / "new", **changes)
 
     return make
 
 
-def test_equal_records_are_the_same_at_every_step(reference, candidate):
-    found = stages_of(reference, candidate())
+def test_equal_records_are_the_same_at_every_step(old, new):
+    found = stages_of(old, new())
     assert list(found) == ["inputs", "raw outputs", "decoding", "suppression"]
     assert {stage.state for stage in found.values()} == {"same"}
 
 
-def test_records_without_an_image_in_common_do_not_tell(reference, candidate):
-    found = stages_of(reference, candidate(stages=[replace(GIVEN[0], image="e/9")]))
+def test_records_without_an_image_in_common_do_not_tell(old, new):
+    found = stages_of(old, new(stages=[replace(GIVEN[0], image="e/9")]))
     assert {(stage.state, stage.text) for stage in found.values()} == {
         ("unknown", "the records trace no image in common")
     }
 
 
-def test_other_outputs_of_the_same_file_and_input_are_the_engines(reference, candidate):
-    other = candidate(stages=nudged(), engine={"options": {"fusions": "off"}})
-    assert states(reference, other) == ["same", "MOVED", "follows", "follows"]
-    text = stages_of(reference, other)["raw outputs"].text
+def test_other_outputs_of_the_same_file_and_input_are_the_engines(old, new):
+    other = new(stages=nudged(), engine={"options": {"fusions": "off"}})
+    assert states(old, other) == ["same", "MOVED", "follows", "follows"]
+    text = stages_of(old, other)["raw outputs"].text
     assert "options none -> fusions=off" in text
     assert "loc 0.001" in text
 
 
-def test_a_stage_that_does_otherwise_with_the_same_input_moved(reference, candidate, tmp_path):
+def test_a_stage_that_does_otherwise_with_the_same_input_moved(old, new, tmp_path):
     decoding = [again(one, candidates=moved(one.candidates)) for one in GIVEN]
     suppression = [again(one, detections=moved(one.detections)) for one in GIVEN]
     for name, stages in (("decoding", decoding), ("suppression", suppression)):
         other = make_traced_run(tmp_path / name, stages, model=tmp_path / "same.onnx")
-        found = stages_of(reference, other)
+        found = stages_of(old, other)
         first = next(stage for stage in found.values() if stage.state == "MOVED")
         assert first.name == name
-        assert "reference off by 0, candidate 1" in first.text
+        assert "old off by 0, new 1" in first.text
 
 
-def test_other_inputs_are_told_from_what_follows_of_them(reference, candidate):
+def test_other_inputs_are_told_from_what_follows_of_them(old, new):
     stages = [replace(one, inputs=one.inputs + np.float32(2)) for one in GIVEN]
-    stage = stages_of(reference, candidate(stages=stages))["inputs"]
+    stage = stages_of(old, new(stages=stages))["inputs"]
     assert stage.state == "MOVED"
     assert "largest difference 2 of 255" in stage.text
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import pack_detections
-from retinaface.records.write import Kept, images_sha256, new_record, write_record
+from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
 from tests.support.made.records import detections
 
 
@@ -12,7 +12,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
     by_image = {"e/a": detections(2, 0), "e/b": detections(0, 0), "e/c": detections(1, 7)}
     write_record(tmp_path, new_record() | {"ap": {"easy": 0.5}}, {"id": Kept(by_image)})
     record = json.loads((tmp_path / "record.json").read_text())
-    assert record["schema_version"] == 2
+    assert record["schema_version"] == 3
     assert record["ap"] == {"easy": 0.5}
     assert record["environment"]["packages"]["numpy"] == np.__version__
     with np.load(tmp_path / "detections.npz") as arrays:
@@ -23,9 +23,16 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
         assert arrays["id/scores"].tolist() == [0, 1, 7]
 
 
-def test_a_record_with_a_nan_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_record(tmp_path, {"ap": float("nan")}, {"id": Kept({"e/a": detections(1, 0)})})
+def test_what_json_cannot_say_becomes_words():
+    value = {"a": [float("nan"), (1.5, np.float64("-inf"))], 3: {"b": None, "c": np.float64(2)}}
+    safe = json_safe(value)
+    assert safe == {"a": ["nan", [1.5, "-inf"]], "3": {"b": None, "c": 2.0}}
+    json.dumps(safe, allow_nan=False)
+
+
+def test_a_record_that_lacks_a_field_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="missing required field `command`"):
+        write_record(tmp_path, {"schema_version": 3}, {"id": Kept({"e/a": detections(1, 0)})})
     assert not (tmp_path / "record.json").exists()
 
 

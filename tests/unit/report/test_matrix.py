@@ -5,7 +5,7 @@ import numpy as np
 from retinaface.comparison.compare import compare_runs
 from retinaface.report.content import build_page, changes_text, moved_texts
 from retinaface.report.matrix import build_matrix
-from tests.support.made.records import RESULT, N, entry, make_run
+from tests.support.made.records import RESULT, N, entry, fidelity, make_run
 
 FP16 = "ort-cpu-fp16--igie--b32"
 LONE = "ort-cpu-fp32--ixrt--b8"
@@ -46,10 +46,11 @@ def test_what_moved_stands_first_and_what_is_not_judged_last(tmp_path):
 
 
 def test_the_reference_has_its_own_value_of_what_only_a_comparison_knows(tmp_path):
-    name = "tests/validation/test_export_fidelity.py::t"
-    runs = [make_run(tmp_path / n, tests=[entry(name, ratio=r)]) for n, r in (("a", 0.4), ("b", 2))]
-    group = build_matrix(runs, [compare_runs(*runs)])[0]
-    assert group.subject == "test_export_fidelity"
+    runs = []
+    for name, ratio in (("a", 0.4), ("b", 2.0)):
+        runs.append(make_run(tmp_path / name, result={"fidelity": [fidelity(ratio)]}))
+    (group,) = build_matrix(runs, [compare_runs(*runs)])
+    assert group.rows[0].metric == "fidelity of loc on scene"
     assert [cell.text for cell in group.rows[0].cells] == ["0.4", "2"]
 
 

@@ -172,7 +172,7 @@ def test_no_file_descriptor_and_no_process_stays_behind():
 
 def test_a_worker_needs_numpy_and_the_runtime_alone():
     """Everything else that is installed here is hidden from it."""
-    hidden = "click cv2 scipy jsonschema pooch rich tqdm torch onnx pytest"
+    hidden = "click cv2 scipy msgspec pooch rich tqdm torch onnx pytest"
     code = (
         "import importlib.abc, runpy, sys\n"
         "class Hide(importlib.abc.MetaPathFinder):\n"

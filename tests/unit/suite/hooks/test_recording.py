@@ -48,7 +48,7 @@ def test_the_record_says_what_was_checked(session):
     }
     assert record["coverage"]["not_selected"] == {"test_small": 1}
     assert record["target"]["weights"]["embedded"] is True
-    assert record["schema_version"] == 2
+    assert record["schema_version"] == 3
     result.stdout.fnmatch_lines(
         [
             "*INCONCLUSIVE tests/validation/test_small.py::test_c*",

@@ -3,10 +3,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from retinaface.records.result_id import ResultId
 from retinaface.suite.judged import evaluations
-from retinaface.suite.judged.evaluations import Witness, measure
+from retinaface.suite.judged.evaluations import Measured, Witness, measure, record_evaluation
+from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from tests.support.engines import Counting, Showing, images, spec
+from tests.support.made.records import evaluation
 
 
 def test_a_witness_counts_images_and_passes_them_on():
@@ -69,3 +72,14 @@ def test_an_evaluation_says_how_many_images_went_through_the_engine(monkeypatch)
     assert sorted(measured.stages) == ["a", "b"]
     own = SimpleNamespace(target=Target(), get=pool.get)
     assert measure(own, dataset, "inner", "upstream-640").batch == 1  # the pipeline's own
+
+
+def test_any_test_that_evaluates_records_ap_and_detections():
+    run, engine = ValidationRun({}, None), {"name": "x", "precision": "fp32"}
+    measured = Measured(evaluation(), 60, 32, engine, [], None)
+    record_evaluation(run, ResultId("x-cpu-fp32", "igie", 32), measured, "covers all")
+    (name,) = run.results
+    assert name == "x-cpu-fp32--igie--b32"
+    assert run.results[name]["ap"] == measured.evaluation.ap
+    assert run.results[name]["coverage"] == "covers all"
+    assert run.kept[name].counts is measured.evaluation.counts

@@ -3,8 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from retinaface.checks.raw_outputs import output_errors
 from retinaface.network.outputs import RawOutputs
-from retinaface.suite.judged.outputs import Explainer, agreement, infer_all
+from retinaface.reference.stored import ReferenceCase
+from retinaface.suite.judged.outputs import Explainer, agreement, infer_all, record_fidelity
+from retinaface.suite.run import ValidationRun
 from retinaface.verdicts import Check, Verdict, worst
 
 FAILED = Check("outputs", Verdict.FAIL, "off by 3")
@@ -14,12 +17,19 @@ class Echo:
     """Gives back the first numbers of each image, and remembers how many came at once."""
 
     def __init__(self, model=None):
-        self.spec = SimpleNamespace(name="echo", model=model, max_batch=32)
+        self.spec = SimpleNamespace(name="echo", precision="fp32", model=model, max_batch=32)
         self.calls = []
 
     def infer(self, images):
         self.calls.append(len(images))
         return RawOutputs(*(images[:, :, None] * factor for factor in (1, 2, 3)))
+
+
+def torch_free_case():
+    """A case whose reference is exact and whose noise is a thousandth."""
+    exact = {name: np.ones((1, 4, 2)) for name in ("loc", "conf", "landmarks")}
+    rounded = {name: array + 1e-3 for name, array in exact.items()}
+    return ReferenceCase("noise", np.zeros((1, 3, 8, 8), np.float32), exact, rounded, rounded)
 
 
 def outputs(scores):
@@ -43,6 +53,23 @@ def test_many_images_are_run_in_calls_that_every_engine_takes():
 def test_outputs_agree_by_their_detections(score, verdict):
     checks = agreement("a", outputs([0.9]), outputs([score]), "scene", "fp32")
     assert worst(check.verdict for check in checks) is verdict
+
+
+def test_errors_are_kept_under_the_engine_pipeline_and_batch():
+    run, engine = ValidationRun({}, None), Echo()
+    case = torch_free_case()
+    for variant in ("", "dynamo-18-raw"):
+        errors = output_errors(RawOutputs(*case.exact.values()), case, "fp32")
+        record_fidelity(run, engine, "igie", errors, batch=3, variant=variant)
+    (result,) = run.results.values()
+    assert result["id"] == "echo--igie--b3"
+    kept = [(one["variant"], one["kind"], one["output"]) for one in result["fidelity"]]
+    assert kept == [
+        (variant, "noise", output)
+        for variant in ("", "dynamo-18-raw")
+        for output in ("loc", "conf", "landmarks")
+    ]
+    assert all(one["ratio"] == 0 for one in result["fidelity"])
 
 
 def test_what_passed_or_has_no_file_needs_no_explanation(tmp_path):

@@ -1,0 +1,135 @@
+"""The types of a baseline file: what a pipeline gave on a device with an SDK, and its tolerance.
+
+`baselines/README.md` tells the same in words.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]*$")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Words = Annotated[str, Meta(min_length=3)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Pipeline = Literal["igie", "ixrt", "upstream-320", "upstream-640"]
+Precision = Literal["fp32", "fp16", "any"]
+Timed = Literal["network", "run", "end-to-end", "session", "first-run"]
+
+
+class Published(
+    Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="published"
+):
+    """Who published a figure."""
+
+    by: Words
+    setting: str = ""
+
+
+class OfRun(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="run"):
+    """The run that made a figure, and why it was accepted."""
+
+    engine: str
+    runtime: str
+    commit: str | None
+    created: str
+    environment: dict[str, Any]
+    accepted_because: Words
+
+
+class Values(Struct, kw_only=True, forbid_unknown_fields=True):
+    """AP by split, percent."""
+
+    easy: float
+    medium: float
+    hard: float
+
+
+class AccuracyTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far AP and detections may move."""
+
+    ap_points: Positive
+    unmatched_share: Share | UnsetType = UNSET
+    unexplained_share: Share | UnsetType = UNSET
+    n_confident: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+
+
+class StoredDetections(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A file of detections beside the baseline."""
+
+    file: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*\.npz$")]
+    sha256: Sha256
+
+
+class AccuracyEntry(
+    Struct, kw_only=True, forbid_unknown_fields=True, tag_field="metric", tag="accuracy"
+):
+    """AP of a pipeline over a list of images.
+
+    Attributes:
+        images_sha256: Of the images, contents and ids; None for published figures, whose images
+            are known by number alone.
+        reason: Why this tolerance.
+    """
+
+    pipeline: Pipeline
+    precision: Precision
+    device: Slug
+    images_sha256: Sha256 | None
+    n_images: Count
+    value: Values
+    unit: Literal["percent"]
+    tolerance: AccuracyTolerance
+    reason: Annotated[str, Meta(min_length=10)]
+    source: Published | OfRun
+    batch: Count | UnsetType = UNSET
+    weights_sha256: Sha256 | None = None
+    detections: StoredDetections | UnsetType = UNSET
+
+
+class SpeedTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far a time may move, as a share of it."""
+
+    relative: Annotated[float, Meta(gt=0, lt=1)]
+
+
+class SpeedEntry(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="metric", tag="speed"):
+    """A time on a device; `samples_s` holds the calls of each run."""
+
+    pipeline: Pipeline
+    precision: Precision
+    device: Slug
+    batch: Count
+    timed: Timed
+    value: Positive
+    unit: Literal["images/s", "s"]
+    tolerance: SpeedTolerance
+    reason: Annotated[str, Meta(min_length=10)]
+    source: Published | OfRun
+    engine: str | UnsetType = UNSET
+    samples_s: list[Annotated[list[Positive], Meta(min_length=1)]] = []
+
+
+class BaselineFile(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A file `<device>/<sdk>.json`; its hash is of the JSON of all else, keys sorted."""
+
+    schema_version: Literal[2]
+    device: Slug
+    sdk: Slug
+    entries: Annotated[list[AccuracyEntry | SpeedEntry], Meta(min_length=1)]
+    content_sha256: Sha256
+
+
+def check_schema(content: Any) -> None:
+    """Check the content of a baseline file against its types.
+
+    Raises:
+        ValueError: A field is missing, unknown or of another type; the message names its place.
+    """
+    # By way of text: a figure may be a float of NumPy, which is a number in JSON alone.
+    msgspec.json.decode(json.dumps(content), type=BaselineFile)

@@ -1,0 +1,82 @@
+"""The types of what a run record says of the circumstances: machine, target, coverage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Json = dict[str, Any]
+Batch = Annotated[int, Meta(ge=1)]
+
+
+class Environment(Struct, kw_only=True, omit_defaults=True):
+    """The machine; see `environment.describe_environment`."""
+
+    python: str
+    platform: str
+    cpu: str
+    packages: dict[str, str]
+    implementation: str = ""
+    libc: str | None = None
+    machine: str = ""
+    cpu_flags: list[str] = []
+    n_cpus: Annotated[int, Meta(ge=1)] | None = None
+    memory_mib: int | None = None
+    clocks: dict[str, str | None] = {}
+    threads: dict[str, str] = {}
+    accelerators: list[Json] = []
+
+
+class Weights(Struct, kw_only=True):
+    """The checkpoint that a run was pointed at."""
+
+    description: str = ""
+    sha256: str | None = None
+    embedded: bool = False
+
+
+class Data(Struct, kw_only=True):
+    """The images that a run was pointed at."""
+
+    embedded: bool = False
+
+
+class Target(Struct, kw_only=True):
+    """What a run was pointed at; see `suite.target`."""
+
+    engines: list[str] = []
+    pipelines: list[str] = []
+    batch: Batch | None = None
+    models: list[str] = []
+    engine_files: list[str] = []
+    engine_options: dict[str, str] = {}
+    weights: Weights | None = None
+    data: Data | None = None
+    subset: str | None = None
+
+
+class Skip(Struct, kw_only=True):
+    """Why tests were skipped."""
+
+    reason: str
+    tests: list[str]
+
+
+class Coverage(Struct, kw_only=True, omit_defaults=True):
+    """What a verdict, or a figure, rests on: of `validate` the tests, of `evaluate` the images."""
+
+    suites: dict[str, dict[str, int]] = {}
+    skipped: list[Skip] = []
+    not_selected: dict[str, int] = {}
+    left_by_quick: dict[str, int] = {}
+    images: dict[str, int] = {}
+    n_images: int | None = None
+    n_images_total: int | None = None
+    subset: str | None = None
+    limit: int | None = None
+    image_files_sha256: str = ""
+    ground_truth_sha256: dict[str, str] = {}
+    bad_images: dict[str, str] = {}
+    embedded: bool = False
+    notes: list[str] = []

@@ -1,0 +1,207 @@
+"""The types of a run record: what `record.json` holds, and the JSON schema that follows from them.
+
+JSON has no NaN and no infinity: they stand as the words nan, inf and -inf. A field that a result
+lacks was not measured.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
+from retinaface.records.result_id import ResultId
+from retinaface.verdicts import Verdict
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+State = Literal["running", "finished", "crashed"]
+# null: it did not end.
+Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"] | None
+_WORDS = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
+
+
+class Speed(Struct, kw_only=True, omit_defaults=True):
+    """Times of one call; see `checks.timing.summarise`."""
+
+    samples_s: list[float] = []
+    median_s: float | None = None
+    p90_s: float | None = None
+    p99_s: float | None = None
+    images_per_s: float | None = None
+
+
+class Fidelity(Struct, kw_only=True, omit_defaults=True):
+    """Error of one output on one kind of input against float64 torch.
+
+    Attributes:
+        variant: The export that the engine ran; empty for the model under test.
+        kind: Of the input.
+        output: `loc`, `conf`, `landmarks`; `all` in records of before.
+        max_abs: Largest absolute error.
+        ratio: The error as a share of what is allowed: above 1 it fails.
+        limit: Largest absolute error that is allowed.
+        margin: What is left of the share that is allowed.
+    """
+
+    variant: str
+    kind: str
+    output: str
+    max_abs: float
+    ratio: float
+    limit: float | None = None
+    margin: float | None = None
+    precision: str = ""
+    mean_abs: float | None = None
+    p99_abs: float | None = None
+    rms: float | None = None
+    max_rel: float | None = None
+    p99_rel: float | None = None
+    cosine: float | None = None
+    index: list[int] = []
+    actual: float | None = None
+    expected: float | None = None
+    floor_max: float | None = None
+    floor_rms: float | None = None
+
+
+class Layer(Struct, kw_only=True, omit_defaults=True):
+    """Largest error of a layer's output beside the noise floor of its precision."""
+
+    layer: str
+    max_abs: float
+    noise_floor: float
+    tensor: str = ""
+
+
+class Differences(Struct, kw_only=True, omit_defaults=True):
+    """How detections differ from those of the baseline; shares are fractions of `n_all`."""
+
+    n: float
+    n_all: int
+    share: float
+    allowed: float
+    n_compared: int = 0
+    n_unmatched: int = 0
+    n_unexplained: int = 0
+    causes: dict[str, int] = {}
+
+
+class CheckResult(Struct, kw_only=True, omit_defaults=True):
+    """One thing that was compared with a limit; see `verdicts.Check`."""
+
+    name: str
+    verdict: Verdict
+    message: str
+    numbers: Json
+    value: float | None = None
+    baseline: float | None = None
+    limit: float | None = None
+    margin: float | None = None
+    unit: str = ""
+
+
+class Traced(Struct, kw_only=True):
+    """An image that is kept at every stage, and the way back from its input."""
+
+    image: str
+    geometry: Json
+
+
+class ModelFile(Struct, kw_only=True):
+    """The file that an engine ran.
+
+    Attributes:
+        file: Its name.
+        sha256: Of its content.
+        kept: Path in the record's folder; None where it was too large.
+        manifest: What the export wrote beside it.
+    """
+
+    file: str
+    sha256: Sha256
+    kept: str | None
+    manifest: Json | None
+
+
+class Result(Struct, kw_only=True, omit_defaults=True):
+    """What was measured of an engine, a pipeline, a precision and a batch."""
+
+    id: str
+    engine: Json = {}
+    pipeline: str = ""
+    precision: str = ""
+    batch: Batch | None = None
+    scoring: str = ""
+    coverage: str = ""
+    ap: dict[str, float] = {}
+    n_images: int | None = None
+    n_detections: int | None = None
+    images_sha256: str | None = None  # of names alone; in records of before
+    image_files_sha256: str | None = None
+    detect_s: float | None = None
+    speed: dict[str, Speed] = {}
+    images_per_s_over: dict[str, list[float]] = {}
+    share_of_peak: list[float] = []
+    fidelity: list[Fidelity] = []
+    layers: list[Layer] = []
+    against: str = ""
+    differences: Differences | None = None
+    checks: list[CheckResult] = []
+    traced: list[Traced] = []
+    model: ModelFile | None = None
+
+    @property
+    def key(self) -> ResultId:
+        """Engine, pipeline and batch."""
+        return ResultId.parse(self.id)
+
+
+class TestResult(Struct, kw_only=True):
+    """One test of a run."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    id: str
+    verdict: Outcome
+    reason: str
+    checks: list[CheckResult]
+    seconds: float = 0.0
+
+
+class Record(Struct, kw_only=True, omit_defaults=True):
+    """A run: what it was, on what, and what it found. Arrays lie beside it."""
+
+    schema_version: Literal[3]
+    command: str
+    created: str
+    retinaface: str
+    commit: str | None  # of the checkout; +dirty if changed
+    environment: Environment
+    state: State
+    running: str | None  # the test that was running when the record was last written
+    verdict: Verdict | None  # None: nothing was judged, as by `evaluate`
+    results: list[Result]
+    tests: list[TestResult]
+    target: Target | None = None
+    problem: str | None = None
+    crash: str | None = None
+    seconds: float | None = None
+    coverage: Coverage | None = None
+    ap: dict[str, float] = {}
+    arrays: dict[str, Sha256] = {}  # hash of each file of arrays
+
+
+def json_schema() -> Json:
+    """Make the JSON schema of `record.json`."""
+    return dict(_with_words(msgspec.json.schema(Record)))
+
+
+def _with_words(schema: Any) -> Any:
+    """Allow the words for NaN and infinity wherever a number stands."""
+    if schema == {"type": "number"}:
+        return _WORDS
+    if isinstance(schema, dict):
+        return {key: _with_words(value) for key, value in schema.items()}
+    return [_with_words(item) for item in schema] if isinstance(schema, list) else schema
