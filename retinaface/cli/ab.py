@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     "python_a",
     type=PATH,
     metavar="PYTHON",
-    help="The reference: an environment, or its interpreter.  [default: this one]",
+    help="The old one: an environment, or its interpreter.  [default: this one]",
 )
-@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="The candidate.  [default: A]")
+@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="The new one.  [default: A]")
 @click.option(
     "--engine",
     default="ort-cpu-fp32",

@@ -78,18 +78,19 @@ class Explainer:
     def explained(
         self, check: Check, engine: Engine, case: ReferenceCase, *, precision: Precision = "fp32"
     ) -> Check:
-        """Add to a check that did not pass which layer starts it, or why that cannot be found."""
+        """Say before what a failed check says which layer starts it: a screen shows first lines."""
         path = engine.spec.model
         if check.verdict is Verdict.PASS or path is None:
             return check
-        text = self._why(engine, path, case, precision)
-        return replace(check, message=f"{check.message}\n{text}")
-
-    def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
         key = engine.spec.name, str(path)
         if key in self._already:
-            return f"which layer starts it: see the failure on {self._already[key]}"
+            text = f"which layer starts it: see the failure on {self._already[key]}"
+            return replace(check, message=f"{check.message}\n{text}")
         self._already[key] = f"{case.name}, {len(case.images)} images"
+        text = self._why(engine, path, case, precision)
+        return replace(check, message=f"{text}\n{check.message}")
+
+    def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
         try:
             from retinaface.checks.layer_search import explain_drift
         except ImportError as error:

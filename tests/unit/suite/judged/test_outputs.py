@@ -92,7 +92,7 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
     explainer = Explainer(SimpleNamespace(model="network"))
     engine = Echo(tmp_path / "a.onnx")
     first, second = (explainer.explained(FAILED, engine, case, precision="fp16") for _ in range(2))
-    assert first.message == "off by 3\nthe layer body.stage1"
+    assert first.message == "the layer body.stage1\noff by 3"
     assert second.message == (
         "off by 3\nwhich layer starts it: see the failure on scene, 32 images"
     )
