@@ -2,8 +2,8 @@
 
 Times of two runs of one build differ by more than most builds do: the machine is another one an
 hour later, and a process is another one each time it starts. So three processes take turns, A, A
-again and B, on the same input; they are started anew a few times; and B is held against A in the
-light of what A again gave.
+again and B, on the same input; they are started anew a few times; and B is compared with A in
+the light of what A again gave.
 """
 
 from __future__ import annotations

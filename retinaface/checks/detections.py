@@ -101,7 +101,7 @@ def _check_images(name: str, found: Sequence[ImageDifference]) -> Check:
     """Judge whether an image has the detections of another, or none."""
     broken = [difference for difference in found if _is_broken(difference)]
     return Check(
-        f"{name}: images whose detections are others",
+        f"{name}: images with mostly unexplained changes",
         Verdict.FAIL if broken else Verdict.PASS,
         f"{len(broken)} of {len(found)} images: at least half of their detections have no "
         "counterpart and no explanation"

@@ -118,7 +118,7 @@ def _describe(case: _Case, layers: list[LayerDrift], outputs: list[LayerDrift]) 
     elif others := [drift for drift in layers if case.has_other_weights(drift)]:
         first = others[0]
         lines.append(
-            f"no convolution drifts beyond rounding, but the first whose weights are others is "
+            f"no convolution drifts beyond rounding, but the first whose weights differ is "
             f"{first.layer}, convolution {layers.index(first) + 1} of {len(layers)} (tensor "
             f"{first.tensor})"
         )

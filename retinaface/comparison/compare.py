@@ -34,7 +34,7 @@ class EnvironmentDifference:
 
 @dataclass(frozen=True)
 class OutcomeChange:
-    """A test that ended otherwise."""
+    """A test with another outcome."""
 
     test: str
     old: str

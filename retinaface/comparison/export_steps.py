@@ -39,17 +39,17 @@ def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     weights = [manifest["weights"]["sha256"] for manifest in manifests]
     options = [manifest["options"] for manifest in manifests]
     steps = [manifest.get("steps", {}) for manifest in manifests]
-    stages = [_told("checkpoint", *(str(sha)[:16] for sha in weights), moved_before=False)]
+    stages = [_stage_of_step("checkpoint", *(str(sha)[:16] for sha in weights), moved_before=False)]
     moved = stages[0].state == MOVED
     for name, step in (("export", "exported"), ("simplification", "simplified")):
         stages.append(_graph_stage(name, step, steps, manifests, moved_before=moved))
         moved = moved or stages[-1].state == MOVED
     kinds = [f"{option['precision']}, I/O {option['io']}" for option in options]
-    stages.append(_told("precision", *kinds, moved_before=False))
+    stages.append(_stage_of_step("precision", *kinds, moved_before=False))
     return stages
 
 
-def _told(name: str, one: str, other: str, *, moved_before: bool) -> Stage:
+def _stage_of_step(name: str, one: str, other: str, *, moved_before: bool) -> Stage:
     if one == other:
         return Stage(name, SAME, one)
     return Stage(name, FOLLOWS if moved_before else MOVED, f"{one} -> {other}")

@@ -59,8 +59,8 @@ def ap_metrics(pair: Pair) -> list[Metric]:
         note = f"other images ({len(images)} and {len(other_images)}) or other faces"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     if _files_differ(pair):
-        note = "images of the same names with other contents: not comparable"
-        return _unpaired(name, values, note, Verdict.INCONCLUSIVE)
+        note = f"images of the same names with other contents{_which_files_differ(pair)}"
+        return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     delta = smallest_effect(len(images), is_embedded=pair.runs[0].is_embedded)
     ap = [average_precision(counts) for counts in (old, new)]
     metrics = []
@@ -85,6 +85,13 @@ def _files_differ(pair: Pair) -> bool:
     """Tell whether two results say that they are over other files; older records do not say."""
     hashes = {result.image_files_sha256 for result in pair.results} - {None}
     return len(hashes) > 1
+
+
+def _which_files_differ(pair: Pair) -> str:
+    """Count and name the images whose files differ; nothing where a record does not tell."""
+    old, new = (run.image_sha256(i) for run, i in zip(pair.runs, pair.ids, strict=True))
+    differ = [image for image in old.keys() & new.keys() if old[image] != new[image]]
+    return f", {len(differ)} of {len(old)} images, first {min(differ)}" if differ else ""
 
 
 def _unpaired(

@@ -102,7 +102,7 @@ def summary(comparison: RunComparison) -> str:
         more = f", and {len(moved) - 1} more" if len(moved) > 1 else ""
         return f"{first.name} of {first.subject}: {how} ({first.note}){more}"
     if falls:
-        return f"{len(falls)} tests ended otherwise, first {falls[0].test}: {falls[0].reason}"
+        return f"tests with another outcome: {len(falls)}, first {falls[0].test}: {falls[0].reason}"
     judged = sum(metric.verdict is not None for metric in comparison.metrics)
     if not judged:
         return "the runs have no result in common that could be judged"
@@ -121,7 +121,7 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
         if comparison.outcomes:
             rows = [[c.test, c.old, c.new, c.reason] for c in comparison.outcomes]
             columns = ("test", "old", "new", "reason")
-            parts += ["### Tests that ended otherwise", _table(columns, rows)]
+            parts += ["### Tests with another outcome", _table(columns, rows)]
         if comparison.one_sided:
             rows = [[o.kind, o.id, o.side, o.reason] for o in comparison.one_sided]
             columns = ("kind", "what", "only in", "why")

@@ -57,4 +57,11 @@ def evaluated_arrays(
         stages: A few of its images at every stage.
         model: The file that the engine ran; None for one that builds the network itself.
     """
-    return Kept(evaluation.detections, evaluation.counts, evaluation.images, stages, model)
+    return Kept(
+        evaluation.detections,
+        evaluation.counts,
+        evaluation.images,
+        evaluation.image_sha256,
+        stages,
+        model,
+    )

@@ -107,12 +107,26 @@ class Run:
             return None
         with self._reading(COUNTS_FILE):
             images = tuple(str(image) for image in arrays.pop("images").tolist())
+            arrays.pop("image_sha256", None)
             counts = Counts(**arrays)
             if self.record.retinaface == __version__ and self.record.commit == _own_commit():
                 text = ap_contradiction(self.results[result_id], counts)
                 if text is not None:
                     raise _contradicts_itself(self.folder / RECORD_FILE, text)
             return images, counts
+
+    def image_sha256(self, result_id: str) -> dict[str, str]:
+        """Read the hash of each scored image's file; empty where the record keeps none.
+
+        Raises:
+            RecordError: The file is damaged.
+        """
+        arrays = self._arrays(COUNTS_FILE, result_id)
+        if "image_sha256" not in arrays:
+            return {}
+        with self._reading(COUNTS_FILE):
+            names, hashes = (arrays[key].tolist() for key in ("images", "image_sha256"))
+            return {str(name): str(sha256) for name, sha256 in zip(names, hashes, strict=True)}
 
     def stages(self, result_id: str) -> list[ImageStages]:
         """Read the traced images of a result; empty where the record keeps none.

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Kept:
         detections: By image id.
         counts: Of the scored images, in their order; None where nothing was scored.
         images: The scored images.
+        image_sha256: Of the file of each scored image; empty for one that could not be read.
         stages: A few images at every stage.
         model: The file that the engine ran; None for one that builds the network itself.
     """
@@ -64,6 +65,7 @@ class Kept:
     detections: Mapping[str, Detections]
     counts: Counts | None = None
     images: tuple[str, ...] = ()
+    image_sha256: Mapping[str, str] = field(default_factory=dict)
     stages: Sequence[ImageStages] = ()
     model: Path | None = None
 
@@ -89,7 +91,10 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
     for result_id, one in kept.items():
         detections |= _under(result_id, pack_detections(one.detections))
         if one.counts is not None:
-            counts |= _under(result_id, {**asdict(one.counts), "images": np.array(one.images)})
+            names = {"images": np.array(one.images)}
+            if one.image_sha256:
+                names["image_sha256"] = np.array([one.image_sha256[name] for name in one.images])
+            counts |= _under(result_id, {**asdict(one.counts), **names})
         traced, arrays = pack_stages(list(one.stages))
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}

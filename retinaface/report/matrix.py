@@ -91,7 +91,7 @@ def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> l
         if subject in groups:
             groups[subject].others = others
     for column, comparison in enumerate(comparisons, start=1):
-        for metric in _shown(comparison.metrics):
+        for metric in _join_detections(comparison.metrics):
             row = cells(old_id(metric.subject), (metric.name, metric.unit))
             row[0] = row[0] if row[0].text else Cell(_number(metric.old))
             row[column] = _cell(metric, row[column])
@@ -121,7 +121,7 @@ def _values(result: Result) -> dict[tuple[str, str], str]:
     return values
 
 
-def _shown(metrics: Sequence[Metric]) -> list[Metric]:
+def _join_detections(metrics: Sequence[Metric]) -> list[Metric]:
     """The metrics, with those on detections joined: the share, and the worst verdict of all."""
     shown: list[Metric] = []
     joined: dict[str, list[Metric]] = {}

@@ -80,7 +80,7 @@ def _picture(
         return picture
     try:
         image = decode_image(dataset.read_bytes(difference.image), difference.image)
-    except (ImageError, RetinaFaceError):  # the data at hand are others than the run's
+    except (ImageError, RetinaFaceError):  # the data at hand are not those of the run
         return picture
     drawn = []
     changed = {change.box_xyxy for change in difference.changes}

@@ -83,19 +83,19 @@ def _plots(page: Page) -> dict[str, Any]:
     together = counterparts(page.runs).items()
     with mpl.rc_context(STYLE):
         speeds = {
-            timed: _kept(speed_distributions(timed, *one, page.runs) for one in together)
+            timed: _drawn(speed_distributions(timed, *one, page.runs) for one in together)
             for timed in _TIMED
         }
         return {
             "swatches": [swatch(position) for position in range(len(page.runs))],
             "ap_plots": ap_differences(page.comparisons),
-            "curves": _kept(precision_recall(*one, page.runs) for one in together),
+            "curves": _drawn(precision_recall(*one, page.runs) for one in together),
             "speeds": {timed: plots for timed, plots in speeds.items() if plots},
-            "layers": _kept(layer_drift(*one, page.runs) for one in together),
+            "layers": _drawn(layer_drift(*one, page.runs) for one in together),
         }
 
 
-def _kept(plots: Iterable[Plot | None]) -> list[Plot]:
+def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 

@@ -34,7 +34,7 @@ ON_DATA = {
     "suppression_limit_moved": "detections without a counterpart",
     "dropped_images": "not run: ",
     "dropped_crowded_images": "not run: ",
-    "emptied_crowded_images": "images whose detections are others",
+    "emptied_crowded_images": "images with mostly unexplained changes",
     "exchanged_images": "confident detections whose change nothing explains",
     "stale_predictions": "did not all come from this engine in this run",
 }

@@ -36,6 +36,7 @@ def make_run(
     ids: Sequence[str] = (RESULT,),
     environment: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
     images: Sequence[str] = IMAGES,
+    image_sha256: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     **data: Any,
 ) -> Run:
     """Write a finished run over `N` images and read it back.
@@ -47,12 +48,14 @@ def make_run(
         ids: Of its results.
         environment: Facts that differ from those of this machine.
         images: Their ids.
+        image_sha256: Of their files.
         data: What the record holds otherwise; `result` goes into every result.
     """
     folder.mkdir()
     hits = np.ones(N, bool) if hits is None else hits
     counts = counts_of(hits)
-    kept = {i: Kept({image: boxes(shift, 6) for image in images}, counts, images) for i in ids}
+    found = {image: boxes(shift, 6) for image in images}
+    kept = {i: Kept(found, counts, tuple(images), dict(image_sha256)) for i in ids}
     result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
     record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
     record["environment"] = record["environment"] | dict(environment)

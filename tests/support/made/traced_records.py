@@ -60,7 +60,7 @@ def make_traced_run(
     folder.mkdir()
     counts = counts_of(np.ones(len(IMAGES), bool) if hits is None else hits)
     detections = {image: boxes(shift) for image in IMAGES}
-    kept = {RESULT: Kept(detections, counts, IMAGES, stages, model)}
+    kept = {RESULT: Kept(detections, counts, IMAGES, {}, stages, model)}
     result = {"id": RESULT, "ap": dict.fromkeys(("easy", "medium", "hard"), ap)}
     result |= {"precision": "fp32", "engine": dict(engine)}
     write_record(folder, new_record() | {"results": [result], "retinaface": release}, kept)

@@ -15,7 +15,7 @@ NAMES = [
     "x: detections without a counterpart",
     "x: detections whose change nothing explains",
     "x: confident detections whose change nothing explains",
-    "x: images whose detections are others",
+    "x: images with mostly unexplained changes",
     "x: landmarks without a counterpart",
 ]
 FP32, FP16 = TOLERANCES["fp32"], TOLERANCES["fp16"]

@@ -21,20 +21,6 @@ def pair_of(old, new):
     return Pair((old, new), (RESULT, RESULT))
 
 
-@pytest.fixture
-def old(tmp_path):
-    return make_traced_run(tmp_path / "old", model=write_model(tmp_path, "same", exported=56))
-
-
-@pytest.fixture
-def new(tmp_path):
-    def make(**changes):
-        changes.setdefault("model", tmp_path / "same.onnx")
-        return make_traced_run(tmp_path / "new", **changes)
-
-    return make
-
-
 def test_nothing_moved_between_two_equal_runs(old, new):
     found = attribute(pair_of(old, new()))
     assert {stage.state for stage in found.stages} == {"same"}

@@ -10,7 +10,7 @@ from retinaface.comparison.metrics import (
     speed_metrics,
 )
 from retinaface.comparison.pairs import Pair
-from tests.support.made.records import RESULT, N, make_run
+from tests.support.made.records import IMAGES, RESULT, N, make_run
 
 
 def pair_of(old, new):
@@ -35,12 +35,17 @@ def test_ap_is_in_points_with_what_is_allowed(two):
 
 def test_images_of_the_same_names_with_other_contents_do_not_compare(tmp_path):
     runs = (
-        make_run(tmp_path / name, result={"image_files_sha256": sha256})
+        make_run(
+            tmp_path / name,
+            result={"image_files_sha256": sha256},
+            image_sha256=dict.fromkeys(IMAGES, "0" * 64) | {IMAGES[1]: sha256},
+        )
         for name, sha256 in (("a", "1" * 64), ("b", "2" * 64))
     )
     found = ap_metrics(pair_of(*runs))
     assert {str(metric.verdict) for metric in found} == {"INCONCLUSIVE"}
-    assert "with other contents: not comparable" in found[0].note
+    note = f"with other contents, 1 of {N} images, first {IMAGES[1]}: not comparable"
+    assert note in found[0].note
 
 
 def test_a_result_without_ap_has_no_metric_of_it(two):

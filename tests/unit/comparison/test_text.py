@@ -47,7 +47,9 @@ def test_numbers_and_verdicts_that_are_missing_are_said():
 def test_the_summary_names_the_first_test_that_fell(tmp_path):
     one = make_run(tmp_path / "a", tests=[entry("s.py::t")])
     fell = make_run(tmp_path / "b", tests=[entry("s.py::t", "FAIL", "error 9")])
-    assert summary(compare_runs(one, fell)) == "1 tests ended otherwise, first s.py::t: error 9"
+    assert (
+        summary(compare_runs(one, fell)) == "tests with another outcome: 1, first s.py::t: error 9"
+    )
 
 
 def test_long_tables_end_with_how_many_rows_are_left(tmp_path):

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from retinaface.comparison.pairs import Pair
 from retinaface.comparison.traced_steps import equal_detections, traced_stages
@@ -23,20 +22,6 @@ def stages_of(one, other):
 
 def states(one, other):
     return [stage.state for stage in stages_of(one, other).values()]
-
-
-@pytest.fixture
-def old(tmp_path):
-    return make_traced_run(tmp_path / "old", model=write_model(tmp_path, "same", exported=56))
-
-
-@pytest.fixture
-def new(tmp_path):
-    def make(**changes):
-        changes.setdefault("model", tmp_path / "same.onnx")
-        return make_traced_run(tmp_path / "new", **changes)
-
-    return make
 
 
 def test_equal_records_are_the_same_at_every_step(old, new):

@@ -11,6 +11,7 @@ from tests.support.made.records import detections, traced
 
 RESULT = "engine--igie--b1"
 IMAGES = ("e/a", "e/b")
+SHA256 = {"e/a": "1" * 64, "e/b": "2" * 64}
 COUNTS = Counts(
     np.ones((2, 3), np.int32),
     np.int32([0, 0, 1]),
@@ -23,7 +24,7 @@ COUNTS = Counts(
 def write_run(folder, *, counts=COUNTS, model=None, result=(), **data):
     folder.mkdir(parents=True, exist_ok=True)
     found = {"e/a": detections(2, 0), "e/b": detections(1, 5)}
-    kept = Kept(found, counts, IMAGES, traced(), model)
+    kept = Kept(found, counts, IMAGES, SHA256, traced(), model)
     results = [{"id": RESULT, **dict(result)}]
     record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []} | data
     write_record(folder, record | {"results": results}, {RESULT: kept})
@@ -41,6 +42,7 @@ def test_what_is_written_is_read(tmp_path):
     assert np.array_equal(found["e/b"].scores, np.float32([5]))
     images, counts = run.counts(RESULT)
     assert images == IMAGES
+    assert run.image_sha256(RESULT) == SHA256
     for name in ("n_faces", "image_index", "threshold_index", "is_proposal", "is_hit"):
         assert np.array_equal(getattr(counts, name), getattr(COUNTS, name))
     assert [one.image for one in run.stages(RESULT)] == ["e/0", "e/1"]
@@ -50,6 +52,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_what_was_not_kept_is_absent_not_an_error(tmp_path):
     run = read_run(write_run(tmp_path / "run", counts=None))
     assert run.counts(RESULT) is None
+    assert run.image_sha256(RESULT) == {}
     assert run.model(RESULT) is None
     (tmp_path / "run" / "stages.npz").unlink()
     assert run.stages(RESULT) == []
