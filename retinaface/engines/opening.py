@@ -182,6 +182,22 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
     return engine
 
 
+def check_named_options(name: str, options: Mapping[str, str]) -> None:
+    """Refuse an option that an engine does not declare, before anything is exported or built.
+
+    Of an engine that cannot be imported nothing is known, and opening it says why.
+
+    Raises:
+        EngineUnavailable: The engine is unknown, or knows no such option.
+    """
+    location = find_engine(name).factory
+    try:
+        factory = import_factory(name, location)
+    except EngineUnavailable:
+        return
+    _check_options(name, options, factory)
+
+
 def _check_options(name: str, options: Mapping[str, str], maker: object) -> None:
     """Refuse an option that a class does not declare; a function declares none before it built."""
     if isinstance(maker, type) and issubclass(maker, Engine):

@@ -9,6 +9,7 @@ from typing import Any
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
+from retinaface.engines.opening import check_named_options
 from retinaface.export.options import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.options import TargetError, read_pairs
@@ -136,7 +137,7 @@ def make_target(
         batch=batch,
         models=models,
         engine_files=engine_files,
-        engine_options=_engine_options(engine_options),
+        engine_options=_engine_options(engine_options, tested),
         weights=sources.weights,
         data=sources.data,
         sources_note=sources.note,
@@ -154,11 +155,15 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
         _check_choice("--subset", subset, SUBSETS)
 
 
-def _engine_options(texts: Sequence[str]) -> dict[str, str]:
+def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:
+    """Read the options, which every engine of the run must know."""
     try:
-        return read_pairs(texts)
+        options = read_pairs(texts)
     except ValueError as error:
         raise TargetError(f"--engine-option {error}") from None
+    for engine in engines if options else ():
+        check_named_options(engine, options)
+    return options
 
 
 def _check_engine_files(

@@ -86,8 +86,8 @@ def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path
 
 
 def test_options_are_read_as_pairs():
-    target = make_target(engine_options=["target=llvm -x=y", "batch=8"])
-    assert target.engine_options == {"target": "llvm -x=y", "batch": "8"}
+    target = make_target(engine_options=["fusions=llvm -x=y", "spinning=off"])
+    assert target.engine_options == {"fusions": "llvm -x=y", "spinning": "off"}
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,23 @@ def test_options_come_from_the_environment_unless_given(session, monkeypatch):
         (["--require=cudda"], "", "*--require cudda: expected one of: *cuda*"),
         (["--accept-baseline"], "", "*--accept-baseline needs --reason TEXT*"),
         (["--weights=no.pth"], "", "*--weights no.pth is not a file*"),
+        (
+            ["--engine=ort-cpu-fp32", "--engine-option=fusion=off"],
+            "",
+            "*ort-cpu-fp32: unknown option 'fusion'; *; did you mean fusions?*",
+        ),
     ],
-    ids=["variable", "record", "engine", "batch", "batch-word", "require", "reason", "weights"],
+    ids=[
+        "variable",
+        "record",
+        "engine",
+        "batch",
+        "batch-word",
+        "require",
+        "reason",
+        "weights",
+        "engine-option",
+    ],
 )
 def test_bad_options_are_usage_errors_before_anything_runs(
     session, monkeypatch, arguments, environment, message
