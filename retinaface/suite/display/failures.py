@@ -12,6 +12,7 @@ from retinaface.verdicts import Verdict
 MOST_FAILURE_LINES = 21  # rows of a screen
 _MOST_LINES_OF_ONE = 8
 _BAD = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value)
+_RAN = (*_BAD, Verdict.PASS.value)
 
 
 def failure_lines(run: ValidationRun, width: int) -> list[str]:
@@ -27,7 +28,7 @@ def failure_lines(run: ValidationRun, width: int) -> list[str]:
     problem = f"FAIL the run itself: {run.problem}" if run.problem else ""
     lines = wrapped(problem, width, most=2)
     groups = _groups(run)
-    n_run = Counter(_function(e) for e in run.tests.values() if e.outcome in (*_BAD, "PASS"))
+    n_run = Counter(_function(e) for e in run.tests.values() if e.outcome in _RAN)
     share = (MOST_FAILURE_LINES - n_rows(lines, width)) // max(1, len(groups))
     most = max(2, min(_MOST_LINES_OF_ONE, share))
     n_told = 0

@@ -7,11 +7,12 @@ builder does is not. `standins` is the plugin that puts it in place for a whole 
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from tests.support.standins.modules import FakeModules
 
 VENDOR_VERSION = "8.4.3+corex.4.2.0"
 OK, FAILED = 0, 2
@@ -102,19 +103,20 @@ class CudaEngine:
         return ixrt.executes
 
 
-class FakeIxrt:
+class FakeIxrt(FakeModules):
     """The modules, what was called, and what can be made to go wrong.
 
     Attributes:
-        calls: Each call with its arguments, in order.
         memory: Arrays on the device, by address.
         parser_errors: What the parser says of every file.
         sorts_bindings: Whether outputs come sorted by name, as from one of the vendor's releases.
         io_type: Of all bindings.
     """
 
+    packages = ("tensorrt", "cuda")
+
     def __init__(self, *, version: str = VENDOR_VERSION, lacks: tuple[str, ...] = ()) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        super().__init__()
         self.memory: dict[int, Any] = {}
         self.parser_errors: list[str] = []
         self.sorts_bindings, self.builds, self.executes = False, True, True
@@ -150,23 +152,7 @@ class FakeIxrt:
                 ),
             },
         }
-        self.modules = {name: ModuleType(name) for name in parts if name not in lacks}
-        for name, module in self.modules.items():
-            for key, value in parts[name].items():
-                if f"{name}.{key}" not in lacks:
-                    setattr(module, key, value)
-
-    def install(self, monkeypatch: Any) -> FakeIxrt:
-        """Stand in for `tensorrt` and `cuda` until the test ends."""
-        for name in ("tensorrt", "cuda", "cuda.cuda", "cuda.cudart"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
-        for name, module in self.modules.items():
-            monkeypatch.setitem(sys.modules, name, module)
-        return self
-
-    def named(self, name: str) -> list[tuple[Any, ...]]:
-        """Calls of one function."""
-        return [call for call in self.calls if call[0] == name]
+        self.make(parts, lacks)
 
     def _deserialize(self, plan: bytes) -> CudaEngine | None:
         self.calls.append(("deserialize_cuda_engine",))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import enum
 import json
-import sys
-from importlib.machinery import ModuleSpec
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from tests.support.standins.cuda import FakeCuda
+from tests.support.standins.modules import FakeModules
 
 PROFILE_KEY = "stand-in.profile"
 _FLOAT16 = 10  # onnx's number of the type
@@ -237,19 +236,20 @@ class Context:
             cuda.array(self._addresses[name], found.shape, kind)[...] = found
 
 
-class FakeTensorRt:
+class FakeTensorRt(FakeModules):
     """The modules, what was called, and what can be made to go wrong.
 
     Attributes:
-        calls: Each call with its arguments, in order.
         cuda: The stand-in of CUDA.
         parser_errors: What the parser says of every file.
         output_types: Keys of the inspector for every output, in place of the file's own.
         tactic: What it calls the kernel of every layer.
     """
 
+    packages = ("tensorrt", "cuda")
+
     def __init__(self, *, version: str = "10.16.1.11", lacks: tuple[str, ...] = ()) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        super().__init__()
         self.cuda = FakeCuda(self.calls)
         self.parser_errors: list[str] = []
         self.builds = self.executes = self.loads = self.takes_addresses = True
@@ -274,24 +274,7 @@ class FakeTensorRt:
             "cuda.bindings": {"__path__": []},
             "cuda.bindings.runtime": self.cuda.functions(),
         }
-        self.modules = {name: ModuleType(name) for name in parts if name not in lacks}
-        for name, module in self.modules.items():
-            module.__spec__ = ModuleSpec(name, None)  # torch's exporter asks whether they are there
-            for key, value in parts[name].items():
-                if f"{name}.{key}" not in lacks:
-                    setattr(module, key, value)
-
-    def install(self, monkeypatch: Any) -> FakeTensorRt:
-        """Stand in for `tensorrt` and `cuda` until the test ends."""
-        for name in ("tensorrt", "cuda", "cuda.bindings", "cuda.bindings.runtime", "cuda.cudart"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
-        for name, module in self.modules.items():
-            monkeypatch.setitem(sys.modules, name, module)
-        return self
-
-    def named(self, name: str) -> list[tuple[Any, ...]]:
-        """Calls of one function."""
-        return [call for call in self.calls if call[0] == name]
+        self.make(parts, lacks)
 
     def _runtime(self, logger: Any) -> Any:
         def deserialize(plan: bytes) -> CudaEngine | None:

@@ -8,27 +8,17 @@ not. `standins` is the plugin that puts it in place for a whole run.
 from __future__ import annotations
 
 import json
-import sys
 import weakref
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from tests.support.standins.modules import FakeModules
+
 VENDOR_VERSION = "0.12.0+corex.4.2.0"
 _DEVICE_TYPES = {"cpu": 1, "llvm": 1, "iluvatar": 23}
-MODULES = (
-    "tvm",
-    "tvm.contrib",
-    "tvm.contrib.graph_executor",
-    "tvm.relay",
-    "tvm.relay.import_model",
-    "tvm.runtime",
-    "tvm.target",
-    "tvm.nd",
-    "tvm.transform",
-)
 
 
 class Device:
@@ -122,11 +112,10 @@ class Executor:
         return self._outputs[index]
 
 
-class FakeTvm:
+class FakeTvm(FakeModules):
     """The modules, what was called, and what can be made to go wrong.
 
     Attributes:
-        calls: Each call with its arguments, in order.
         executors: Those that somebody still holds.
         version: `tvm.__version__`.
         exists: Whether the board is there.
@@ -135,8 +124,10 @@ class FakeTvm:
         is_vendors: Without it, Relay as Apache TVM had it: no `import_model`, no `precision`.
     """
 
+    packages = ("tvm",)
+
     def __init__(self, *, lacks: tuple[str, ...] = (), is_vendors: bool = True) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        super().__init__()
         self.executors: weakref.WeakSet[Executor] = weakref.WeakSet()
         self.version, self.exists, self.shows_graph = VENDOR_VERSION, True, True
         self.device_name: str | None = "MR-V100"
@@ -145,11 +136,10 @@ class FakeTvm:
         self.changed = list
         self._is_vendors = is_vendors
         absent = (*lacks, *(() if is_vendors else ("tvm.relay.import_model",)))
-        self.modules = {name: ModuleType(name) for name in MODULES if name not in absent}
-        self._fill(absent)
+        self.make(self._parts(), absent)
 
-    def _fill(self, absent: tuple[str, ...]) -> None:
-        parts: dict[str, dict[str, Any]] = {
+    def _parts(self) -> dict[str, dict[str, Any]]:
+        return {
             "tvm": {"__version__": self.version, "__path__": [], "device": self._make_device},
             "tvm.contrib": {"__path__": []},
             "tvm.contrib.graph_executor": {"GraphModule": lambda executor: executor},
@@ -167,25 +157,6 @@ class FakeTvm:
             "tvm.nd": {"array": NDArray},
             "tvm.transform": {"PassContext": self._pass_context},
         }
-        for name, module in self.modules.items():
-            for key, value in parts[name].items():
-                if f"{name}.{key}" not in absent:
-                    setattr(module, key, value)
-            parent, _, child = name.rpartition(".")
-            if parent:
-                setattr(self.modules[parent], child, module)
-
-    def install(self, monkeypatch: Any) -> FakeTvm:
-        """Stand in for `tvm` until the test ends."""
-        for name in [m for m in sys.modules if m == "tvm" or m.startswith("tvm.")]:
-            monkeypatch.delitem(sys.modules, name)
-        for name, module in self.modules.items():
-            monkeypatch.setitem(sys.modules, name, module)
-        return self
-
-    def named(self, name: str) -> list[tuple[Any, ...]]:
-        """Calls of one function."""
-        return [call for call in self.calls if call[0] == name]
 
     def _make_device(self, kind: str, index: int) -> Device:
         self.calls.append(("device", kind, index))
