@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,14 @@ if TYPE_CHECKING:
     help="Turns of each process in one start.",
 )
 @click.option(
+    "--slowdown",
+    type=click.FloatRange(3, 100),
+    default=10,
+    show_default=True,
+    metavar="PERCENT",
+    help="A PASS must have seen a slowdown so small, nine times of ten.",
+)
+@click.option(
     "--widerface",
     type=PATH,
     metavar="DIR",
@@ -134,6 +143,9 @@ def ab(
     detections of B with those of A. Each environment needs NumPy and the engine's runtime; this
     package need not be installed there.
 
+    A session that is too noisy to see --slowdown does not pass: it says how many --starts would
+    decide. What `--json` wrote is read by `compare --ab` and `report --ab`.
+
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or different detections), 2 bad input,
     10 INCONCLUSIVE.
     """
@@ -156,26 +168,32 @@ def ab(
     click.echo(f"A: {engine} in {python_a}")
     click.echo(f"B: {engine_b} in {python_b}")
     plan = Plan(settings["batch"], settings["starts"], settings["turns"])
+    started = time.monotonic()
     timings = measure(open_a, open_b, images, plan, _progress)
     has_faces = data.is_embedded == chosen.is_embedded
-    checks = _judge(timings, (engine, engine_b), has_faces=has_faces)
+    wanted = settings["slowdown"] / 100
+    checks = _judge(timings, (engine, engine_b), wanted, has_faces=has_faces)
     print_result(timings, plan.batch, checks)
     verdict = worst(check.verdict for check in checks)
     if json_file is not None:
-        write_json(json_file, result_json(timings, checks, verdict))
+        taken = time.monotonic() - started
+        write_json(json_file, result_json(timings, plan.batch, checks, verdict, taken))
         click.echo(f"JSON: {json_file}")
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
     click.get_current_context().exit(verdict.exit_code)
 
 
-def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list[Check]:
+def _judge(
+    timings: Timings, engines: Sequence[str], wanted: float, *, has_faces: bool
+) -> list[Check]:
     """Judge outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
-    from retinaface.checks.speed.ab import judge_outputs, judge_speed
+    from retinaface.checks.speed.ab import judge_outputs
+    from retinaface.checks.speed.ab_judgement import judge_speed
     from retinaface.engines.catalogue import find_engine
 
     precisions = {find_engine(name).precision for name in engines}
     precision: Precision = "fp16" if "fp16" in precisions else "fp32"
-    return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings)]
+    return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings, wanted)]
 
 
 def _images(data: DataChoice) -> FloatArray:

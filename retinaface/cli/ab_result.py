@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     """Print environments first, then times, then what was judged."""
     from retinaface.checks.intervals import mean_ratio_interval
-    from retinaface.checks.speed.ab import AGAIN, SIDES, A, B, interval_words
+    from retinaface.checks.speed.ab import AGAIN, SIDES, A, B
+    from retinaface.checks.speed.ab_judgement import interval_words
 
     changed = _differences(timings)
     if changed:
@@ -54,15 +55,21 @@ def _differences(timings: Timings) -> list[list[str]]:
     return [[d.key, d.old, d.new] for d in fact_differences(*facts)]
 
 
-def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:
-    """Give every sample, and what was judged; JSON types."""
+def result_json(
+    timings: Timings, batch: int, checks: Sequence[Check], verdict: Verdict, seconds_taken: float
+) -> dict[str, Any]:
+    """Give every sample, and what was judged; see `records.ab_session.AbSession`; JSON types."""
+    from retinaface.records.ab_session import AB_VERSION
+
+    speed = checks[-1]
     return {
-        "ab_version": 1,
+        "ab_version": AB_VERSION,
         "verdict": str(verdict),
-        "checks": [
-            {"name": c.name, "verdict": str(c.verdict), "message": c.message, **c.numbers}
-            for c in checks
-        ],
+        "speed_verdict": str(speed.verdict),
+        "speed": dict(speed.numbers),
+        "checks": [check.as_json() for check in checks],
+        "batch": batch,
+        "seconds_taken": round(seconds_taken, 1),
         "seconds": {side: samples.tolist() for side, samples in timings.seconds.items()},
         "largest_differences": timings.largest,
         "engines": timings.descriptions,

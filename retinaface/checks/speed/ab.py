@@ -17,30 +17,20 @@ import numpy as np
 
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.intervals import CONFIDENCE, Interval, mean_ratio_interval
 from retinaface.checks.speed.timing import nudge
 from retinaface.detection.detections import check_outputs, detections_of_inputs
 from retinaface.engines.remote.engine import RemoteEngine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
-from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
+from retinaface.verdicts import Check
 
 # Who takes turns. The second is what the first differs by from itself.
 A, AGAIN, B = SIDES = ("A", "A again", "B")
-# Below this no difference counts, however quiet the machine.
-SMALLEST_EFFECT = 0.02
-# As for baselines of speed: half as much again as the session itself showed.
-_NOISE_FACTOR = 1.5
 # A sample is at least so long, so that the clock and the pipes do not weigh in it.
 _SAMPLE_S = 0.05
 _WARM_UP_CALLS = 3
 _SEED = 20_261_125
-_WORDS = {
-    Verdict.FAIL: "slower, by more than the noise of this session",
-    Verdict.INCONCLUSIVE: "cannot be told from the noise; measure longer",
-    Verdict.PASS: "no slower than the noise of this session explains",
-}
 
 Open = Callable[[], RemoteEngine]
 Progress = Callable[[int], Iterator[int]]
@@ -172,43 +162,6 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
         timings.largest[name] = max(timings.largest.get(name, 0.0), largest)
     name = f"turn {step + 1}, image"
     timings.changes += differences(*(detections_of_inputs(o, name) for o in (ours, theirs)))
-
-
-def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> Check:
-    """Compare the ratio B / A with what A again / A showed.
-
-    PASS: no slower than the noise explains. FAIL: slower, the whole interval. A gain passes too,
-    and is said.
-    """
-    ratio, noise = (mean_ratio_interval(timings.ratios(side)) for side in (B, AGAIN))
-    band = noise_band(timings, smallest_effect)
-    verdict = judge_time_ratio(ratio.low, ratio.high, band)
-    words = _WORDS[verdict]
-    if is_faster(ratio.high, band):
-        words = "faster, by more than the noise of this session"
-    text = (
-        f"B takes {interval_words(ratio)} times as long as A: {words} (+-{band:.1%}; A again: "
-        f"{interval_words(noise)})"
-    )
-    numbers = {
-        "ratio": ratio.estimate,
-        "low": ratio.low,
-        "high": ratio.high,
-        "band": band,
-        "noise": vars(noise),
-    }
-    return Check("time of B over time of A", verdict, text, numbers)
-
-
-def noise_band(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> float:
-    """How far from 1 a ratio may lie before it counts."""
-    shown = float(np.abs(np.log(timings.ratios(AGAIN))).max())
-    return max(smallest_effect, _NOISE_FACTOR * float(np.expm1(shown)))
-
-
-def interval_words(ratio: Interval) -> str:
-    """Estimate and interval."""
-    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}, {CONFIDENCE:.0%}]"
 
 
 def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
