@@ -13,13 +13,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from matrix.rows import EXPORT, MatrixError, Row, find_row, read_rows, runtime_packages
+from matrix.rows import AB, EXPORT, MatrixError, Row, find_row, read_rows, runtime_packages
+from matrix.turns import BATCHES, RECORD, Side, neighbours, sessions
 
 ROOT = Path(__file__).resolve().parents[1]
-EXPORTS, RUNS, REPORT = "exports", "runs", "report.html"
+EXPORTS, RUNS, SESSIONS, REPORT = "exports", "runs", "ab", "report.html"
 UNAVAILABLE = "unavailable.json"
 EXIT_USAGE = 2
 _PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = read_rows()
         if kind == EXPORT:
             return export(find_row(name or EXPORT, rows), folder, rest)
+        if kind == AB:
+            return time_neighbours(rows, folder, rest)
         if kind == "compare":
             return compare(find_row(kind, rows), folder, rest)
         row = find_row(name, rows)
@@ -180,17 +183,62 @@ def _write_unavailable(record: Path, row: Row, reason: str) -> None:
     print(f"{record.name}: {package} {version} cannot be installed here: {reason}")
 
 
+def time_neighbours(rows: Mapping[str, Row], folder: Path, rest: Sequence[str]) -> int:
+    """Time each row that ran and the next one turn by turn; returns the worst exit code."""
+    sides = {}
+    for name in rows:
+        python = folder.parent / f"validate-{name}" / "bin" / "python"  # where tox makes it
+        side = Side(name, python, folder / RUNS / f"validate-{name}")
+        if not (side.record / RECORD).is_file():
+            continue
+        if python.is_file():
+            sides[name] = side
+        else:
+            print(f"{AB}: {name} is left out: {python} is not there")
+    pairs = neighbours(rows, list(sides))
+    if not pairs:
+        raise MatrixError(
+            f"{folder / RUNS} holds no two neighbouring rows that ran; run: tox run -e "
+            "export,validate-ort118,validate-ort132,ab"
+        )
+    _install(["-e", str(ROOT)])
+    target = folder / SESSIONS
+    shutil.rmtree(target, ignore_errors=True)  # of an earlier run, perhaps of other rows
+    target.mkdir(parents=True)
+    own = argparse.ArgumentParser(prog="tox run -e ab --", add_help=False, allow_abbrev=False)
+    own.add_argument("--batch", type=int, action="append", metavar="N")
+    options, others = own.parse_known_args(rest)
+    codes = []
+    for old, new in pairs:
+        for name, arguments in sessions(sides[old], sides[new], options.batch or BATCHES):
+            print(f"{AB}: {name}", flush=True)
+            codes.append(_retinaface(AB, *arguments, *others, f"--json={target / name}.json"))
+    if not codes:
+        raise MatrixError(
+            f"the records of {', '.join(sides)} keep no file of an engine that two neighbours ran; "
+            "run their validate environments without leaving tests out"
+        )
+    return max(codes, key=_badness)
+
+
+def _badness(code: int) -> tuple[bool, bool, bool]:
+    """Order exit codes of sessions: FAIL, what could not be measured, INCONCLUSIVE, PASS."""
+    return code == 1, code not in (0, 10), code == 10
+
+
 def compare(row: Row, folder: Path, rest: Sequence[str]) -> int:
     """The report and the comparison of all rows that ran; the first by name is the old run."""
     runs = folder / RUNS
     if not runs.is_dir():
         raise MatrixError(f"{runs} holds no run; run: tox run -e export,validate-ort118,compare")
     _install([*row.requirements, "-e", f"{ROOT}[report]"])
-    code = _retinaface("report", str(runs), f"--output={folder / REPORT}")
+    timed = folder / SESSIONS
+    turns = [f"--ab={timed}"] if any(timed.glob("*.json")) else []
+    code = _retinaface("report", str(runs), *turns, f"--output={folder / REPORT}")
     if code:
         return code
     files = [f"--markdown={folder / 'compare.md'}", f"--json={folder / 'compare.json'}"]
-    return _retinaface("compare", str(runs), *files, *rest)
+    return _retinaface("compare", str(runs), *turns, *files, *rest)
 
 
 def _retinaface(*arguments: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TABLE = Path(__file__).parent / "versions.ini"
-COMMON, RUNTIME, EXPORT = "common", "cpu", "export"
+COMMON, RUNTIME, EXPORT, AB = "common", "cpu", "export", "ab"
 # Keys of a row that are no packages.
 _SETTINGS = ("engines", "wheels", "tag", "exporter", "opset")
 

@@ -14,6 +14,7 @@ from retinaface.verdicts import SKIPPED
 
 if TYPE_CHECKING:
     from retinaface.comparison.compare import RunComparison
+    from retinaface.records.ab_session import AbSession
     from retinaface.records.find import Unavailable
     from retinaface.records.read import Run
 
@@ -23,13 +24,26 @@ if TYPE_CHECKING:
 @click.option("--markdown", type=PATH, metavar="FILE", help="Also write Markdown.")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
 @click.option(
+    "--ab",
+    "session_paths",
+    multiple=True,
+    type=PATH,
+    metavar="PATH",
+    help="Sessions of `retinaface ab --json`, a file or a folder of them: they settle the times "
+    "that records leave open (repeatable).",
+)
+@click.option(
     "--attribute",
     is_flag=True,
     help="Say at which stage the difference begins: checkpoint, export, simplification, inputs, "
     "raw outputs, decoding, suppression, evaluation.",
 )
 def compare(
-    folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool
+    folders: tuple[Path, ...],
+    markdown: Path | None,
+    json_file: Path | None,
+    session_paths: tuple[Path, ...],
+    attribute: bool,
 ) -> None:
     """Compare run records with the first of them, which is the old one.
 
@@ -42,15 +56,17 @@ def compare(
     A record is the folder that `validate --record` or `evaluate --output` wrote. Differences of the
     environment come first, then each metric with its interval and verdict, then tests with another
     outcome and what only one run has. The terminal sums up what is fine; Markdown and JSON have
-    every row. Speed on a CPU is reported, not judged: `retinaface ab` measures two environments
-    turn by turn.
+    every row. Times on a CPU are judged only far beyond what runs of one build differ by there;
+    for what is closer, the command that measures it turn by turn is printed.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
     from retinaface.comparison.compare import compare_runs
     from retinaface.comparison.text import as_json
     from retinaface.comparison.text import markdown as as_markdown
+    from retinaface.comparison.turns import settle
     from retinaface.files import check_output_file, new_file
+    from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
     from retinaface.verdicts import worst
 
@@ -63,25 +79,27 @@ def compare(
             f"compare needs at least two records, got {len(runs)}; give the folders that "
             "--record named"
         )
-    comparisons = [compare_runs(runs[0], run) for run in runs[1:]]
+    sessions = read_sessions(session_paths)
+    comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
     texts = [_print(comparison, attribute=attribute) for comparison in comparisons]
+    _print_turns(sessions)
     _print_unavailable(unavailable)
     if markdown is not None:
         with new_file(markdown) as file:
-            text = as_markdown(comparisons, unavailable)
+            text = as_markdown(comparisons, unavailable, sessions)
             file.write_text(text + "".join(texts), encoding="utf-8")
         click.echo(f"Markdown: {markdown}")
     if json_file is not None:
-        write_json(json_file, as_json(comparisons, unavailable))
+        write_json(json_file, as_json(comparisons, unavailable, sessions))
         click.echo(f"JSON: {json_file}")
-    verdict = worst(comparison.verdict for comparison in comparisons)
+    verdict = worst([*(c.verdict for c in comparisons), *(s.verdict for s in sessions)])
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
     click.get_current_context().exit(verdict.exit_code)
 
 
 def _print(comparison: RunComparison, *, attribute: bool) -> str:
     """One comparison on the terminal; returns the attribution as Markdown, if it was asked for."""
-    from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, summary
+    from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, open_commands, summary
 
     click.secho(
         f"{comparison.new.name} against {comparison.old.name}: {comparison.verdict}",
@@ -98,6 +116,9 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
     if comparison.metrics:
         print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))
         click.echo()
+    if commands := open_commands(comparison):
+        click.echo("Not judged more closely here; timed turn by turn by:")
+        click.echo("".join(f"  {command}\n" for command in commands))
     for change in comparison.outcomes:
         click.echo(f"{change.test}: {change.old} -> {change.new}: {change.reason}")
     _print_lone(comparison)
@@ -136,6 +157,14 @@ def _print_lone(comparison: RunComparison) -> None:
     for (kind, side, reason), ids in by_reason.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
         click.echo(f"only in the {side} run: {kind} {ids[0]}{more} ({reason})")
+
+
+def _print_turns(sessions: Sequence[AbSession]) -> None:
+    from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
+
+    if sessions:
+        print_table(TURN_COLUMNS, turn_rows(sessions))
+        click.echo()
 
 
 def _print_unavailable(rows: Sequence[Unavailable]) -> None:

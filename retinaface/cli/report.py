@@ -37,9 +37,22 @@ if TYPE_CHECKING:
     metavar="N",
     help="Pictures for each comparison.",
 )
+@click.option(
+    "--ab",
+    "session_paths",
+    multiple=True,
+    type=PATH,
+    metavar="PATH",
+    help="Sessions of `retinaface ab --json`, a file or a folder of them (repeatable).",
+)
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
 def report(
-    folders: tuple[Path, ...], output: Path, widerface: Path | None, images: int, title: str
+    folders: tuple[Path, ...],
+    output: Path,
+    widerface: Path | None,
+    images: int,
+    session_paths: tuple[Path, ...],
+    title: str,
 ) -> None:
     """Write a report of run records: one HTML file that needs nothing else, and Markdown.
 
@@ -52,6 +65,7 @@ def report(
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
+    from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
     from retinaface.report import write_report
     from retinaface.suite.sources import choose_data
@@ -81,6 +95,7 @@ def report(
         dataset=dataset,
         n_images=images,
         progress=True,
+        sessions=read_sessions(session_paths),
     )
     for file in (output, output.with_suffix(".md")):
         click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")

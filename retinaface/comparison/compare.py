@@ -11,10 +11,10 @@ from retinaface.comparison.metrics import (
     Metric,
     ap_metrics,
     detection_metrics,
-    speed_metrics,
 )
 from retinaface.comparison.one_sided import OneSided, lone_parts
 from retinaface.comparison.pairs import matched_pairs
+from retinaface.comparison.speed import speed_metrics
 from retinaface.records.read import Run
 from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED, Verdict, worst

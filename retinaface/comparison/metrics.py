@@ -10,12 +10,10 @@ import numpy as np
 from retinaface.checks.accuracy import smallest_effect
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
-from retinaface.checks.speed.gate import UNKNOWN_NOISE
+from retinaface.checks.intervals import Interval, paired_ap_intervals
 from retinaface.comparison.pairs import Pair
-from retinaface.records.read import Run
 from retinaface.typing import Precision
-from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
+from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import SPLITS
 
@@ -33,6 +31,7 @@ class Metric:
         change: With its interval, where there is one.
         verdict: None where it is reported and not judged.
         note: What was allowed, or why it is not judged.
+        command: What tells more; empty where nothing does.
     """
 
     subject: str
@@ -43,6 +42,7 @@ class Metric:
     change: Interval | None
     verdict: Verdict | None
     note: str
+    command: str = ""
 
 
 def ap_metrics(pair: Pair) -> list[Metric]:
@@ -146,37 +146,3 @@ def detection_metrics(pair: Pair) -> list[Metric]:
         value = None if check.value is None else float(check.value)
         metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
     return metrics
-
-
-def speed_metrics(pair: Pair) -> list[Metric]:
-    """Compare times; the ratio is judged where the device is one accelerator."""
-    speeds = [side.speed for side in pair.results]
-    metrics = []
-    for timed in speeds[0]:
-        if timed not in speeds[1]:
-            continue
-        samples = [np.asarray(speed[timed].samples_s, np.float64) for speed in speeds]
-        ratio = ratio_interval(samples[0], samples[1])
-        devices = [str(side.engine.get("device", "?")) for side in pair.results]
-        verdict, note = _judge_speed(ratio, devices, pair.runs)
-        old, new = (1e3 * float(np.median(sample)) for sample in samples)
-        name = pair.name
-        metrics.append(Metric(name, f"time of {timed}", "ms", old, new, ratio, verdict, note))
-    return metrics
-
-
-def _judge_speed(
-    ratio: Interval, devices: list[str], runs: tuple[Run, Run]
-) -> tuple[Verdict | None, str]:
-    if "cpu" in devices:
-        return None, "reported, not judged: runs on a CPU differ by more; use retinaface ab"
-    names = [run.environment.get("accelerators") for run in runs]
-    models = [[device.get("name") for device in found or []] for found in names]
-    if devices[0] != devices[1] or models[0] != models[1]:
-        return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
-    band = UNKNOWN_NOISE
-    note = f"runs of one build differ by up to {band:.0%}"
-    verdict = judge_time_ratio(ratio.low, ratio.high, band)
-    if verdict is Verdict.FAIL:
-        return verdict, f"slower: {note}"
-    return verdict, f"faster: {note}" if is_faster(ratio.high, band) else note

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric
+from retinaface.comparison.speed import RATE_UNIT
+from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
+from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
 # Of figures on detections.
 DETECTION_UNITS = ("%", "count")
+# Of times and rates, whose change is a ratio.
+RATIO_UNITS = ("ms", RATE_UNIT)
 _MAX_ROWS = 40
 
 
@@ -23,7 +30,7 @@ def interval_text(metric: Metric) -> str:
     change = metric.change
     if change is None:
         return ""
-    if metric.unit == "ms":
+    if metric.unit in RATIO_UNITS:
         return f"x {change.estimate:.3f} [{change.low:.3f}, {change.high:.3f}]"
     # + 0.0, because a zero may carry a sign.
     ends = [round(x, 3) + 0.0 for x in (change.estimate, change.low, change.high)]
@@ -109,7 +116,16 @@ def summary(comparison: RunComparison) -> str:
     return f"{judged} metrics were judged, and none moved by more than what is allowed"
 
 
-def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavailable] = ()) -> str:
+def open_commands(comparison: RunComparison) -> list[str]:
+    """The commands that tell more of what is not judged closely, without repetition."""
+    return list(dict.fromkeys(m.command for m in comparison.metrics if m.command))
+
+
+def markdown(
+    comparisons: Sequence[RunComparison],
+    unavailable: Sequence[Unavailable] = (),
+    sessions: Sequence[AbSession] = (),
+) -> str:
     """Markdown fit for the step summary of a CI run."""
     parts = []
     for comparison in comparisons:
@@ -118,6 +134,9 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
         parts += _environment_markdown(comparison)
         if comparison.metrics:
             parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
+        if commands := open_commands(comparison):
+            block = "\n".join(commands)
+            parts += ["Not judged more closely; turn by turn:", f"```sh\n{block}\n```"]
         if comparison.outcomes:
             rows = [[c.test, c.old, c.new, c.reason] for c in comparison.outcomes]
             columns = ("test", "old", "new", "reason")
@@ -126,6 +145,8 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
             rows = [[o.kind, o.id, o.side, o.reason] for o in comparison.one_sided]
             columns = ("kind", "what", "only in", "why")
             parts += ["### In one run only", _table(columns, rows)]
+    if sessions:
+        parts += ["## Turn by turn", _table(TURN_COLUMNS, turn_rows(sessions))]
     if unavailable:
         rows = [[u.name, f"{u.package} {u.version}", u.python, u.reason] for u in unavailable]
         columns = ("row", "package", "Python", "why it did not run")
@@ -162,7 +183,9 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def as_json(
-    comparisons: Sequence[RunComparison], unavailable: Sequence[Unavailable] = ()
+    comparisons: Sequence[RunComparison],
+    unavailable: Sequence[Unavailable] = (),
+    sessions: Sequence[AbSession] = (),
 ) -> dict[str, Any]:
     """Everything, as JSON types."""
     return {
@@ -180,8 +203,16 @@ def as_json(
             }
             for c in comparisons
         ],
+        "sessions": [_session_json(session) for session in sessions],
         "unavailable": [vars(row) for row in unavailable],
     }
+
+
+def _session_json(session: AbSession) -> dict[str, Any]:
+    """What was judged of a session; its samples stand in its own file."""
+    facts = msgspec.to_builtins(session)
+    kept = ("name", "verdict", "speed_verdict", "speed", "batch", "checks")
+    return {"engines": session.engines, **{key: facts[key] for key in kept}}
 
 
 def _metric_json(metric: Metric) -> dict[str, Any]:

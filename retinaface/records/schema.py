@@ -23,9 +23,15 @@ _WORDS = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
 
 
 class Speed(Struct, kw_only=True, omit_defaults=True):
-    """Times of one call; see `checks.speed.timing.summarise`."""
+    """Times of one call; see `checks.speed.timing.summarise`.
+
+    Attributes:
+        samples_s: By the clock.
+        cpu_s: What the processors worked in this process meanwhile, all its threads together.
+    """
 
     samples_s: list[float] = []
+    cpu_s: list[float] = []
     median_s: float | None = None
     p90_s: float | None = None
     p99_s: float | None = None
@@ -185,6 +191,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     results: list[Result]
     tests: list[TestResult]
     target: Target | None = None
+    executable: str | None = None  # the interpreter, for a command that runs it again
     problem: str | None = None
     crash: str | None = None
     seconds: float | None = None

@@ -46,6 +46,7 @@ def new_record() -> dict[str, Any]:
         "retinaface": __version__,
         "commit": checkout_commit(),
         "environment": describe_environment(),
+        "executable": sys.executable or None,
     }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retinaface.comparison.compare import compare_runs
+from retinaface.comparison.turns import settle
 from retinaface.errors import RetinaFaceError
 from retinaface.files import new_file
+from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
 from retinaface.report.content import Page, build_page
@@ -30,6 +32,7 @@ def write_report(
     dataset: WiderFace | None = None,
     n_images: int = 6,
     progress: bool = False,
+    sessions: Sequence[AbSession] = (),
 ) -> Page:
     """Write `output` and, beside it, the same as Markdown.
 
@@ -41,6 +44,7 @@ def write_report(
         dataset: Where the images are; None for a report without pictures.
         n_images: Pictures for each comparison.
         progress: Show a progress bar on stderr, where that is a terminal.
+        sessions: Of `retinaface ab`.
 
     Returns:
         What the page shows.
@@ -57,9 +61,9 @@ def write_report(
             f"a report needs {error.name}, which is not installed; install the extra 'report': "
             'pip install -e ".[report]"'
         ) from error
-    comparisons = [compare_runs(runs[0], run) for run in runs[1:]]
+    comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
     pictures = changed_pictures(comparisons, dataset, n_images, progress=progress)
-    page = build_page(title, runs, comparisons, unavailable, pictures)
+    page = build_page(title, runs, comparisons, unavailable, pictures, sessions)
     with new_file(output) as html, new_file(output.with_suffix(".md")) as markdown:
         html.write_text(render_html(page), encoding="utf-8")
         markdown.write_text(render_markdown(page), encoding="utf-8")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from retinaface.comparison.compare import EnvironmentDifference, RunComparison
 from retinaface.comparison.text import interval_text, number, summary
+from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
 from retinaface.report.matrix import MatrixGroup, build_matrix
@@ -67,11 +68,13 @@ class Page:
     failures: list[tuple[str, str, str, str]]
     pictures: list[Picture]
     sentences: list[tuple[str, str, str]] = field(default_factory=list)
+    sessions: list[AbSession] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all runs and all comparisons."""
+        """The worst of all runs, all comparisons and all sessions turn by turn."""
         verdicts = [Verdict(run.verdict) for run in self.runs if run.verdict is not None]
+        verdicts += [session.verdict for session in self.sessions]
         return worst([*verdicts, *(comparison.verdict for comparison in self.comparisons)])
 
     @property
@@ -93,6 +96,7 @@ def build_page(
     comparisons: Sequence[RunComparison],
     unavailable: Sequence[Unavailable],
     pictures: Sequence[Picture],
+    sessions: Sequence[AbSession] = (),
 ) -> Page:
     """Collect what the report shows; the first run is the old one."""
     own = f"{'the old run: ' if comparisons else ''}{_own_text(runs[0])}"
@@ -109,6 +113,7 @@ def build_page(
             (runs[0].name, runs[0].verdict or "", own),
             *(_sentence(c) for c in comparisons),
         ],
+        sessions=list(sessions),
     )
 
 

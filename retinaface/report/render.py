@@ -12,7 +12,14 @@ from markupsafe import Markup, escape
 
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.engine_table import COLUMNS, engine_rows
-from retinaface.comparison.text import METRIC_COLUMNS, markdown, metric_rows, summary
+from retinaface.comparison.text import (
+    METRIC_COLUMNS,
+    markdown,
+    metric_rows,
+    open_commands,
+    summary,
+)
+from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.report.content import (
     Page,
     changes_text,
@@ -59,6 +66,9 @@ def render_html(page: Page) -> str:
         metric_groups=_metric_groups,
         engine_columns=("run", *COLUMNS),
         engines=_engines(page),
+        turn_columns=TURN_COLUMNS,
+        turns=turn_rows(page.sessions),
+        open_commands=open_commands,
         summary=summary,
         **_plots(page),
     )
@@ -119,8 +129,8 @@ def render_markdown(page: Page) -> str:
             cells = [" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells]
             lines.append(_row([f"{row.metric} ({row.unit})", *cells]))
         parts.append("\n".join(lines))
-    if page.comparisons or page.unavailable:
-        parts.append(markdown(page.comparisons, page.unavailable))
+    if page.comparisons or page.unavailable or page.sessions:
+        parts.append(markdown(page.comparisons, page.unavailable, page.sessions))
     if page.failures:
         parts.append("## Tests that are not green")
         parts += [

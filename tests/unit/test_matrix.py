@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import matrix.__main__ as matrix
-from matrix.rows import COMMON, Row, find_row, read_rows, runtime_packages
+from matrix.rows import AB, COMMON, Row, find_row, read_rows, runtime_packages
+from matrix.turns import neighbours
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.records.find import find_runs
 
@@ -27,7 +28,7 @@ def environments():
     names = []
     for section in tox.sections():
         name = section.removeprefix("testenv:")
-        if not name.startswith(("export", "validate-", "compare")):
+        if not name.startswith(("export", "validate-", "compare")) and name != AB:
             continue
         head, _, choices = name.partition("{")
         names += [head + choice for choice in choices.rstrip("}").split(",")] if choices else [name]
@@ -39,7 +40,7 @@ def test_every_environment_has_a_row_and_every_row_an_environment():
     assert rows == set(ROWS) - {COMMON}
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in (COMMON, "compare")])
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in (COMMON, AB, "compare")])
 def test_rows_of_one_comparison_differ_in_the_named_package_alone(name):
     row = ROWS[name]
     packages = runtime_packages(row, ROWS)
@@ -210,6 +211,123 @@ def test_files_are_exported_once_for_the_same_versions_and_checkout(tmp_path, pi
     assert all("--with-fp16" in call for call in exports)
     state = json.loads((tmp_path / "exports" / "export" / "versions.json").read_text())
     assert state["packages"]["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize(
+    ("ran", "pairs"),
+    [
+        ("ort132 ort118 ort120", "ort118-ort120 ort120-ort132"),
+        ("ort131 ort132 cpu", "ort131-ort132"),
+        ("ort118 cpu ort132", "ort118-cpu cpu-ort132"),
+        ("ort118 cuda tensorrt", ""),
+        ("ixuca440 ort118 ixuca420 ixuca430", "ixuca420-ixuca430 ixuca430-ixuca440"),
+        ("cpu dynamo opset17", "cpu-dynamo cpu-opset17"),
+        ("dynamo opset17", ""),
+    ],
+)
+def test_each_version_is_timed_with_the_next_and_each_exporter_with_the_usual_one(ran, pairs):
+    expected = [tuple(pair.split("-")) for pair in pairs.split()]
+    assert sorted(neighbours(ROWS, ran.split())) == sorted(expected)
+
+
+@pytest.fixture
+def ran(tmp_path):
+    """Rows that ran: their environments, and records of two engines with the files they ran."""
+
+    def write(*names, options=()):
+        for name in names:
+            python = tmp_path / f"validate-{name}" / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.touch()
+            record = tmp_path / "matrix" / "runs" / f"validate-{name}"
+            record.mkdir(parents=True)
+            results = [
+                result(f"ort-cpu-{p}", pipeline, f"models/{p}-{pipeline}.onnx")
+                for p in ("fp32", "fp16")
+                for pipeline in ("upstream-320", "igie")
+            ]
+            target = {"engine_options": dict(options)}
+            content = {"results": [*results, {"id": "bare"}], "target": target}
+            (record / "record.json").write_text(json.dumps(content))
+        return str(tmp_path / "matrix")
+
+    def result(engine, pipeline, kept):
+        return {"engine": {"name": engine}, "pipeline": pipeline, "model": {"kept": kept}}
+
+    return write
+
+
+def sessions_of(calls):
+    """The calls of `retinaface ab`, as options by name; the JSON by its name alone."""
+    found = [call[4:] for call in calls if call[3:4] == [AB]]
+    parted = [dict(word.lstrip("-").partition("=")[::2] for word in call) for call in found]
+    return [{**options, "json": Path(options["json"]).stem} for options in parted]
+
+
+def test_neighbours_are_timed_turn_by_turn_in_the_environments_of_tox(ran, pip, tmp_path):
+    folder = ran("ort118", "ort132", options={"fusions": "off"})
+    assert matrix.main(["--folder", folder, AB, "--starts=9"]) == 0
+    found = sessions_of(pip[0])
+    assert [session["json"] for session in found] == [
+        f"ort118-ort132--ort-cpu-{precision}--b{batch}"
+        for precision in ("fp32", "fp16")
+        for batch in (1, 32)
+    ]
+    assert found[2]["a"] == f"{tmp_path}/validate-ort118/bin/python"
+    assert found[2]["b"] == f"{tmp_path}/validate-ort132/bin/python"
+    assert found[2]["engine"] == "ort-cpu-fp16"
+    assert found[2]["model"] == f"{folder}/runs/validate-ort118/models/fp16-igie.onnx"
+    assert found[2]["model-b"] == f"{folder}/runs/validate-ort132/models/fp16-igie.onnx"
+    assert found[2]["engine-option"] == "fusions=off"
+    assert found[2]["starts"] == "9"
+
+
+def test_the_batches_are_those_that_are_named(ran, pip):
+    matrix.main(["--folder", ran("ort118", "ort132"), AB, "--", "--batch", "8"])
+    assert {session["batch"] for session in sessions_of(pip[0])} == {"8"}
+
+
+def test_the_worst_session_decides(ran, monkeypatch):
+    folder = ran("ort118", "ort132")
+    monkeypatch.setattr(matrix, "_install", lambda _: None)
+    for codes, code in (
+        ([0, 10, 0, 0], 10),
+        ([10, 70, 0, 0], 70),
+        ([70, 10, 1, 0], 1),
+        ([0] * 4, 0),
+    ):
+        answers = iter(codes)
+        monkeypatch.setattr(matrix, "_retinaface", lambda *_, a=answers: next(a))
+        assert matrix.main(["--folder", folder, AB]) == code
+
+
+def test_a_row_whose_environment_is_gone_is_left_out_and_named(ran, pip, capsys, tmp_path):
+    folder = ran("ort118", "ort132")
+    (tmp_path / "validate-ort118" / "bin" / "python").unlink()
+    assert matrix.main(["--folder", folder, AB]) == 2
+    captured = capsys.readouterr()
+    assert "ort118 is left out" in captured.out
+    assert "no two neighbouring rows that ran; run: tox run -e export," in captured.err
+    assert pip[0] == []
+
+
+def test_records_that_keep_no_file_are_no_session(ran, pip, capsys):
+    folder = ran("ort118", "ort132")
+    for path in Path(folder).rglob("record.json"):
+        path.write_text(json.dumps({"results": []}))
+    assert matrix.main(["--folder", folder, AB]) == 2
+    assert "keep no file of an engine" in capsys.readouterr().err
+
+
+def test_comparison_and_report_are_given_the_sessions_that_there_are(ran, pip):
+    folder = ran("ort118", "ort132")
+    assert matrix.main(["--folder", folder, "compare"]) == 0
+    assert not [word for call in pip[0] for word in call if word.startswith("--ab")]
+    (Path(folder) / "ab").mkdir()
+    (Path(folder) / "ab" / "s.json").touch()
+    pip[0].clear()
+    assert matrix.main(["--folder", folder, "compare"]) == 0
+    assert [f"--ab={folder}/ab" in call for call in pip[0]] == [False, True, True]
 
 
 def test_it_needs_the_standard_library_alone():

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from tests.support.made.records import fidelity, make_run
+from tests.support.made.records import ENGINE, fidelity, make_run
+from tests.support.made.sessions import make_session
 
 
 def test_the_exit_code_is_the_verdict(run, records):
@@ -31,8 +32,9 @@ def test_markdown_json_and_attribution_are_written(run, records, tmp_path):
         (["a"], "compare needs at least two records, got 1"),
         (["a", "nowhere"], "holds no run record"),
         (["a", "b", "--json", "."], "cannot write"),
+        (["a", "b", "--ab", "."], "holds no session"),
     ],
-    ids=["one", "none", "folder"],
+    ids=["one", "none", "folder", "session"],
 )
 def test_bad_input_is_one_line(run, records, arguments, message, monkeypatch):
     monkeypatch.chdir(records)
@@ -63,3 +65,46 @@ def test_results_of_which_nothing_could_be_traced_are_left_out_of_an_attribution
     assert "Where it begins, ort-cpu-fp32--igie--b32" in out
     assert "Where it begins, ort-cpu-fp32--igie--b1:" not in out
     assert "ort-cpu-fp32--igie--b1 " in out  # its metric is there
+
+
+def slow_runs(folder, factor):
+    """A folder of two runs on a CPU, the second slower by the clock and by its processors."""
+    folder.mkdir()
+    for name, x in (("a", 1.0), ("b", factor)):
+        samples = {"samples_s": [0.1 * x] * 9, "cpu_s": [0.2 * x] * 9}
+        engine = {"name": ENGINE, "device": "cpu", "runtime": "onnxruntime 1.32.0"}
+        result = {"engine": engine, "batch": 32, "speed": {"network": samples}}
+        make_run(folder / name, result=result)
+    return folder
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1.0, 0), (2.0, 10), (3.1, 1)])
+def test_times_on_a_cpu_count_and_what_is_left_open_has_its_command(run, tmp_path, factor, code):
+    found, out, _ = run("compare", slow_runs(tmp_path / "slow", factor), "--markdown", "c.md")
+    assert found == code
+    lines = out.splitlines()
+    start = lines.index("Not judged more closely here; timed turn by turn by:")
+    assert lines[start + 1].startswith("  retinaface ab --a ")
+    assert lines[start + 1].strip() in (tmp_path / "c.md").read_text()
+
+
+def test_a_session_settles_what_is_left_open(run, tmp_path):
+    records = slow_runs(tmp_path / "slow", 2.0)
+    runtimes = ("onnxruntime 1.32.0",) * 2
+    for verdict, code in (("PASS", 0), ("FAIL", 1), ("INCONCLUSIVE", 10)):
+        session = tmp_path / f"{verdict}.json"
+        session.write_text(json.dumps(make_session(verdict, ratio=1.3, runtimes=runtimes)))
+        found, out, _ = run("compare", records, "--ab", session, "--json", f"{verdict}-c.json")
+        assert found == code
+        assert "x 1.300 [1.287, 1.313]" in out
+        assert "Not judged more closely" not in out
+        written = json.loads((tmp_path / f"{verdict}-c.json").read_text())
+        assert written["sessions"][0]["speed"]["power"] == 1.05
+
+
+def test_a_session_of_other_engines_counts_too(run, records, tmp_path):
+    session = tmp_path / "s.json"
+    session.write_text(json.dumps(make_session("FAIL", engine="x-cpu-fp16")))
+    code, out, _ = run("compare", records / "a", records / "a", "--ab", session)
+    assert code == 1
+    assert "x-cpu-fp16" in out

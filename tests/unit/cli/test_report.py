@@ -1,4 +1,8 @@
+import json
+
 import pytest
+
+from tests.support.made.sessions import make_session
 
 
 def test_a_report_is_written_whatever_the_verdict(run, records, tmp_path):
@@ -9,6 +13,23 @@ def test_a_report_is_written_whatever_the_verdict(run, records, tmp_path):
     assert f"{output}: " in out
     assert "<title>FAIL: Two runs</title>" in output.read_text()
     assert output.with_suffix(".md").read_text().startswith("# FAIL: Two runs")
+
+
+def test_sessions_turn_by_turn_are_rows_of_the_report(run, records, tmp_path):
+    (tmp_path / "ab").mkdir()
+    for name, verdict in (("ort118-ort132", "INCONCLUSIVE"), ("ort132-<b>", "PASS")):
+        content = make_session(verdict, ratio=1.9, starts_needed=14)
+        (tmp_path / "ab" / f"{name}.json").write_text(json.dumps(content))
+    same = [records / "a", records / "a", "--ab", tmp_path / "ab"]
+    code, out, _ = run("report", *same, "--output", tmp_path / "out.html")
+    assert code == 0
+    assert out.splitlines()[-1] == "VERDICT: INCONCLUSIVE"
+    html, markdown = ((tmp_path / f"out.{kind}").read_text() for kind in ("html", "md"))
+    for text in (html.replace("<wbr>", ""), markdown):
+        assert "x 1.900 [1.881, 1.919]" in text
+        assert "--starts 14 would decide" in text
+        assert "ort132-<b>" not in text
+    assert '<section aria-labelledby="turns">' in html
 
 
 @pytest.mark.parametrize(

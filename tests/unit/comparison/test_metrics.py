@@ -7,7 +7,6 @@ from retinaface.comparison.metrics import (
     detection_metrics,
     image_differences,
     precision_of,
-    speed_metrics,
 )
 from retinaface.comparison.pairs import Pair
 from tests.support.made.records import IMAGES, RESULT, N, make_run
@@ -69,29 +68,3 @@ def test_images_are_compared_one_by_one(two):
     found = image_differences(two(shift=20.0))
     assert len(found) == N
     assert all(len(one.changes) == 12 for one in found)
-
-
-@pytest.mark.parametrize(
-    ("factor", "verdict", "word"),
-    [(1.5, "FAIL", "slower"), (0.5, "PASS", "faster"), (1.0, "PASS", "runs of one build")],
-)
-def test_an_accelerator_is_judged_beyond_the_noise_of_builds(tmp_path, factor, verdict, word):
-    def timed(scale):
-        samples = [scale * (0.1 + 1e-5 * i) for i in range(20)]
-        return {"engine": {"device": "cuda"}, "speed": {"network": {"samples_s": samples}}}
-
-    runs = [make_run(tmp_path / str(x), result=timed(x)) for x in (1, factor + 1e-9)]
-    (metric,) = speed_metrics(pair_of(*runs))
-    assert str(metric.verdict) == verdict
-    assert word in metric.note
-
-
-def test_times_of_two_devices_are_not_judged(tmp_path):
-    samples = {"network": {"samples_s": [0.1, 0.2]}}
-    runs = [
-        make_run(tmp_path / device, result={"engine": {"device": device}, "speed": samples})
-        for device in ("npu", "cuda")
-    ]
-    (metric,) = speed_metrics(pair_of(*runs))
-    assert metric.verdict is None
-    assert "other devices" in metric.note
