@@ -189,7 +189,6 @@ def ratio_interval(
     *,
     n_resamples: int = 4000,
     confidence: float = CONFIDENCE,
-    of_means: bool = False,
 ) -> Interval:
     """Interval of median(candidate) / median(reference), by bootstrap of each side.
 
@@ -198,19 +197,17 @@ def ratio_interval(
         candidate: (M,) samples, > 0.
         n_resamples: Draws.
         confidence: Of the interval.
-        of_means: Divide means, not medians.
 
     Raises:
         ValueError: A side is empty, or holds something else than positive numbers.
     """
     rng = np.random.default_rng(_SEED)
-    middle = np.mean if of_means else np.median
-    drawn_middles = []
+    medians = []
     for side in (reference, candidate):
         if side.size == 0 or not (np.isfinite(side) & (side > 0)).all():
             raise ValueError(f"ratio_interval: expected positive samples, got {side!r}")
         drawn = rng.integers(0, len(side), size=(n_resamples, len(side)))
-        drawn_middles.append(middle(side[drawn], axis=1))
+        medians.append(np.median(side[drawn], axis=1))
     tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn_middles[1] / drawn_middles[0], [tail, 1 - tail])
-    return Interval(float(middle(candidate) / middle(reference)), float(low), float(high))
+    low, high = np.quantile(medians[1] / medians[0], [tail, 1 - tail])
+    return Interval(float(np.median(candidate) / np.median(reference)), float(low), float(high))

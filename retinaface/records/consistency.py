@@ -40,7 +40,6 @@ def _times(result: Result) -> Iterator[str]:
     times: dict[str, Sequence[float | None]] = {"detect_s": [result.detect_s]}
     for timed, speed in result.speed.items():
         times[f"speed/{timed}/samples_s"] = speed.samples_s
-        times[f"speed/{timed}/cpu_s"] = speed.cpu_s
         for field in ("median_s", "p90_s", "p99_s", "images_per_s"):
             times[f"speed/{timed}/{field}"] = [getattr(speed, field)]
     for field, values in times.items():

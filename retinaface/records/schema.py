@@ -26,12 +26,13 @@ class Speed(Struct, kw_only=True, omit_defaults=True):
     """Times of one call; see `checks.speed.timing.summarise`.
 
     Attributes:
-        samples_s: By the clock.
-        cpu_s: What the processors worked in this process meanwhile, all its threads together.
+        samples_s: One for each call.
+        others_share: Of the processors, what other processes took meanwhile: 0 to 1; None where the
+            system does not tell.
     """
 
     samples_s: list[float] = []
-    cpu_s: list[float] = []
+    others_share: Annotated[float, Meta(ge=0, le=1)] | None = None
     median_s: float | None = None
     p90_s: float | None = None
     p99_s: float | None = None

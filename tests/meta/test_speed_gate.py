@@ -70,6 +70,11 @@ def test_the_same_build_passes(run):
     assert checks[0]["numbers"]["band"] < 0.15
 
 
+def test_the_record_says_what_others_took_of_the_processors(run):
+    for result in run.record["results"]:
+        assert 0 <= result["speed"]["network"]["others_share"] <= 1
+
+
 def test_a_build_that_is_a_fifth_slower_fails(run):
     assert run.code == 1, run.output[-2000:]
     assert list(run.outcomes(SLOWER).values()) == ["FAIL"]

@@ -8,8 +8,6 @@ files to detections; `session`, from a file on disk to an engine that has proved
 
 from __future__ import annotations
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.others import OthersMeanwhile
 from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, summarise
 from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.detection.detections import Detections, postprocess
@@ -47,9 +46,8 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
             text = "timing is switched off by --benchmark-disable"
             gate(*checks, Check("timing", Verdict.INCONCLUSIVE, text))
         figures = summarise(benchmark.stats.stats.data, n_images)
-        figures["cpu_s"] = benchmark.extra_info.pop("cpu_s")
-        extra = {k: v for k, v in figures.items() if k not in ("samples_s", "cpu_s")}
-        benchmark.extra_info.update(extra)
+        benchmark.extra_info.update({k: v for k, v in figures.items() if k != "samples_s"})
+        figures["others_share"] = benchmark.extra_info["others_share"]
         engine = pool.get(engine_name).describe()
         name = str(ResultId(engine_name, pipeline.name, batch))
         earlier = validation_run.results.get(name, {}).get("speed", {})
@@ -104,16 +102,14 @@ def same_inputs(pipeline):
 def time_calls(benchmark, target, setup, teardown, rounds, warmup):
     """Time a call; setting up and checking stand outside the clock, between the calls."""
     kept = {}
-    cpu_s = []
 
     def timed(*args):
-        started = time.process_time_ns()
         kept["result"] = target(*args)
-        cpu_s.append(max(time.process_time_ns() - started, 1) * 1e-9)
 
     def after(*args):
         teardown(kept.pop("result"), *args)
 
+    others = OthersMeanwhile()
     benchmark.pedantic(
         timed,
         setup=lambda: (setup(), {}),
@@ -122,7 +118,7 @@ def time_calls(benchmark, target, setup, teardown, rounds, warmup):
         warmup_rounds=warmup,
         iterations=1,
     )
-    benchmark.extra_info["cpu_s"] = cpu_s[warmup:]
+    benchmark.extra_info["others_share"] = others.share()
 
 
 @pytest.mark.quick(batch=(8,))
