@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retinaface.engines.turns import Turns
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
@@ -62,8 +63,8 @@ class Engine(ABC):
     `_run_intermediates` too where the runtime shows what it computes on the way. `describe` says
     what it set and what it adds.
     It sets `fixed_batch` where the model takes batches of one size only, `parallel_calls` where so
-    many calls of `infer` may run at a time, each in a thread of its own, and `built_file` where it
-    runs a build that is a file, its own or one that was given.
+    many calls of `infer` may run at a time, each in a thread of its own (further ones wait here),
+    and `built_file` where it runs a build that is a file, its own or one that was given.
 
     Its class declares its options in `known_options`: what each does, by name. An option that is
     not there is refused when the engine is opened, unless `other_options_go_to` names who takes
@@ -82,6 +83,7 @@ class Engine(ABC):
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
         self._closed = False
+        self._turns = Turns()
 
     def infer(self, images: FloatArray) -> RawOutputs:
         """Run the network.
@@ -98,10 +100,11 @@ class Engine(ABC):
             ValueError: `images` has another shape, or the engine is closed.
             EngineFault: The runtime failed, or gave other shapes than the priors of H x W demand.
         """
-        batch = self._checked_batch(images)
-        with self._faults(f"inference of {len(images)} images"):
-            outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
-        return self._check_outputs(outputs, len(images), images.shape[2:])
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"inference of {len(images)} images"):
+                outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
+            return self._check_outputs(outputs, len(images), images.shape[2:])
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
@@ -123,10 +126,11 @@ class Engine(ABC):
                 with these tensors as outputs.
             EngineFault: The runtime failed.
         """
-        batch = self._checked_batch(images)
         n = len(images)
-        with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
-            found = self._run_intermediates(batch, tuple(names))
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
+                found = self._run_intermediates(batch, tuple(names))
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
 
     @abstractmethod
