@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retinaface.engines.options import check_options
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
@@ -67,7 +68,8 @@ class Engine(ABC):
 
     Its class declares its options in `known_options`: what each does, by name. An option that is
     not there is refused when the engine is opened, unless `other_options_go_to` names who takes
-    it: a provider or a compiler, which then refuses what it does not know.
+    it: a provider, which then refuses what it does not know. Where the runtime itself lists them,
+    override `check_options`.
     """
 
     known_options: ClassVar[Mapping[str, str]] = {}
@@ -128,6 +130,15 @@ class Engine(ABC):
         with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
             found = self._run_intermediates(batch, tuple(names))
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
+
+    @classmethod
+    def check_options(cls, name: str, device: str, options: Mapping[str, str]) -> None:
+        """Refuse what the class does not declare, before anything is built.
+
+        Raises:
+            EngineUnavailable: Names the option and the nearest that there is.
+        """
+        check_options(name, options, cls.known_options, cls.other_options_go_to)
 
     @abstractmethod
     def _run(self, images: FloatArray) -> RawOutputs:

@@ -21,7 +21,7 @@ def check_options(
     Args:
         name: Of the engine.
         given: Options by name.
-        known: What each declared option does, by name.
+        known: What each declared option does, by name; empty where its name says it.
         others_go_to: Who takes every other option. Then only what looks like a slip is refused.
 
     Raises:
@@ -29,14 +29,17 @@ def check_options(
     """
     cutoff = _ALIKE if others_go_to is None else _NEARLY_THE_SAME
     for option in sorted(set(given) - set(known)):
-        nearest = difflib.get_close_matches(option, known, n=1, cutoff=cutoff)
+        # Whatever their case: a compiler's names are in capitals.
+        cased = {name.casefold(): name for name in known}
+        alike = difflib.get_close_matches(option.casefold(), cased, n=1, cutoff=cutoff)
+        nearest = [cased[name] for name in alike]
         if others_go_to is not None and not nearest:
             continue
         if not known:
             raise EngineUnavailable(
                 f"{name} takes no options, got {', '.join(given)}; leave them out"
             )
-        listed = ", ".join(f"{option} ({effect})" for option, effect in known.items())
+        listed = ", ".join(f"{k} ({effect})" if effect else k for k, effect in known.items())
         others = f", or one of {others_go_to}" if others_go_to else ""
         step = f"did you mean {nearest[0]}?" if nearest else "leave it out"
         raise EngineUnavailable(
