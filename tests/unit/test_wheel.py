@@ -1,8 +1,6 @@
 """What a wheel holds: the package, and the suites and baselines laid out as in a checkout."""
 
-import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,15 +108,3 @@ def test_suites_are_left_out_by_the_paths_of_a_checkout(built, collected, tmp_pa
     left = [name for name in collected if not name.startswith(left_out) and name != parity]
     assert len(left) < len(collected) - 4
     assert ids(process(tmp_path, run, built.parent)) == left
-
-
-@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
-def test_a_run_from_the_wheel_leaves_its_record_alone(built, tmp_path):
-    words = ["tests/validation/test_placement.py", "--engine=ort-cpu-fp32", "--record=r"]
-    words += ["--weights=embedded", "--widerface=embedded", "-m", "alone"]
-    output = process(tmp_path, ["-m", "retinaface", "validate", *words], built.parent)
-    assert output.endswith("VERDICT: PASS (embedded set)\n")
-    record = json.loads((tmp_path / "r/record.json").read_text())
-    (test,) = record["tests"]
-    assert re.fullmatch(r"tests/validation/test_placement\.py::\w+\[ort-cpu-fp32\]", test["id"])
-    assert [path.name for path in tmp_path.iterdir()] == ["r"]
