@@ -9,11 +9,11 @@ from tests.support.runs import EMBEDDED, SUITES, pytest_run
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.given.faulty_engines"
 KIT = f"{SUITES}/test_engine_contract.py"
-# The test that must be red, and what it must say.
+# The test that must be red, and words of its message.
 FAULTS = {
-    "cached_by_shape": ("every_row", "images 0 and 1 differ, and their loc by 0 only"),
+    "cached_by_shape": ("every_row", "images 0 and 1 differ, but their loc differs by 0 only"),
     "cached_by_address": ("filled_again", "filling 2: largest difference"),
-    "alternates_calls": ("every_row", "images 0 and 1 differ, and their loc by 0 only"),
+    "alternates_calls": ("every_row", "images 0 and 1 differ, but their loc differs by 0 only"),
     "skips_work": ("every_row", "batch 2: largest difference"),
     "drops_tail": ("every_row", "batch 17: largest difference"),
     "drops_last": ("every_row", "batch 2: largest difference"),

@@ -37,8 +37,8 @@ def unmatched_share(
         mine = ours[image]
         match = match_detections(_xyxy(theirs), theirs.scores, _xyxy(mine), mine.scores)
         for side, matched in (
-            (theirs, match.reference_matched),
-            (mine, match.candidate_matched),
+            (theirs, match.old_matched),
+            (mine, match.new_matched),
         ):
             compared = side.scores > SCORE_ABOVE
             n_unmatched += int((~matched[compared]).sum())

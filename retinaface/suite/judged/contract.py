@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retinaface.checks.engine_contract import affordable, check_same
+from retinaface.checks.engine_contract import affordable_batches, check_same
 from retinaface.checks.raw_outputs import largest_allowed
 from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
@@ -65,7 +65,7 @@ def _subject(engine: Engine, note: str, cases: Cases) -> Subject:
     seconds = min(_seconds(engine, images[1:2]) for _ in range(3))
     sizes = [n for n in BATCHES if n <= engine.spec.max_batch]
     is_slow = find_engine(engine.spec.name).is_slow
-    batches = affordable(sizes, seconds, BUDGET_S) if is_slow else sizes
+    batches = affordable_batches(sizes, seconds, BUDGET_S) if is_slow else sizes
     if batches != sizes:
         note += f"; others left out, at {seconds:.2g} s an image"
     images = images[: max(3, batches[-1])]

@@ -33,10 +33,10 @@ def infer_all(engine: Engine, images: FloatArray) -> RawOutputs:
 
 
 def agreement(
-    name: str, reference: RawOutputs, candidate: RawOutputs, kind: str, precision: Precision
+    name: str, expected: RawOutputs, actual: RawOutputs, kind: str, precision: Precision
 ) -> list[Check]:
     """Compare two sets of raw outputs by the detections that they give."""
-    found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
+    found = differences(*(detections_of_inputs(o, kind) for o in (expected, actual)))
     return check_differences(name, found, TOLERANCES[precision])
 
 

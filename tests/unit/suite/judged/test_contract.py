@@ -70,7 +70,7 @@ def test_an_engine_that_takes_fewer_images_is_judged_by_those_and_says_so():
 
 
 def test_of_an_engine_of_hours_batches_are_left_out(monkeypatch):
-    monkeypatch.setattr(contract, "affordable", lambda sizes, *_: sizes[:2])
+    monkeypatch.setattr(contract, "affordable_batches", lambda sizes, *_: sizes[:2])
     with open_subject("onnx-reference-fp16", Pool(64, "onnx-reference-fp16"), CASES) as subject:
         assert subject.batches == [1, 2]
         assert subject.note.startswith("; others left out, at ")
