@@ -1,4 +1,4 @@
-"""Two run records compared: environment, metrics with intervals, outcomes."""
+"""Compare two run records: environment, metrics with intervals, outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retinaface.records.read import Run
 from retinaface.records.schema import Result
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
-# What differs between any two runs, and names of files whose content is compared.
+# Facts that differ between any two runs, and names of files whose content is compared.
 _NOT_COMPARED = ("implementation", "build_s", "model")
 
 
@@ -34,7 +34,7 @@ class EnvironmentDifference:
 
 @dataclass(frozen=True)
 class OutcomeChange:
-    """A test with another outcome."""
+    """A test whose outcome changed."""
 
     test: str
     old: str
@@ -55,7 +55,7 @@ class RunComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL where a metric moved or a test fell; INCONCLUSIVE where nothing could be judged."""
+        """Give FAIL where a metric moved or a test fell; INCONCLUSIVE where nothing was judged."""
         verdicts = [metric.verdict for metric in self.metrics if metric.verdict is not None]
         verdicts += [
             Verdict(change.new)
@@ -67,14 +67,14 @@ class RunComparison:
         return worst(verdicts)
 
     def moved(self) -> list[Metric]:
-        """Metrics that are called different, or undecided; the worst first."""
+        """List metrics that differ or are undecided, the worst first."""
         order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1}
         bad = [metric for metric in self.metrics if metric.verdict in order]
         return sorted(bad, key=lambda m: order.get(m.verdict or Verdict.PASS, 2))
 
 
 def compare_runs(old: Run, new: Run) -> RunComparison:
-    """Compare two runs; the first is what the second is compared with.
+    """Compare a new run with an old one.
 
     Raises:
         RecordError: Arrays of a record are damaged.

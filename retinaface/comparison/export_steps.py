@@ -1,4 +1,4 @@
-"""Which step of making a file moved: checkpoint, export, simplification, precision."""
+"""Find which step of making a file moved: checkpoint, export, simplification, precision."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class Stage:
     """One stage of two results.
 
     Attributes:
-        name: Of the stage.
-        state: `same`; `MOVED`: it gives something else for the same input; `follows`: it differs
-            only because what it was given does; `unknown`: the records do not tell.
+        state: `same`; `MOVED`: its results differ for the same input; `follows`: they differ only
+            because its inputs do; `unknown`: the records hold too little.
         text: What was compared, and by how much it differs.
     """
 
@@ -28,7 +27,7 @@ class Stage:
 
 
 def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
-    """Checkpoint, export, simplification, precision: from the manifests of the exports."""
+    """Compare checkpoint, export, simplification and precision by the manifests of the exports."""
     names = ("checkpoint", "export", "simplification", "precision")
     sha256s = [model.sha256 for model in models if model is not None]
     if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
@@ -63,10 +62,12 @@ def _graph_stage(
     *,
     moved_before: bool,
 ) -> Stage:
-    """A step of the export: the same graph, another one, or a step that one side left out."""
+    """Compare a step of the export: the graphs agree, differ, or one side left the step out."""
     facts = [side.get(step) for side in steps]
     if facts == [None, None]:
-        text = "neither was simplified" if step == "simplified" else "the manifests do not tell"
+        text = (
+            "neither was simplified" if step == "simplified" else "the manifests do not describe it"
+        )
         return Stage(name, SAME if step == "simplified" else UNKNOWN, text)
     if facts[0] is None or facts[1] is None:
         which = "new" if facts[0] is None else "old"
@@ -80,13 +81,13 @@ def _graph_stage(
 
 
 def operator_difference(ours: Mapping[str, int], theirs: Mapping[str, int]) -> str:
-    """Operators whose number differs; or that none does."""
+    """List operators whose number differs, or say that none does."""
     parts = [
         f"{name} {ours.get(name, 0)} -> {theirs.get(name, 0)}"
         for name in sorted({*ours, *theirs})
         if ours.get(name, 0) != theirs.get(name, 0)
     ]
-    return ", ".join(parts) or "the same operators with other attributes or weights"
+    return ", ".join(parts) or "the same operators with different attributes or weights"
 
 
 def _versions(manifests: Sequence[Mapping[str, Any]]) -> str:

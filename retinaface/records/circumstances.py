@@ -1,4 +1,4 @@
-"""The types of what a run record says of the circumstances: machine, target, coverage."""
+"""The types of the circumstances in a run record: machine, target, coverage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Data(Struct, kw_only=True):
 
 
 class Target(Struct, kw_only=True):
-    """What a run was pointed at; see `suite.target`."""
+    """The engines, files and data of a run; see `suite.target`."""
 
     engines: list[str] = []
     pipelines: list[str] = []
@@ -57,14 +57,14 @@ class Target(Struct, kw_only=True):
 
 
 class Skip(Struct, kw_only=True):
-    """Why tests were skipped."""
+    """A reason for a skip, and the tests that it skipped."""
 
     reason: str
     tests: list[str]
 
 
 class Coverage(Struct, kw_only=True, omit_defaults=True):
-    """What a verdict, or a figure, rests on: of `validate` the tests, of `evaluate` the images."""
+    """The basis of a verdict or a figure: the tests of `validate`, the images of `evaluate`."""
 
     suites: dict[str, dict[str, int]] = {}
     skipped: list[Skip] = []

@@ -39,14 +39,14 @@ def test_boxes_that_moved_have_no_counterpart(tmp_path):
     assert verdicts(comparison)["detections without a counterpart"] == "FAIL"
 
 
-def test_other_images_are_not_comparable_and_never_a_pass(tmp_path):
+def test_different_images_are_not_comparable_and_never_a_pass(tmp_path):
     others = tuple(f"other/{i}" for i in range(N))
     comparison = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b", images=others))
     assert verdicts(comparison)["AP easy"] == "INCONCLUSIVE"
     assert str(comparison.verdict) == "INCONCLUSIVE"
 
 
-def test_images_that_one_side_never_ran_have_lost_no_detections(tmp_path):
+def test_images_that_one_side_never_ran_count_no_lost_detections(tmp_path):
     part = make_run(tmp_path / "b", images=(*IMAGES[: N // 2], *(f"o/{i}" for i in range(N // 2))))
     found = verdicts(compare_runs(make_run(tmp_path / "a"), part))
     assert found["detections without a counterpart"] == "PASS"

@@ -30,14 +30,14 @@ def test_equal_records_are_the_same_at_every_step(old, new):
     assert {stage.state for stage in found.values()} == {"same"}
 
 
-def test_records_without_an_image_in_common_do_not_tell(old, new):
+def test_records_without_a_common_image_leave_every_step_unknown(old, new):
     found = stages_of(old, new(stages=[replace(GIVEN[0], image="e/9")]))
     assert {(stage.state, stage.text) for stage in found.values()} == {
         ("unknown", "the records trace no image in common")
     }
 
 
-def test_other_outputs_of_the_same_file_and_input_are_the_engines(old, new):
+def test_different_outputs_of_the_same_file_and_input_are_put_down_to_the_engine(old, new):
     other = new(stages=nudged(), engine={"options": {"fusions": "off"}})
     assert states(old, other) == ["same", "MOVED", "follows", "follows"]
     text = stages_of(old, other)["raw outputs"].text
@@ -45,7 +45,7 @@ def test_other_outputs_of_the_same_file_and_input_are_the_engines(old, new):
     assert "loc 0.001" in text
 
 
-def test_a_stage_that_does_otherwise_with_the_same_input_moved(old, new, tmp_path):
+def test_a_stage_whose_results_differ_for_the_same_input_moved(old, new, tmp_path):
     decoding = [again(one, candidates=moved(one.candidates)) for one in GIVEN]
     suppression = [again(one, detections=moved(one.detections)) for one in GIVEN]
     for name, stages in (("decoding", decoding), ("suppression", suppression)):
@@ -53,17 +53,17 @@ def test_a_stage_that_does_otherwise_with_the_same_input_moved(old, new, tmp_pat
         found = stages_of(old, other)
         first = next(stage for stage in found.values() if stage.state == "MOVED")
         assert first.name == name
-        assert "old off by 0, new 1" in first.text
+        assert "old off by 0, new off by 1" in first.text
 
 
-def test_other_inputs_are_told_from_what_follows_of_them(old, new):
+def test_moved_inputs_are_distinguished_from_what_follows(old, new):
     stages = [replace(one, inputs=one.inputs + np.float32(2)) for one in GIVEN]
     stage = stages_of(old, new(stages=stages))["inputs"]
     assert stage.state == "MOVED"
     assert "largest difference 2 of 255" in stage.text
 
 
-def test_two_files_are_run_on_one_runtime_to_tell_file_from_engine(tmp_path):
+def test_two_files_are_run_on_one_runtime_to_separate_file_and_engine(tmp_path):
     files = [tmp_path / "one.onnx", tmp_path / "two.onnx"]
     for file, batch in zip(files, ("batch", "n"), strict=True):
         write_onnx(file, batch=batch)
@@ -74,7 +74,7 @@ def test_two_files_are_run_on_one_runtime_to_tell_file_from_engine(tmp_path):
     assert "off by 0, the records by 0.001: so the engine moved" in stage.text
 
 
-def test_a_file_that_does_not_run_here_is_said(tmp_path):
+def test_a_file_that_does_not_run_here_leaves_the_step_unknown(tmp_path):
     one = make_traced_run(tmp_path / "a", model=write_model(tmp_path, "one"))
     other = make_traced_run(tmp_path / "b", nudged(), model=write_model(tmp_path, "two"))
     stage = stages_of(one, other)["raw outputs"]

@@ -45,7 +45,7 @@ def test_what_moved_stands_first_and_what_is_not_judged_last(tmp_path):
     assert (first.rows[0].cells[1].text, first.rows[0].cells[1].verdict) == ("100", "FAIL")
 
 
-def test_the_reference_has_its_own_value_of_what_only_a_comparison_knows(tmp_path):
+def test_the_old_run_shows_its_value_where_only_a_comparison_knows_it(tmp_path):
     runs = []
     for name, ratio in (("a", 0.4), ("b", 2.0)):
         runs.append(make_run(tmp_path / name, result={"fidelity": [fidelity(ratio)]}))

@@ -25,7 +25,7 @@ class Dataset:
 
 @pytest.fixture
 def runs(tmp_path):
-    """A reference, one that moved its boxes, one with odd words in every text."""
+    """An old run, one that moved its boxes, one with odd words in every text."""
     tests = [entry("t::a", "FAIL", "line <one>\nline two"), entry("t::b", "SKIPPED", HOSTILE)]
     names = (*IMAGES[:-1], HOSTILE)
     return [
