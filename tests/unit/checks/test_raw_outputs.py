@@ -90,7 +90,7 @@ def test_all_values_may_be_off_by_the_factor_of_the_rms_and_no_more(precision, n
         assert (worst_ratio(found, CASE, precision) <= 1) is (verdict is Verdict.PASS)
 
 
-def test_what_fp16_may_be_off_fp32_may_not():
+def test_an_error_that_fp16_allows_fails_in_fp32():
     found = RawOutputs(*(CASE.float16[name] for name in OUTPUT_NAMES))
     assert check(found, "fp16").verdict is Verdict.PASS
     assert check(found, "fp32").verdict is Verdict.FAIL

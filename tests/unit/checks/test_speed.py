@@ -40,7 +40,7 @@ def entry(runs, band=0.1, **changes):
     ],
     ids=["same", "slower-inside", "at-the-band", "slower", "noisy", "faster"],
 )
-def test_a_timing_is_held_against_the_noise_of_the_device(ratio, spread, verdict, faster):
+def test_a_timing_is_compared_with_the_noise_of_the_device(ratio, spread, verdict, faster):
     found = summarise(samples(0.01 * ratio, seed=1, spread=spread), 8)
     result = check_speed(entry([samples(0.01), samples(0.01, seed=2)]), found, 8)
     assert result.verdict is verdict, result.message
@@ -100,7 +100,7 @@ def made(runs, n_images=8):
     )
 
 
-def test_one_run_knows_nothing_of_the_noise():
+def test_one_run_leaves_the_noise_unknown():
     data = made([samples(0.01)])
     assert data["tolerance"] == {"relative": UNKNOWN_NOISE}
     assert data["reason"].startswith("one run:")
