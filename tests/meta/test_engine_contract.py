@@ -42,9 +42,9 @@ HONEST = ("wrapped_cpu_fp32",)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One run over all of them: engines do not touch each other."""
+    """Run the suites once over all engines, which do not affect each other."""
     names = [*HONEST, *(f"{fault}_cpu_fp32" for fault in FAULTS)]
-    # The whole kit over the honest ones; of the others the clause that they break.
+    # The whole kit over the honest engines; over the faulty ones the clause that they break.
     broken = [f"({fault}_cpu and {test})" for fault, (test, _) in FAULTS.items()]
     return pytest_run(
         tmp_path_factory.mktemp("contract") / "record",

@@ -1,4 +1,4 @@
-"""Comparison of our detections with those that other people's code made."""
+"""Compare our detections with those that other people's code made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE_ABOVE = 0.03
 
 
 def golden_file(name: str) -> Path:
-    """A prediction zip in the folder that RETINAFACE_GOLDEN names."""
+    """Find a prediction zip in the folder that RETINAFACE_GOLDEN names."""
     return Path(os.environ["RETINAFACE_GOLDEN"]) / name
 
 
