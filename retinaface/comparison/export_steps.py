@@ -37,8 +37,8 @@ def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
         return [Stage(name, UNKNOWN, "a file has no manifest beside it") for name in names]
     weights = [manifest["weights"]["sha256"] for manifest in manifests]
     options = [manifest["options"] for manifest in manifests]
-    steps = [manifest.get("steps", {}) for manifest in manifests]
-    stages = [_stage_of_step("checkpoint", *(str(sha)[:16] for sha in weights), moved_before=False)]
+    steps = [manifest.get("steps") for manifest in manifests]
+    stages = [_checkpoint_stage(weights)]
     moved = stages[0].state == MOVED
     for name, step in (("export", "exported"), ("simplification", "simplified")):
         stages.append(_graph_stage(name, step, steps, manifests, moved_before=moved))
@@ -46,6 +46,13 @@ def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     kinds = [f"{option['precision']}, I/O {option['io']}" for option in options]
     stages.append(_stage_of_step("precision", *kinds, moved_before=False))
     return stages
+
+
+def _checkpoint_stage(sha256s: Sequence[str | None]) -> Stage:
+    ours, theirs = sha256s
+    if ours is None or theirs is None:
+        return Stage("checkpoint", UNKNOWN, "a manifest does not name its weights")
+    return _stage_of_step("checkpoint", ours[:16], theirs[:16], moved_before=False)
 
 
 def _stage_of_step(name: str, one: str, other: str, *, moved_before: bool) -> Stage:
@@ -57,18 +64,17 @@ def _stage_of_step(name: str, one: str, other: str, *, moved_before: bool) -> St
 def _graph_stage(
     name: str,
     step: str,
-    steps: Sequence[Mapping[str, Any]],
+    steps: Sequence[Mapping[str, Any] | None],
     manifests: Sequence[Mapping[str, Any]],
     *,
     moved_before: bool,
 ) -> Stage:
     """Compare a step of the export: the graphs agree, differ, or one side left the step out."""
-    facts = [side.get(step) for side in steps]
+    facts = [None if side is None else side.get(step) for side in steps]
+    if None in steps or (facts == [None, None] and step != "simplified"):
+        return Stage(name, UNKNOWN, "a manifest does not describe this step")
     if facts == [None, None]:
-        text = (
-            "neither was simplified" if step == "simplified" else "the manifests do not describe it"
-        )
-        return Stage(name, SAME if step == "simplified" else UNKNOWN, text)
+        return Stage(name, SAME, "neither was simplified")
     if facts[0] is None or facts[1] is None:
         which = "new" if facts[0] is None else "old"
         return Stage(name, MOVED, f"only the {which} run has this step")

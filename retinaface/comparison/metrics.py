@@ -157,7 +157,7 @@ def speed_metrics(pair: Pair) -> list[Metric]:
             continue
         samples = [np.asarray(speed[timed].samples_s, np.float64) for speed in speeds]
         ratio = ratio_interval(samples[0], samples[1])
-        devices = [str(side.engine.get("device", "?")) for side in pair.results]
+        devices = [side.engine.get("device") for side in pair.results]
         verdict, note = _judge_speed(ratio, devices, pair.runs)
         old, new = (1e3 * float(np.median(sample)) for sample in samples)
         name = pair.name
@@ -166,12 +166,15 @@ def speed_metrics(pair: Pair) -> list[Metric]:
 
 
 def _judge_speed(
-    ratio: Interval, devices: list[str], runs: tuple[Run, Run]
+    ratio: Interval, devices: list[str | None], runs: tuple[Run, Run]
 ) -> tuple[Verdict | None, str]:
     if "cpu" in devices:
         return None, "reported, not judged: runs on a CPU differ by more; use retinaface ab"
-    names = [run.environment.get("accelerators") for run in runs]
-    models = [[device.get("name") for device in found or []] for found in names]
+    found = [run.environment.get("accelerators") for run in runs]
+    for run, device, accelerators in zip(runs, devices, found, strict=True):
+        if device is None or accelerators is None:
+            return None, f"reported, not judged: the device is not known for {run.name}"
+    models = [[device.get("name") for device in side or []] for side in found]
     if devices[0] != devices[1] or models[0] != models[1]:
         return None, f"different devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
     band = UNKNOWN_NOISE

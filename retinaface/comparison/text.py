@@ -8,6 +8,7 @@ from typing import Any
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.environments import unknown_lines
 from retinaface.comparison.metrics import Metric
 from retinaface.records.find import Unavailable
 from retinaface.verdicts import Verdict
@@ -111,6 +112,17 @@ def summary(comparison: RunComparison) -> str:
     return f"{judged} metrics were judged, and none moved by more than is allowed"
 
 
+def same_environment_text(comparison: RunComparison) -> str:
+    """Say that the environments do not differ, as far as that is known."""
+    limit = ", as far as both runs describe them" if comparison.unknown else ""
+    return f"The environments are the same{limit}."
+
+
+def unknown_texts(comparison: RunComparison) -> list[str]:
+    """Say which facts are not known for one of the runs, a line for each run."""
+    return list(unknown_lines(comparison.unknown, (comparison.old.name, comparison.new.name)))
+
+
 def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavailable] = ()) -> str:
     """Write Markdown for the step summary of a CI run."""
     parts = []
@@ -144,10 +156,11 @@ def attribution_markdown(found: Attribution) -> str:
 
 
 def _environment_markdown(comparison: RunComparison) -> list[str]:
+    unknown = [f"{line[0].upper()}{line[1:]}." for line in unknown_texts(comparison)]
     if not comparison.environment:
-        return ["The environments are the same."]
+        return [same_environment_text(comparison), *unknown]
     rows = [[d.key, d.old, d.new] for d in comparison.environment]
-    return ["### Environment", _table(("what", "old", "new"), rows)]
+    return ["### Environment", _table(("what", "old", "new"), rows), *unknown]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -176,6 +189,7 @@ def as_json(
                 "verdict": str(c.verdict),
                 "summary": summary(c),
                 "environment": [vars(d) for d in c.environment],
+                "not_known": [vars(fact) for fact in c.unknown],
                 "metrics": [_metric_json(metric) for metric in c.metrics],
                 "outcomes": [vars(change) for change in c.outcomes],
                 "one_sided": [vars(lone) for lone in c.one_sided],

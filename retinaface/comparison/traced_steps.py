@@ -52,16 +52,27 @@ def _raw_outputs(pair: Pair) -> Stage:
         return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
     sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
     text = f"largest differences {sizes}; {_effect_on_detections(pairs)}"
-    sha256s = [None if model is None else model.sha256 for model in pair.models]
     same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
-    if same_inputs and sha256s[0] == sha256s[1]:
+    if same_inputs and (source := _same_source(pair)):
         why = engine_difference(*(result.engine for result in pair.results))
-        return Stage(name, MOVED, f"{text}; the same file and inputs, so the engine: {why}")
+        return Stage(name, MOVED, f"{text}; the same {source} and inputs, so the engine: {why}")
     return _with_files_here(pair, text)
 
 
+def _same_source(pair: Pair) -> str:
+    """Name what both engines were made from, a file or weights; empty where that is not known."""
+    files = [None if model is None else model.sha256 for model in pair.models]
+    # An engine that builds the network itself runs no file, and describes its weights.
+    weights = [result.engine.get("weights") for result in pair.results]
+    sha256s = [one.get("sha256") if isinstance(one, Mapping) else None for one in weights]
+    for (old, new), name in ((files, "file"), (sha256s, "weights")):
+        if old is not None and old == new:
+            return name
+    return ""
+
+
 def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """Say how the descriptions of two engines differ."""
+    """Say how the descriptions of two engines differ, in what both describe."""
     keys = (
         "runtime",
         "name",
@@ -72,11 +83,15 @@ def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str
         "engine_file_sha256",
     )
     parts = [
-        f"{key} {_word(ours.get(key))} -> {_word(theirs.get(key))}"
+        f"{key} {_word(ours[key])} -> {_word(theirs[key])}"
         for key in keys
-        if ours.get(key) != theirs.get(key)
+        if key in ours and key in theirs and ours[key] != theirs[key]
     ]
-    return ", ".join(parts) or "their descriptions agree"
+    found = [", ".join(parts) or "their descriptions agree"]
+    for side, own, other in (("old", ours, theirs), ("new", theirs, ours)):
+        if unknown := [key for key in keys if key in other and key not in own]:
+            found.append(f"not known for {side}: {', '.join(unknown)}")
+    return "; ".join(found)
 
 
 def _word(value: Any) -> str:

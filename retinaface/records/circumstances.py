@@ -11,7 +11,7 @@ Batch = Annotated[int, Meta(ge=1)]
 
 
 class Environment(Struct, kw_only=True, omit_defaults=True):
-    """The machine; see `environment.describe_environment`."""
+    """The machine; see `environment.describe_environment`. None: the record does not say."""
 
     python: str
     platform: str
@@ -20,12 +20,12 @@ class Environment(Struct, kw_only=True, omit_defaults=True):
     implementation: str = ""
     libc: str | None = None
     machine: str = ""
-    cpu_flags: list[str] = []
+    cpu_flags: list[str] | None = None
     n_cpus: Annotated[int, Meta(ge=1)] | None = None
     memory_mib: int | None = None
-    clocks: dict[str, str | None] = {}
-    threads: dict[str, str] = {}
-    accelerators: list[Json] = []
+    clocks: dict[str, str | None] | None = None
+    threads: dict[str, str] | None = None
+    accelerators: list[Json] | None = None
 
 
 class Weights(Struct, kw_only=True):

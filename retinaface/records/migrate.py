@@ -21,6 +21,8 @@ ABSENT: Mapping[str, Any] = {
     "results": [],
     "tests": [],
 }
+# From version 2 on a fact of the machine that is left out is empty; version 1 did not look for it.
+_EMPTY: Mapping[str, Any] = {"cpu_flags": [], "clocks": {}, "threads": {}, "accelerators": []}
 # Version 2 kept only the worst output of a comparison: the others lie nearer to their limits.
 ALL_OUTPUTS = "all"
 # What the suites of version 2 called these checks.
@@ -47,6 +49,8 @@ def upgrade(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}; read it with the release that wrote it, or run again"
         )
     record = {**ABSENT, **data, "schema_version": SCHEMA_VERSION}
+    if version > 1 and isinstance(environment := record.get("environment"), Mapping):
+        record["environment"] = {**_EMPTY, **environment}
     if version < 3:
         record["results"] = _with_fidelity(record)
     return record

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retinaface.comparison.compare import EnvironmentDifference, RunComparison
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.environments import EnvironmentDifference, short_key
 from retinaface.comparison.text import interval_text, number, summary
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
@@ -147,7 +148,7 @@ def changes_text(comparison: RunComparison) -> str:
     """Say in a line how the circumstances of two runs differ, versions first."""
     found = sorted(comparison.environment, key=lambda d: not d.key.startswith("packages/"))
     if not found:
-        return "nothing that a record knows of"
+        return "nothing that both runs describe"
     texts = list(dict.fromkeys(map(_change_text, found)))  # a model of many results, once
     if len(texts) > _MAX_CHANGES:
         texts[_MAX_CHANGES:] = [f"and {len(texts) - _MAX_CHANGES} more"]
@@ -155,10 +156,10 @@ def changes_text(comparison: RunComparison) -> str:
 
 
 def _change_text(difference: EnvironmentDifference) -> str:
-    what = difference.key.removeprefix("packages/").rpartition(": ")[2].removeprefix("engine/")
+    what = short_key(difference.key)
     sides = (difference.old, difference.new)
     if what in _HASHES or any(len(side) > _MAX_FACT for side in sides):
-        return f"other {what}"
+        return what
     return f"{what} {sides[0]} → {sides[1]}"
 
 

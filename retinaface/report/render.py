@@ -12,7 +12,14 @@ from markupsafe import Markup, escape
 
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.engine_table import COLUMNS, engine_rows
-from retinaface.comparison.text import METRIC_COLUMNS, markdown, metric_rows, summary
+from retinaface.comparison.text import (
+    METRIC_COLUMNS,
+    markdown,
+    metric_rows,
+    same_environment_text,
+    summary,
+    unknown_texts,
+)
 from retinaface.report.content import (
     Page,
     changes_text,
@@ -60,6 +67,8 @@ def render_html(page: Page) -> str:
         engine_columns=("run", *COLUMNS),
         engines=_engines(page),
         summary=summary,
+        unknown_texts=unknown_texts,
+        same_environment_text=same_environment_text,
         **_plots(page),
     )
 

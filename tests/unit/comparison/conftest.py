@@ -8,7 +8,8 @@ from tests.support.made.traced_records import make_traced_run, write_model
 @pytest.fixture
 def old(tmp_path):
     """Make a run with traced images and a model."""
-    return make_traced_run(tmp_path / "old", model=write_model(tmp_path, "same", exported=56))
+    model = write_model(tmp_path, "same", exported=56)
+    return make_traced_run(tmp_path / "old", model=model, engine={"options": {}})
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def new(tmp_path):
 
     def make(**changes):
         changes.setdefault("model", tmp_path / "same.onnx")
+        changes.setdefault("engine", {"options": {}})
         return make_traced_run(tmp_path / "new", **changes)
 
     return make

@@ -56,11 +56,28 @@ def test_the_versions_and_the_opset_of_a_moved_export_are_named():
     assert text == "Conv 56 -> 55, Pad 0 -> 1; opset 13 -> 17"
 
 
-def test_the_graph_is_unknown_from_manifests_of_older_releases():
+def test_an_export_that_no_manifest_describes_is_unknown():
     assert states(model("a"), model("b"))[1:3] == [
         ("export", "unknown"),
         ("simplification", "same"),
     ]
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["old", "new"])
+def test_the_graph_is_unknown_from_a_manifest_of_an_older_release(turn):
+    whole = model("a", exported={"Conv": 56}, simplified={"Conv": 50})
+    silent = model("b")
+    del silent.manifest["steps"]
+    assert states(*[silent, whole][::turn])[1:3] == [
+        ("export", "unknown"),
+        ("simplification", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["old", "new"])
+def test_a_checkpoint_that_a_manifest_does_not_name_is_unknown(turn):
+    sides = [model("a", weights=None, exported={"Conv": 56}), model("b", exported={"Conv": 56})]
+    assert states(*sides[::turn])[:2] == [("checkpoint", "unknown"), ("export", "same")]
 
 
 @pytest.mark.parametrize(

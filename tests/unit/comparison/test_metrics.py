@@ -95,3 +95,18 @@ def test_times_of_two_devices_are_not_judged(tmp_path):
     (metric,) = speed_metrics(pair_of(*runs))
     assert metric.verdict is None
     assert "different devices" in metric.note
+
+
+@pytest.mark.parametrize("missing", ["device", "accelerators"])
+def test_times_on_a_device_that_is_not_known_are_not_judged(tmp_path, missing):
+    samples = {"network": {"samples_s": [0.1, 0.2]}}
+    engines = {"device": "cuda"}, {} if missing == "device" else {"device": "cuda"}
+    runs = [
+        make_run(tmp_path / name, result={"engine": engine, "speed": samples})
+        for name, engine in zip("ab", engines, strict=True)
+    ]
+    if missing == "accelerators":
+        runs[1].record.environment.accelerators = None
+    (metric,) = speed_metrics(pair_of(*runs))
+    assert metric.verdict is None
+    assert metric.note == "reported, not judged: the device is not known for b"

@@ -3,7 +3,11 @@ from dataclasses import replace
 import numpy as np
 
 from retinaface.comparison.pairs import Pair
-from retinaface.comparison.traced_steps import equal_detections, traced_stages
+from retinaface.comparison.traced_steps import (
+    engine_difference,
+    equal_detections,
+    traced_stages,
+)
 from retinaface.export.tiny_model import write_model as write_onnx
 from tests.support.made.records import RESULT, boxes
 from tests.support.made.traced_records import (
@@ -41,8 +45,32 @@ def test_different_outputs_of_the_same_file_and_input_are_put_down_to_the_engine
     other = new(stages=nudged(), engine={"options": {"fusions": "off"}})
     assert states(old, other) == ["same", "MOVED", "follows", "follows"]
     text = stages_of(old, other)["raw outputs"].text
-    assert "options none -> fusions=off" in text
     assert "loc 0.001" in text
+    assert text.endswith("the same file and inputs, so the engine: options none -> fusions=off")
+
+
+def test_what_one_engine_does_not_describe_is_no_difference():
+    ours, theirs = {"runtime": "x 1", "threads": None}, {"runtime": "x 2", "options": {}}
+    assert engine_difference(ours, theirs) == (
+        "runtime x 1 -> x 2; not known for old: options; not known for new: threads"
+    )
+    assert engine_difference(ours, ours) == "their descriptions agree"
+
+
+def test_engines_without_a_file_have_one_source_only_if_their_weights_are_known(tmp_path):
+    weights = {"weights": {"sha256": "w"}}
+    engines = {"one": weights, "other": weights, "silent": {}, "mute": {}}
+    stages = [GIVEN, nudged()] * 2
+    runs = {
+        name: make_traced_run(tmp_path / name, stages[i], engine=engines[name])
+        for i, name in enumerate(engines)
+    }
+    stage = stages_of(runs["one"], runs["other"])["raw outputs"]
+    assert stage.state == "MOVED"
+    assert "the same weights and inputs, so the engine" in stage.text
+    stage = stages_of(runs["silent"], runs["mute"])["raw outputs"]
+    assert stage.state == "unknown"
+    assert stage.text.endswith("silent keeps no file to run")
 
 
 def test_a_stage_whose_results_differ_for_the_same_input_moved(old, new, tmp_path):

@@ -118,6 +118,17 @@ def test_one_run_alone_has_a_report_too(tmp_path):
     assert page.pictures == []
 
 
+def test_weights_that_one_run_does_not_name_are_not_known_and_no_difference(tmp_path):
+    weights = {"weights": {"sha256": "a" * 64}}
+    runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b", target=weights)]
+    output = tmp_path / "r.html"
+    write_report(runs, [], output, title="t")
+    html = output.read_text()
+    assert "Differs in: nothing that both runs describe; not known for a: weights</p>" in html
+    assert "b: The environments are the same, as far as both runs describe them." in html
+    assert "Not known for a: weights." in output.with_suffix(".md").read_text()
+
+
 def test_without_images_the_changes_are_listed_without_pictures(runs, tmp_path):
     output = tmp_path / "r.html"
     page = write_report(runs[:2], [], output, title="t", n_images=3)
