@@ -11,14 +11,14 @@ from retinaface.cli.options import COLOURS
 from retinaface.cli.output import print_table
 
 if TYPE_CHECKING:
-    from retinaface.checks.ab import Timings
+    from retinaface.checks.speed.ab import Timings
     from retinaface.verdicts import Check, Verdict
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     """Print environments first, then times, then what was judged."""
-    from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
     from retinaface.checks.intervals import mean_ratio_interval
+    from retinaface.checks.speed.ab import AGAIN, SIDES, A, B, interval_words
 
     _print_differences(timings)
     click.echo()
@@ -41,7 +41,7 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
 
 def _print_differences(timings: Timings) -> None:
     """Print how environment and engine of A and B differ, and what only one side describes."""
-    from retinaface.checks.ab import A, B
+    from retinaface.checks.speed.ab import A, B
     from retinaface.comparison.environments import compare_descriptions, unknown_lines
 
     environments, engines = (

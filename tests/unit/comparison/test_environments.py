@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from retinaface.checks.ab import A, B
+from retinaface.checks.speed.ab import A, B
 from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.environments import (
     EnvironmentDifference,
