@@ -1,4 +1,4 @@
-"""Which step of making a file moved: checkpoint, export, simplification, precision."""
+"""Find which step of making a file moved: checkpoint, export, simplification, precision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retinaface.records.schema import ModelFile
 
 SAME, MOVED, FOLLOWS, UNKNOWN = "same", "MOVED", "follows", "unknown"
 # What it means that neither side has a step.
-_UNTOLD = UNKNOWN, "the manifests do not tell"
+_UNTOLD = UNKNOWN, "a manifest does not describe this step"
 _NOT_SIMPLIFIED = SAME, "neither was simplified"
 
 
@@ -19,9 +19,8 @@ class Stage:
     """One stage of two results.
 
     Attributes:
-        name: Of the stage.
-        state: `same`; `MOVED`: it gives something else for the same input; `follows`: it differs
-            only because what it was given does; `unknown`: the records do not tell.
+        state: `same`; `MOVED`: its results differ for the same input; `follows`: they differ only
+            because its inputs do; `unknown`: the records hold too little.
         text: What was compared, and by how much it differs.
     """
 
@@ -31,7 +30,7 @@ class Stage:
 
 
 def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
-    """Checkpoint, export, simplification, precision: from the manifests of the exports."""
+    """Compare checkpoint, export, simplification and precision by the manifests of the exports."""
     names = ("checkpoint", "export", "simplification", "precision")
     sha256s = [model.sha256 for model in models if model is not None]
     if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
@@ -44,11 +43,15 @@ def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     weights = [manifest.weights.sha256[:16] for manifest in (old, new)]
     stages = [_stage_of_step("checkpoint", *weights, moved_before=False)]
     moved = stages[0].state == MOVED
+    exported = old.steps.exported, new.steps.exported
     for name, graphs, absent in (
-        ("export", (old.steps.exported, new.steps.exported), _UNTOLD),
+        ("export", exported, _UNTOLD),
         ("simplification", (old.steps.simplified, new.steps.simplified), _NOT_SIMPLIFIED),
     ):
-        stage = _graph_stage(name, graphs, absent, _versions(old, new), moved_before=moved)
+        if None in exported:  # a manifest of before there were steps
+            stage = Stage(name, *_UNTOLD)
+        else:
+            stage = _graph_stage(name, graphs, absent, _versions(old, new), moved_before=moved)
         stages.append(stage)
         moved = moved or stage.state == MOVED
     kinds = [f"{asked.precision}, I/O {asked.io}" for asked in (old.options, new.options)]
@@ -70,7 +73,7 @@ def _graph_stage(
     *,
     moved_before: bool,
 ) -> Stage:
-    """A step of the export: the same graph, another one, or a step that one side left out."""
+    """Compare a step of the export: the graphs agree, differ, or one side left the step out."""
     old, new = graphs
     if old is None or new is None:
         if old is new:
@@ -85,13 +88,13 @@ def _graph_stage(
 
 
 def operator_difference(ours: Mapping[str, int], theirs: Mapping[str, int]) -> str:
-    """Operators whose number differs; or that none does."""
+    """List operators whose number differs, or say that none does."""
     parts = [
         f"{name} {ours.get(name, 0)} -> {theirs.get(name, 0)}"
         for name in sorted({*ours, *theirs})
         if ours.get(name, 0) != theirs.get(name, 0)
     ]
-    return ", ".join(parts) or "the same operators with other attributes or weights"
+    return ", ".join(parts) or "the same operators with different attributes or weights"
 
 
 def _versions(old: Manifest, new: Manifest) -> str:

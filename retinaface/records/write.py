@@ -1,4 +1,4 @@
-"""Run records are written: `record.json`, and what was kept, in one folder."""
+"""Write a run record: `record.json`, and the arrays and models beside it, in one folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
 STAGES_FILE = "stages.npz"
 MODELS_DIR = "models"
-# RetinaFace takes 2 MB; an engine's cache that takes far more is named, not copied.
+# RetinaFace takes 2 MB; a file that takes far more, as an engine's cache may, is named, not copied.
 MAX_MODEL_BYTES = 64 * 2**20
 
 
@@ -57,8 +57,8 @@ class Kept:
     Attributes:
         detections: By image id.
         counts: Of the scored images, in their order; None where nothing was scored.
-        images: The scored images.
-        image_sha256: Of the file of each scored image; empty for one that could not be read.
+        images: Ids of the scored images.
+        image_sha256: Of the file of each scored image; empty text for an unreadable file.
         stages: A few images at every stage.
         model: The file that the engine ran; None for one that builds the network itself.
     """
@@ -74,8 +74,7 @@ class Kept:
 def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept]) -> None:
     """Write a record.
 
-    The results of `record` are completed by what is kept of them: which images are traced, and
-    which model was run.
+    Each result also gets the traced images and the model that are kept of it.
 
     Args:
         folder: Existing; see `files.new_dir`.
@@ -101,7 +100,7 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
     whole = {**record, "results": results, "arrays": {}}
-    record_text(whole)  # what is not right is refused before anything is written
+    record_text(whole)  # refuses what is wrong before anything is written
     files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
     for name, content in files.items():
         with new_file(folder / name) as file, file.open("wb") as sink:
@@ -125,7 +124,7 @@ def record_text(record: Mapping[str, Any]) -> str:
 
 
 def json_safe(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become words. NumPy's floats become Python's."""
+    """Turn NaN and infinity, which JSON lacks, into words, and NumPy's floats into Python's."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):

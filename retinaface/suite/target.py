@@ -1,4 +1,4 @@
-"""What a validation run is pointed at: engines, pipelines, model, data, baseline; checked first."""
+"""Check and hold the target of a validation run: engines, pipelines, models, data, baseline."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
 from retinaface.widerface.ground_truth import SUBSETS
 
-# Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
-# against; every other runtime is an extra of its own, tested where somebody asks for it.
+# Engines that are tested when none is named: those of ONNX Runtime. They are compared with torch;
+# every other runtime is an extra of its own, tested where somebody asks for it.
 DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_default)
 
 
@@ -26,20 +26,17 @@ class Target:
     """What to validate.
 
     Attributes:
-        engines: Names.
         engines_named: Whether the user named them: then each must run.
-        pipelines: Names.
         pipelines_named: Whether the user named them.
         batch: Most images in one call for accuracy; None for each pipeline's own.
         models: Exported files to judge; each engine takes the first that it can run. Empty: exports
             are made.
         engine_files: Prebuilt engines to judge; each engine whose builds are files takes the first
             that it can run, and none of the models.
-        engine_options: Settings of the engines.
         weights: What exports and references are made of.
         data: Images and their ground truth.
         sources_note: A line for the user where the embedded set steps in unasked; else empty.
-        subset: Named part of it.
+        subset: Named part of the images.
         baseline: File or folder; None for `baselines/` of the checkout or of the package.
     """
 
@@ -73,7 +70,7 @@ class Target:
 
     @property
     def data_note(self) -> str:
-        """Say what the verdict's line adds about the data; nothing where it is the user's."""
+        """Give the note on the data beside the verdict; empty where the data are the user's."""
         if not self.data.is_embedded:
             return ""
         return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
@@ -159,7 +156,7 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:
-    """Read the options, which every engine of the run must know."""
+    """Read the options; every engine of the run must know them."""
     try:
         options = read_pairs(texts)
     except ValueError as error:
@@ -176,7 +173,7 @@ def _check_engine_files(
     *,
     is_built_from_known: bool,
 ) -> None:
-    """Refuse builds that are not there, that nobody loads, or whose outputs nothing predicts."""
+    """Refuse builds that are missing, that no engine loads, or whose outputs are not known."""
     for file in files:
         if not file.is_file():
             raise TargetError(f"--engine-file {file} does not exist; give a built engine")

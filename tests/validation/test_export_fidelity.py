@@ -15,7 +15,7 @@ BATCHES = (1, 3, 32)
 @pytest.mark.quick(variant=QUICK_VARIANTS)
 @pytest.mark.needs("onnx")
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
-    """Names, axes, types, opset, IR version, one file, the ONNX checker."""
+    """Check names, axes, types, opset, IR version, one file, and run the ONNX checker."""
     from retinaface.errors import ExportError
     from retinaface.export.interface import interface_of
     from retinaface.export.manifest import read_manifest
@@ -74,7 +74,7 @@ def test_outputs_agree_with_float64_torch(
 def test_the_model_under_test_agrees_with_float64_torch(
     engine_name, batch, kind, pool, cases, pipeline, explained, validation_run, gate
 ):
-    """As accuracy and speed use it: the run's own file or weights, not one of the matrix."""
+    """Judge the run's own file or weights, which accuracy and speed use, not one of the matrix."""
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
     errors = output_errors(engine.infer(case.images), case, "fp32")

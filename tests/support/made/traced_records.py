@@ -1,4 +1,4 @@
-"""Records of one result with images at every stage, and files that say how they were made."""
+"""Records of one result with images at every stage, and model files with their manifests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def again(
     candidates: Detections | None = None,
     detections: Detections | None = None,
 ) -> ImageStages:
-    """An image at every stage, with one stage exchanged and those after it as this release does."""
+    """Exchange one stage of an image, and compute the later ones as this release does."""
     raw = one.raw if raw is None else raw
     candidates = decode(*raw, one.geometry) if candidates is None else candidates
     detections = suppress(candidates) if detections is None else detections
@@ -35,12 +35,12 @@ def again(
 
 
 def nudged() -> list[ImageStages]:
-    """The given images, as an engine gives them whose box offsets differ by 0.001."""
+    """Shift the box offsets of the given images by 0.001, as a different engine might."""
     return [again(one, raw=one.raw._replace(loc=one.raw.loc + np.float32(1e-3))) for one in GIVEN]
 
 
 def moved(found: Detections, by_px: float = 1.0) -> Detections:
-    """The same detections elsewhere."""
+    """Move detections by a few pixels."""
     return replace(found, boxes_xyxy=found.boxes_xyxy + np.float32(by_px))
 
 
@@ -69,7 +69,7 @@ def make_traced_run(
 def write_model(
     folder: Path, name: str, *, weights: str = "w1", precision: str = "fp32", **steps: int
 ) -> Path:
-    """A file that is no graph of ours, with a manifest that says how it was made."""
+    """Write a model file that is no real graph, and a manifest of how it was made."""
     path = folder / f"{name}.onnx"
     path.write_bytes(name.encode())
     versions = {"torch": "2.13.0", "onnx": name}

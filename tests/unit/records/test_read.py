@@ -111,7 +111,7 @@ def test_a_manifest_of_an_earlier_release_is_read(tmp_path):
     ],
     ids=["version", "verdict", "absent", "batch"],
 )
-def test_a_record_that_is_not_right_is_refused_with_the_place(tmp_path, change, message):
+def test_a_malformed_record_is_refused_with_the_place(tmp_path, change, message):
     path = write_run(tmp_path) / "record.json"
     record = json.loads(path.read_text())
     change(record)
@@ -128,7 +128,7 @@ def test_a_damaged_array_is_an_error_that_names_the_file(tmp_path):
         read_run(folder).detections(RESULT)
 
 
-def test_no_record_is_an_error_that_says_what_to_give(tmp_path):
+def test_no_record_is_an_error_with_the_next_step(tmp_path):
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(RecordError, match=r"cannot read a run record from .*--record"):
         read_run(tmp_path)

@@ -24,7 +24,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
         assert arrays["id/scores"].tolist() == [0, 1, 7]
 
 
-def test_what_json_cannot_say_becomes_words():
+def test_nan_and_infinity_become_words():
     value = {"a": [float("nan"), (1.5, np.float64("-inf"))], 3: {"b": None, "c": np.float64(2)}}
     safe = json_safe(value)
     assert safe == {"a": ["nan", [1.5, "-inf"]], "3": {"b": None, "c": 2.0}}
