@@ -137,7 +137,7 @@ def test_a_section_replaces_what_stands_between_its_markers(tmp_path):
     path.write_text("a\n<!-- x -->\nold\n<!-- /x -->\nb\n")
     report.write_section("x", "new", path)
     assert path.read_text() == "a\n<!-- x -->\n\nnew\n<!-- /x -->\nb\n"
-    with pytest.raises(ValueError, match="should hold <!-- y -->"):
+    with pytest.raises(ValueError, match="expected <!-- y -->"):
         report.write_section("y", "new", path)
 
 
