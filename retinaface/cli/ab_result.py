@@ -1,4 +1,4 @@
-"""What `retinaface ab` found, on the terminal and as JSON."""
+"""Show the result of `retinaface ab` on the terminal, and give it as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
-    """Print environments first, then times, then what was judged."""
+    """Print environments, then times, then verdicts."""
     from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
     from retinaface.checks.intervals import mean_ratio_interval
 
@@ -38,13 +38,13 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     click.echo(f"largest differences of raw outputs: {largest}\n")
     *outputs, speed = checks
     if all(str(check.verdict) == "PASS" for check in outputs):
-        outputs = outputs[:1]  # the share of detections without a counterpart says it
+        outputs = outputs[:1]  # the share of unmatched detections covers the others
     for check in (*outputs, speed):
         click.secho(str(check), fg=COLOURS[str(check.verdict)])
 
 
 def _differences(timings: Timings) -> list[list[str]]:
-    """List facts of environment and engine that A and B do not share."""
+    """List facts about environment and engine that differ between A and B."""
     from retinaface.checks.ab import A, B
     from retinaface.comparison.compare import fact_differences
 
@@ -55,7 +55,7 @@ def _differences(timings: Timings) -> list[list[str]]:
 
 
 def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:
-    """Give every sample, and what was judged; JSON types."""
+    """Give every sample and every check; JSON types."""
     return {
         "ab_version": 1,
         "verdict": str(verdict),

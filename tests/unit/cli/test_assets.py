@@ -8,7 +8,7 @@ def test_assets_list_says_what_is_here(run, tmp_path, monkeypatch):
     code, out, _ = run("assets", "list")
     assert code == 0
     assert re.search(r"mobilenet0\.25_Final\.pth .*MIT .*WRONG HASH", out)
-    assert re.search(r"WIDER_val\.zip +362\.8 .*not here", out)
+    assert re.search(r"WIDER_val\.zip +362\.8 .*not on this machine", out)
 
 
 def test_assets_path_is_an_error_where_the_file_is_not(refuse):

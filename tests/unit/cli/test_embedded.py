@@ -68,7 +68,7 @@ def test_detect_takes_the_embedded_weights_for_embedded_pictures(run):
     picture = next(embedded_root().rglob("1_Group_1_1.jpg"))
     code, out, err = run("detect", picture)
     assert code == 0
-    assert err.startswith("note: pictures and weights are those of the embedded set")
+    assert err.startswith("note: using the weights of the embedded set")
     assert int(re.search(r": (\d+) face", out)[1]) >= 1
 
 

@@ -128,7 +128,7 @@ def test_a_second_name_after_an_option_is_refused(run, words):
     code, said, calls = run(*words)
     assert (code, calls) == (2, [])
     error = " ".join(said.err.split())
-    assert f"{words[2]} stands without an option" in error
+    assert f"cannot place {words[2]}: pytest would take it for a file" in error
     assert f"{words[0]} {words[2]}" in error
 
 
@@ -170,7 +170,7 @@ def test_without_its_extra_nothing_starts(run, monkeypatch):
     monkeypatch.setattr(validate, "find_spec", lambda name: None if "pytest" in name else name)
     code, (out, err), calls = run("--quick")
     assert (code, out, calls) == (2, "", [])
-    assert "validate runs pytest, and pytest, pytest_benchmark cannot be imported here" in err
+    assert "validate runs pytest, but pytest, pytest_benchmark is not installed here" in err
     assert 'pip install "retinaface[validate]"' in err
 
 

@@ -51,7 +51,7 @@ def test_an_exit_code_that_pytest_does_not_have_fails(supervise):
     result, out, record = supervise("record(None); os._exit(77)")
     assert result == 1
     assert (
-        "FAIL before the first test, or after the last: the process ended itself with exit code"
+        "FAIL before the first test or after the last one: the process ended itself with exit code"
         in out
     )
     assert record["running"] is None
@@ -60,7 +60,7 @@ def test_an_exit_code_that_pytest_does_not_have_fails(supervise):
 def test_a_child_that_dies_before_there_is_a_record_fails(supervise):
     result, out, record = supervise("os.kill(os.getpid(), signal.SIGKILL)")
     assert (result, record) == (1, {})
-    assert "FAIL before the first test, or after the last: the process ended by SIGKILL" in out
+    assert "FAIL before the first test or after the last one: the process ended by SIGKILL" in out
     assert out.endswith("VERDICT: FAIL\n")
     assert "Record:" not in out
 
@@ -152,7 +152,7 @@ def test_a_hanging_run_gives_the_terminal_back(on_screen):
 def test_of_a_crash_the_innermost_frames_of_its_thread_are_told():
     frames = [f"  File {n}" for n in range(100)]
     dump = ["chatter", "Fatal Python error: Aborted", "", "Thread 0x1:", *frames]
-    lines = supervisor.telling_lines([*dump, "Current thread 0x2:", *frames])
+    lines = supervisor.relevant_lines([*dump, "Current thread 0x2:", *frames])
     assert lines[:2] == ["chatter", "Fatal Python error: Aborted"]
     assert lines[2:4] == ["Current thread 0x2:", "  File 0"]
     assert len(lines) == 30
@@ -160,5 +160,5 @@ def test_of_a_crash_the_innermost_frames_of_its_thread_are_told():
 
 def test_of_any_other_end_the_last_lines_are_told():
     lines = [f"line {n}" for n in range(100)]
-    assert supervisor.telling_lines(lines) == lines[-30:]
-    assert supervisor.telling_lines([]) == []
+    assert supervisor.relevant_lines(lines) == lines[-30:]
+    assert supervisor.relevant_lines([]) == []
