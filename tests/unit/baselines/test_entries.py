@@ -106,8 +106,9 @@ def test_a_folder_gives_every_file_but_candidates(path, tmp_path):
 def test_an_edit_by_hand_is_refused_and_shows_both_hashes(edit, path, function):
     content = edit(function, sealed=False)
     message = (
-        f"baseline {path} was edited by hand: its content hash is {content_sha256(content)[:16]}, "
-        f"the file says {content['content_sha256'][:16]}; restore it (git checkout), or accept"
+        f"baseline {path} was edited by hand: expected content hash "
+        f"{content['content_sha256'][:16]}, got {content_sha256(content)[:16]}; "
+        "restore it (git checkout), or accept"
     )
     with pytest.raises(BaselineError, match=re.escape(message)):
         load_baselines(path)
@@ -121,7 +122,7 @@ def test_another_layout_of_the_same_content_is_no_edit(edit, path):
 
 def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
     edit(lambda c: c.update(schema_version=1), sealed=True)
-    with pytest.raises(BaselineError, match="is of version 1, which knows its images by name"):
+    with pytest.raises(BaselineError, match="version 1 identifies images by name alone"):
         load_baselines(path)
 
 
@@ -157,7 +158,7 @@ def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
 )
 def test_what_does_not_fit_the_schema_is_refused_with_its_place(edit, path, function, place):
     edit(function, sealed=True)
-    message = f"baseline {path} is malformed: .*{re.escape(place)}.*; see baselines/README"
+    message = f"cannot use baseline {path}: .*{re.escape(place)}.*; baselines/README.md describes"
     with pytest.raises(BaselineError, match=message):
         load_baselines(path)
 
@@ -195,7 +196,7 @@ def test_detections_are_sealed_too(path):
     (entry,) = load_baselines(path)
     assert entry.detections_path == stored
     stored.write_bytes(b"other")
-    message = "the detections of a baseline were changed: .*d.npz, expected sha256 "
+    message = "the baseline's detections .*d.npz have changed: expected sha256 "
     with pytest.raises(BaselineError, match=message + described["sha256"][:16]):
         load_baselines(path)
     stored.unlink()

@@ -82,7 +82,7 @@ def test_a_set_that_was_changed_is_refused(change, tmp_path, monkeypatch):
     }[change]
     path.write_bytes(b"changed")
     monkeypatch.setattr(embedded, "_HERE", tmp_path)
-    with pytest.raises(AssetError, match="is not what was shipped: expected sha256"):
+    with pytest.raises(AssetError, match="differs from the shipped one: expected sha256"):
         embedded_root.__wrapped__()
     with pytest.raises(AssetError, match=r"embedded\.pth.*got nothing; install the package again"):
         embedded_checkpoint.__wrapped__()

@@ -89,7 +89,7 @@ def test_a_file_that_lacks_its_last_bytes_is_refused(root):
 
 def test_a_splits_file_under_the_name_of_the_faces_is_refused(root):
     shutil.copy(root / "ground_truth/wider_hard_val.mat", root / "ground_truth/wider_face_val.mat")
-    with pytest.raises(DatasetError, match=r"wider_face_val\.mat is not .*: it is a split's"):
+    with pytest.raises(DatasetError, match=r"wider_face_val\.mat should be .*, but it is that of a split"):
         load_ground_truth(root)
 
 
@@ -110,7 +110,7 @@ def test_exchanged_splits_are_refused(root, one, other):
     kept = a.read_bytes()
     a.write_bytes(b.read_bytes())
     b.write_bytes(kept)
-    with pytest.raises(DatasetError, match="not the file that its name says"):
+    with pytest.raises(DatasetError, match="has the content of another file"):
         load_ground_truth(root)
 
 

@@ -113,7 +113,7 @@ def test_read_refuses_a_file_of_another_event(tmp_path):
 
 def test_read_refuses_two_files_for_one_image(tmp_path):
     write_tree(tmp_path, {"old/e/a.txt": "a\n0\n", "new/e/a.txt": "a\n0\n"})
-    with pytest.raises(DatasetError, match="a second file for e/a"):
+    with pytest.raises(DatasetError, match="the second file for e/a"):
         read_predictions(tmp_path)
 
 

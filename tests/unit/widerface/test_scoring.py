@@ -57,7 +57,7 @@ def test_score_of_a_subset_against_the_whole_set_names_the_option(dataset):
 def test_score_refuses_unknown_images_and_nothing(dataset):
     with pytest.raises(DatasetError, match="not in the ground truth, first e/x"):
         score_predictions({"e/x": PERFECT}, dataset.truth)
-    with pytest.raises(DatasetError, match="no prediction file of any image to score"):
+    with pytest.raises(DatasetError, match="none of the images to score has a prediction file"):
         score_predictions({IMAGES[1]: PERFECT}, dataset.truth, subset="every-8")
 
 
