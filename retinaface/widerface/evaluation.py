@@ -103,9 +103,7 @@ def evaluate(
             write_predictions(predictions_dir, image, found.boxes_xyxy, found.scores)
     detect_s = time.perf_counter() - started
     if not detections:
-        raise DatasetError(
-            f"cannot score: none of {len(truth.images)} images could be used; check the folder"
-        )
+        raise DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
     counts = count_set(scored, truth)
     ap = average_precision(counts)
     return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)

@@ -19,7 +19,7 @@ def module():
         ({"batch_size": 0}, "at least 1, got 0"),
     ],
 )
-def test_what_no_exporter_can_give_is_refused(module, options, message):
+def test_impossible_options_are_refused(module, options, message):
     from retinaface.errors import ExportError
 
     with pytest.raises(ExportError, match=message):
@@ -37,7 +37,7 @@ def test_the_interface_follows_the_options(module):
     assert free.axes["conf"] == ("batch", "priors", 2)
 
 
-def test_a_manifest_is_read_only_for_the_file_that_it_is_of(module, tmp_path):
+def test_a_manifest_is_read_only_for_its_own_file(module, tmp_path):
     from retinaface.files import file_sha256
 
     model = tmp_path / "a.onnx"
