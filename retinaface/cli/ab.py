@@ -14,7 +14,7 @@ from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS
 from retinaface.cli.output import write_json
 
 if TYPE_CHECKING:
-    from retinaface.checks.ab import Open, Timings
+    from retinaface.checks.speed.ab import Open, Timings
     from retinaface.suite.sources import DataChoice
     from retinaface.typing import FloatArray, Precision
     from retinaface.verdicts import Check
@@ -140,7 +140,7 @@ def ab(
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or different detections), 2 bad input,
     10 INCONCLUSIVE.
     """
-    from retinaface.checks.ab import Plan, measure
+    from retinaface.checks.speed.ab import Plan, measure
     from retinaface.files import check_output_file
     from retinaface.network.weights import choose_weights
     from retinaface.suite.sources import choose_data
@@ -173,7 +173,7 @@ def ab(
 
 def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list[Check]:
     """Judge outputs first, then speed; with FP16 on one side, the limits of FP16 apply."""
-    from retinaface.checks.ab import judge_outputs, judge_speed
+    from retinaface.checks.speed.ab import judge_outputs, judge_speed
     from retinaface.engines.catalogue import find_engine
 
     precisions = {find_engine(name).precision for name in engines}

@@ -11,14 +11,14 @@ from retinaface.cli.options import COLOURS
 from retinaface.cli.output import print_table
 
 if TYPE_CHECKING:
-    from retinaface.checks.ab import Timings
+    from retinaface.checks.speed.ab import Timings
     from retinaface.verdicts import Check, Verdict
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     """Print environments, then times, then verdicts."""
-    from retinaface.checks.ab import AGAIN, SIDES, A, B, interval_words
     from retinaface.checks.intervals import mean_ratio_interval
+    from retinaface.checks.speed.ab import AGAIN, SIDES, A, B, interval_words
 
     changed = _differences(timings)
     if changed:
@@ -45,7 +45,7 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
 
 def _differences(timings: Timings) -> list[list[str]]:
     """List facts about environment and engine that differ between A and B."""
-    from retinaface.checks.ab import A, B
+    from retinaface.checks.speed.ab import A, B
     from retinaface.comparison.compare import fact_differences
 
     facts = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from retinaface.checks.turns import YARDSTICK, middle_of_turns
+from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns
 from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result

@@ -11,7 +11,7 @@ from retinaface.checks.accuracy import smallest_effect
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
-from retinaface.checks.speed import UNKNOWN_NOISE
+from retinaface.checks.speed.gate import UNKNOWN_NOISE
 from retinaface.comparison.pairs import Pair
 from retinaface.records.read import Run
 from retinaface.typing import Precision

@@ -23,7 +23,7 @@ _WORDS = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
 
 
 class Speed(Struct, kw_only=True, omit_defaults=True):
-    """Times of one call; see `checks.timing.summarise`."""
+    """Times of one call; see `checks.speed.timing.summarise`."""
 
     samples_s: list[float] = []
     median_s: float | None = None

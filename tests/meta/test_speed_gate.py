@@ -7,7 +7,7 @@ import json
 import pytest
 
 from retinaface.baselines.entries import write_baseline
-from retinaface.checks.speed import speed_entry
+from retinaface.checks.speed.gate import speed_entry
 from retinaface.environment import cpu_model, slug
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 

@@ -14,9 +14,9 @@ import pytest
 
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.speed import check_speed, speed_entry
-from retinaface.checks.timing import CheckedInputs, FetchTimes, summarise
-from retinaface.checks.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
+from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, summarise
+from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.detection.detections import Detections, postprocess
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from retinaface.checks.accuracy import accuracy_entry
-from retinaface.checks.speed import speed_entry
-from retinaface.checks.timing import summarise
+from retinaface.checks.speed.gate import speed_entry
+from retinaface.checks.speed.timing import summarise
 
 SHA = {name: name * 64 for name in "abc"}
 SOURCE = {

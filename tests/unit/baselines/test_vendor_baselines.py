@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from retinaface.baselines.entries import find_entries, load_baselines
-from retinaface.checks.speed import check_speed
-from retinaface.checks.timing import summarise
+from retinaface.checks.speed.gate import check_speed
+from retinaface.checks.speed.timing import summarise
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.opening import open_engine
 from retinaface.environment import device_name, slug

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retinaface.checks.speed import speed_entry
+from retinaface.checks.speed.gate import speed_entry
 from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance
 from retinaface.suite.baseline_search import Match, Sought, find_or_offer

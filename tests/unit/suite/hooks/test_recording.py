@@ -129,7 +129,7 @@ def test_listing_tests_is_no_run(session):
 def test_a_candidate_for_a_baseline_is_told(session, pytester):
     test = """
 def test_j(gate, acceptance, target, validation_run):
-    from retinaface.checks.speed import speed_entry
+    from retinaface.checks.speed.gate import speed_entry
     assert target.weights.is_embedded
     validation_run.add_result("x", n_images=3)
     figures = {"images_per_s": 800.0, "samples_s": [0.01, 0.01]}
@@ -180,7 +180,7 @@ def test_a_baseline_that_cannot_be_written_does_not_cost_the_record(session, pyt
     (pytester.path / "baselines").write_text("a file")
     test = """
 def test_j(gate, acceptance):
-    from retinaface.checks.speed import speed_entry
+    from retinaface.checks.speed.gate import speed_entry
     figures = {"images_per_s": 800.0, "samples_s": [0.01, 0.01]}
     keys = {"pipeline": "igie", "precision": "fp32", "device": "amd"}
     entry = speed_entry(**keys, batch=8, timed="network", engine="mine", figures=figures)

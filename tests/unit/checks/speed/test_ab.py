@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retinaface.checks.ab import (
+from retinaface.checks.speed.ab import (
     AGAIN,
     SIDES,
     A,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from retinaface.baselines.entries import Entry
-from retinaface.checks.speed import LEAST_NOISE, UNKNOWN_NOISE, check_speed, speed_entry
-from retinaface.checks.timing import summarise
+from retinaface.checks.speed.gate import LEAST_NOISE, UNKNOWN_NOISE, check_speed, speed_entry
+from retinaface.checks.speed.timing import summarise
 from retinaface.verdicts import Verdict
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retinaface.checks.timing import CheckedInputs
+from retinaface.checks.speed.timing import CheckedInputs
 from retinaface.engines.base import Engine
 from retinaface.typing import FloatArray
 

@@ -18,7 +18,7 @@ import numpy as np
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import CONFIDENCE, Interval, mean_ratio_interval
-from retinaface.checks.timing import nudge
+from retinaface.checks.speed.timing import nudge
 from retinaface.detection.detections import check_outputs, detections_of_inputs
 from retinaface.engines.remote.engine import RemoteEngine
 from retinaface.errors import EngineFault

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from retinaface.checks.timing import CheckedInputs, FetchTimes, summarise
+from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, summarise
 from retinaface.network.outputs import RawOutputs
 from retinaface.verdicts import Verdict
 from tests.support.made.timed_inputs import CASE, N_IMAGES, infer, rows_of
@@ -120,7 +120,7 @@ class FetchesAt:
 
     def __init__(self, monkeypatch, seconds):
         self.now, self.seconds = 0.0, iter(seconds)
-        monkeypatch.setattr("retinaface.checks.timing.time.perf_counter", lambda: self.now)
+        monkeypatch.setattr("retinaface.checks.speed.timing.time.perf_counter", lambda: self.now)
 
     def fetch(self):
         self.now += next(self.seconds)

@@ -2,9 +2,14 @@ import itertools
 
 import pytest
 
-from retinaface.checks import turns
-from retinaface.checks.timing import CheckedInputs
-from retinaface.checks.turns import FLOPS_PER_IMAGE, middle_of_turns, share_of_peak, turn_by_turn
+from retinaface.checks.speed import turns
+from retinaface.checks.speed.timing import CheckedInputs
+from retinaface.checks.speed.turns import (
+    FLOPS_PER_IMAGE,
+    middle_of_turns,
+    share_of_peak,
+    turn_by_turn,
+)
 from retinaface.network.outputs import RawOutputs
 from retinaface.verdicts import Verdict
 from tests.support.made.timed_inputs import CASE, infer
