@@ -24,7 +24,7 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
-# Stands in place of a verdict where a test did not run.
+# The outcome of a test that did not run, in place of a verdict.
 SKIPPED = "SKIPPED"
 
 

@@ -93,7 +93,7 @@ class AccuracyEntry(
 
 
 class SpeedTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The limit that a time may move by, as a share of it."""
+    """The share that a time may move by."""
 
     relative: Annotated[float, Meta(gt=0, lt=1)]
 

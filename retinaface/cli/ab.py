@@ -124,7 +124,7 @@ def ab(
     json_file: Path | None,
     **settings: Any,
 ) -> None:
-    """Time two environments turn by turn: is B slower than A by more than noise?
+    """Time two environments turn by turn.
 
     \b
     retinaface ab --a .venv-old --b .venv-new --model retinaface.onnx
@@ -132,7 +132,8 @@ def ab(
     retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
     retinaface ab                                     how noisy is this machine?
 
-    Three processes take turns on the same input: A, A again, B. The difference between A and A
+    Is B slower than A by more than noise? Three processes take turns on the same input: A, A
+    again, B. The difference between A and A
     again is the noise of the session; the time of B over that of A is compared with it. The
     detections of A and B are compared too. Each environment needs NumPy and the engine's runtime;
     this package need not be installed there.

@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 def report(
     folders: tuple[Path, ...], output: Path, widerface: Path | None, images: int, title: str
 ) -> None:
-    """Write a report of run records: one self-contained HTML file, and Markdown.
+    """Write a report of run records, as HTML and Markdown.
 
     \b
     retinaface report RUN-OLD RUN-NEW --output report.html
     retinaface report runs/ --output report.html --widerface DIR
 
-    The report compares all other runs with the first one; in a folder of runs, that is the first by
-    name. The exit code is 0 once the report is written, whatever the verdict; `compare` exits by
-    verdict.
+    The HTML file needs no other file. The report compares all other runs with the first one; in a
+    folder of runs, that is the first by name. The exit code is 0 once the report is written,
+    whatever the verdict; `compare` exits by verdict.
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file

@@ -76,7 +76,7 @@ def validate(
     pytest_args: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Validate engines: fidelity, FP16 parity, decoding and NMS, WIDER FACE AP, speed.
+    """Validate engines: fidelity, FP16 parity, NMS, AP, speed.
 
     \b
     retinaface validate                  the quick selection: AP, fidelity, parity, contract, speed

@@ -123,7 +123,7 @@ class NcnnEngine(Engine):
         if unknown:
             raise EngineUnavailable(
                 f"{spec.name} cannot run {self._model}: ncnn {ncnn.__version__} lacks the layers "
-                f"that pnnx {converter_version()} made of it: {', '.join(unknown)}; export at "
+                f"that pnnx {converter_version()} made from it: {', '.join(unknown)}; export at "
                 "another opset, or simplified"
             )
         return param, weights
