@@ -1,4 +1,4 @@
-"""`retinaface evaluate`: WIDER FACE AP of an engine."""
+"""The command `retinaface evaluate`, for WIDER FACE AP of an engine."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-bad-images",
     is_flag=True,
-    help="Count an image that cannot be decoded as one in which every face was missed, and list "
-    "it.",
+    help="Count an image that does not decode as one with all faces missed, and list it.",
 )
 @click.option(
     "--scoring",
@@ -129,7 +128,7 @@ def evaluate(
 
 
 def _check_sources(sources: Sources, file: Path | None) -> None:
-    """Refuse the user's weights without the user's images; say what takes the place of both."""
+    """Refuse the user's weights without the user's images; print a note if both are embedded."""
     from retinaface.errors import DatasetError
 
     has_own = file is not None or not sources.weights.is_embedded
@@ -154,7 +153,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
     )
     notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
-        notes.append("official scoring; the published ixRT figures are those of --scoring ixrt")
+        notes.append("official scoring; the published ixRT figures need --scoring ixrt")
     return Selected(dataset, truth, notes)
 
 
@@ -167,7 +166,7 @@ def _run(
     *,
     skip_bad_images: bool,
 ) -> Evaluation:
-    """Evaluate, and write what was asked for: both folders appear when both are complete."""
+    """Evaluate and write the results; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.files import new_dir
     from retinaface.records.traced_images import spread, trace
@@ -208,7 +207,7 @@ def _check_outputs(predictions: Path | None, output: Path | None, model: Path | 
         one, other = predictions.resolve(), output.resolve()
         if one == other or one in other.parents or other in one.parents:
             raise click.UsageError(
-                "--output and --predictions name the same folder or one inside the other; name two"
+                "--output and --predictions are one folder, or one is inside the other; name two"
             )
 
 

@@ -1,4 +1,4 @@
-"""Exports that engines load when no file is named: made once for each checkpoint and version."""
+"""Cache the exports that engines load by default, one for each checkpoint and version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
 from retinaface.typing import Precision
 
-# The wings whose modules make a file, its manifest and its reference.
+# The code of these wings shapes a file, its manifest and its reference.
 _MAKERS = ("network", "reference", "export")
 
 
@@ -26,8 +26,8 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
 
     Args:
         weights: Checkpoint, `embedded`, or None for the published checkpoint.
-        precision: Of the weights; input and outputs are FP32.
-        dynamic_size: Free height and width.
+        precision: Precision of the weights; input and outputs are FP32.
+        dynamic_size: Whether height and width are free.
 
     Returns:
         Path of the ONNX file in the cache.
@@ -64,12 +64,12 @@ def _is_whole(path: Path) -> bool:
 
 def _weights_hash(weights: str | Path) -> str:
     if str(weights) == EMBEDDED or not Path(weights).is_file():
-        return load_model(weights).sha256  # reports a missing file in its own words
+        return load_model(weights).sha256  # it reports a missing file
     return file_sha256(Path(weights))
 
 
 def code_sha256() -> str:
-    """Hash all code that shapes a graph, its manifest or its reference: a change exports anew."""
+    """Hash all code that shapes a graph, its manifest or its reference: a change exports again."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for wing in _MAKERS:

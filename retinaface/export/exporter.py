@@ -1,4 +1,4 @@
-"""torch -> ONNX -> simplified -> FP16, with a manifest and reference outputs beside the file."""
+"""Export torch to ONNX, simplify, convert to FP16; write a manifest and reference outputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from retinaface.reference.from_torch import torch_reference
 from retinaface.reference.inputs import reference_inputs
 from retinaface.reference.stored import ReferenceCase, save_reference
 
-_DYNAMO_OPSET = 18  # what the exporter itself writes; lower ones are converted
+_DYNAMO_OPSET = 18  # the exporter's own; lower ones are converted
 VERSIONED_PACKAGES = (
     "torch",
     "onnx",
@@ -59,15 +59,14 @@ def export(
 ) -> Manifest:
     """Export a model; the files appear only when all of them are right.
 
-    Beside `FILE.onnx` stand `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with the
-    outputs of float64 and float32 torch.
+    Beside `FILE.onnx` it writes `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with
+    the outputs of float64 and float32 torch.
 
     Args:
-        loaded: The network and where its weights came from.
-        options: What to ask of the export.
-        output: `FILE.onnx`; an old one is replaced.
-        cases: What the reference holds; None for a few images of the file's input size.
-        reference_of: An export of the same weights in the same folder whose reference serves this
+        loaded: The network and its checkpoint.
+        output: `FILE.onnx`; an old file is replaced.
+        cases: Content of the reference; None for a few images of the file's input size.
+        reference_of: An export of the same weights in the same folder; its reference serves this
             file too.
 
     Returns:
@@ -118,7 +117,7 @@ def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[Refere
 
 
 def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> tuple[list[str], Steps]:
-    """Run the exporter and the steps after it; returns notes and steps for the manifest."""
+    """Run the exporter and the steps after it; return notes and steps for the manifest."""
     proto, notes = _exporter_output(model, options, file.parent)
     interface = interface_of(options)
     if _opset(proto) != interface.opset:
@@ -132,14 +131,14 @@ def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> tuple[
     check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
     set_axes(proto, interface.axes)
-    # What each step gave, so that a difference of two files can be placed.
+    # Facts about the graph after each step show at which step two files differ.
     exported, simplified = _facts(proto), None
     if options.simplify:
         proto = simplify(proto)
         simplified = _facts(proto)
     if options.precision == "fp16":
         proto = to_fp16(proto, keep_io_types=options.io == "fp32")
-    proto.ir_version = ir_version  # tools raise it to what their own release writes
+    proto.ir_version = ir_version  # tools raise it to their own release's
     set_axes(proto, interface.axes)
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
@@ -150,19 +149,19 @@ def _facts(model: onnx.ModelProto) -> GraphFacts:
     return GraphFacts(operators=operator_counts(model), sha256=graph_sha256(model))
 
 
-# Raw and simplified, FP32 and FP16 files come of the same run of the exporter: 10 s for dynamo.
+# Raw and simplified, FP32 and FP16 files come from one run of the exporter: dynamo takes 10 s.
 _exporter_runs: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
 
 
 def _exporter_output(
     model: RetinaFace, options: ExportOptions, folder: Path
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """Run the exporter, once for the same weights; give its model and its warnings."""
+    """Run the exporter, once for the same weights; return its model and its warnings."""
     run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
     asked = replace(options, simplify=False, precision="fp32", io="fp32")
     key = tensors_sha256(model), asked, run, torch.onnx.export
     if key not in _exporter_runs:
-        _exporter_runs.clear()  # the last one is enough
+        _exporter_runs.clear()  # only the last run is kept
         _exporter_runs[key] = _run_exporter(run, model, options, folder)
     content, notes = _exporter_runs[key]
     return onnx.ModelProto.FromString(content), list(notes)
@@ -229,7 +228,7 @@ def _export_dynamo(model: RetinaFace, options: ExportOptions, file: Path) -> Non
 
 
 def _example(options: ExportOptions) -> torch.Tensor:
-    # Two images where the batch is free: dynamo takes a 1 for a constant.
+    # Two images where the batch is free: dynamo would make a 1 a constant.
     return torch.zeros(options.batch_size or 2, 3, options.height_px, options.width_px)
 
 
@@ -239,7 +238,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect what exporters warn of, and keep their logs off the terminal."""
+    """Collect the exporters' warnings, and keep their logs off the terminal."""
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(record=True) as caught:

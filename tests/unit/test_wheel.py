@@ -1,4 +1,4 @@
-"""What a wheel holds: the package, and the suites and baselines laid out as in a checkout."""
+"""A wheel holds the package, and suites and baselines in the layout of a checkout."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ NOT_PACKAGED = {"__pycache__", "shipped"}
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """What goes into a wheel, built by setuptools as `pip wheel` has it."""
+    """Build the content of a wheel with setuptools, as `pip wheel` does."""
     folder = tmp_path_factory.mktemp("build")
     words = ["setup.py", "--quiet", "egg_info", f"--egg-base={folder}"]
     words += ["build_py", f"--build-lib={folder / 'lib'}"]
@@ -41,7 +41,7 @@ def test_the_wheel_holds_all_of_the_package(built):
     assert files(built, "**/*") == files(ROOT / "retinaface", "**/*")
 
 
-def test_the_suites_and_baselines_lie_as_in_a_checkout(built):
+def test_the_suites_and_baselines_have_the_layout_of_a_checkout(built):
     patterns = ("pyproject.toml", "tests/validation/*.py", "baselines/*/*.*")
     expected = {name for name in files(ROOT, *patterns) if ".candidate." not in name}
     assert len(expected) > 30
@@ -52,7 +52,7 @@ def test_the_suites_and_baselines_lie_as_in_a_checkout(built):
         assert (shipped / name).read_bytes() == (ROOT / name).read_bytes(), name
 
 
-def test_a_source_distribution_holds_what_the_wheel_is_made_of(built):
+def test_a_source_distribution_holds_the_sources_of_the_wheel(built):
     sources = (built.parents[1] / "retinaface.egg-info/SOURCES.txt").read_text().splitlines()
     assert {"setup.py", "pyproject.toml"} < set(sources)
     made_of = {f"retinaface/{name}" for name in files(ROOT / "retinaface", "**/*")}

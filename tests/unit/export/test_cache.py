@@ -9,7 +9,7 @@ from retinaface.export.manifest import read_manifest
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
 
 
-def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
+def test_an_export_is_made_once_and_again_after_damage(monkeypatch):
     from retinaface.export import cache
 
     path = cache.cached_export("embedded", precision="fp32", dynamic_size=False)
@@ -38,7 +38,7 @@ def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
         "export/onnx_graph.py",
     ],
 )
-def test_a_change_of_what_shapes_an_export_makes_it_anew(changed, tmp_path, monkeypatch):
+def test_a_change_of_code_exports_again(changed, tmp_path, monkeypatch):
     from retinaface.export import cache
 
     package = tmp_path / "retinaface"

@@ -69,8 +69,8 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
     ],
     ids=lambda o: "-".join(f"{k}={v}" for k, v in o.items()),
 )
-def test_the_file_holds_what_was_asked_for(tmp_path, loaded, options):
-    """Read back by onnx alone, not by the code that verified it."""
+def test_the_file_matches_the_options(tmp_path, loaded, options):
+    """The test reads the file with onnx alone, not with the code that verified it."""
     import onnx
 
     path = tmp_path / "x.onnx"
@@ -128,7 +128,7 @@ def test_reference_holds_another_size_where_sizes_are_free(tmp_path, loaded):
         ({"batch_size": 0}, "at least 1, got 0"),
     ],
 )
-def test_what_no_exporter_gives_is_refused_beforehand(options, message):
+def test_impossible_options_are_refused_before_the_export(options, message):
     from retinaface.export.options import ExportOptions
 
     with pytest.raises(ExportError, match=message):
@@ -147,7 +147,7 @@ def check_nothing_changed(folder):
 
 @pytest.fixture
 def changed(monkeypatch):
-    """Let torch's exporter be asked for something else than what was wanted."""
+    """Change the settings that torch's exporter gets."""
     import torch
 
     honest = torch.onnx.export
@@ -161,7 +161,7 @@ def changed(monkeypatch):
 
 
 def test_an_exporter_that_keeps_another_opset_is_caught(tmp_path, loaded, changed):
-    """As dynamo does when asked for 13: it warns and writes 18."""
+    """Asked for 13, dynamo warns and writes 18."""
     (tmp_path / "x.onnx").write_bytes(b"old")
     changed(opset_version=11)
     with pytest.raises(ExportError, match="changed the opset: asked for 13, got 11"):

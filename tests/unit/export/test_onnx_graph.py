@@ -6,7 +6,7 @@ from tests.support.made.onnx_models import convolution
 pytestmark = pytest.mark.needs("onnx")
 
 
-def test_axes_are_read_and_declared_anew():
+def test_axes_are_read_and_replaced():
     from retinaface.export.onnx_graph import axes_of, set_axes
 
     model = convolution()
@@ -17,7 +17,7 @@ def test_axes_are_read_and_declared_anew():
     assert axes_of(model.graph.input[0]) == (4, "?", "height", 8)
 
 
-def test_the_hash_tells_weights_and_operators_apart_and_names_do_not_count():
+def test_the_hash_depends_on_weights_and_operators_but_not_on_names():
     from retinaface.export.onnx_graph import graph_sha256, operator_counts
 
     sha256 = graph_sha256(convolution())

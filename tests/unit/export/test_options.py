@@ -17,7 +17,7 @@ def module():
         ({"batch_size": 0}, "at least 1, got 0"),
     ],
 )
-def test_what_no_exporter_can_give_is_refused(module, options, message):
+def test_impossible_options_are_refused(module, options, message):
     from retinaface.errors import ExportError
 
     with pytest.raises(ExportError, match=message):

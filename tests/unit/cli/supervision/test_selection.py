@@ -24,7 +24,7 @@ def root(tmp_path):
     ],
     ids=["bare", "pipeline", "settings"],
 )
-def test_nothing_named_is_the_quick_selection(root, options, words, environ):
+def test_the_quick_selection_runs_if_nothing_is_named(root, options, words, environ):
     assert is_quick(NOTHING | options, words, environ, root)
 
 
@@ -45,11 +45,11 @@ def test_nothing_named_is_the_quick_selection(root, options, words, environ):
         ({}, [], {"RETINAFACE_ENGINE_FILE": "a.so"}),
     ],
 )
-def test_whoever_names_something_gets_all_of_it(root, options, words, environ):
+def test_every_test_runs_if_something_is_named(root, options, words, environ):
     assert not is_quick(NOTHING | options, words, environ, root)
 
 
-def test_paths_are_words_that_exist_and_are_no_values(root):
+def test_paths_are_words_that_exist_and_are_not_values(root):
     words = ["-x", "tests", "--deselect", "tests", "tests::a[b]", "none", "--maxfail=1", "tests"]
     assert paths(words, root) == ["tests", "tests::a[b]", "tests"]
     whole = ["-x", f"{root}/tests", "--deselect", "tests", f"{root}/tests::a[b]", "none"]
