@@ -126,7 +126,7 @@ def check_offsets(name: str, found: Sequence[PairOffsets], precisions: Precision
     Args:
         name: What is compared with what, or empty.
         found: Of each image.
-        precisions: Of the reference and of the candidate.
+        precisions: Of the old and of the new detections.
     """
     prefix = f"{name}: " if name else ""
     means = mean_offsets(found, precisions)
@@ -150,7 +150,7 @@ def mean_offsets(found: Sequence[PairOffsets], precisions: Precisions) -> list[M
 
     Args:
         found: Of each image.
-        precisions: Of the reference and of the candidate.
+        precisions: Of the old and of the new detections.
     """
     images = np.repeat(np.arange(len(found)), [len(one.heights_px) for one in found])
     if not len(images):
@@ -180,7 +180,7 @@ def allowed_offsets(sides_px: FloatArray, precisions: Precisions) -> FloatArray:
 
     Args:
         sides_px: (M,) mean sides of the boxes.
-        precisions: Of the reference and of the candidate.
+        precisions: Of the old and of the new detections.
 
     Returns:
         (M, 15), pixels or score, > 0.

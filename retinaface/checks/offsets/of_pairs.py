@@ -36,10 +36,10 @@ QUANTITIES = (
 
 @dataclass(frozen=True)
 class PairOffsets:
-    """The offsets of the pairs of one image: candidate minus reference.
+    """The offsets of the pairs of one image: new minus old.
 
     Attributes:
-        heights_px: (M,) float64 of the reference's boxes: the size of the face.
+        heights_px: (M,) float64 of the old boxes: the sizes of the faces.
         sides_px: (M,) float64, mean of width and height, at least 1.
         values: (M, 15) float64 in the order of `QUANTITIES`; pixels of the original image, but for
             scores.
@@ -56,24 +56,21 @@ class PairOffsets:
 
 
 def offsets_of_pairs(
-    reference: Detections, candidate: Detections, rows: IntArray, columns: IntArray
+    old: Detections, new: Detections, rows: IntArray, columns: IntArray
 ) -> PairOffsets:
-    """Subtract pair by pair.
+    """Subtract the old detection of each pair from the new one.
 
     Args:
-        reference: Detections of one image.
-        candidate: Of the same image.
-        rows: (M,) of the reference.
-        columns: (M,) of the candidate: the counterparts.
+        old: Detections of one image.
+        new: Detections of the same image.
+        rows: (M,) into `old`.
+        columns: (M,) into `new`: the counterparts.
     """
-    old, new = (
-        side.boxes_xyxy[index].astype(np.float64)
-        for side, index in ((reference, rows), (candidate, columns))
-    )
-    sizes_px = old[:, 2:] - old[:, :2]
-    moved = new - old  # (M, 4)
-    scores = candidate.scores[columns].astype(np.float64) - reference.scores[rows]
-    landmarks = candidate.landmarks_xy[columns].astype(np.float64) - reference.landmarks_xy[rows]
+    old_xyxy = old.boxes_xyxy[rows].astype(np.float64)
+    sizes_px = old_xyxy[:, 2:] - old_xyxy[:, :2]
+    moved = new.boxes_xyxy[columns].astype(np.float64) - old_xyxy  # (M, 4)
+    scores = new.scores[columns].astype(np.float64) - old.scores[rows]
+    landmarks = new.landmarks_xy[columns].astype(np.float64) - old.landmarks_xy[rows]
     values = np.column_stack(
         [
             (moved[:, :2] + moved[:, 2:]) / 2,

@@ -7,8 +7,8 @@ from tests.support.made.detections import POINTS, found
 BOX = (10.0, 20.0, 40.0, 60.0)
 
 
-def only_pair(candidate, reference=(*BOX, 0.5), points=POINTS):
-    sides = found(reference), found(candidate, points=points)
+def only_pair(new, old=(*BOX, 0.5), points=POINTS):
+    sides = found(old), found(new, points=points)
     first = np.zeros(1, np.int64)
     offsets = offsets_of_pairs(*sides, first, first)
     names = [f"{quantity.point} {quantity.kind}".strip() for quantity in QUANTITIES]
@@ -16,7 +16,7 @@ def only_pair(candidate, reference=(*BOX, 0.5), points=POINTS):
 
 
 @pytest.mark.parametrize(
-    ("candidate", "expected"),
+    ("new", "expected"),
     [
         ((*BOX, 0.5), {}),
         ((10.25, 20, 40, 60, 0.5), {"x": 0.25}),
@@ -26,8 +26,8 @@ def only_pair(candidate, reference=(*BOX, 0.5), points=POINTS):
         ((*BOX, 0.25), {"score": -0.25}),
     ],
 )
-def test_a_change_of_a_box_is_seen_in_its_own_column(candidate, expected):
-    offsets, named = only_pair(candidate)
+def test_a_change_of_a_box_is_seen_in_its_own_column(new, expected):
+    offsets, named = only_pair(new)
     of_box = {name: v for name, v in named.items() if "landmark" not in name}
     assert of_box == {name: expected.get(name, 0) for name in of_box}
     assert offsets.heights_px.tolist() == [60]
@@ -44,9 +44,9 @@ def test_a_landmark_is_seen_by_its_name_and_axis():
 
 
 def test_rows_and_columns_say_which_belong_together():
-    reference = found((0, 0, 10, 10, 0.9), (50, 0, 10, 20, 0.8))
-    candidate = found((51, 0, 10, 20, 0.9), (2, 0, 10, 10, 0.8))
-    offsets = offsets_of_pairs(reference, candidate, np.array([0, 1]), np.array([1, 0]))
+    old = found((0, 0, 10, 10, 0.9), (50, 0, 10, 20, 0.8))
+    new = found((51, 0, 10, 20, 0.9), (2, 0, 10, 10, 0.8))
+    offsets = offsets_of_pairs(old, new, np.array([0, 1]), np.array([1, 0]))
     assert offsets.values[:, 0].tolist() == [2, 1]
     assert offsets.heights_px.tolist() == [10, 20]
 
