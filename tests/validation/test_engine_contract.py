@@ -24,9 +24,9 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.suite.display.forecast import count_images
 from retinaface.suite.judged.batch_walk import last_batches
-from retinaface.suite.judged.contract import copied, open_subject
-from retinaface.suite.needs import missing
+from retinaface.suite.judged.contract import copy_outputs, open_subject
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = pytest.mark.needs("reference")
@@ -40,18 +40,16 @@ LEAK_BYTES = 4200 * 2 * 4 / 2
 
 
 @pytest.fixture(scope="module")
-def ends(target, dataset, pytestconfig):
-    """The last batches of each evaluation of the run whose inputs have one size."""
-    if missing("images", pytestconfig) is not None:
-        return ()
-    n = len(dataset.select(target.subset).images)
+def ends(target):
+    """List the last batches of each evaluation of the run whose inputs have one size."""
+    n = count_images(target)
     fixed = [p for p in map(PIPELINES.get, target.pipelines) if p.input_size_px is not None]
     return tuple({last_batches(n, target.batch or p.batch_size): None for p in fixed})
 
 
 @pytest.fixture(scope="module")
 def subject(engine_name, pool, cases, ends):
-    """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
+    """Open the engine for 64 images where it takes so many; close it before the next is opened."""
     with open_subject(engine_name, pool, cases, ends) as opened:
         yield opened
 
@@ -80,13 +78,13 @@ def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
 
 @pytest.mark.quick
 def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
-    """Every size up to 32, and the last batches of the run, in the order of `batch_walk`."""
+    """Run every size up to 32, and the last batches of the run, in the order of `batch_walk`."""
     different = check_different("images alone", subject.alone, subject.allowed)
     gate(different, *_walked(subject, subject.walk.first))
 
 
 def test_rows_of_batches_up_to_64_and_in_another_order(subject, gate):
-    """Every other size up to 64, then those up to 32 again: see `batch_walk`."""
+    """Run every other size up to 64, then those up to 32 again: see `batch_walk`."""
     if not subject.walk.second:
         text = f"all in the first walk{subject.walk.note}"
         gate(Check("further batch sizes", Verdict.PASS, text))
@@ -98,7 +96,7 @@ def _walked(subject, sizes):
     """Run batches of these sizes, one after another, until a few are wrong."""
     before, n_wrong = None, 0
     for i, n in enumerate(sizes):
-        # Not always the same first row: an engine that keeps one by position shows.
+        # The first row varies, so that an engine that keeps one by position shows.
         rows = (np.arange(n) + i + 1) % len(subject.images)
         outputs = subject.engine.infer(subject.images[rows])
         after = "" if before is None else f" after {before}"
@@ -111,7 +109,7 @@ def _walked(subject, sizes):
 
 @pytest.mark.quick
 def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
-    """Same address, same shape, other content; and outputs that the new content does not change."""
+    """Reuse a buffer: same address and shape, new content, which must not change old outputs."""
     n = min(3, subject.engine.spec.max_batch)
     buffer, checks = np.empty_like(subject.images[:n]), []
     for turn in range(4):
@@ -178,7 +176,7 @@ def _named(error: Exception | None) -> str:
 def test_returned_arrays_belong_to_the_caller(subject, gate):
     engine, images = subject.engine, subject.images
     first = engine.infer(images[:2])
-    kept = copied(first)
+    kept = copy_outputs(first)
     second = engine.infer(images[1:3])
     checks = [check_same("arrays of a call, after the next", first, kept, _exactly())]
     shared = [
@@ -198,7 +196,7 @@ def test_returned_arrays_belong_to_the_caller(subject, gate):
 
 
 def _exactly() -> dict[str, float]:
-    """No difference at all; the smallest number, because a limit is divided by."""
+    """Allow no difference: the smallest number, because differences are divided by the limit."""
     return dict.fromkeys(("loc", "conf", "landmarks"), float(np.finfo(np.float64).tiny))
 
 
@@ -233,15 +231,15 @@ def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
 
 def test_runs_on_one_input_give_one_result(subject, gate):
     images = subject.images[:1]
-    first = copied(subject.engine.infer(images))
-    runs = [copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
+    first = copy_outputs(subject.engine.infer(images))
+    runs = [copy_outputs(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
     checks = [check_same("", run, first, subject.allowed) for run in runs]
     worst = max(checks, key=_difference)
     gate(Check(f"{N_REPEATS} runs on one image", worst.verdict, worst.message, worst.numbers))
 
 
 def _difference(check: Check) -> float:
-    """What a check found; other shapes and a NaN come before any number."""
+    """Give the difference that a check found; wrong shapes and a NaN exceed any number."""
     return float(np.nan_to_num(check.numbers.get("difference", np.inf), nan=np.inf))
 
 
@@ -266,7 +264,7 @@ def _infer(engine, subject, rows):
 
 
 def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool, gate):
-    """As `detect` opens an engine, and from one thread more than it takes calls at a time."""
+    """Open the engine as `detect` does, and call it from one thread more than it takes calls."""
     model = subject.engine.spec.model
     with pool.open(engine_name, model=model, shares_cpus=True) as engine:
         n_threads = engine.parallel_calls + 1
@@ -283,7 +281,7 @@ def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool
 
 @pytest.mark.needs("resident-memory")
 def test_runs_leave_no_memory_behind(subject, gate):
-    """Resident memory of this process; that of an accelerator is not seen."""
+    """Measure resident memory of this process; it does not include that of an accelerator."""
     engine, images = subject.engine, subject.images
     is_slow = find_engine(engine.spec.name).is_interpreted
     n_calls = SLOW_LEAK_CALLS if is_slow else LEAK_CALLS

@@ -1,4 +1,4 @@
-"""The subject of the engine contract: an open engine, and what it gives for each image alone."""
+"""Open the subject of the engine contract, and run each of its images alone."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def open_subject(
 def _subject(engine: Engine, note: str, cases: Cases, ends: tuple[tuple[int, ...], ...]) -> Subject:
     walk = plan_walk(find_engine(engine.spec.name), engine.spec.max_batch, engine.fixed_batch, ends)
     images = noise_inputs(max(3, *walk.first, *walk.second), _SEED)
-    alone = [copied(engine.infer(image[None])) for image in images]
+    alone = [copy_outputs(engine.infer(image[None])) for image in images]
     return Subject(
         engine=engine,
         images=images,
@@ -77,6 +77,6 @@ def _subject(engine: Engine, note: str, cases: Cases, ends: tuple[tuple[int, ...
     )
 
 
-def copied(outputs: RawOutputs) -> RawOutputs:
+def copy_outputs(outputs: RawOutputs) -> RawOutputs:
     """Copy outputs, so that a later call cannot change them."""
     return RawOutputs(*(np.array(array) for array in outputs))

@@ -1,4 +1,4 @@
-"""Engines evaluated over the images of a run, with proof that it was this engine in this run."""
+"""Evaluate engines over the images of a run, with proof that this engine ran in this run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retinaface.widerface.evaluation import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation, how many images went through the engine for it, and what was kept of it."""
+    """An evaluation, the number of images that the engine ran for it, and what to keep of it."""
 
     evaluation: Evaluation
     n_inferred: int
@@ -57,9 +57,6 @@ def record_evaluation(
     """Keep an evaluation in the record of a run, whichever of its tests asked for it.
 
     Args:
-        run: That the test belongs to.
-        result_id: Engine, pipeline and batch.
-        measured: The evaluation.
         coverage: How much of the set it covers, in words.
     """
     evaluation = measured.evaluation

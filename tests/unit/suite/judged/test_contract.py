@@ -6,7 +6,7 @@ import pytest
 from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.suite.judged import contract
-from retinaface.suite.judged.contract import copied, open_subject
+from retinaface.suite.judged.contract import copy_outputs, open_subject
 from retinaface.verdicts import Verdict
 
 
@@ -29,7 +29,7 @@ class Tiny:
 
 
 class Pool:
-    """Opens engines of at most so many images."""
+    """Opens engines that take at most `most` images."""
 
     def __init__(self, most, name="ort-cpu-fp32"):
         self.most, self.name, self.opened = most, name, None
@@ -63,7 +63,7 @@ def test_a_subject_knows_what_each_image_gives_alone():
     assert not pool.opened.is_open
 
 
-def test_an_engine_that_takes_fewer_images_is_judged_by_those_and_says_so():
+def test_an_engine_that_takes_fewer_images_is_judged_by_those_with_a_note():
     with open_subject("ort-cpu-fp32", Pool(32), CASES) as subject:
         assert max(subject.walk.first) == max(subject.walk.second) == 32
         assert len(subject.images) == 32
@@ -84,8 +84,8 @@ def test_the_whole_batch_of_the_run_is_among_them():
         assert len(subject.images) == 80
 
 
-def test_a_copy_does_not_follow_what_it_was_made_of():
+def test_a_copy_does_not_follow_its_original():
     outputs = RawOutputs(*(np.zeros((1, 1, 1)) for _ in range(3)))
-    kept = copied(outputs)
+    kept = copy_outputs(outputs)
     outputs.loc[:] = 7
     assert kept.loc[0, 0, 0] == 0

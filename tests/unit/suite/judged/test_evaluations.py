@@ -10,7 +10,7 @@ from tests.support.engines import Counting, images, spec
 from tests.support.made.records import evaluation
 
 
-def test_an_evaluation_says_how_many_images_went_through_the_engine(monkeypatch):
+def test_an_evaluation_counts_the_images_that_the_engine_ran(monkeypatch):
     def run(engine, pipeline, dataset, truth, *, batch_size, **_):
         engine.infer(images(2))
         engine.infer(images(1))
