@@ -152,7 +152,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
         settings["scoring"],
         batch_size=settings["batch"],
     )
-    notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
+    notes = [coverage_note(truth), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
         notes.append("official scoring; the published ixRT figures are those of --scoring ixrt")
     return Selected(dataset, truth, notes)

@@ -27,6 +27,7 @@ class Sought:
         detections: Those to keep beside it.
         is_usable: Whether a baseline with these keys can be compared with.
         ungated: Why it is no failure that there is none; empty where it is one.
+        instead: What to say where there is none and none is accepted; None: that it is missing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Sought:
     detections: Mapping[str, Detections] | None = None
     is_usable: Callable[[Entry], bool] = lambda _entry: True
     ungated: str = ""
+    instead: Check | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def find_or_offer(sought: Sought, acceptance: Acceptance) -> Match | Check:
                 return Match(usable[0], i)
             break
     if not acceptance.wanted:
+        if sought.instead is not None:
+            return sought.instead
         nearest = next((found.nearest for found in founds if found.nearest), None)
         # The speed of another device is no baseline: the first of this one is offered.
         if nearest is not None and (acceptance.is_one_file or sought.metric == "accuracy"):

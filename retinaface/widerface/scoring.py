@@ -13,6 +13,7 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
 from retinaface.widerface.predictions import Predictions
+from retinaface.widerface.subsets import WHOLE, missing_images, name_of_part
 
 SCORINGS = ("official", "ixrt")
 
@@ -120,21 +121,35 @@ def score_predictions(
         len(wanted.images),
         n_detections,
         missing,
-        [coverage_note(wanted, subset), *notes],
+        [coverage_note(wanted), *notes],
     )
 
 
-def coverage_note(truth: GroundTruth, subset: str | None) -> str:
+def coverage_note(truth: GroundTruth) -> str:
     """Say how much of the set a result covers, and what it is comparable with."""
     n, total = len(truth.images), truth.n_images_total
+    part = _part_words(truth)
     if truth.sha256 == embedded_truth_sha256():
-        return f"covers {n} of {total} images of the embedded set: comparable only with that set"
+        return f"covers {n} of {total} images of the embedded set{part}: comparable only with " + (
+            "the same part of that set" if part else "that set"
+        )
     if total != OFFICIAL_N_IMAGES:
         return (
             f"covers {n} of {total} images of a ground truth that is not the official one "
-            f"({OFFICIAL_N_IMAGES} images): not comparable with WIDER FACE AP"
+            f"({OFFICIAL_N_IMAGES} images){part}: not comparable with WIDER FACE AP"
         )
-    if n == total:
+    if not part:
         return f"covers all {total} images"
-    which = f"the subset {subset}" if subset else "a part of the set"
-    return f"covers {n} of {total} images ({which}): not comparable with AP over the full set"
+    return f"covers {n} of {total} images{part}: not comparable with AP over the full set"
+
+
+def _part_words(truth: GroundTruth) -> str:
+    """Name the part of the set that a list is, or the first image that it lacks; empty for all."""
+    part = name_of_part(truth.images, truth.all_images)
+    if part == WHOLE:
+        return ""
+    if part is not None:
+        return f" (the subset {part})"
+    missing = missing_images(truth.images, truth.all_images)
+    verb = "is" if len(missing) == 1 else "are"
+    return f" (a part of the set: {len(missing)} {verb} missing, first {missing[0]})"

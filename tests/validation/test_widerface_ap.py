@@ -13,6 +13,7 @@ from retinaface.checks.accuracy import (
     check_published,
 )
 from retinaface.checks.ap_changes import compare_with_entry, count_detections
+from retinaface.checks.image_list import check_list, comparable_parts
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
@@ -95,21 +96,12 @@ def _finite(evaluation):
     return _same("images with detections that are not finite", len(bad), 0, ", ".join(bad[:20]))
 
 
-def selections(dataset, target):
-    """Images whose baselines apply: all of the run, else the part of them that has a name."""
-    truth = dataset.select(target.subset)
-    if target.subset is None:
-        part = dataset.truth.subset("every-8")
-        if set(part.images) < set(truth.images):
-            return [truth, truth.select(part.images)]
-    return [truth]
-
-
 @pytest.fixture
 def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
     """The baseline of this engine and pipeline, compared; or a check that says why not."""
     measured = evaluated(engine_name, pipeline_name)
-    chosen = selections(dataset, target)
+    truth = dataset.select(target.subset)
+    chosen = comparable_parts(truth)
     detections = measured.evaluation.detections
     found = find_or_offer(
         Sought(
@@ -121,6 +113,7 @@ def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
             make_entry=lambda _known: entry_of(measured, pipeline_name, target),
             detections=detections,
             is_usable=lambda entry: not entry.is_published,
+            instead=check_list("baseline", truth),
         ),
         acceptance,
     )
