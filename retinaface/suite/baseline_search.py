@@ -27,6 +27,7 @@ class Sought:
         detections: Those to keep beside it.
         is_usable: Whether a baseline with these keys can be compared with.
         ungated: Why it is no failure that there is none; empty where it is one.
+        is_embedded: Whether it is over pictures of the embedded set, whose limits are its own.
         instead: What to say where there is none and none is accepted; None: that it is missing.
     """
 
@@ -39,6 +40,7 @@ class Sought:
     detections: Mapping[str, Detections] | None = None
     is_usable: Callable[[Entry], bool] = lambda _entry: True
     ungated: str = ""
+    is_embedded: bool = False
     instead: Check | None = None
 
 
@@ -64,7 +66,10 @@ def find_or_offer(sought: Sought, acceptance: Acceptance) -> Match | Check:
     for i, found in enumerate(founds):
         if usable := [entry for entry in found.comparable if sought.is_usable(entry)]:
             if not acceptance.wanted:
-                return Match(usable[0], i)
+                unfounded = acceptance.judge_limits(
+                    sought.name, usable[0], is_embedded=sought.is_embedded
+                )
+                return unfounded or Match(usable[0], i)
             break
     if not acceptance.wanted:
         if sought.instead is not None:

@@ -8,7 +8,6 @@ from retinaface.embedded import embedded_root
 from retinaface.errors import DatasetError
 from retinaface.suite.options import SUBSET_NAMES
 from retinaface.widerface.dataset import open_widerface
-from retinaface.widerface.subsets import SUBSETS, images_of_subset
 from retinaface.widerface.ground_truth import load_ground_truth
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.scoring import (
@@ -17,6 +16,7 @@ from retinaface.widerface.scoring import (
     score_predictions,
     scored_selection,
 )
+from retinaface.widerface.subsets import SUBSETS, images_of_subset
 from tests.support.made.widerface_copy import FACES, IMAGES, write_vendor_layout
 
 
