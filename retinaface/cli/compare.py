@@ -89,6 +89,8 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")
+    for text in comparison.warnings:
+        click.echo(f"warning: {text}")
     if comparison.environment:
         rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
         print_table(("environment", "old", "new"), rows)
@@ -161,6 +163,9 @@ def runs(folders: tuple[Path, ...]) -> None:
     found, unavailable = find_runs(folders)
     rows = [_listed(run) for run in sorted(found, key=lambda run: run.record.created)]
     print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
+    for run in found:
+        for text in run.warnings:
+            click.echo(f"warning: {run.name}: {text}")
     _print_unavailable(unavailable)
 
 

@@ -213,6 +213,8 @@ def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
     from retinaface.cli.output import print_ap
 
     print_ap(title, result.ap)
+    if result.warning:
+        click.echo(f"warning: {result.warning}")
     for note in notes:
         click.echo(f"note: {note}")
     n = len(result.images)

@@ -21,6 +21,7 @@ from retinaface.records.migrate import upgraded
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
+from retinaface.records.warnings import all_warnings
 from retinaface.records.write import (
     COUNTS_FILE,
     DETECTIONS_FILE,
@@ -77,6 +78,12 @@ class Run:
     def tests(self) -> dict[str, TestResult]:
         """Tests by id, in the order of the run."""
         return {test.id: test for test in self.record.tests}
+
+    @functools.cached_property
+    def warnings(self) -> list[str]:
+        """What stands beside the verdict, whether or not the release that wrote it knew."""
+        results = [msgspec.to_builtins(result) for result in self.record.results]
+        return all_warnings(self.record.warnings, results)
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
         """Read detections by image id; None where the record keeps none of this result.

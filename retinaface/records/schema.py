@@ -190,6 +190,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
+    warnings: list[str] = []  # what stands beside the verdict
     arrays: dict[str, Sha256] = {}  # hash of each file of arrays
 
 

@@ -25,6 +25,7 @@ from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import Record
 from retinaface.records.traced_images import ImageStages, pack_stages
+from retinaface.records.warnings import all_warnings
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
@@ -99,7 +100,8 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    whole = {**record, "results": results, "arrays": {}}
+    warnings = all_warnings(record.get("warnings", ()), results)
+    whole = {**record, "results": results, "warnings": warnings, "arrays": {}}
     record_text(whole)  # what is not right is refused before anything is written
     files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
     for name, content in files.items():

@@ -23,6 +23,7 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import official_form, write_predictions
 
 _Found = tuple[str, Detections | ImageError]
@@ -40,6 +41,7 @@ class Evaluation:
         ap: By split, as fractions.
         detect_s: Seconds from the first read to the last detection.
         image_sha256: Of the file of each scored image; empty where it could not be read.
+        warning: That next to nothing was found; empty where something was.
     """
 
     detections: dict[str, Detections]
@@ -49,6 +51,7 @@ class Evaluation:
     ap: dict[str, float]
     detect_s: float
     image_sha256: dict[str, str]
+    warning: str = ""
 
 
 def evaluate(
@@ -106,7 +109,9 @@ def evaluate(
         raise DatasetError(f"none of {len(truth.images)} images could be used; nothing to score")
     counts = count_set(scored, truth)
     ap = average_precision(counts)
-    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)
+    n_detections = sum(len(found.scores) for found in detections.values())
+    warning = next_to_nothing(ap, n_images=len(truth.images), n_detections=n_detections)
+    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes, warning)
 
 
 def _count(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retinaface.embedded import embedded_truth_sha256
 from retinaface.errors import DatasetError
@@ -12,8 +12,10 @@ from retinaface.widerface.average_precision import (
     count_set,
 )
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
+from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.subsets import WHOLE, missing_images, name_of_part
+from retinaface.widerface.suspect_forms import form_warnings
 
 SCORINGS = ("official", "ixrt")
 
@@ -63,6 +65,7 @@ class Score:
         n_detections: Detections in them.
         missing: Images without a prediction file.
         notes: What the reader of the result must know.
+        warnings: Signs that something is wrong, and what to do.
     """
 
     ap: dict[str, float]
@@ -70,6 +73,7 @@ class Score:
     n_detections: int
     missing: list[str]
     notes: list[str]
+    warnings: list[str] = field(default_factory=list)
 
 
 def score_predictions(
@@ -116,13 +120,11 @@ def score_predictions(
             f"{missing[0]}; all their faces count as missed{hint}"
         )
     n_detections = sum(len(predictions[i].scores) for i in wanted.images if i in predictions)
-    return Score(
-        average_precision(count_set(predictions, wanted)),
-        len(wanted.images),
-        n_detections,
-        missing,
-        [coverage_note(wanted), *notes],
-    )
+    ap = average_precision(count_set(predictions, wanted))
+    n_images = len(wanted.images)
+    nothing = next_to_nothing(ap, n_images=n_images, n_detections=n_detections)
+    warnings = [*([nothing] if nothing else []), *form_warnings(predictions, wanted, ap)]
+    return Score(ap, n_images, n_detections, missing, [coverage_note(wanted), *notes], warnings)
 
 
 def coverage_note(truth: GroundTruth) -> str:

@@ -128,6 +128,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         is_whole = session.exitstatus in _ENDED
         if not is_whole or (run.unfinished() and not session.shouldfail):
             run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
+        run.noted += session.config.stash[ACCEPTANCE].notes
         try:
             session.config.stash[ACCEPTANCE].finish(run)
         except (RetinaFaceError, OSError) as error:
