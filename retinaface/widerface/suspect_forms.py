@@ -86,8 +86,8 @@ def _normalised(boxes_xywh: FloatArray) -> str:
     if largest > _NORMALISED:
         return ""
     return (
-        f"the coordinates of {len(boxes_xywh)} boxes end at {largest:.3g}: normalised? Boxes are in "
-        "pixels of the original image; multiply them by its width and height"
+        f"the coordinates of {len(boxes_xywh)} boxes end at {largest:.3g}: normalised? Boxes are "
+        "in pixels of the original image; multiply them by its width and height"
     )
 
 

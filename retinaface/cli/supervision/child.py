@@ -15,9 +15,9 @@ from pathlib import Path
 
 from retinaface.environment import signal_name
 
-# How pytest's own exit codes read here: a run that was interrupted, broke inside, or found no test
-# is no pass; 4 is bad usage.
-EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 1, 10: 10}
+# How pytest's own exit codes read here: a run that was interrupted or broke inside is no pass; 4 is
+# bad usage; one that found no test has decided nothing.
+EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 10, 10: 10}
 # What pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 _POLL_S = 0.2

@@ -17,6 +17,7 @@ from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 MOST_LINES = 30
 FULL_COMMAND = "retinaface validate --full"
 _MOST = 4  # rows of one warning
+_NOTHING = "nothing was run; check -k, -m, --deselect and the paths"
 _SUITE_PREFIX = "test_"
 # Why an engine is not here: most say their name before it.
 _NO_ENGINE = re.compile(
@@ -96,7 +97,7 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
         parts.append(f"{_short_name(suite)} {_outcome_words(outcomes)}")
     out = run.n_deselected - run.n_left_by_quick
     in_all = ", ".join(f"{n} {outcome}" for outcome, n in sorted(total.items())) or "no test"
-    lines = wrapped(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
+    lines = wrapped(f"Coverage: {in_all}: {'; '.join(parts) or _NOTHING}", width)
     if out:
         lines += wrapped(f"Not selected: {_by_suite(out)}", width)
     return lines
