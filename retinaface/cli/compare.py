@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--attribute",
     is_flag=True,
-    help="Say at which stage the difference begins: checkpoint, export, simplification, inputs, "
-    "raw outputs, decoding, suppression, evaluation.",
+    help="Say at which stage the difference begins: checkpoint, export, simplification, precision, "
+    "file, images, inputs, raw outputs, decoding, suppression, detections, evaluation.",
 )
 def compare(
     folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool

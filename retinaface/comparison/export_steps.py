@@ -1,4 +1,4 @@
-"""Which step of making a file moved: checkpoint, export, simplification, precision."""
+"""Which step of making a file moved: checkpoint, export, simplification, precision; the file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from retinaface.records.schema import ModelFile
 
+_STEPS, FILE = ("checkpoint", "export", "simplification", "precision"), "file"
 SAME, MOVED, FOLLOWS, UNKNOWN = "same", "MOVED", "follows", "unknown"
 
 
@@ -28,14 +29,35 @@ class Stage:
 
 
 def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
-    """Checkpoint, export, simplification, precision: from the manifests of the exports."""
-    names = ("checkpoint", "export", "simplification", "precision")
-    sha256s = [model.sha256 for model in models if model is not None]
-    if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
-        return [Stage(name, SAME, "the same file was run") for name in names]
+    """Checkpoint, export, simplification, precision: from the manifests; and the file itself."""
+    files = [identity(model) for model in models if model is not None]
+    if len(files) == 2 and files[0] == files[1]:
+        text = f"the same file was run, {files[0]}"
+        return [Stage(name, SAME, text) for name in (*_STEPS, FILE)]
+    steps = _manifest_stages(models)
+    if len(files) < 2:
+        text = "neither run names a file" if not files else "one run alone names a file"
+        return [*steps, Stage(FILE, UNKNOWN, text)]
+    text = f"other bytes: {files[0]} -> {files[1]}"
+    if any(stage.state == MOVED for stage in steps):
+        return [*steps, Stage(FILE, FOLLOWS, text)]
+    is_told = all(stage.state == SAME for stage in steps)
+    why = "though each step before is the same" if is_told else "and no manifest says why"
+    why += ": edited after its export, or made elsewhere"
+    return [*steps, Stage(FILE, MOVED, f"{text}, {why}")]
+
+
+def identity(model: ModelFile) -> str:
+    """Name a file by its content: the graph, and the weights beside it where it has some."""
+    parts = [model.sha256[:16], *(f"{name} {sha[:16]}" for name, sha in model.weights.items())]
+    return " with ".join(parts)
+
+
+def _manifest_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     manifests = [(model.manifest if model is not None else None) or {} for model in models]
     if not all(manifests):
-        return [Stage(name, UNKNOWN, "a file has no manifest beside it") for name in names]
+        text = "a file has no manifest of its own bytes beside it"
+        return [Stage(name, UNKNOWN, text) for name in _STEPS]
     weights = [manifest["weights"]["sha256"] for manifest in manifests]
     options = [manifest["options"] for manifest in manifests]
     steps = [manifest.get("steps", {}) for manifest in manifests]

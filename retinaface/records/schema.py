@@ -117,12 +117,14 @@ class ModelFile(Struct, kw_only=True):
         sha256: Of its content.
         kept: Path in the record's folder; None where it was too large.
         manifest: What the export wrote beside it.
+        weights: SHA-256 of each file of weights that the graph names, by the file's name.
     """
 
     file: str
     sha256: Sha256
     kept: str | None
     manifest: Json | None
+    weights: dict[str, Sha256] = {}
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):

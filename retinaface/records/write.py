@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 import shlex
 import shutil
 import sys
@@ -34,6 +35,7 @@ DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
 STAGES_FILE = "stages.npz"
 MODELS_DIR = "models"
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
 # RetinaFace takes 2 MB; an engine's cache that takes far more is named, not copied.
 MAX_MODEL_BYTES = 64 * 2**20
 
@@ -158,7 +160,20 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
         if not target.exists():
             with new_file(target) as file:
                 shutil.copyfile(model, file)
-    return {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
+    weights = {file.name: file_sha256(file) for file in _weight_files(model)}
+    facts = {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
+    return facts | {"weights": weights}
+
+
+def _weight_files(model: Path) -> list[Path]:
+    """List the files of weights that an ONNX graph names and that lie beside it.
+
+    Read from its bytes, for onnx may not be here: an entry of ONNX's `external_data` is a key and a
+    value, each with its length before it.
+    """
+    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = {model.parent / name.decode(errors="replace") for name in names}
+    return sorted(path for path in paths if path.is_file())
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:

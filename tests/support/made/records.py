@@ -98,11 +98,12 @@ def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
 
 
 def counts_of(hits: np.ndarray) -> Counts:
-    """One face and one detection an image, found or not."""
+    """One face and one detection an image, found or not; as many as there are hits."""
     found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
-    index = np.arange(N, dtype=np.int32)
-    proposals = np.ones((N, 3), bool)
-    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
+    n = len(hits)
+    index = np.arange(n, dtype=np.int32)
+    proposals = np.ones((n, 3), bool)
+    return Counts(np.ones((n, 3), np.int32), index, np.zeros(n, np.int16), proposals, found)
 
 
 def boxes(shift: float = 0.0, n: int = 1) -> Detections:
