@@ -19,6 +19,7 @@ from retinaface.records.read import Run, read_run
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, trace
 from retinaface.records.write import Kept, new_record, write_record
+from retinaface.verdicts import SKIPPED, Verdict, worst
 from retinaface.widerface.average_precision import Counts, average_precision
 from retinaface.widerface.evaluation import Evaluation
 
@@ -56,8 +57,10 @@ def make_run(
     counts = counts_of(hits)
     found = {image: boxes(shift, 6) for image in images}
     kept = {i: Kept(found, counts, tuple(images), dict(image_sha256)) for i in ids}
-    result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
-    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
+    result = {"ap": average_precision(counts)} | data.pop("result", {})
+    ran = [Verdict(t["verdict"]) for t in data.get("tests", ()) if t["verdict"] != SKIPPED]
+    verdict = str(worst(ran)) if data.get("tests") else "PASS"
+    record = new_record() | {"state": "finished", "verdict": verdict, "tests": []}
     record["environment"] = record["environment"] | dict(environment)
     record |= {"results": [_engine(i) | {"id": i} | result for i in ids]} | data
     write_record(folder, record, kept)
@@ -65,8 +68,10 @@ def make_run(
 
 
 def _engine(result_id: str) -> dict[str, Any]:
-    """The description of the engine that a result is of."""
-    return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
+    """The engine that a result is of, and the precision that its name ends in."""
+    name = ResultId.parse(result_id).engine
+    precision = "fp16" if name.endswith("fp16") else "fp32"
+    return {"engine": {"name": name, "device": "cpu"}, "precision": precision}
 
 
 def evaluation(hits: np.ndarray | None = None) -> Evaluation:

@@ -1,14 +1,14 @@
 """Images and detections of all images are compared, whatever a few traced ones show."""
 
-import json
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_fields
 
 from retinaface.comparison.export_steps import Stage
 from retinaface.comparison.image_steps import detections_stage, images_stage, list_difference
 from retinaface.comparison.pairs import Pair
-from retinaface.records.read import read_run
+from retinaface.records.read import Run
 from tests.support.made.records import IMAGES, RESULT
 from tests.support.made.traced_records import make_traced_run
 
@@ -19,11 +19,9 @@ def pair_of(old, new):
 
 def of_release_before(run, sha256):
     """Give a run as a release kept it that knew all images by one hash alone."""
-    path = run.folder / "record.json"
-    record = json.loads(path.read_text())
-    record["results"][0] |= {"image_files_sha256": sha256, "n_images": len(IMAGES)}
-    path.write_text(json.dumps(record))
-    bare = read_run(run.folder)
+    (result,) = run.record.results
+    known = replace_fields(result, image_files_sha256=sha256, n_images=len(IMAGES))
+    bare = Run(run.folder, run.name, replace_fields(run.record, results=[known]))
     object.__setattr__(bare, "image_sha256", lambda _: {})
     return bare
 

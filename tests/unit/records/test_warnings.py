@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
+
 from retinaface.records.read import read_run
 from retinaface.records.warnings import all_warnings
-from tests.support.made.records import RESULT, make_run
+from tests.support.made.records import RESULT, N, make_run
 
 NOTHING = {"ap": dict.fromkeys(("easy", "medium", "hard"), 0.0)}
 
@@ -18,11 +20,11 @@ def test_results_that_find_next_to_nothing_follow_what_was_noted_each_once():
 
 
 def test_a_record_keeps_its_warnings_and_one_without_them_gets_them_when_it_is_read(tmp_path):
-    result = {"n_images": 60, "n_detections": 2}
-    run = make_run(tmp_path / "run", result=result, warnings=["limits wider than the suite's own"])
+    noted = ["limits wider than the suite's own"]
+    run = make_run(tmp_path / "run", hits=np.zeros(N, bool), warnings=noted)
     assert run.warnings == run.record.warnings
     assert run.warnings[0] == "limits wider than the suite's own"
-    assert run.warnings[1].startswith(f"{RESULT}: next to no detection (2 in 60 images)")
+    assert run.warnings[1].startswith(f"{RESULT}: AP next to 0 (easy 0.00 %, ")
     path = run.folder / "record.json"
     record = json.loads(path.read_text())
     del record["warnings"]

@@ -63,6 +63,6 @@ def test_the_weights_beside_a_graph_are_hashed_with_it(tmp_path):
     weights.write_bytes(b"weights")
     (tmp_path / "run").mkdir()
     record = new_record() | {"results": [{"id": "id"}]}
-    write_record(tmp_path / "run", record, {"id": Kept({}, model=model)})
+    write_record(tmp_path / "run", record, {"id": Kept({"e/a": detections(1, 0)}, model=model)})
     written = json.loads((tmp_path / "run" / "record.json").read_text())
     assert written["results"][0]["model"]["weights"] == {weights.name: file_sha256(weights)}
