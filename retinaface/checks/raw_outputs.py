@@ -1,8 +1,8 @@
-"""How far an engine's raw outputs lie from float64 torch, compared with the noise floor.
+"""Measure how far an engine's raw outputs lie from float64 torch, beside the noise floor.
 
 The noise floor is the error that rounding alone causes on the same input: of float32 torch for
 FP32, of the network with everything rounded to FP16 for FP16. No tolerance is chosen by hand; the
-factors say how many times that error an engine may show, because it rounds in another order.
+factors say how many times that error an engine may show, because it rounds in a different order.
 """
 
 from __future__ import annotations
@@ -52,13 +52,9 @@ class OutputError:
         case: Name of the input.
         output: `loc`, `conf` or `landmarks`.
         precision: Whose noise floor it is compared with.
-        max_abs: Largest absolute error.
-        mean_abs: Mean absolute error.
-        p99_abs: 99th percentile of the absolute error.
-        rms: Root of the mean squared error.
-        max_rel: Largest error relative to the expected value, where that is above 1e-3.
+        max_rel: Largest error relative to the expected value, which counts as 1e-3 at least.
         p99_rel: 99th percentile of the same.
-        cosine: Cosine between expected and actual values.
+        cosine: Between expected and actual values.
         index: Where the largest error is: image, prior, value.
         actual: The engine's value there.
         expected: float64 torch's.
@@ -84,7 +80,7 @@ class OutputError:
 
     @property
     def ratio(self) -> float:
-        """The error as a share of what is allowed: above 1 it fails; a NaN stays one."""
+        """Compute the error as a share of what is allowed: above 1 it fails; a NaN stays one."""
         factors = FACTORS[self.precision]
         shares = (
             self.max_abs / (factors.largest * self.floor_max),
@@ -93,7 +89,7 @@ class OutputError:
         return float(np.max(shares))  # NumPy's max, because Python's passes over a NaN
 
     def as_json(self) -> dict[str, Any]:
-        """For a record: the error, its noise floor, and its share of what is allowed."""
+        """Describe it for a record: the error, its noise floor, its share of what is allowed."""
         figures = asdict(self)
         limit = FACTORS[self.precision].largest * self.floor_max
         shares = {"ratio": self.ratio, "margin": 1 - self.ratio, "limit": limit}
@@ -122,7 +118,6 @@ def output_errors(
 
     Args:
         outputs: Of the engine on `case.images`.
-        case: The reference.
         precision: Whose noise floor counts.
 
     Returns:
@@ -135,24 +130,26 @@ def output_errors(
 
 
 def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
-    """The largest share of what is allowed over the outputs of one case; NaN for a NaN. Quick."""
+    """Compute the largest share of what is allowed over the outputs of one case; NaN for a NaN.
+
+    It computes nothing else, which makes it quick enough for every timed call.
+    """
     factors = FACTORS[precision]
     shares = []
     for name, actual in zip(OUTPUT_NAMES, outputs, strict=True):
         expected = case.exact[name]
         floor = np.abs(case.rounded(precision)[name] - expected)
         error = np.abs(actual - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+        floor_max, floor_rms = _noise_floor(floor, expected, precision)
         shares += [error.max() / (factors.largest * floor_max)]
         shares += [_rms(error) / (factors.rms * floor_rms)]
     return float(np.max(shares))
 
 
 def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
-    """How far an engine may be from float64 torch in a value of each output, on one case.
+    """Compute how far an engine may be from float64 torch in a value of each output, on one case.
 
     Args:
-        case: The reference.
         precision: Whose noise floor counts.
 
     Returns:
@@ -161,17 +158,17 @@ def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, floa
     allowed = {}
     for name, expected in case.exact.items():
         floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, _ = _at_least_a_step(floor, expected, precision)
+        floor_max, _ = _noise_floor(floor, expected, precision)
         allowed[name] = FACTORS[precision].largest * floor_max
     return allowed
 
 
-def _at_least_a_step(
+def _noise_floor(
     floor: FloatArray, expected: FloatArray, precision: Precision
 ) -> tuple[float, float]:
-    """Largest value and root mean square of a noise floor.
+    """Compute the largest value and the root mean square of a noise floor.
 
-    A value cannot be nearer than its own type allows, however lucky the reference was. Where the
+    A value cannot be nearer than its own type allows, however small the floor came out. Where the
     precision itself overflows there is no floor, and NaN lets nothing pass.
     """
     if not np.isfinite(floor).all():
@@ -192,7 +189,7 @@ def _output_error(
         norms = float(np.linalg.norm(actual) * np.linalg.norm(expected))
         cosine = float((actual * expected).sum()) / norms if norms else float("nan")
         floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+        floor_max, floor_rms = _noise_floor(floor, expected, precision)
         return OutputError(
             case=case.name,
             output=name,

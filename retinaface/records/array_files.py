@@ -69,8 +69,8 @@ class ArrayFiles:
             return
         if (actual := file_sha256(path)) != expected:
             raise RecordError(
-                f"cannot read {path}: its SHA-256 is {actual}, arrays/{path.name} of the record "
-                f"says {expected}; run again with --record, or restore the folder"
+                f"cannot read {path}: its SHA-256 is {actual}, expected {expected} as in "
+                f"arrays/{path.name} of the record; run again with --record, or restore the folder"
             )
         self._checked.add(path.name)
 

@@ -1,4 +1,4 @@
-"""A run record is checked against itself: what it says twice must agree, and times are times."""
+"""Check a run record for contradictions: what it states twice must agree, times must be times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def contradictions(record: Record) -> Iterator[str]:
     """Name each field that contradicts another, with what it holds and what it should hold."""
     for name, n in Counter(result.id for result in record.results).items():
         if n > 1:
-            yield f"results: {name} stands there {n} times, expected once"
+            yield f"results: got {name} {n} times, expected once"
     for result in record.results:
         for text in chain(_identity(result), _figures(result), _times(result)):
             yield f"results/{result.id}/{text}"
@@ -47,14 +47,13 @@ def _identity(result: Result) -> Iterator[str]:
         ("precision", result.precision or None, precision),
         ("engine/precision", result.engine.get("precision"), precision),
     )
-    for field, actual, expected in fields:
-        if actual is not None and expected is not None and actual != expected:
-            yield f"{field}: got {actual!r}, expected {expected!r}"
-    manifest = (result.model.manifest if result.model is not None else None) or {}
-    if result.model is not None and manifest.get("sha256", result.model.sha256) != (
-        expected := result.model.sha256
-    ):
-        yield f"model/manifest/sha256: got {manifest['sha256']!r}, expected {expected!r}"
+    for field, actual, wanted in fields:
+        if actual is not None and wanted is not None and actual != wanted:
+            yield f"{field}: got {actual!r}, expected {wanted!r}"
+    manifest = result.model.manifest if result.model is not None else None
+    expected = result.model.sha256 if result.model is not None else None
+    if manifest is not None and manifest.sha256 != expected:
+        yield f"model/manifest/sha256: got {manifest.sha256!r}, expected {expected!r}"
 
 
 def _figures(result: Result) -> Iterator[str]:
@@ -204,7 +203,7 @@ def array_contradictions(
 
 
 def ap_contradiction(result: Result, counts: Counts) -> str | None:
-    """Say where AP is not that of the recorded counts; None where it is, or is not recorded."""
+    """Say where AP differs from that of the recorded counts; None where it agrees or is missing."""
     if not result.ap:
         return None
     for split, expected in average_precision(counts).items():

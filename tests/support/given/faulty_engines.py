@@ -52,7 +52,7 @@ class NanInOneOutput(Wrapped):
 
 
 class ConstantScores(Wrapped):
-    """Every prior says 0.5."""
+    """Every prior has a score of 0.5."""
 
     def changed(self, outputs, images):
         return outputs._replace(scores=np.full_like(outputs.scores, 0.5))
@@ -201,7 +201,7 @@ class Unsteady(Wrapped):
 
 
 class UnsafeInThreads(Wrapped):
-    """Says that two calls may run at a time, and keeps the images of both in one place."""
+    """Claims that two calls may run at a time, and keeps the images of both in one place."""
 
     parallel_calls = 2
 
@@ -212,7 +212,7 @@ class UnsafeInThreads(Wrapped):
 
 
 class WorksAfterClose(Wrapped):
-    """Answers when it should be gone."""
+    """Answers after it was closed."""
 
     def close(self):
         pass
@@ -258,7 +258,7 @@ class AnyInput(Wrapped):
 
 
 class BreaksOnRefusal(Wrapped):
-    """Is not the same after it refused an input."""
+    """Gives different outputs after it refused an input."""
 
     def infer(self, images):
         try:
@@ -269,7 +269,7 @@ class BreaksOnRefusal(Wrapped):
 
 
 class IgnoresStrides(Wrapped):
-    """Reads memory in order, whatever the strides say."""
+    """Reads memory in order and ignores the strides."""
 
     def infer(self, images):
         if not images.flags.c_contiguous and images.base is not None:
@@ -292,14 +292,14 @@ class DescribesInArrays(Wrapped):
 
 
 class DescribesLittle(Wrapped):
-    """Says neither what runs it nor how long it took to build."""
+    """Describes neither its runtime nor how long it took to build."""
 
     def describe(self):
         return {k: v for k, v in super().describe().items() if k not in ("runtime", "build_s")}
 
 
 class DescribesItsCalls(Wrapped):
-    """Its description is another one after each call."""
+    """Its description changes after each call."""
 
     def describe(self):
         return super().describe() | {"n_calls": self.n_calls}
@@ -315,7 +315,7 @@ class LowerScores(Wrapped):
 
 
 class FallenBack(Wrapped):
-    """Says CUDA by its name and runs on the CPU."""
+    """Names CUDA and runs on the CPU."""
 
 
 class LyingPlacement(Wrapped):

@@ -1,4 +1,4 @@
-"""A reference case whose outputs tell which image they are of, and an engine that computes them."""
+"""A reference case whose outputs identify their image, and an engine that computes them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CASE = _case()
 
 
 def rows_of(batch: np.ndarray) -> list[int]:
-    """Which images of the case a batch was made of."""
+    """Find the images of the case that a batch was made of."""
     return [int(np.abs(CASE.images - image).sum(axis=(1, 2, 3)).argmin()) for image in batch]
 
 
 def infer(batch: np.ndarray) -> RawOutputs:
-    """The exact outputs of a batch, as float32."""
+    """Give the exact outputs of a batch, as float32."""
     rows = rows_of(batch)
     return RawOutputs(*(CASE.exact[name][rows].astype(np.float32) for name in OUTPUT_NAMES))

@@ -90,7 +90,7 @@ def test_all_values_may_be_off_by_the_factor_of_the_rms_and_no_more(precision, n
         assert (worst_ratio(found, CASE, precision) <= 1) is (verdict is Verdict.PASS)
 
 
-def test_what_fp16_may_be_off_fp32_may_not():
+def test_an_error_that_fp16_allows_fails_in_fp32():
     found = RawOutputs(*(CASE.float16[name] for name in OUTPUT_NAMES))
     assert check(found, "fp16").verdict is Verdict.PASS
     assert check(found, "fp32").verdict is Verdict.FAIL
@@ -127,7 +127,7 @@ def test_exchanged_rows_outputs_and_signs_fail():
         assert check(found, "fp16").verdict is Verdict.FAIL
 
 
-def test_a_failure_says_how_far_where_and_what_would_pass():
+def test_a_failure_names_the_error_its_place_and_what_would_pass():
     found = outputs(**spike("conf", 0.01))
     result = check(found, "fp32")
     for part in (
@@ -145,7 +145,7 @@ def test_a_failure_says_how_far_where_and_what_would_pass():
     assert "loc" not in result.message
 
 
-def test_a_pass_says_how_near_it_was():
+def test_a_pass_names_its_distance_from_the_limit():
     result = check(outputs(**spike("landmarks", 4e-4)), "fp32")
     assert result.message == (
         "largest error 0.0004 in landmarks on scene, 4.00 times the noise floor"
@@ -166,10 +166,10 @@ def test_figures_are_those_of_their_definitions():
         assert error.rms == pytest.approx(np.sqrt((off**2).mean()))
         assert error.max_rel == pytest.approx((off / expected).max())
         cosine = np.corrcoef(actual.ravel(), expected.ravel())[0, 1]
-        assert cosine < error.cosine < 1  # without the mean taken out
+        assert cosine < error.cosine < 1  # the mean is not taken out
 
 
-def test_the_cosine_tells_direction():
+def test_the_cosine_measures_direction():
     exact = outputs()
     turned = output_errors(RawOutputs(*(-a for a in exact)), CASE, "fp32")
     longer = output_errors(RawOutputs(*(2 * a for a in exact)), CASE, "fp32")
