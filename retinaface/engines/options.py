@@ -40,7 +40,7 @@ def check_options(
                 f"{name} takes no options, got {', '.join(given)}; leave them out"
             )
         listed = ", ".join(f"{k} ({effect})" if effect else k for k, effect in known.items())
-        others = f", or one of {others_go_to}" if others_go_to else ""
+        others = f", or an option of {others_go_to}" if others_go_to else ""
         step = f"did you mean {nearest[0]}?" if nearest else "leave it out"
         raise EngineUnavailable(
             f"{name}: unknown option {option!r}; expected one of: {listed}{others}; {step}"
