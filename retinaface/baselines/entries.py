@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
@@ -64,6 +65,15 @@ class Entry:
         stored = self.data.get("detections")
         return self.path.parent / stored["file"] if stored else None
 
+    def needed_detections(self) -> Path:
+        """Find the detections by which a run is compared with it; `BaselineError` without any."""
+        if (path := self.detections_path) is None:
+            raise BaselineError(
+                f"cannot compare with {self}: it keeps no `detections`; restore it: git checkout "
+                "-- baselines; or accept it anew: --accept-baseline --reason TEXT"
+            )
+        return path
+
     def differing(self, key: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """List the keys that differ from a run's, with the baseline's and the run's value."""
         found = {}
@@ -100,6 +110,7 @@ def _load_file(path: Path) -> list[Entry]:
         content = json.loads(path.read_text(encoding="utf-8"))
         _check_version(path, content)
         check_schema(content)
+        _check_entries(content)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
     except ValueError as error:  # its message names the field
@@ -117,6 +128,12 @@ def _load_file(path: Path) -> list[Entry]:
     for entry in entries:
         _check_detections(entry)
     return entries
+
+
+def _check_entries(content: Mapping[str, Any]) -> None:
+    for i, entry in enumerate(content["entries"]):
+        if (text := next(problems(entry), None)) is not None:
+            raise ValueError(f"entries/{i}/{text}")
 
 
 def _check_version(path: Path, content: Any) -> None:

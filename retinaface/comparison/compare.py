@@ -62,6 +62,11 @@ class RunComparison:
             verdicts.append(Verdict.FAIL)
         return worst(verdicts)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What stands beside the verdicts of both runs, by the run's name."""
+        return [f"{run.name}: {text}" for run in (self.old, self.new) for text in run.warnings]
+
     def moved(self) -> list[Metric]:
         """List metrics that differ or are undecided, the worst first."""
         order = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1}

@@ -118,6 +118,7 @@ class ModelFile(Struct, kw_only=True, omit_defaults=True):
         kept: Path in the record's folder; None where it was too large.
         manifest: What the export wrote beside it; None where it wrote nothing.
         manifest_problem: Why the manifest beside it could not be kept.
+        weights: SHA-256 of each file of weights that the graph names, by the file's name.
     """
 
     file: str
@@ -125,6 +126,7 @@ class ModelFile(Struct, kw_only=True, omit_defaults=True):
     kept: str | None
     manifest: Manifest | None
     manifest_problem: str = ""
+    weights: dict[str, Sha256] = {}
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
@@ -192,6 +194,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
+    warnings: list[str] = []  # what stands beside the verdict
     arrays: dict[str, Sha256] = {}  # hash of each file of arrays
 
 

@@ -14,7 +14,7 @@ from retinaface.export.manifest import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.subsets import SUBSETS
 
 # Engines that are tested when none is named: those of ONNX Runtime. They are compared with torch;
 # every other runtime is an extra of its own, tested where somebody asks for it.
