@@ -1,7 +1,7 @@
-"""Detections in a small file, for baselines that travel with the repository.
+"""Read and write the detections of a baseline in a small file, which the repository can hold.
 
-Rounded so that nothing that is compared changes: boxes to 1/16 px towards zero, which leaves the
-whole pixels of the official format as they are; scores not at all; landmarks to 1/64 of their box.
+The file rounds boxes to 1/16 px towards zero, which keeps the whole pixels of the official format,
+and landmarks to 1/64 of their box. It does not round scores. So no comparison changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from retinaface.typing import FloatArray, IntArray
 
 _PER_PX = 16
 _PER_SIDE = 64
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same detections give the same bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # equal detections give equal bytes
 
 
 def write_detections(path: Path, by_image: Mapping[str, Detections]) -> None:
@@ -34,7 +34,7 @@ def write_detections(path: Path, by_image: Mapping[str, Detections]) -> None:
     arrays = {
         "images": packed["images"],
         "counts": np.diff(packed["offsets"]).astype(np.int32),
-        # Column by column, and sizes in place of far corners: much smaller once compressed.
+        # Columns, and sizes in place of far corners, compress much better.
         "boxes": np.ascontiguousarray(np.c_[corners[:, :2], corners[:, 2:] - corners[:, :2]].T),
         "scores": packed["scores"],
         "landmarks": np.ascontiguousarray(landmarks.reshape(-1, 10).T),
@@ -67,8 +67,8 @@ def read_detections(path: Path) -> dict[str, Detections]:
             scores, images = arrays["scores"], arrays["images"].tolist()
     except (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS) as error:
         raise BaselineError(
-            f"cannot read the detections of a baseline, {path}: {type(error).__name__}: {error}; "
-            "restore it: git checkout -- baselines"
+            f"cannot read the baseline's detections {path}: {type(error).__name__}: {error}; "
+            "restore the file: git checkout -- baselines"
         ) from error
     return {
         image: _rows(boxes, scores, landmarks, offsets[i], offsets[i + 1])
@@ -77,7 +77,7 @@ def read_detections(path: Path) -> dict[str, Detections]:
 
 
 def _sides(boxes_xyxy: FloatArray) -> FloatArray:
-    """Widths and heights, at least one pixel, (D, 1, 2)."""
+    """Compute widths and heights, at least one pixel, (D, 1, 2)."""
     return np.asarray(np.maximum(boxes_xyxy[:, None, 2:] - boxes_xyxy[:, None, :2], 1.0))
 
 

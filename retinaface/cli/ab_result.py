@@ -1,4 +1,4 @@
-"""What `retinaface ab` found, on the terminal and as JSON."""
+"""Show the result of `retinaface ab` on the terminal, and give it as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
-    """Print environments first, then times, then what was judged."""
+    """Print environments, then times, then verdicts."""
     from retinaface.checks.intervals import mean_ratio_interval
     from retinaface.checks.speed.ab import AGAIN, SIDES, A, B, interval_words
 
@@ -34,13 +34,13 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     click.echo(f"largest differences of raw outputs: {largest}\n")
     *outputs, speed = checks
     if all(str(check.verdict) == "PASS" for check in outputs):
-        outputs = outputs[:1]  # the share of detections without a counterpart says it
+        outputs = outputs[:1]  # the share of unmatched detections covers the others
     for check in (*outputs, speed):
         click.secho(str(check), fg=COLOURS[str(check.verdict)])
 
 
 def _print_differences(timings: Timings) -> None:
-    """Print how environment and engine of A and B differ, and what only one side describes."""
+    """Print how environment and engine of A and B differ, and facts that only one side gives."""
     from retinaface.checks.speed.ab import A, B
     from retinaface.comparison.environments import compare_descriptions, unknown_lines
 
@@ -59,7 +59,7 @@ def _print_differences(timings: Timings) -> None:
 
 
 def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:
-    """Give every sample, and what was judged; JSON types."""
+    """Give every sample and every check; JSON types."""
     return {
         "ab_version": 1,
         "verdict": str(verdict),

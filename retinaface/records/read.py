@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
-from retinaface.errors import RecordError
+from retinaface.errors import ExportError, RecordError
 from retinaface.files import ZIP_ERRORS, file_sha256
 from retinaface.records.consistency import ap_contradiction, contradictions
 from retinaface.records.migrate import upgrade
@@ -210,7 +210,7 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         record = msgspec.convert(upgrade(data, path), Record, strict=False)
     except msgspec.ValidationError as error:  # it names the place
         raise RecordError(f"record {path} is malformed: {error}") from error
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ExportError) as error:
         raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
     if (text := next(contradictions(record), None)) is not None:
         raise _contradicts_itself(path, text)

@@ -6,16 +6,16 @@ lacks was not measured.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from retinaface.export.manifest import Manifest, Sha256
 from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
 from retinaface.records.result_id import ResultId
 from retinaface.verdicts import Verdict
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 State = Literal["running", "finished", "crashed"]
 # null: it did not end.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"] | None
@@ -109,20 +109,22 @@ class Traced(Struct, kw_only=True):
     geometry: Json
 
 
-class ModelFile(Struct, kw_only=True):
+class ModelFile(Struct, kw_only=True, omit_defaults=True):
     """The file that an engine ran.
 
     Attributes:
         file: Its name.
         sha256: Of its content.
         kept: Path in the record's folder; None where it was too large.
-        manifest: What the export wrote beside it.
+        manifest: What the export wrote beside it; None where it wrote nothing.
+        manifest_problem: Why the manifest beside it could not be kept.
     """
 
     file: str
     sha256: Sha256
     kept: str | None
-    manifest: Json | None
+    manifest: Manifest | None
+    manifest_problem: str = ""
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
@@ -20,10 +19,12 @@ import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
+from retinaface.errors import ManifestError
+from retinaface.export.manifest import read_manifest
 from retinaface.files import file_sha256, new_file
 from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
-from retinaface.records.schema import Record
+from retinaface.records.schema import ModelFile, Record
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -142,11 +143,11 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
     if model is None or not model.is_file():
         return None
     sha256 = file_sha256(model)
-    manifest = None
-    with contextlib.suppress(OSError, ValueError):  # a vendor's file has none
-        manifest = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
-    if not isinstance(manifest, dict) or manifest.get("sha256") != sha256:
-        manifest = None
+    manifest, problem = None, ""
+    try:
+        manifest = read_manifest(model)
+    except ManifestError as error:  # what was measured is kept all the same
+        problem = str(error)
     kept = None
     if model.stat().st_size <= MAX_MODEL_BYTES:
         kept = f"{MODELS_DIR}/{sha256[:16]}{model.suffix}"
@@ -155,7 +156,10 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
         if not target.exists():
             with new_file(target) as file:
                 shutil.copyfile(model, file)
-    return {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
+    described = ModelFile(
+        file=model.name, sha256=sha256, kept=kept, manifest=manifest, manifest_problem=problem
+    )
+    return dict(msgspec.to_builtins(described))
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:

@@ -132,9 +132,10 @@ class Cases:
 
 
 def _manifest_layers(file: Path) -> list[LayerMatch]:
-    from retinaface.export.options import read_manifest
+    from retinaface.export.manifest import read_manifest
 
-    layers = (read_manifest(file) or {}).get("layers") or {}
+    manifest = read_manifest(file)
+    layers = {} if manifest is None else manifest.layers
     return [LayerMatch(layer, tensor, 0.0) for layer, tensor in layers.items()]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
-from retinaface.export.options import read_manifest
+from retinaface.export.manifest import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
@@ -64,8 +64,9 @@ class Target:
         """Tell whether what is judged was made from the weights of the embedded set."""
         if not self.models:
             return self.weights.is_embedded and not self.engine_files
-        sources = [(read_manifest(model) or {}).get("weights", {}) for model in self.models]
-        return all(source.get("sha256") == embedded_weights().sha256 for source in sources)
+        manifests = [read_manifest(model) for model in self.models]
+        sources = [None if found is None else found.weights.sha256 for found in manifests]
+        return all(sha256 == embedded_weights().sha256 for sha256 in sources)
 
     @property
     def data_note(self) -> str:
@@ -115,12 +116,14 @@ def make_target(
     Raises:
         TargetError: An unknown pipeline or subset, a file or folder that is not there.
         EngineUnavailable: An unknown engine.
+        ManifestError: The manifest beside a model is damaged.
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
     for model in models:
         if not model.exists():
             raise TargetError(f"--model {model} does not exist; give an exported file")
+        read_manifest(model)  # a damaged one is found before anything runs
     sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
     _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)

@@ -1,4 +1,4 @@
-"""WIDER FACE AP of an engine: detections of every image, counts, AP."""
+"""Evaluate an engine on WIDER FACE: detect in every image, count, compute AP."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ _Found = tuple[str, Detections | ImageError]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run over the data set gave.
+    """The result of a run over the data set.
 
     Attributes:
-        detections: By image id, in the order of the run.
-        bad_images: Message by image id of those that could not be used; all their faces are missed.
-        counts: Of every image that is scored, in the order of `images`.
-        images: The images that are scored.
-        ap: By split, as fractions.
+        detections: Detections by image id, in the order of the run.
+        bad_images: Error messages by image id, for images that could not be used; all their faces
+            are missed.
+        counts: Counts of every scored image, in the order of `images`.
+        images: The scored images.
+        ap: AP by split, as fractions.
         detect_s: Seconds from the first read to the last detection.
-        image_sha256: Of the file of each scored image; empty where it could not be read.
+        image_sha256: Hash of each scored image's file; empty where it could not be read.
     """
 
     detections: dict[str, Detections]
@@ -63,21 +64,20 @@ def evaluate(
     predictions_dir: Path | None = None,
     progress: bool = False,
 ) -> Evaluation:
-    """Run an engine over a selection of the data set and score it by the official protocol.
+    """Run an engine on a selection of the data set and score it by the official protocol.
 
     Args:
-        engine: Open, for the pipeline's input size.
+        engine: An open engine with the pipeline's input size.
         truth: The selection, from `dataset.select`; its order is the order of the run.
         batch_size: Most images in one call of the engine.
         workers: Threads that prepare images.
-        skip_bad_images: Count an image that cannot be decoded as one in which every face was
-            missed.
-        predictions_dir: Existing folder to write predictions in the official format into.
+        skip_bad_images: Count an image that does not decode as one with all faces missed.
+        predictions_dir: Existing folder for predictions in the official format.
         progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:
         ImageError: An image cannot be used.
-        DatasetError: Every image was bad.
+        DatasetError: No image could be used.
     """
     detections: dict[str, Detections] = {}
     hashes = dict.fromkeys(truth.images, "")
@@ -103,7 +103,7 @@ def evaluate(
             write_predictions(predictions_dir, image, found.boxes_xyxy, found.scores)
     detect_s = time.perf_counter() - started
     if not detections:
-        raise DatasetError(f"none of {len(truth.images)} images could be used; nothing to score")
+        raise DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
     counts = count_set(scored, truth)
     ap = average_precision(counts)
     return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)
@@ -119,7 +119,7 @@ def _count(
 
 
 def _hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
-    """Keep the hash of every file that is read."""
+    """Make a reader that stores the hash of every file."""
 
     def read_and_hash(image: str) -> bytes:
         data = read(image)

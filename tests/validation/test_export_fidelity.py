@@ -17,7 +17,8 @@ BATCHES = (1, 3, 32)
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
     """Check names, axes, types, opset, IR version, one file, and run the ONNX checker."""
     from retinaface.errors import ExportError
-    from retinaface.export.options import ExportOptions, read_manifest
+    from retinaface.export.interface import interface_of
+    from retinaface.export.manifest import read_manifest
     from retinaface.export.verification import verify
 
     if variant == GIVEN:
@@ -26,15 +27,15 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
         if manifest is None:
             text = f"{path} has no manifest of its own beside it, so nothing says what it should be"
             gate(Check("manifest", Verdict.INCONCLUSIVE, text))
-        options = ExportOptions(**manifest["options"])
+        options = manifest.options
     else:
         options = variant.options()
     try:
         path = exported(variant)
-        verify(path, options.interface(), options.precision)
+        verify(path, interface_of(options), options.precision)
     except ExportError as error:
         gate(Check("interface of the file", Verdict.FAIL, str(error)))
-    gate(Check("interface of the file", Verdict.PASS, str(options.interface())))
+    gate(Check("interface of the file", Verdict.PASS, str(interface_of(options))))
 
 
 @pytest.mark.quick(variant=QUICK_VARIANTS, batch=(1, 3), kind=QUICK_KINDS)

@@ -66,7 +66,7 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
 
         def make_entry(known):
             # Runs of a different version would widen the noise of this one.
-            of_this = [entry for entry in known if entry.is_of(engine.get("runtime"))]
+            of_this = [entry for entry in known if entry.is_from(engine.get("runtime"))]
             earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
             runs = earlier[0] if earlier else ()
             return speed_entry(**key, figures=figures, earlier_runs=runs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from retinaface.detection.detections import Detections, decode, suppress
-from retinaface.files import file_sha256
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.read import Run, read_run
 from retinaface.records.traced_images import ImageStages
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.version import __version__
+from tests.support.made.manifests import write_manifest_of
 from tests.support.made.records import IMAGES, RESULT, boxes, counts_of, traced
 
 GIVEN = traced()
@@ -73,12 +72,7 @@ def write_model(
     """Write a model file that is no real graph, and a manifest of how it was made."""
     path = folder / f"{name}.onnx"
     path.write_bytes(name.encode())
-    manifest = {
-        "sha256": file_sha256(path),
-        "weights": {"sha256": weights},
-        "options": {"precision": precision, "io": "fp32", "opset": 13},
-        "versions": {"torch": "2.13.0", "onnx": name},
-        "steps": {step: {"operators": {"Conv": n}, "sha256": str(n)} for step, n in steps.items()},
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest))
+    versions = {"torch": "2.13.0", "onnx": name}
+    graphs = {step: {"Conv": n} for step, n in steps.items()}
+    write_manifest_of(path, weights=weights, precision=precision, versions=versions, **graphs)
     return path

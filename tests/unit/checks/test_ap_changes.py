@@ -61,5 +61,5 @@ def test_images_that_the_ground_truth_lacks_are_an_error(entry):
 
 def test_stored_detections_that_cannot_be_read_are_an_error(entry):
     entry.detections_path.write_bytes(b"")
-    with pytest.raises(BaselineError, match="cannot read the detections of a baseline"):
+    with pytest.raises(BaselineError, match="cannot read the baseline's detections"):
         compare_with_entry(entry, usual(), truth_of())

@@ -1,4 +1,4 @@
-"""Bad usage, and what is not the command's fault, is one line."""
+"""Bad usage and errors of the environment are one line."""
 
 from tests.support.made.pictures import image
 

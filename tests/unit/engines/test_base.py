@@ -90,7 +90,7 @@ def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
 
 
 class Describing(Counting):
-    """Says what it set, and what it adds."""
+    """An engine that adds facts to its description."""
 
     _runtime, _build_s, _placement = "acme 2.1.0", 0.5, {"provider": "acme"}
 
@@ -104,7 +104,7 @@ class Describing(Counting):
         return Engine.describe(self)
 
 
-def test_a_description_has_its_first_keys_of_the_base_and_the_rest_in_their_order():
+def test_a_description_begins_with_the_keys_of_the_base():
     found = Describing(spec()).describe()
     assert list(found) == [
         "name", "device", "device_name", "precision", "runtime", "threads", "build_s", "placement",

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from retinaface.errors import RecordError
+from retinaface.export.manifest import Steps, read_manifest
 from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.widerface.average_precision import Counts
 from tests.support.made.records import detections, traced
+from tests.support.made.traced_records import make_traced_run, write_model
 
 RESULT = "engine--igie--b1"
 IMAGES = ("e/a", "e/b")
@@ -75,6 +77,22 @@ def test_a_record_of_version_1_is_read(tmp_path):
     assert run.verdict is None
     assert run.stages(RESULT) == []
     assert list(run.detections(RESULT)) == ["e/a", "e/b"]
+
+
+def test_a_manifest_of_an_earlier_release_is_read(tmp_path):
+    """It told of no layers and no steps."""
+    model = write_model(tmp_path, "model", exported=56)
+    run = make_traced_run(tmp_path / "run", model=model)
+    kept = run.record.results[0].model
+    assert kept.manifest == read_manifest(model)
+    assert kept.manifest.steps.exported.operators == {"Conv": 56}
+    path = run.folder / "record.json"
+    record = json.loads(path.read_text())
+    for name in ("layers", "steps", "manifest_version"):
+        del record["results"][0]["model"]["manifest"][name]
+    path.write_text(json.dumps(record | {"schema_version": 2}))
+    found = read_run(run.folder).record.results[0].model.manifest
+    assert (found.versions, found.steps) == (kept.manifest.versions, Steps())
 
 
 @pytest.mark.parametrize(

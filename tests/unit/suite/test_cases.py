@@ -1,4 +1,3 @@
-import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,12 +6,12 @@ import numpy as np
 import pytest
 
 from retinaface.errors import DatasetError
-from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.reference.inputs import KINDS, REAL
 from retinaface.reference.stored import ReferenceCase, StoredExtras, save_reference
 from retinaface.suite.cases import FULL, Cases, missing_reference, reference_file
 from retinaface.suite.target import Target
+from tests.support.made.manifests import write_manifest_of
 
 MEAN = np.reshape(MOBILENET_025.mean_bgr, (3, 1, 1))
 
@@ -164,8 +163,7 @@ def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path)
 def test_which_tensor_is_which_layer_is_read_from_the_manifest(tmp_path, without_torch):
     model = tmp_path / "m.onnx"
     model.write_bytes(b"graph")
-    manifest = {"sha256": file_sha256(model), "layers": {"stem": "/stem/Conv_output_0"}}
-    (tmp_path / "m.json").write_text(json.dumps(manifest))
+    write_manifest_of(model, layers={"stem": "/stem/Conv_output_0"})
     (match,) = Cases(Target(), photographs).layer_matches(model)
     assert (match.layer, match.tensor) == ("stem", "/stem/Conv_output_0")
 

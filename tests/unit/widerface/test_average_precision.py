@@ -72,7 +72,7 @@ def test_average_precision_is_a_fraction(items):
 
 @given(images(), st.integers(0, 60))
 def test_a_lower_scored_false_positive_never_raises_ap(items, x):
-    """For a fixed score range; a range that follows the scores can do anything (see facts)."""
+    """This holds for a fixed score range; a range that follows the scores can raise AP."""
     before = average_precision(add_counts(fixed_range_counts(items)))
     far = np.array([[1000.0 + x, 1000.0, 5.0, 5.0]])
     items[0] = items[0] | {

@@ -31,7 +31,7 @@ def test_the_command_line_names_the_subsets_and_scorings():
 PERFECT = Predictions(FACES.astype(float), np.array([0.9, 0.8, 0.7, 0.6]))
 
 
-def test_score_counts_a_missing_file_as_missed_and_says_so(dataset):
+def test_score_counts_a_missing_file_as_missed_with_a_note(dataset):
     predictions = dict.fromkeys(IMAGES[:-1], PERFECT)
     score = score_predictions(predictions, dataset.truth)
     assert score.missing == [IMAGES[-1]]
@@ -39,7 +39,7 @@ def test_score_counts_a_missing_file_as_missed_and_says_so(dataset):
     assert any("all their faces count as missed" in note for note in score.notes)
 
 
-def test_score_of_a_subset_looks_at_nothing_else(dataset):
+def test_score_of_a_subset_ignores_other_images(dataset):
     wanted = dataset.truth.subset("every-8").images
     bad = Predictions(FACES + 500.0, PERFECT.scores)
     predictions = {i: PERFECT if i in wanted else bad for i in IMAGES}
@@ -48,16 +48,16 @@ def test_score_of_a_subset_looks_at_nothing_else(dataset):
     assert score.n_images == 3
 
 
-def test_score_of_a_subset_against_the_whole_set_names_the_option(dataset):
+def test_score_of_a_subset_over_the_whole_set_suggests_the_option(dataset):
     predictions = dict.fromkeys(dataset.truth.subset("every-8").images, PERFECT)
     score = score_predictions(predictions, dataset.truth)
     assert "add --subset every-8" in score.notes[1]
 
 
-def test_score_refuses_unknown_images_and_nothing(dataset):
+def test_score_refuses_unknown_images_and_empty_predictions(dataset):
     with pytest.raises(DatasetError, match="not in the ground truth, first e/x"):
         score_predictions({"e/x": PERFECT}, dataset.truth)
-    with pytest.raises(DatasetError, match="no prediction file of any image to score"):
+    with pytest.raises(DatasetError, match="none of the images to score has a prediction file"):
         score_predictions({IMAGES[1]: PERFECT}, dataset.truth, subset="every-8")
 
 
@@ -76,7 +76,7 @@ def test_ixrt_scoring_leaves_out_and_is_labelled(dataset):
     assert "3 images without a prediction file were left out" in score.notes[1]
 
 
-def test_coverage_says_what_a_result_compares_with(dataset):
+def test_coverage_names_what_a_result_is_comparable_with(dataset):
     truth = dataset.truth
     assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth, None)
     official = replace(truth, n_images_total=3226)
