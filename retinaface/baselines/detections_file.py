@@ -19,18 +19,15 @@ from retinaface.files import ZIP_ERRORS
 from retinaface.typing import FloatArray, IntArray
 
 _PER_PX = 16
-_PER_SIDE = 64
+PER_SIDE = 64
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal detections give equal bytes
 
 
 def write_detections(path: Path, by_image: Mapping[str, Detections]) -> None:
     """Write the detections of a list of images."""
     packed = pack_detections(by_image)
-    corners = np.trunc(packed["boxes"].astype(np.float64) * _PER_PX).astype(np.int32)
-    boxes = corners / _PER_PX
-    relative = (packed["landmarks"] - boxes[:, None, :2]) / _sides(boxes)
-    limits = np.iinfo(np.int16)
-    landmarks = np.clip(np.round(relative * _PER_SIDE), limits.min, limits.max).astype(np.int16)
+    exact = (np.asarray(packed[name], np.float32) for name in ("boxes", "landmarks"))
+    corners, landmarks = _whole_steps(*exact)
     arrays = {
         "images": packed["images"],
         "counts": np.diff(packed["offsets"]).astype(np.int32),
@@ -60,9 +57,7 @@ def read_detections(path: Path) -> dict[str, Detections]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             corners = arrays["boxes"].T.astype(np.int64)
             corners[:, 2:] += corners[:, :2]
-            boxes = corners / _PER_PX
-            relative = arrays["landmarks"].T.reshape(-1, 5, 2) / _PER_SIDE
-            landmarks = relative * _sides(boxes) + boxes[:, None, :2]
+            boxes, landmarks = _pixels(corners, arrays["landmarks"].T.reshape(-1, 5, 2))
             offsets = np.concatenate([[0], np.cumsum(arrays["counts"])])
             scores, images = arrays["scores"], arrays["images"].tolist()
     except (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS) as error:
@@ -74,6 +69,27 @@ def read_detections(path: Path) -> dict[str, Detections]:
         image: _rows(boxes, scores, landmarks, offsets[i], offsets[i + 1])
         for i, image in enumerate(images)
     }
+
+
+def as_stored(found: Detections) -> Detections:
+    """Round detections as a file does: beside stored ones, what rounding does cancels out."""
+    boxes, landmarks = _pixels(*_whole_steps(found.boxes_xyxy, found.landmarks_xy))
+    return Detections(boxes.astype(np.float32), found.scores, landmarks.astype(np.float32))
+
+
+def _whole_steps(boxes_xyxy: FloatArray, landmarks_xy: FloatArray) -> tuple[IntArray, IntArray]:
+    """Corners in 1/16 px (D, 4) int32, and landmarks in 1/64 of their box (D, 5, 2) int16."""
+    corners = np.trunc(boxes_xyxy.astype(np.float64) * _PER_PX).astype(np.int32)
+    boxes = corners / _PER_PX
+    relative = (landmarks_xy - boxes[:, None, :2]) / _sides(boxes)
+    limits = np.iinfo(np.int16)
+    return corners, np.clip(np.round(relative * PER_SIDE), limits.min, limits.max).astype(np.int16)
+
+
+def _pixels(corners: IntArray, landmarks: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Boxes (D, 4) and landmarks (D, 5, 2) in pixels."""
+    boxes = corners / _PER_PX
+    return boxes, landmarks / PER_SIDE * _sides(boxes) + boxes[:, None, :2]
 
 
 def _sides(boxes_xyxy: FloatArray) -> FloatArray:

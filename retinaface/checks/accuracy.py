@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from retinaface.baselines.detections_file import as_stored
 from retinaface.baselines.entries import Entry
 from retinaface.checks.ap_changes import Comparison, explain_ap
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences
 from retinaface.checks.intervals import CONFIDENCE, paired_ap_intervals
+from retinaface.checks.offsets.judged import check_offsets
 from retinaface.typing import Precision
 from retinaface.verdicts import Check, Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
@@ -92,6 +94,15 @@ def check_detections(entry: Entry, comparison: Comparison, precision: Precision)
     )
     found = differences(comparison.baseline, comparison.measured)
     return check_differences("against the baseline", found, tolerance)
+
+
+def check_shifts(comparison: Comparison, precision: Precision) -> list[Check]:
+    """Judge whether matched detections are shifted as a whole, which no match shows."""
+    # Rounded like the stored ones: what rounding does to a mean, 1/32 px, cancels out.
+    rounded = {image: as_stored(found) for image, found in comparison.measured.items()}
+    found = differences(comparison.baseline, rounded)
+    offsets = [difference.offsets for difference in found]
+    return check_offsets("against the baseline", offsets, (precision, precision))
 
 
 def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:

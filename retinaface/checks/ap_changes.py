@@ -21,7 +21,7 @@ from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import official_form
 
 _N_LISTED = 20
-_SIZES_PX = (0, 10, 16, 32, 64, 128, 10_000)
+FACE_SIZES_PX = (0, 10, 16, 32, 64, 128, 10_000)
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ def _by_size(comparison: Comparison) -> str:
     hard = np.concatenate([counted[:, -1] for counted in truth.counted])
     found = [_found_faces(truth, side) for side in (comparison.baseline, comparison.measured)]
     parts = []
-    for low, high in itertools.pairwise(_SIZES_PX):
+    for low, high in itertools.pairwise(FACE_SIZES_PX):
         here = hard & (heights >= low) & (heights < high)
         old, new = (int((mask & here).sum()) for mask in found)
         parts.append(
-            f"{low}-{high if high < _SIZES_PX[-1] else ''}: {old} -> {new} of {here.sum()}"
+            f"{low}-{high if high < FACE_SIZES_PX[-1] else ''}: {old} -> {new} of {here.sum()}"
         )
     return ", ".join(parts)
 

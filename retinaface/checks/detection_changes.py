@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retinaface.checks.detection_matching import MATCH_OVERLAP, MATCH_SCORE, match_detections
+from retinaface.checks.offsets.of_pairs import PairOffsets, offsets_of_pairs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix
 from retinaface.detection.detections import Detections
 from retinaface.network.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
@@ -83,12 +84,14 @@ class ImageDifference:
         n_compared: Detections of both sides above `COMPARE_ABOVE`.
         changes: Those without a counterpart.
         landmark_shifts: (M,) of each pair: largest distance of a landmark, in mean box sides.
+        offsets: Signed ones of each pair.
     """
 
     image: str
     n_compared: int
     changes: tuple[Change, ...]
     landmark_shifts: FloatArray
+    offsets: PairOffsets
 
 
 def image_difference(image: str, old: Detections, new: Detections) -> ImageDifference:
@@ -112,12 +115,11 @@ def image_difference(image: str, old: Detections, new: Detections) -> ImageDiffe
     rows, columns = match.pairs[:, 0], match.pairs[:, 1]
     clear = old.scores[rows] > COMPARE_ABOVE
     rows, columns = rows[clear], columns[clear]
-    boxes = old.boxes_xyxy[rows]
-    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).mean(axis=1), 1.0)
-    moves = old.landmarks_xy[rows] - new.landmarks_xy[columns]  # (M, 5, 2)
-    shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / side
+    offsets = offsets_of_pairs(old, new, rows, columns)
+    moves = offsets.landmarks_px  # (M, 5, 2)
+    shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / offsets.sides_px
     n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (old, new))
-    return ImageDifference(image, n_compared, tuple(changes), shifts)
+    return ImageDifference(image, n_compared, tuple(changes), shifts, offsets)
 
 
 def _change(image: str, own: Detections, other: Detections, row: int, kind: str) -> Change:

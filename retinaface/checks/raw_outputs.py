@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retinaface.checks.quantities import CONF, SUM_LIMIT, label, largest_sum_error, quantity
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, Precision
@@ -50,7 +51,7 @@ class OutputError:
 
     Attributes:
         case: Name of the input.
-        output: `loc`, `conf` or `landmarks`.
+        output: `loc`, `conf` or `landmarks`; all figures of `conf` are of its log-odds.
         precision: Whose noise floor it is compared with.
         max_rel: Largest error relative to the expected value, which counts as 1e-3 at least.
         p99_rel: 99th percentile of the same.
@@ -98,7 +99,7 @@ class OutputError:
     def __str__(self) -> str:
         factors = FACTORS[self.precision]
         return (
-            f"{self.case} {self.output}: error against float64 torch max {self.max_abs:.3g} "
+            f"{self.case} {label(self.output)}: error against float64 torch max {self.max_abs:.3g} "
             f"({self.max_abs / self.floor_max:.3g} times the {self.precision} noise floor "
             f"{self.floor_max:.3g}, allowed {factors.largest:g}), rms {self.rms:.3g} "
             f"({self.rms / self.floor_rms:.3g} times {self.floor_rms:.3g}, allowed "
@@ -124,23 +125,24 @@ def output_errors(
         One entry for each output; a NaN in the outputs makes its figures NaN.
     """
     return [
-        _output_error(case, name, precision, np.asarray(array, dtype=np.float64))
+        _output_error(case, name, precision, quantity(name, array, precision))
         for name, array in zip(OUTPUT_NAMES, outputs, strict=True)
     ]
 
 
 def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
-    """Compute the largest share of what is allowed over the outputs of one case; NaN for a NaN.
+    """Compute the largest share of what is allowed over the outputs of one case.
 
-    It computes nothing else, which makes it quick enough for every timed call.
+    It computes nothing else, which makes it quick enough for every timed call. Probabilities that
+    do not add up to 1 count too. A NaN in the outputs gives a NaN.
     """
     factors = FACTORS[precision]
-    shares = []
-    for name, actual in zip(OUTPUT_NAMES, outputs, strict=True):
-        expected = case.exact[name]
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        error = np.abs(actual - expected)
-        floor_max, floor_rms = _noise_floor(floor, expected, precision)
+    of_sum = largest_sum_error(outputs.scores) / SUM_LIMIT[precision]
+    shares = [0.0 if of_sum <= 1 else of_sum]
+    for name, array in zip(OUTPUT_NAMES, outputs, strict=True):
+        expected, rounded = _expected(case, name, precision)
+        error = np.abs(quantity(name, array, precision) - expected)
+        floor_max, floor_rms = _noise_floor(np.abs(rounded - expected), expected, precision)
         shares += [error.max() / (factors.largest * floor_max)]
         shares += [_rms(error) / (factors.rms * floor_rms)]
     return float(np.max(shares))
@@ -153,14 +155,25 @@ def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, floa
         precision: Whose noise floor counts.
 
     Returns:
-        Largest absolute error by output, > 0; NaN where the precision overflows.
+        Largest absolute error by output, > 0; NaN where the precision overflows. Of `conf` it is
+        one of probabilities: a quarter of that of the log-odds, which is the most that a
+        probability moves with them.
     """
     allowed = {}
-    for name, expected in case.exact.items():
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, _ = _noise_floor(floor, expected, precision)
+    for name in OUTPUT_NAMES:
+        expected, rounded = _expected(case, name, precision)
+        floor_max, _ = _noise_floor(np.abs(rounded - expected), expected, precision)
         allowed[name] = FACTORS[precision].largest * floor_max
+    allowed[CONF] /= 4
     return allowed
+
+
+def _expected(
+    case: ReferenceCase, name: str, precision: Precision
+) -> tuple[FloatArray, FloatArray]:
+    """Give what is judged of an output, exact and as the precision rounds it."""
+    exact = quantity(name, case.exact[name], precision)
+    return exact, quantity(name, case.rounded(precision)[name], precision)
 
 
 def _noise_floor(
@@ -181,15 +194,14 @@ def _noise_floor(
 def _output_error(
     case: ReferenceCase, name: str, precision: Precision, actual: FloatArray
 ) -> OutputError:
-    expected = case.exact[name]
     with np.errstate(invalid="ignore", over="ignore"):
+        expected, rounded = _expected(case, name, precision)
         error = np.abs(actual - expected)
         relative = (error / np.maximum(np.abs(expected), 1e-3)).ravel()
         index = np.unravel_index(int(np.argmax(error)), error.shape)
         norms = float(np.linalg.norm(actual) * np.linalg.norm(expected))
         cosine = float((actual * expected).sum()) / norms if norms else float("nan")
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, floor_rms = _noise_floor(floor, expected, precision)
+        floor_max, floor_rms = _noise_floor(np.abs(rounded - expected), expected, precision)
         return OutputError(
             case=case.name,
             output=name,
@@ -222,7 +234,7 @@ def check_fidelity(name: str, errors: Sequence[OutputError]) -> Check:
         text = "\n".join(str(error) for error in bad)
     else:
         text = (
-            f"largest error {worst.max_abs:.3g} in {worst.output} on {worst.case}, "
+            f"largest error {worst.max_abs:.3g} in {label(worst.output)} on {worst.case}, "
             f"{worst.max_abs / worst.floor_max:.2f} times the noise floor"
         )
     verdict = Verdict.FAIL if bad else Verdict.PASS

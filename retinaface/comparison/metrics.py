@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,11 @@ from retinaface.checks.accuracy import smallest_effect
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals, ratio_interval
+from retinaface.checks.offsets.judged import check_offsets
 from retinaface.checks.speed.gate import UNKNOWN_NOISE
 from retinaface.comparison.pairs import Pair
 from retinaface.records.read import Run
+from retinaface.records.schema import Result
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, is_faster, judge_interval, judge_time_ratio
 from retinaface.widerface.average_precision import average_precision
@@ -130,11 +133,15 @@ def image_differences(pair: Pair) -> list[ImageDifference] | None:
 
 def precision_of(pair: Pair) -> Precision:
     """Choose whose tolerances hold: those of FP16 where either side is."""
-    return "fp16" if any(side.precision == "fp16" for side in pair.results) else "fp32"
+    return "fp16" if any(_precision_of(side) == "fp16" for side in pair.results) else "fp32"
+
+
+def _precision_of(result: Result) -> Precision:
+    return "fp16" if result.precision == "fp16" else "fp32"
 
 
 def detection_metrics(pair: Pair) -> list[Metric]:
-    """Judge detections without a counterpart or an explanation, and landmarks that disagree."""
+    """Judge detections without a counterpart, landmarks that disagree, and shifts of the rest."""
     found = image_differences(pair)
     if found is None:
         return []
@@ -145,6 +152,21 @@ def detection_metrics(pair: Pair) -> list[Metric]:
         what, note = check.name.removeprefix(": "), check.message.splitlines()[0]
         value = None if check.value is None else float(check.value)
         metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
+    return metrics + _offset_metrics(pair, found)
+
+
+def _offset_metrics(pair: Pair, found: Sequence[ImageDifference]) -> list[Metric]:
+    """Judge whether matched detections are shifted: the worst size of face of each quantity."""
+    old, new = (_precision_of(side) for side in pair.results)
+    metrics = []
+    for check in check_offsets("", [one.offsets for one in found], (old, new)):
+        change = None
+        if check.value is not None:
+            change = Interval(check.value, check.numbers["low"], check.numbers["high"])
+        note = check.message.splitlines()[0]
+        metrics.append(
+            Metric(pair.name, check.name, check.unit, None, None, change, check.verdict, note)
+        )
     return metrics
 
 

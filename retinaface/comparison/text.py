@@ -15,7 +15,7 @@ from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
 # Of figures on detections.
-DETECTION_UNITS = ("%", "count")
+DETECTION_UNITS = ("%", "count", "px", "score")
 _MAX_ROWS = 40
 
 
@@ -27,8 +27,9 @@ def interval_text(metric: Metric) -> str:
     if metric.unit == "ms":
         return f"x {change.estimate:.3f} [{change.low:.3f}, {change.high:.3f}]"
     # + 0.0, because a zero may carry a sign.
-    ends = [round(x, 3) + 0.0 for x in (change.estimate, change.low, change.high)]
-    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*ends)
+    n = 5 if metric.unit == "score" else 3
+    ends = [round(x, n) + 0.0 for x in (change.estimate, change.low, change.high)]
+    return f"{ends[0]:+.{n}f} [{ends[1]:+.{n}f}, {ends[2]:+.{n}f}]"
 
 
 def number(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from tests.support.runs import EMBEDDED, ROOT, SUITES, pytest_run, runs_ahead
 
 ON_OFFICIAL = (f"{SUITES}/test_widerface_ap.py", "--engine=ort-cpu-fp32", "--pipeline=igie")
 ACCURACY = (*ON_OFFICIAL, *EMBEDDED)
+ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16")
 EXPORT = f"{SUITES}/test_export_fidelity.py::test_a_file_holds_what_was_asked_for"
 needs_export = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 needs_data = pytest.mark.needs("widerface", "checkpoint", "torch", "onnxruntime")
 # Faults that are also looked for over photographs, where they are here.
 OFFICIAL = {
     "rgb_for_bgr": "detections without a counterpart",
+    "boxes_to_the_right": "px and more lie",
     "dropped_crowded_images": "not run: ",
 }
 # Faults that show on the data, and words of the message.
@@ -37,6 +40,21 @@ ON_DATA = {
     "emptied_crowded_images": "images with mostly unexplained changes",
     "exchanged_images": "confident detections whose change nothing explains",
     "stale_predictions": "did not all come from this engine in this run",
+}
+NOT_SHIFTED = "test_matched_detections_are_not_shifted_against_the_baseline"
+# Shifts below what a match allows, and what the run must say.
+SHIFTS = {
+    "boxes_to_the_right": r"mean offset of boxes in x: boxes of .* lie \d\.\d+ px to the right \[",
+    "boxes_further_down": r"mean offset of boxes in y: boxes of .* lie 0\.15\d px further down \[",
+    "wider_boxes": r"mean offset of widths: boxes of .* are \d\.\d+ px wider \[",
+    "lower_scores_of_small_faces": r"mean offset of scores: .* 0-10 px are 0\.004\d+ lower \[",
+    "landmarks_to_the_right": r"mean offset of landmarks in x: the .* lies 0\.3\d+ px to the right",
+}
+# With what FP16 adds some scores are beyond it, and so is a landmark of a face of 6 px.
+ALSO_SEEN = {
+    ("lower_scores_of_small_faces", "ort-cpu-fp16"),
+    ("landmarks_to_the_right", "ort-cpu-fp32"),
+    ("landmarks_to_the_right", "ort-cpu-fp16"),
 }
 # Faults that need no data to be seen, and the properties that show them.
 WITHOUT_DATA = {
@@ -69,6 +87,15 @@ def on_data(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def shifted(request, tmp_path_factory):
+    """Both precisions in one run."""
+    names = selected(request, "test_a_shift_below_what_a_match_allows_is_seen")
+    arguments = (*ACCURACY, *(f"--engine={engine}" for engine in ENGINES[1:]))
+    with runs_ahead(tmp_path_factory.mktemp("shifted"), dict.fromkeys(names, arguments)) as run_of:
+        yield run_of
+
+
+@pytest.fixture(scope="module")
 def without_data(request, tmp_path_factory):
     """Run with `-x`: the first property that turns red is enough."""
     names = selected(request, "test_a_fault_is_seen_without_data")
@@ -86,6 +113,22 @@ def test_a_fault_is_seen_on_the_data(fault, on_data):
     assert run.code == 1, run.output[-3000:]
     assert run.verdict == "FAIL"
     assert ON_DATA[fault] in run.reasons()
+
+
+@needs_export
+@pytest.mark.accuracy
+@pytest.mark.parametrize("fault", SHIFTS)
+def test_a_shift_below_what_a_match_allows_is_seen(fault, shifted):
+    run = shifted(fault)
+    assert run.code == 1, run.output[-3000:]
+    for engine in ENGINES:
+        outcomes = run.outcomes(f"[{engine}-")
+        failed = {name for name, verdict in outcomes.items() if verdict == "FAIL"}
+        tests = {name.partition("::")[2].partition("[")[0] for name in failed}
+        assert NOT_SHIFTED in tests
+        if (fault, engine) not in ALSO_SEEN:
+            assert tests == {NOT_SHIFTED}
+        assert re.search(f"FAIL .*{SHIFTS[fault]}", run.reasons(f"{NOT_SHIFTED}[{engine}-"))
 
 
 @needs_data

@@ -45,3 +45,16 @@ def _suppresses(better: Change, change: Change) -> bool:
     overlap = overlap_matrix(*boxes, extra_px=1.0)[0, 0]
     is_better = better.score >= change.score - FLIP_SCORE
     return bool(better.cause and is_better and overlap > 0.4 - FLIP_OVERLAP)
+
+
+def clustered_error_slow(values: np.ndarray, clusters: np.ndarray) -> float:
+    """Standard error of a mean, cluster by cluster: the sums of what is left in each, squared."""
+    names = sorted(set(clusters.tolist()))
+    total = 0.0
+    for name in names:
+        left = 0.0
+        for value, cluster in zip(values, clusters, strict=True):
+            if cluster == name:
+                left += value - values.mean()
+        total += left**2
+    return float((total * len(names) / (len(names) - 1)) ** 0.5 / len(values))

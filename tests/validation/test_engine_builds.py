@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.engines.base import Engine
 from retinaface.reference.inputs import N_IMAGES
@@ -85,8 +86,9 @@ def test_the_second_build_agrees_with_float64_torch(builds, kind, cases, gate):
         gate(builds.are_equal(name))
         return
     case, precision = cases.get(kind, N_ROWS), builds.second.spec.precision
-    errors = output_errors(builds.second.infer(case.images), case, precision)
-    gate(check_fidelity(name, errors))
+    outputs = builds.second.infer(case.images)
+    errors = output_errors(outputs, case, precision)
+    gate(check_fidelity(name, errors), check_probabilities(name, outputs.scores, precision))
 
 
 @pytest.mark.parametrize("kind", DETECTION_KINDS)

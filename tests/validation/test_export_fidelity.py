@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.suite.judged.outputs import record_fidelity
 from retinaface.suite.matrix import GIVEN, KIND_PARAMS, QUICK_KINDS, QUICK_VARIANTS
@@ -59,12 +60,14 @@ def test_outputs_agree_with_float64_torch(
     path = exported(variant)
     engine = pool.get(engine_name, model=path)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp32")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp32")
     name = record_fidelity(
         validation_run, engine, pipeline.name, errors, batch=batch, variant=str(variant)
     )
     check = check_fidelity(f"{engine_name} on {path.name}, batch {batch}", errors)
-    gate(explained(check, engine, case), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp32")
+    gate(explained(check, engine, case), sums, result=name)
 
 
 @pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
@@ -77,7 +80,9 @@ def test_the_model_under_test_agrees_with_float64_torch(
     """Judge the run's own file or weights, which accuracy and speed use, not one of the matrix."""
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp32")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp32")
     name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name}, batch {batch}", errors)
-    gate(explained(check, engine, case), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp32")
+    gate(explained(check, engine, case), sums, result=name)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
@@ -30,10 +31,12 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
 ):
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp16")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp16")
     name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    gate(explained(check, engine, case, precision="fp16"), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp16")
+    gate(explained(check, engine, case, precision="fp16"), sums, result=name)
 
 
 @pytest.mark.quick

@@ -11,6 +11,7 @@ from retinaface.checks.accuracy import (
     check_ap,
     check_detections,
     check_published,
+    check_shifts,
 )
 from retinaface.checks.ap_changes import compare_with_entry, count_detections
 from retinaface.detection.pipelines import PIPELINES
@@ -164,6 +165,16 @@ def test_detections_and_landmarks_have_counterparts_in_the_baseline(
     checks = check_detections(entry, comparison, measured.engine["precision"])
     validation_run.add_result(name, against=str(entry), differences=dict(checks[0].numbers))
     gate(*checks, result=name)
+
+
+@pytest.mark.quick
+def test_matched_detections_are_not_shifted_against_the_baseline(
+    against, engine_name, pipeline_name, evaluated, gate
+):
+    _, comparison, instead = against
+    measured = evaluated(engine_name, pipeline_name)
+    checks = [instead] if instead else check_shifts(comparison, measured.engine["precision"])
+    gate(*checks, result=result_id(engine_name, pipeline_name, evaluated))
 
 
 @pytest.mark.needs("full-set")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors, worst_ratio
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
@@ -84,8 +85,11 @@ class CheckedInputs:
             return
         self.n_wrong += 1
         if self.first_problem is None:
-            errors = output_errors(outputs, expected, self.precision)
-            self.first_problem = check_fidelity(f"timed call {self.n_checked}", errors)
+            name = f"timed call {self.n_checked}"
+            found = check_fidelity(name, output_errors(outputs, expected, self.precision))
+            if found.verdict is Verdict.PASS:
+                found = check_probabilities(name, outputs.scores, self.precision)
+            self.first_problem = found
 
     def verdict(self, name: str) -> Check:
         """Judge whether every timed call gave the right outputs."""

@@ -20,6 +20,7 @@ _SECONDS = {
     "test_average_precision_agrees_with_the_slow_reference": 3.8,
     "test_ap_is_that_of_the_baseline": 0.5,
     "test_detections_and_landmarks_have_counterparts_in_the_baseline": 0.5,
+    "test_matched_detections_are_not_shifted_against_the_baseline": 0.5,
     "test_a_file_holds_what_was_asked_for": 1.5,
     "test_outputs_agree_with_float64_torch": 0.3,
     "test_the_model_under_test_agrees_with_float64_torch": 0.5,

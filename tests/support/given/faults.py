@@ -181,6 +181,68 @@ def _change_stream(change: Callable[[list], list]) -> None:
     evaluation.detect = wrong
 
 
+def _change_each(change: Callable) -> None:
+    """Change the detections of each image by less than a match allows."""
+    _change_stream(lambda stream: [(name, change(found)) for name, found in stream])
+
+
+def _with_boxes(found, edges_px):
+    """The same with other edges: (K, 4) pixels added to the boxes alone."""
+    boxes = found.boxes_xyxy + edges_px
+    return dataclasses.replace(found, boxes_xyxy=boxes.astype(np.float32))
+
+
+@fault
+def boxes_to_the_right() -> None:
+    """By 2 % of their width."""
+
+    def change(found):
+        width = np.diff(found.boxes_xyxy[:, [0, 2]], axis=1)
+        return _with_boxes(found, 0.02 * width * [1, 0, 1, 0])
+
+    _change_each(change)
+
+
+@fault
+def boxes_further_down() -> None:
+    """By 0.15 px, whatever their size."""
+    _change_each(lambda found: _with_boxes(found, 0.15 * np.array([0, 1, 0, 1])))
+
+
+@fault
+def wider_boxes() -> None:
+    """By 1 %, to both sides."""
+
+    def change(found):
+        width = np.diff(found.boxes_xyxy[:, [0, 2]], axis=1)
+        return _with_boxes(found, 0.005 * width * [-1, 0, 1, 0])
+
+    _change_each(change)
+
+
+@fault
+def lower_scores_of_small_faces() -> None:
+    """By 0.0049 below 16 px: a little less than a match allows."""
+
+    def change(found):
+        height = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
+        lower = np.where(height < 16, np.float32(0.0049), np.float32(0))
+        return dataclasses.replace(found, scores=np.maximum(found.scores - lower, np.float32(1e-3)))
+
+    _change_each(change)
+
+
+@fault
+def landmarks_to_the_right() -> None:
+    """By 0.3 px."""
+
+    def change(found):
+        points = found.landmarks_xy + np.float32([0.3, 0])
+        return dataclasses.replace(found, landmarks_xy=points)
+
+    _change_each(change)
+
+
 @fault
 def dropped_images() -> None:
     """Drop the last incomplete batch."""

@@ -58,6 +58,42 @@ class ConstantScores(Wrapped):
         return outputs._replace(scores=np.full_like(outputs.scores, 0.5))
 
 
+class NoisyByAMillionth(Wrapped):
+    """Every value is off by a millionth of itself, as sums in another order leave it: honest."""
+
+    def changed(self, outputs, images):
+        rng = np.random.default_rng(int(np.abs(images[:, :, ::32, ::32]).sum()))
+        return RawOutputs(
+            *(
+                a * (1 + np.float32(1e-6) * rng.standard_normal(a.shape, np.float32))
+                for a in outputs
+            )
+        )
+
+
+class BackgroundAlone(Wrapped):
+    """The probability of the background is a few steps of its type too small; a face's is right."""
+
+    def changed(self, outputs, images):
+        outputs.scores[..., 0] *= np.float32(1 - (1e-4 if self.spec.precision == "fp32" else 1e-2))
+        return outputs
+
+
+class UnnormalizedScores(Wrapped):
+    """Both probabilities are a hundredth too large, so that their ratio is right."""
+
+    def changed(self, outputs, images):
+        return outputs._replace(scores=outputs.scores * np.float32(1.01))
+
+
+class RunsOnCuda(Wrapped):
+    """A graphics card ran what a CPU's name stands for."""
+
+    def describe(self):
+        placement = {"provider": "CUDAExecutionProvider", "fallback": []}
+        return super().describe() | {"placement": placement}
+
+
 class SwappedLandmarks(Wrapped):
     """Left and right eye are exchanged."""
 

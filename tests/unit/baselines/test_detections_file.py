@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.baselines.detections_file import read_detections, write_detections
+from retinaface.baselines.detections_file import as_stored, read_detections, write_detections
 from retinaface.detection.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.widerface.predictions import official_form
@@ -63,6 +63,8 @@ def test_storage_changes_no_compared_value(place, by_image):
     assert list(after) == list(before)
     for image, old in before.items():
         new = after[image]
+        for name, array in vars(as_stored(old)).items():
+            np.testing.assert_array_equal(array, getattr(new, name))
         np.testing.assert_array_equal(new.scores, old.scores)
         expected, form = (official_form(d.boxes_xyxy, d.scores) for d in (old, new))
         np.testing.assert_array_equal(form.boxes_xywh, expected.boxes_xywh)

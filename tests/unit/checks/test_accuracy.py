@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from retinaface.baselines.detections_file import write_detections
 from retinaface.baselines.entries import Entry
 from retinaface.checks.accuracy import (
     accuracy_entry,
     check_ap,
     check_detections,
     check_published,
+    check_shifts,
     not_comparable,
     smallest_effect,
 )
@@ -153,6 +155,36 @@ def test_an_entry_may_state_its_own_tolerance(entry):
     assert set(verdicts(check_detections(wide, comparison, "fp32"))) == {PASS}
     check = check_detections(with_delta(entry, 1), comparison, "fp16")[0]
     assert check.numbers["allowed"] == TOLERANCES["fp16"].unmatched_share
+
+
+def test_what_rounding_to_a_file_does_is_no_shift(entry):
+    """The stored corners lie 1/32 px towards zero in the mean, and landmarks up to 1/128 off."""
+    between = {name: moved(found, 0.04) for name, found in usual().items()}
+    write_detections(entry.detections_path, between)
+    checks = check_shifts(compare_with_entry(entry, between, truth_of()), "fp32")
+    assert set(verdicts(checks)) == {PASS}
+    assert {check.value for check in checks} == {0}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_shift_that_leaves_every_counterpart_fails(entry, precision):
+    shifted = {name: moved(found, 3 / 16) for name, found in usual().items()}
+    comparison = compare_with_entry(entry, shifted, truth_of())
+    assert set(verdicts(check_detections(entry, comparison, precision))) == {PASS}
+    checks = check_shifts(comparison, precision)
+    failed = [check for check in checks if check.verdict is FAIL]
+    assert [check.name for check in failed] == [
+        "against the baseline: mean offset of boxes in x",
+        "against the baseline: mean offset of landmarks in x",
+    ]
+    assert failed[0].value == pytest.approx(3 / 16)
+
+
+def moved(found, right_px):
+    """The same, so much further to the right."""
+    right = np.float32([right_px, 0])
+    boxes = found.boxes_xyxy + np.tile(right, 2)
+    return replace(found, boxes_xyxy=boxes, landmarks_xy=found.landmarks_xy + right)
 
 
 PUBLISHED = {

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from retinaface.checks.accuracy import smallest_effect
+from retinaface.checks.intervals import Interval
 from retinaface.comparison.metrics import (
     ap_metrics,
     detection_metrics,
@@ -10,6 +11,7 @@ from retinaface.comparison.metrics import (
     speed_metrics,
 )
 from retinaface.comparison.pairs import Pair
+from retinaface.comparison.text import DETECTION_UNITS, interval_text
 from tests.support.made.records import IMAGES, RESULT, N, make_run
 
 
@@ -58,11 +60,32 @@ def test_tolerances_are_those_of_fp16_where_either_side_is(two):
     assert precision_of(pair_of(pair.runs[0], pair.runs[0])) == "fp32"
 
 
-def test_every_figure_on_detections_is_a_share_or_a_count(two):
+def test_every_figure_on_detections_is_a_share_a_count_or_an_offset(two):
     metrics = detection_metrics(two())
-    assert len(metrics) >= 4
-    assert {metric.unit for metric in metrics} <= {"%", "count"}
-    assert {metric.new for metric in metrics} == {0}
+    assert {metric.unit for metric in metrics} == set(DETECTION_UNITS)
+    shares = [metric for metric in metrics if metric.unit in ("%", "count")]
+    offsets = [metric for metric in metrics if metric.unit in ("px", "score")]
+    assert len(shares) >= 4
+    assert {metric.new for metric in shares} == {0}
+    assert len(offsets) == 7
+    assert {metric.change for metric in offsets} == {Interval(0, 0, 0)}
+
+
+def test_a_shift_below_what_a_match_allows_is_a_change_with_its_interval(two):
+    metrics = detection_metrics(two(shift=0.3))
+    moved = {metric.name: metric for metric in metrics if str(metric.verdict) == "FAIL"}
+    axes = [f"mean offset of {what} in {axis}" for what in ("boxes", "landmarks") for axis in "xy"]
+    assert list(moved) == axes
+    first = moved[axes[0]]
+    assert first.change.estimate == pytest.approx(0.3, abs=1e-5)
+    assert first.note.startswith("boxes of any size lie 0.300 px to the right")
+    assert (first.old, first.new, first.unit) == (None, None, "px")
+    assert interval_text(first) == "+0.300 [+0.300, +0.300]"
+
+
+def test_no_common_detection_leaves_offsets_undecided(two):
+    *_, last = detection_metrics(two(shift=20.0))
+    assert (str(last.verdict), last.change) == ("INCONCLUSIVE", None)
 
 
 def test_images_are_compared_one_by_one(two):
