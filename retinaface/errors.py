@@ -24,6 +24,10 @@ class ExportError(RetinaFaceError, RuntimeError):
     """An export could not be made, or the file does not hold what was asked for."""
 
 
+class ManifestError(ExportError):
+    """The manifest beside an exported file is damaged, or of another version."""
+
+
 class EngineUnavailable(RetinaFaceError, RuntimeError):  # noqa: N818 - a state, not an error
     """An engine is unknown, cannot run here, or cannot run this model."""
 

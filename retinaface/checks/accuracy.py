@@ -1,4 +1,4 @@
-"""AP and detections of a run judged by accepted baselines."""
+"""Judge AP and detections of a run by accepted baselines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ DELTA_FULL, DELTA_PART = 0.1, 0.5
 # FP16 among them, 0.143 points (docs/embedded-set.md), rounded up. An honest difference lies within
 # two of them, and its interval reaches two further. It is 1.7 faces of easy, 7.7 of hard.
 DELTA_EMBEDDED = 0.6
-# AP of the stored detections must come out as it was accepted: more means the evaluation moved.
+# How far AP of the accepted detections may lie from its accepted value: rounding. Beyond it the
+# evaluation moved.
 _EVALUATION_SLACK = 0.005
 
 
@@ -37,8 +38,8 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
     """Judge AP: the paired interval of the difference against the smallest effect that counts."""
     checks = [_check_evaluation(entry, comparison)]
     delta = float(entry.data["tolerance"]["ap_points"])
-    intervals = paired_ap_intervals(comparison.reference_counts, comparison.candidate_counts)
-    found = average_precision(comparison.candidate_counts)
+    intervals = paired_ap_intervals(comparison.baseline_counts, comparison.measured_counts)
+    found = average_precision(comparison.measured_counts)
     for split, interval in intervals.items():
         low, estimate, high = (100 * x for x in (interval.low, interval.estimate, interval.high))
         verdict = judge_interval(low, high, delta)
@@ -62,7 +63,7 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
 
 def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
     """Tell whether the evaluation moved: AP of the accepted detections is a known number."""
-    now = average_precision(comparison.reference_counts)
+    now = average_precision(comparison.baseline_counts)
     accepted = {split: float(entry.data["value"][split]) for split in SPLITS}
     off = {split: 100 * now[split] - accepted[split] for split in SPLITS}
     worst = max(abs(value) for value in off.values())
@@ -89,7 +90,7 @@ def check_detections(entry: Entry, comparison: Comparison, precision: Precision)
         unexplained_share=stated.get("unexplained_share", default.unexplained_share),
         n_confident=stated.get("n_confident", default.n_confident),
     )
-    found = differences(comparison.reference, comparison.candidate)
+    found = differences(comparison.baseline, comparison.measured)
     return check_differences("against the baseline", found, tolerance)
 
 

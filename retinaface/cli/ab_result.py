@@ -20,11 +20,7 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     from retinaface.checks.intervals import mean_ratio_interval
     from retinaface.checks.speed.ab import AGAIN, SIDES, A, B, interval_words
 
-    changed = _differences(timings)
-    if changed:
-        print_table(("what differs", "A", "B"), changed)
-    else:
-        click.echo("A and B are the same environment and engine.")
+    _print_differences(timings)
     click.echo()
     rows = []
     for side in SIDES:
@@ -43,15 +39,23 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
         click.secho(str(check), fg=COLOURS[str(check.verdict)])
 
 
-def _differences(timings: Timings) -> list[list[str]]:
-    """List facts about environment and engine that differ between A and B."""
+def _print_differences(timings: Timings) -> None:
+    """Print how environment and engine of A and B differ, and facts that only one side gives."""
     from retinaface.checks.speed.ab import A, B
-    from retinaface.comparison.compare import fact_differences
+    from retinaface.comparison.environments import compare_descriptions, unknown_lines
 
-    facts = [
-        {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
-    ]
-    return [[d.key, d.old, d.new] for d in fact_differences(*facts)]
+    environments, engines = (
+        [by_side[side] for side in (A, B)]
+        for by_side in (timings.environments, timings.descriptions)
+    )
+    found = compare_descriptions(environments, engines)
+    if found.differences:
+        rows = [[d.key, d.old, d.new] for d in found.differences]
+        print_table(("what differs", "A", "B"), rows)
+    elif not found.unknown:
+        click.echo("A and B are the same environment and engine.")
+    for line in unknown_lines(found.unknown, (A, B)):
+        click.echo(line)
 
 
 def result_json(timings: Timings, checks: Sequence[Check], verdict: Verdict) -> dict[str, Any]:

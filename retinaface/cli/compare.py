@@ -81,7 +81,13 @@ def compare(
 
 def _print(comparison: RunComparison, *, attribute: bool) -> str:
     """Print one comparison; return the attribution as Markdown, if it was asked for."""
-    from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, summary
+    from retinaface.comparison.text import (
+        METRIC_COLUMNS,
+        brief_rows,
+        same_environment_text,
+        summary,
+        unknown_texts,
+    )
 
     click.secho(
         f"{comparison.new.name} against {comparison.old.name}: {comparison.verdict}",
@@ -93,7 +99,9 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
         print_table(("environment", "old", "new"), rows)
     else:
-        click.echo("The environments are the same.")
+        click.echo(same_environment_text(comparison))
+    for line in unknown_texts(comparison):
+        click.echo(line)
     click.echo()
     if comparison.metrics:
         print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))

@@ -108,8 +108,8 @@ def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
         path = folder / f"retinaface.{precision}.onnx"
         manifest = export(loaded, ExportOptions(precision=precision), path)
         click.echo(
-            f"  {path.name}: opset {manifest['options']['opset']}, IR {manifest['ir_version']}, "
-            f"{sum(manifest['operators'].values())} nodes, {path.stat().st_size / 1e6:.2f} MB"
+            f"  {path.name}: opset {manifest.options.opset}, IR {manifest.ir_version}, "
+            f"{sum(manifest.operators.values())} nodes, {path.stat().st_size / 1e6:.2f} MB"
         )
         models[precision] = path
     return models
@@ -122,7 +122,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     from retinaface.cli.output import print_table
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
-    from retinaface.export.options import sidecars
+    from retinaface.export.manifest import sidecars
     from retinaface.network.config import OUTPUT_NAMES
     from retinaface.reference.stored import load_reference
 

@@ -92,7 +92,7 @@ def evaluate(
     from retinaface.engines.opening import open_engine
     from retinaface.suite.sources import choose_sources
 
-    _check_outputs(predictions, output)
+    _check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
     sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
@@ -194,12 +194,15 @@ def _run(
     return result
 
 
-def _check_outputs(predictions: Path | None, output: Path | None) -> None:
+def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:
+    from retinaface.export.manifest import read_manifest
     from retinaface.files import check_output_dir
 
     for folder in (predictions, output):
         if folder is not None:
             check_output_dir(folder)
+    if output is not None and model is not None:
+        read_manifest(model)  # which the record keeps: a damaged one is found before the run
     if predictions is not None and output is not None:
         one, other = predictions.resolve(), output.resolve()
         if one == other or one in other.parents or other in one.parents:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from retinaface.cli.options import PATH, widerface_options
+
+if TYPE_CHECKING:
+    from retinaface.export.manifest import Manifest
 
 
 class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
@@ -158,16 +161,16 @@ def _import_exporters() -> tuple[Any, Any, Any]:
     return load_model, run, ExportOptions
 
 
-def _print(output: Path, manifest: dict[str, Any], *, of_itself: bool = False) -> None:
+def _print(output: Path, manifest: Manifest, *, of_itself: bool = False) -> None:
     """Print the names of the files: the export, its own reference if it has one, its manifest."""
-    from retinaface.export.options import sidecars
+    from retinaface.export.manifest import sidecars
 
-    n_nodes = sum(manifest["operators"].values())
-    axes = "x".join(str(axis) for axis in manifest["axes"]["input"])
-    options = manifest["options"]
+    n_nodes = sum(manifest.operators.values())
+    axes = "x".join(str(axis) for axis in manifest.axes["input"])
+    options = manifest.options
     click.echo(
-        f"{output}: opset {options['opset']}, IR {manifest['ir_version']}, {options['precision']} "
-        f"(I/O {options['io']}), input {axes}, {n_nodes} nodes, sha256 {manifest['sha256'][:16]}"
+        f"{output}: opset {options.opset}, IR {manifest.ir_version}, {options.precision} "
+        f"(I/O {options.io}), input {axes}, {n_nodes} nodes, sha256 {manifest.sha256[:16]}"
     )
     for sidecar in sidecars(output)[0 if of_itself else 1 :]:
         click.echo(sidecar)

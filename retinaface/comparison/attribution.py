@@ -1,9 +1,9 @@
-"""At which stage a difference of two runs begins: stages frozen, one swapped at a time.
+"""Find the stage at which a difference of two runs begins.
 
-In the order of the data: checkpoint, export, simplification, precision, inputs, raw outputs,
-decoding, suppression, evaluation. What a stage gives is compared where both records hold it.
-Whether the stage itself moved, or hands on what moved before it, is told by giving this release's
-stage each side's own input, and by running each side's file and input on one runtime.
+The stages, in the order of the data: checkpoint, export, simplification, precision, inputs, raw
+outputs, decoding, suppression, evaluation. The results of a stage are compared where both records
+hold them. A stage may have moved itself, or only hand on what moved before it: to tell the two
+apart, this release's stage gets each side's own input, and one runtime runs each side's file.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class Attribution:
 
     @property
     def first(self) -> Stage | None:
-        """The first stage that moved; None where none did."""
+        """Give the first stage that moved; None where none did."""
         return next((stage for stage in self.stages if stage.state == MOVED), None)
 
     @property
     def sentence(self) -> str:
-        """Where the difference begins, in a line."""
+        """Say in a line where the difference begins."""
         unknown = [stage.name for stage in self.stages if stage.state == UNKNOWN]
-        untold = f"; cannot be told: {', '.join(unknown)}" if unknown else ""
+        rest = f"; unknown: {', '.join(unknown)}" if unknown else ""
         if self.first is None:
-            return f"no stage moved{untold}"
-        return f"the first stage that moved is {self.first.name}: {self.first.text}{untold}"
+            return f"no stage moved{rest}"
+        return f"the first stage that moved is {self.first.name}: {self.first.text}{rest}"
 
 
 def attribute(pair: Pair) -> Attribution:
@@ -65,13 +65,17 @@ def _evaluation(pair: Pair) -> Stage:
     for kept, result in zip(counts, pair.results, strict=True):
         offs.append(max(abs(off) for off in ap_offsets(result.ap, kept[1]).values()))
     if not max(offs) <= AP_SLACK:
-        text = f"AP of the recorded counts is off by {offs[0]:.2g} and {offs[1]:.2g}"
+        text = f"recorded AP is off from the recorded counts by {offs[0]:.2g} and {offs[1]:.2g}"
         return Stage(name, MOVED, text)
     if _same_counts(counts):
         return Stage(name, SAME, "the same counts")
     if _same_detections(*found):
-        return Stage(name, MOVED, "other counts from the same detections: evaluation or faces")
-    return Stage(name, FOLLOWS, "other counts, because the detections differ")
+        return Stage(
+            name,
+            MOVED,
+            "different counts from the same detections: the evaluation or the faces changed",
+        )
+    return Stage(name, FOLLOWS, "different counts, because the detections differ")
 
 
 def _same_detections(ours: Mapping[str, Detections], theirs: Mapping[str, Detections]) -> bool:

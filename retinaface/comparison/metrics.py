@@ -1,4 +1,4 @@
-"""What two runs have in common, figure by figure, with intervals and verdicts."""
+"""Compare what two runs have in common, figure by figure, with intervals and verdicts."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def ap_metrics(pair: Pair) -> list[Metric]:
     name = pair.name
     before, after = (run.counts(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     if before is None or after is None:
-        return _unpaired(name, values, "a record keeps no counts: made by an older release")
+        return _unpaired(name, values, "a record keeps no counts: an older release made it")
     (images, old), (other_images, new) = before, after
     if images != other_images or not np.array_equal(old.n_faces, new.n_faces):
-        note = f"other images ({len(images)} and {len(other_images)}) or other faces"
+        note = f"different images ({len(images)} and {len(other_images)}) or faces"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     if _files_differ(pair):
-        note = f"images of the same names with other contents{_which_files_differ(pair)}"
+        note = f"images of the same names with different contents{_which_files_differ(pair)}"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     delta = smallest_effect(len(images), is_embedded=pair.runs[0].is_embedded)
     ap = [average_precision(counts) for counts in (old, new)]
@@ -82,13 +82,13 @@ def ap_metrics(pair: Pair) -> list[Metric]:
 
 
 def _files_differ(pair: Pair) -> bool:
-    """Tell whether two results say that they are over other files; older records do not say."""
+    """Tell whether two results name different files; older records name none."""
     hashes = {result.image_files_sha256 for result in pair.results} - {None}
     return len(hashes) > 1
 
 
 def _which_files_differ(pair: Pair) -> str:
-    """Count and name the images whose files differ; nothing where a record does not tell."""
+    """Count and name the images whose files differ; empty where a record does not know."""
     old, new = (run.image_sha256(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     differ = [image for image in old.keys() & new.keys() if old[image] != new[image]]
     return f", {len(differ)} of {len(old)} images, first {min(differ)}" if differ else ""
@@ -157,7 +157,7 @@ def speed_metrics(pair: Pair) -> list[Metric]:
             continue
         samples = [np.asarray(speed[timed].samples_s, np.float64) for speed in speeds]
         ratio = ratio_interval(samples[0], samples[1])
-        devices = [str(side.engine.get("device", "?")) for side in pair.results]
+        devices = [side.engine.get("device") for side in pair.results]
         verdict, note = _judge_speed(ratio, devices, pair.runs)
         old, new = (1e3 * float(np.median(sample)) for sample in samples)
         name = pair.name
@@ -166,14 +166,17 @@ def speed_metrics(pair: Pair) -> list[Metric]:
 
 
 def _judge_speed(
-    ratio: Interval, devices: list[str], runs: tuple[Run, Run]
+    ratio: Interval, devices: list[str | None], runs: tuple[Run, Run]
 ) -> tuple[Verdict | None, str]:
     if "cpu" in devices:
         return None, "reported, not judged: runs on a CPU differ by more; use retinaface ab"
-    names = [run.environment.get("accelerators") for run in runs]
-    models = [[device.get("name") for device in found or []] for found in names]
+    found = [run.environment.get("accelerators") for run in runs]
+    for run, device, accelerators in zip(runs, devices, found, strict=True):
+        if device is None or accelerators is None:
+            return None, f"reported, not judged: the device is not known for {run.name}"
+    models = [[device.get("name") for device in side or []] for side in found]
     if devices[0] != devices[1] or models[0] != models[1]:
-        return None, f"other devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
+        return None, f"different devices: {devices[0]} {models[0]} and {devices[1]} {models[1]}"
     band = UNKNOWN_NOISE
     note = f"runs of one build differ by up to {band:.0%}"
     verdict = judge_time_ratio(ratio.low, ratio.high, band)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retinaface.engines.options import check_options
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
@@ -66,8 +67,8 @@ class Engine(ABC):
     build in a file, its own or a given one.
 
     Its class declares its options in `known_options`, which maps each name to its effect. Opening
-    the engine refuses any other option, unless `other_options_go_to` names a provider or a compiler
-    that takes it, and refuses it if unknown.
+    the engine refuses any other option, unless `other_options_go_to` names a provider that takes
+    it, and refuses it if unknown. Override `check_options` if the runtime lists its options.
     """
 
     known_options: ClassVar[Mapping[str, str]] = {}
@@ -128,6 +129,15 @@ class Engine(ABC):
         with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
             found = self._run_intermediates(batch, tuple(names))
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
+
+    @classmethod
+    def check_options(cls, name: str, device: str, options: Mapping[str, str]) -> None:
+        """Refuse what the class does not declare, before anything is built.
+
+        Raises:
+            EngineUnavailable: Names the option and the nearest that there is.
+        """
+        check_options(name, options, cls.known_options, cls.other_options_go_to)
 
     @abstractmethod
     def _run(self, images: FloatArray) -> RawOutputs:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
-from retinaface.engines.options import check_options
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
 if TYPE_CHECKING:
@@ -82,10 +81,10 @@ def open_engine(name: str, **settings: Unpack[EngineSettings]) -> Engine:
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
     """
-    location = find_engine(name).factory
-    factory = import_factory(name, location)  # fail before an export is made in vain
-    _check_options(name, settings.get("options") or {}, factory)
-    return build_engine(specify(name, **settings), location)
+    entry = find_engine(name)
+    factory = import_factory(name, entry.factory)  # fail before an export is made in vain
+    _check_options(name, entry.device, settings.get("options") or {}, factory)
+    return build_engine(specify(name, **settings), entry.factory)
 
 
 def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
@@ -154,7 +153,7 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
         EngineUnavailable: The engine cannot be imported, refuses an option, or cannot be built.
     """
     factory = import_factory(spec.name, location)
-    _check_options(spec.name, spec.options, factory)
+    _check_options(spec.name, spec.device, spec.options, factory)
     try:
         engine = factory(spec)
     except RetinaFaceError:
@@ -169,7 +168,7 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             "retinaface.engines.base.Engine"
         )
     try:
-        _check_options(spec.name, spec.options, type(engine))
+        _check_options(spec.name, spec.device, spec.options, type(engine))
     except EngineUnavailable:
         engine.close()
         raise
@@ -191,18 +190,18 @@ def check_named_options(name: str, options: Mapping[str, str]) -> None:
     Raises:
         EngineUnavailable: The engine is unknown or does not declare an option.
     """
-    location = find_engine(name).factory
+    entry = find_engine(name)
     try:
-        factory = import_factory(name, location)
+        factory = import_factory(name, entry.factory)
     except EngineUnavailable:
         return
-    _check_options(name, options, factory)
+    _check_options(name, entry.device, options, factory)
 
 
-def _check_options(name: str, options: Mapping[str, str], maker: object) -> None:
+def _check_options(name: str, device: str, options: Mapping[str, str], maker: object) -> None:
     """Refuse an option that a class does not declare; a function declares options only later."""
     if isinstance(maker, type) and issubclass(maker, Engine):
-        check_options(name, options, maker.known_options, maker.other_options_go_to)
+        maker.check_options(name, device, options)
 
 
 def import_factory(name: str, location: str) -> Factory:

@@ -21,7 +21,7 @@ def check_options(
     Args:
         name: Name of the engine.
         given: Values of options by name.
-        known: Effects of the declared options by name.
+        known: Effects of the declared options by name; empty where the name says it.
         others_go_to: What takes all other options; then only a likely typo is refused.
 
     Raises:
@@ -29,15 +29,18 @@ def check_options(
     """
     cutoff = _SIMILAR if others_go_to is None else _NEARLY_EQUAL
     for option in sorted(set(given) - set(known)):
-        nearest = difflib.get_close_matches(option, known, n=1, cutoff=cutoff)
+        # Whatever their case: a compiler's names are in capitals.
+        cased = {name.casefold(): name for name in known}
+        alike = difflib.get_close_matches(option.casefold(), cased, n=1, cutoff=cutoff)
+        nearest = [cased[name] for name in alike]
         if others_go_to is not None and not nearest:
             continue
         if not known:
             raise EngineUnavailable(
                 f"{name} takes no options, got {', '.join(given)}; leave them out"
             )
-        listed = ", ".join(f"{option} ({effect})" for option, effect in known.items())
-        others = f", or an option of {others_go_to}" if others_go_to else ""
+        listed = ", ".join(f"{k} ({effect})" if effect else k for k, effect in known.items())
+        others = f", or one of {others_go_to}" if others_go_to else ""
         step = f"did you mean {nearest[0]}?" if nearest else "leave it out"
         raise EngineUnavailable(
             f"{name}: unknown option {option!r}; expected one of: {listed}{others}; {step}"

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
+from retinaface.errors import ManifestError
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
-from retinaface.export.options import ExportOptions, read_manifest
+from retinaface.export.manifest import read_manifest
+from retinaface.export.options import ExportOptions
 from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
 from retinaface.typing import Precision
@@ -47,9 +49,17 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     size = "dynamic" if dynamic_size else "320x320"
     path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
-    if not path.is_file() or read_manifest(path) is None:
+    if not _is_whole(path):
         export(load_model(weights), options, path)
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file and its manifest are as they were written; else both are made again."""
+    try:
+        return read_manifest(path) is not None
+    except ManifestError:
+        return False
 
 
 def _weights_hash(weights: str | Path) -> str:

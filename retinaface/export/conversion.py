@@ -1,8 +1,9 @@
-"""Convert graphs to a lower opset and to FP16; imports onnx, but no torch."""
+"""Convert graphs to a lower opset, simplify them, make FP16 of them; imports onnx, but no torch."""
 
 from __future__ import annotations
 
 import warnings
+from typing import cast
 
 import numpy as np
 import onnx
@@ -45,6 +46,20 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> None:
             node.attribute.remove(attribute)
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", opset))
+
+
+def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Fold constants and batch norms, and drop what computes nothing.
+
+    Raises:
+        ExportError: The simplified graph gives other results.
+    """
+    import onnxsim
+
+    simplified, agrees = onnxsim.simplify(model)
+    if not agrees:
+        raise ExportError("onnxsim changed the results of the graph; export with --no-simplify")
+    return cast(onnx.ModelProto, simplified)
 
 
 def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:

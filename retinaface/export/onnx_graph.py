@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import numpy_helper
@@ -42,8 +41,8 @@ def operator_counts(model: onnx.ModelProto) -> dict[str, int]:
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
 
-def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
-    """Give a graph's operators and a hash of its nodes and weights without names."""
+def graph_sha256(model: onnx.ModelProto) -> str:
+    """Hash nodes and weights without their names."""
     digest = hashlib.sha256()
     for node in model.graph.node:
         attributes = sorted(attribute.SerializeToString() for attribute in node.attribute)
@@ -51,7 +50,7 @@ def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
         digest.update(b"".join(attributes))
     for content in sorted(_content(tensor) for tensor in model.graph.initializer):
         digest.update(content)
-    return {"operators": operator_counts(model), "sha256": digest.hexdigest()}
+    return digest.hexdigest()
 
 
 def _content(tensor: onnx.TensorProto) -> bytes:

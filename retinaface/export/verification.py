@@ -7,8 +7,9 @@ from pathlib import Path
 import onnx
 
 from retinaface.errors import ExportError
+from retinaface.export.interface import Interface
 from retinaface.export.onnx_graph import axes_of, set_axes
-from retinaface.export.options import Axis, Interface
+from retinaface.export.options import Axis
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import Precision

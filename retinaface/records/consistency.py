@@ -1,4 +1,4 @@
-"""A run record is checked against itself: what it says twice must agree, and times are times."""
+"""Check a run record for contradictions: what it states twice must agree, times must be times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def contradictions(record: Record) -> Iterator[str]:
     """Name each field that contradicts another, with what it holds and what it should hold."""
     for name, n in Counter(result.id for result in record.results).items():
         if n > 1:
-            yield f"results: {name} stands there {n} times, expected once"
+            yield f"results: got {name} {n} times, expected once"
     for result in record.results:
         for text in (*_identity(result), *_times(result)):
             yield f"results/{result.id}/{text}"
@@ -49,7 +49,7 @@ def _times(result: Result) -> Iterator[str]:
 
 
 def ap_contradiction(result: Result, counts: Counts) -> str | None:
-    """Say where AP is not that of the recorded counts; None where it is, or is not recorded."""
+    """Say where AP differs from that of the recorded counts; None where it agrees or is missing."""
     found = ap_offsets(result.ap, counts)
     off = {split: value for split, value in found.items() if not abs(value) <= AP_SLACK}
     if not off or not result.ap:

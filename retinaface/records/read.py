@@ -1,4 +1,4 @@
-"""A run record is read: of this version or an older one, checked, arrays on demand."""
+"""Read and check a run record of this version or an older one; its arrays on demand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 
 from retinaface.detection.detections import Detections
-from retinaface.errors import RecordError
+from retinaface.errors import ExportError, RecordError
 from retinaface.files import ZIP_ERRORS, file_sha256
 from retinaface.records.consistency import ap_contradiction, contradictions
-from retinaface.records.migrate import upgraded
+from retinaface.records.migrate import upgrade
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
@@ -39,8 +39,7 @@ class Run:
     """A record as this version writes it, whichever version wrote it.
 
     Attributes:
-        folder: Where it lies.
-        name: What tables call it.
+        name: Tables show it by this name.
         record: `record.json`.
     """
 
@@ -51,18 +50,18 @@ class Run:
 
     @property
     def verdict(self) -> str | None:
-        """PASS, FAIL, INCONCLUSIVE; None where nothing was judged."""
+        """Give PASS, FAIL or INCONCLUSIVE; None where nothing was judged."""
         verdict = self.record.verdict
         return None if verdict is None else str(verdict)
 
     @functools.cached_property
     def environment(self) -> dict[str, Any]:
-        """See `environment.describe_environment`; what was not recorded is absent."""
+        """Give the facts of `environment.describe_environment`; what was not recorded is absent."""
         return dict(msgspec.to_builtins(self.record.environment))
 
     @property
     def is_embedded(self) -> bool:
-        """Whether its images are those of the embedded set."""
+        """Tell whether its images are those of the embedded set."""
         target, coverage = self.record.target, self.record.coverage
         data = target.data if target is not None else None
         parts = [data, coverage]
@@ -70,12 +69,12 @@ class Run:
 
     @functools.cached_property
     def results(self) -> dict[str, Result]:
-        """Results by id, in the order of the run."""
+        """Give results by id, in the order of the run."""
         return {result.id: result for result in self.record.results}
 
     @functools.cached_property
     def tests(self) -> dict[str, TestResult]:
-        """Tests by id, in the order of the run."""
+        """Give tests by id, in the order of the run."""
         return {test.id: test for test in self.record.tests}
 
     def detections(self, result_id: str) -> dict[str, Detections] | None:
@@ -99,8 +98,9 @@ class Run:
         """Read the scored images and their counts; None where the record keeps none of this result.
 
         Raises:
-            RecordError: The file is damaged, or AP is not that of the counts. Only in a record of
-                this very code: another may evaluate otherwise, which an attribution finds.
+            RecordError: The file is damaged, or AP is not that of the counts. That is checked only
+                where this very code wrote the record: other code may evaluate differently, which
+                an attribution finds.
         """
         arrays = self._arrays(COUNTS_FILE, result_id)
         if not arrays:
@@ -167,8 +167,8 @@ class Run:
             return
         if (actual := file_sha256(path)) != expected:
             raise RecordError(
-                f"cannot read {path}: its SHA-256 is {actual}, arrays/{path.name} of the record "
-                f"says {expected}; run again with --record, or restore the folder"
+                f"cannot read {path}: its SHA-256 is {actual}, expected {expected} as in "
+                f"arrays/{path.name} of the record; run again with --record, or restore the folder"
             )
         self._checked.add(path.name)
 
@@ -191,7 +191,7 @@ def read_run(folder: Path, name: str | None = None) -> Run:
 
     Args:
         folder: Of the record.
-        name: What to call it; the folder's name if None.
+        name: Its name in tables; the folder's name if None.
 
     Raises:
         RecordError: It is missing, damaged, contradicts itself, or is of a version that this
@@ -207,10 +207,10 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     if not isinstance(data, dict):
         raise RecordError(f"record {path} is malformed: expected an object")
     try:
-        record = msgspec.convert(upgraded(data, path), Record, strict=False)
+        record = msgspec.convert(upgrade(data, path), Record, strict=False)
     except msgspec.ValidationError as error:  # it names the place
         raise RecordError(f"record {path} is malformed: {error}") from error
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ExportError) as error:
         raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
     if (text := next(contradictions(record), None)) is not None:
         raise _contradicts_itself(path, text)

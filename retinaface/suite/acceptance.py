@@ -46,7 +46,7 @@ class Acceptance:
 
     Attributes:
         wanted: Whether `--accept-baseline` was given: then they become the baseline.
-        reason: Why, in the words of who accepts.
+        reason: Why the figures are right, in the words of the person who accepts them.
         place: Folder of baselines, or the one file.
         shipped: Folder of those that ship with an installed package and are read beside a folder of
             the user's; None in a checkout, whose folder is written itself.
@@ -78,7 +78,7 @@ class Acceptance:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether there is no place to write to: what ships with the package stays as it is."""
+        """Tell whether there is no place to write to: the package's own files stay as they are."""
         return self.place == self.shipped
 
     def next_step(self, path: Path) -> str:
@@ -89,8 +89,8 @@ class Acceptance:
         """
         if self.is_read_only:
             return (
-                "what ships with the package is not written to; name a folder of yours, and a "
-                "candidate is written there: --baseline DIR"
+                "the baselines that ship with the package are not written to; name a folder of "
+                "yours with --baseline DIR, and a candidate is written there"
             )
         return f"a candidate for {path} is written; look at it, and accept it {self._how}"
 
@@ -135,7 +135,7 @@ class Acceptance:
             self._write(path, offers)
 
     def lines(self) -> list[str]:
-        """Say what happened, for the terminal."""
+        """Give lines for the terminal: what was accepted, or why nothing was."""
         return self._lines
 
     def _path(self, offer: _Offer) -> Path:
@@ -188,14 +188,13 @@ def start_acceptance(
     """Check, before anything runs, whether baselines may be accepted.
 
     Args:
-        wanted: Whether they are to be.
-        reason: Why.
-        where: Where the suites and baselines of the run lie.
-        target: Of the run.
+        wanted: Whether `--accept-baseline` was given.
+        reason: Of `--reason`; None without it.
+        where: The place of the suites and baselines of the run.
 
     Raises:
-        BaselineError: There is no reason, this is CI, the checkout has changes of its own, or the
-            package is installed and no folder of the user's is named.
+        BaselineError: There is no reason, this is CI, the checkout has uncommitted changes, or the
+            package is installed and the user named no folder.
     """
     kept = where.root / BASELINES
     place, shipped = target.baseline or kept, kept if where.is_shipped else None
@@ -212,8 +211,8 @@ def start_acceptance(
         )
     if place == shipped:
         raise BaselineError(
-            "--accept-baseline needs a folder of yours, since what ships with the package is not "
-            "written to; add --baseline DIR, and name it again in later runs"
+            "--accept-baseline needs a folder of yours, since the baselines that ship with the "
+            "package are not written to; add --baseline DIR, and name it again in later runs"
         )
     commit = checkout_commit()
     if commit is not None and commit.endswith("+dirty"):

@@ -17,7 +17,7 @@ from retinaface.records.schema import Result
 from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
 
-# Of two phases of one test the worse counts.
+# The worse of two phases of one test counts.
 _RANK = {None: 0, SKIPPED: 1, "PASS": 1, "INCONCLUSIVE": 2, "FAIL": 3}
 
 
@@ -53,13 +53,13 @@ class TestEntry:
 
 
 class ValidationRun:
-    """Collects what tests found and keeps the record of it up to date."""
+    """Collects what tests found and keeps the record up to date."""
 
     def __init__(self, header: Mapping[str, Any], record_dir: Path | None) -> None:
         """Start a run.
 
         Args:
-            header: What every record starts with, and the target; JSON types.
+            header: The beginning of every record, and the target; JSON types.
             record_dir: Existing, empty folder for the record; None for no record.
         """
         self._header = dict(header)
@@ -126,7 +126,7 @@ class ValidationRun:
         return [test_id for test_id in self.expected if test_id not in ended]
 
     def coverage(self) -> dict[str, Any]:
-        """Say what the verdict rests on: outcomes by suite, skips by reason."""
+        """Give the basis of the verdict: outcomes by suite, skips by reason."""
         suites: dict[str, Counter[str]] = {}
         skips: dict[str, list[str]] = {}
         for entry in self.tests.values():

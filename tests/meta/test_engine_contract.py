@@ -9,11 +9,11 @@ from tests.support.runs import EMBEDDED, SUITES, pytest_run
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.given.faulty_engines"
 KIT = f"{SUITES}/test_engine_contract.py"
-# The test that must be red, and what it must say.
+# The test that must be red, and words of its message.
 FAULTS = {
-    "cached_by_shape": ("every_row", "images 0 and 1 differ, and their loc by 0 only"),
+    "cached_by_shape": ("every_row", "images 0 and 1 differ, but their loc differs by 0 only"),
     "cached_by_address": ("filled_again", "filling 2: largest difference"),
-    "alternates_calls": ("every_row", "images 0 and 1 differ, and their loc by 0 only"),
+    "alternates_calls": ("every_row", "images 0 and 1 differ, but their loc differs by 0 only"),
     "skips_work": ("every_row", "batch 2: largest difference"),
     "drops_tail": ("every_row", "batch 17: largest difference"),
     "drops_last": ("every_row", "batch 2: largest difference"),
@@ -42,9 +42,9 @@ HONEST = ("wrapped_cpu_fp32",)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One run over all of them: engines do not touch each other."""
+    """Run the suites once over all engines, which do not affect each other."""
     names = [*HONEST, *(f"{fault}_cpu_fp32" for fault in FAULTS)]
-    # The whole kit over the honest ones; of the others the clause that they break.
+    # The whole kit over the honest engines; over the faulty ones the clause that they break.
     broken = [f"({fault}_cpu and {test})" for fault, (test, _) in FAULTS.items()]
     return pytest_run(
         tmp_path_factory.mktemp("contract") / "record",

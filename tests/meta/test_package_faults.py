@@ -20,7 +20,7 @@ OFFICIAL = {
     "rgb_for_bgr": "detections without a counterpart",
     "dropped_crowded_images": "not run: ",
 }
-# Faults that the data show, and what the run must say.
+# Faults that show on the data, and words of the message.
 ON_DATA = {
     "rgb_for_bgr": "detections without a counterpart",
     "mean_not_subtracted": "detections without a counterpart",
@@ -53,7 +53,7 @@ WITHOUT_DATA = {
 
 
 def selected(request, *tests):
-    """Faults of those parametrized tests that this run of pytest will run."""
+    """Collect faults of the parametrized tests that this run of pytest will run."""
     items = (item for item in request.session.items if item.module is request.module)
     return [item.callspec.params["fault"] for item in items if item.originalname in tests]
 
@@ -70,7 +70,7 @@ def on_data(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def without_data(request, tmp_path_factory):
-    """`-x`: the first property that turns red is enough."""
+    """Run with `-x`: the first property that turns red is enough."""
     names = selected(request, "test_a_fault_is_seen_without_data")
     folder = tmp_path_factory.mktemp("without-data")
     suites = {name: f"{SUITES}/test_{WITHOUT_DATA[name]}_properties.py" for name in names}
@@ -161,7 +161,7 @@ def test_one_perturbed_layer_is_seen_and_named(engine, tmp_path, monkeypatch):
 
 @pytest.mark.needs("torch")
 def test_an_overflow_inside_the_network_is_seen(tmp_path):
-    """The network is the same in FP32: one layer's outputs are scaled up, the next one's down."""
+    """Scale one layer's outputs up and the next one's down: in FP32 the network is the same."""
     import torch
 
     from retinaface.network.checkpoint import load_model
@@ -191,7 +191,7 @@ def test_an_overflow_inside_the_network_is_seen(tmp_path):
 
 
 def an_fp32_file():
-    """The file that the embedded set was accepted into."""
+    """Find the file that the embedded set was accepted into."""
     files = sorted((ROOT / "baselines" / "any").glob("onnxruntime-*.json"))
     return files[-1]
 

@@ -1,4 +1,4 @@
-"""Slow or plain forms that unit tests and benchmarks alone compare with.
+"""Compute in a slow or plain form, for unit tests and benchmarks alone to compare with.
 
 Those of the validation suites lie in `retinaface/suite/properties/`.
 """
@@ -27,7 +27,7 @@ def nms_numpy(boxes_xyxy: np.ndarray, scores: np.ndarray, overlap_limit: float) 
 
 
 def chains_slow(lost: Sequence[Change], gained: Sequence[Change]) -> list[Change]:
-    """Changes that follow from others, found one pair at a time until no more are found."""
+    """Find changes that follow from others, one pair at a time until none is left."""
     sides = [list(lost), list(gained)]
     found_more = True
     while found_more:

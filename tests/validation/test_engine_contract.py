@@ -24,7 +24,7 @@ from retinaface.engines.base import Engine
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
-from retinaface.suite.judged.contract import BUDGET_S, copied, open_subject
+from retinaface.suite.judged.contract import BUDGET_S, copy_outputs, open_subject
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = pytest.mark.needs("reference")
@@ -37,7 +37,7 @@ LEAK_BYTES = 4200 * 2 * 4 / 2
 
 @pytest.fixture(scope="module")
 def subject(engine_name, pool, cases):
-    """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
+    """Open the engine for 64 images where it takes so many; close it before the next is opened."""
     with open_subject(engine_name, pool, cases) as opened:
         yield opened
 
@@ -68,7 +68,7 @@ def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
 def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
     checks = [check_different("images alone", subject.alone, subject.allowed)]
     for n in subject.batches:
-        # Not always the same first row: an engine that keeps one by position shows.
+        # The first row varies, so that an engine that keeps one by position shows.
         rows = (np.arange(n) + len(checks)) % len(subject.images)
         outputs = subject.engine.infer(subject.images[rows])
         checks.append(subject.check(f"batch {n}{subject.note}", outputs, rows))
@@ -77,7 +77,7 @@ def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
 
 @pytest.mark.quick
 def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
-    """Same address, same shape, other content; and outputs that the new content does not change."""
+    """Reuse a buffer: same address and shape, new content, which must not change old outputs."""
     n = min(3, subject.engine.spec.max_batch)
     buffer, checks = np.empty_like(subject.images[:n]), []
     for turn in range(4):
@@ -144,7 +144,7 @@ def _named(error: Exception | None) -> str:
 def test_returned_arrays_belong_to_the_caller(subject, gate):
     engine, images = subject.engine, subject.images
     first = engine.infer(images[:2])
-    kept = copied(first)
+    kept = copy_outputs(first)
     second = engine.infer(images[1:3])
     checks = [check_same("arrays of a call, after the next", first, kept, _exactly())]
     shared = [
@@ -164,7 +164,7 @@ def test_returned_arrays_belong_to_the_caller(subject, gate):
 
 
 def _exactly() -> dict[str, float]:
-    """No difference at all; the smallest number, because a limit is divided by."""
+    """Allow no difference: the smallest number, because differences are divided by the limit."""
     return dict.fromkeys(("loc", "conf", "landmarks"), float(np.finfo(np.float64).tiny))
 
 
@@ -199,20 +199,20 @@ def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
 
 def test_runs_on_one_input_give_one_result(subject, gate):
     images = subject.images[:1]
-    first = copied(subject.engine.infer(images))
-    runs = [copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
+    first = copy_outputs(subject.engine.infer(images))
+    runs = [copy_outputs(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
     checks = [check_same("", run, first, subject.allowed) for run in runs]
     worst = max(checks, key=_difference)
     gate(Check(f"{N_REPEATS} runs on one image", worst.verdict, worst.message, worst.numbers))
 
 
 def _difference(check: Check) -> float:
-    """What a check found; other shapes and a NaN come before any number."""
+    """Give the difference that a check found; wrong shapes and a NaN exceed any number."""
     return float(np.nan_to_num(check.numbers.get("difference", np.inf), nan=np.inf))
 
 
 def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool, gate):
-    """As `detect` opens an engine, which is where calls overlap."""
+    """Open the engine as `detect` does, whose calls overlap."""
     model = subject.engine.spec.model
     with pool.open(engine_name, model=model, shares_cpus=True) as engine:
         n_calls = engine.parallel_calls
@@ -231,7 +231,7 @@ def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool
 
 @pytest.mark.needs("resident-memory")
 def test_runs_leave_no_memory_behind(subject, gate):
-    """Resident memory of this process; that of an accelerator is not seen."""
+    """Measure resident memory of this process; it does not include that of an accelerator."""
     n_runs = int(np.clip(BUDGET_S / subject.seconds, *RUNS)) // N_PARTS * N_PARTS
     for image in subject.images[:10]:  # warm-up
         subject.engine.infer(image[None])

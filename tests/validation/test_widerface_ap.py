@@ -18,7 +18,7 @@ from retinaface.environment import device_name, slug
 from retinaface.network.weights import embedded_weights
 from retinaface.records.result_id import ResultId
 from retinaface.records.write import images_sha256
-from retinaface.suite.baseline_search import Sought, find_or_offer
+from retinaface.suite.baseline_search import BaselineQuery, find_or_offer
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.scoring import scored_selection
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "scorable")]
 
 
 def run_key(target, measured, pipeline_name, images):
-    """What a baseline must have in common with this result."""
+    """List what a baseline must have in common with this result."""
     engine = measured.engine
     return {
         "pipeline": pipeline_name,
@@ -40,14 +40,14 @@ def run_key(target, measured, pipeline_name, images):
 
 
 def weights_sha256(target):
-    """Hash of the checkpoint that is judged, where it is known of the files that are."""
+    """Find the hash of the checkpoint that is judged; None where the files do not name it."""
     if target.has_embedded_weights:
         return embedded_weights().sha256
     return None if target.has_files else target.weights.sha256
 
 
 def result_id(engine_name, pipeline_name, evaluated):
-    """The result that the tests of an engine and pipeline judge."""
+    """Give the result that the tests of an engine and pipeline judge."""
     return str(ResultId(engine_name, pipeline_name, evaluated(engine_name, pipeline_name).batch))
 
 
@@ -96,7 +96,7 @@ def _finite(evaluation):
 
 
 def selections(dataset, target):
-    """Images whose baselines apply: all of the run, else the part of them that has a name."""
+    """List images whose baselines apply: all of the run, else the part of them that has a name."""
     truth = dataset.select(target.subset)
     if target.subset is None:
         part = dataset.truth.subset("every-8")
@@ -107,12 +107,12 @@ def selections(dataset, target):
 
 @pytest.fixture
 def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
-    """The baseline of this engine and pipeline, compared; or a check that says why not."""
+    """Compare with the baseline of this engine and pipeline, or give a check that says why not."""
     measured = evaluated(engine_name, pipeline_name)
     chosen = selections(dataset, target)
     detections = measured.evaluation.detections
     found = find_or_offer(
-        Sought(
+        BaselineQuery(
             name="baseline",
             what=f"accuracy baseline of {pipeline_name} in {measured.engine['precision']}",
             metric="accuracy",
@@ -130,7 +130,7 @@ def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
 
 
 def entry_of(measured, pipeline_name, target):
-    """The result as a baseline."""
+    """Make a baseline entry of the result."""
     evaluation = measured.evaluation
     return accuracy_entry(
         pipeline=pipeline_name,
@@ -171,7 +171,7 @@ def test_ap_is_the_published_one(
     engine_name, pipeline_name, evaluated, target, acceptance, gate, dataset
 ):
     measured = evaluated(engine_name, pipeline_name)
-    # The published ixRT figures leave out the last incomplete batch; so must what is held to them.
+    # The published ixRT figures leave out the last incomplete batch; so must what is compared.
     scoring = "ixrt" if pipeline_name == "ixrt" else "official"
     batch = PIPELINES[pipeline_name].batch_size
     truth, _ = scored_selection(dataset.select(target.subset), scoring, batch_size=batch)

@@ -14,6 +14,8 @@ _NAMES_ALL = (*_NAMES_TARGET, "accept_baseline")
 _VARIABLES = (*_NAMES_TARGET, "assets")
 # Options of pytest that select tests; `-k` and `-m` are options of the command itself.
 _SELECTS = ("--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
+_IGNORE_PATTERN = "--ignore-glob"
+_TAKE_PATHS = ("--ignore", _IGNORE_PATTERN)
 # Beginnings of pytest's options that ask for its own output, such as -vv and --durations=5.
 _OWN_OUTPUT: tuple[str, ...] = (
     "-v",
@@ -66,8 +68,29 @@ def paths(words: Sequence[str], root: Path) -> list[str]:
 
 
 def below_root(words: Sequence[str], root: Path) -> list[str]:
-    """Make the paths to tests absolute, for a pytest that runs in another folder."""
-    return [f"{root / word}" if is_path else word for word, is_path in _mark_paths(words, root)]
+    """Make the paths to tests absolute, for a pytest that runs in another folder.
+
+    What `--ignore` names is a path too; `--deselect` takes ids, which begin at the root anyway.
+    """
+    whole = []
+    before = ("", *words)
+    for previous, (word, is_path) in zip(before, _mark_paths(words, root), strict=False):
+        option, equals, value = word.partition("=")
+        if is_path:
+            whole.append(f"{root / word}")
+        elif previous in _TAKE_PATHS:
+            whole.append(_ignored(previous, word, root))
+        elif equals and option in _TAKE_PATHS:
+            whole.append(f"{option}={_ignored(option, value, root)}")
+        else:
+            whole.append(word)
+    return whole
+
+
+def _ignored(option: str, value: str, root: Path) -> str:
+    """Give a whole path or pattern; a path that is not among the suites stays the caller's."""
+    is_ours = option == _IGNORE_PATTERN or (root / value).exists()
+    return f"{root / value}" if is_ours else value
 
 
 def _mark_paths(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:

@@ -14,8 +14,8 @@ from retinaface.widerface.dataset import open_widerface
 
 _EVERY_IMAGE = "test_every_image_is_run_by_this_engine"
 _IMAGE_S = 0.02
-# Seconds of functions that take more than a moment, of ONNX Runtime on two cores. Ratios matter:
-# the run corrects the rest as it goes.
+# Seconds of functions that take more than a moment, with ONNX Runtime on two cores. Only ratios
+# matter: the run corrects the rest as it goes.
 _SECONDS = {
     "test_average_precision_agrees_with_the_slow_reference": 3.8,
     "test_ap_is_that_of_the_baseline": 0.5,
@@ -45,11 +45,11 @@ _LARGE_INPUTS, _LARGE_FACTOR = "upstream-640", 3.0
 _SLOW_EXPORTER, _SLOW_FACTOR = "dynamo", 4.0
 
 
-def planned(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
+def plan_test(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
     """Describe a test for a forecast.
 
     Args:
-        n_images: That the run goes over for AP.
+        n_images: Number of images that AP is measured over.
 
     Returns:
         Id, kind (suite and function), engine, seconds, and whether the engine is sure to be here.

@@ -32,7 +32,7 @@ def is_validation(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The suites run alone: times and the record belong to one process."""
+    """Make the suites run alone: times and the record belong to one process."""
     if is_validation(item):
         item.add_marker(pytest.mark.alone)
 
@@ -57,7 +57,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the run once it is known what belongs to it."""
+    """Start the run once its tests are known."""
     config = session.config
     if config.option.collectonly or not any(is_validation(item) for item in session.items):
         return
@@ -112,7 +112,7 @@ def pytest_runtest_makereport(
 
 
 def _clean(text: str) -> str:
-    """Give what a failure says, without the name of the exception that carried it, cut to size."""
+    """Cut the message of a failure to size, without the name of its exception."""
     for prefix in ("Failed: ", f"{Inconclusive.__module__}.{Inconclusive.__name__}: "):
         text = text.removeprefix(prefix)
     lines = text.splitlines()
@@ -139,7 +139,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 
 def _exit_status(session: pytest.Session, verdict: Verdict) -> int:
-    """Take the verdict's, unless tests outside the validation suites failed."""
+    """Take the exit code of the verdict, unless tests outside the validation suites failed."""
     terminal: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     others = [
         report

@@ -1,4 +1,4 @@
-"""The subject of the engine contract: an open engine, and what it gives for each image alone."""
+"""Open the subject of the engine contract, and run each of its images alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retinaface.checks.engine_contract import affordable, check_same
+from retinaface.checks.engine_contract import affordable_batches, check_same
 from retinaface.checks.raw_outputs import largest_allowed
 from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
@@ -48,7 +48,7 @@ class Subject:
 
 @contextlib.contextmanager
 def open_subject(engine_name: str, pool: EnginePool, cases: Cases) -> Iterator[Subject]:
-    """Open an engine for as many images as the contract asks for, or for as many as it takes."""
+    """Open an engine for as many images as the contract asks for, or as the engine takes."""
     note = ""
     try:
         engine = pool.open(engine_name, max_batch=BATCHES[-1])
@@ -65,11 +65,11 @@ def _subject(engine: Engine, note: str, cases: Cases) -> Subject:
     seconds = min(_seconds(engine, images[1:2]) for _ in range(3))
     sizes = [n for n in BATCHES if n <= engine.spec.max_batch]
     is_slow = find_engine(engine.spec.name).is_slow
-    batches = affordable(sizes, seconds, BUDGET_S) if is_slow else sizes
+    batches = affordable_batches(sizes, seconds, BUDGET_S) if is_slow else sizes
     if batches != sizes:
-        note += f"; others left out, at {seconds:.2g} s an image"
+        note += f"; further batches left out, at {seconds:.2g} s an image"
     images = images[: max(3, batches[-1])]
-    alone = [copied(engine.infer(image[None])) for image in images]
+    alone = [copy_outputs(engine.infer(image[None])) for image in images]
     return Subject(
         engine=engine,
         images=images,
@@ -87,6 +87,6 @@ def _seconds(engine: Engine, images: FloatArray) -> float:
     return time.perf_counter() - started
 
 
-def copied(outputs: RawOutputs) -> RawOutputs:
+def copy_outputs(outputs: RawOutputs) -> RawOutputs:
     """Copy outputs, so that a later call cannot change them."""
     return RawOutputs(*(np.array(array) for array in outputs))

@@ -1,4 +1,4 @@
-"""Engines evaluated over the images of a run, with proof that it was this engine in this run."""
+"""Evaluate engines over the images of a run, with proof that this engine ran in this run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from retinaface.widerface.evaluation import Evaluation, evaluate
 
 
 class Witness(Engine):
-    """Passes everything on and counts images; does not own the engine, so it does not close it."""
+    """Passes calls on and counts images; it does not own the engine, so it does not close it."""
 
     def __init__(self, inner: Engine) -> None:
         super().__init__(inner.spec)
@@ -50,7 +50,7 @@ class Witness(Engine):
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation, how many images went through the engine for it, and what to keep of it."""
+    """An evaluation, the number of images that the engine ran for it, and what to keep of it."""
 
     evaluation: Evaluation
     n_inferred: int
@@ -86,9 +86,6 @@ def record_evaluation(
     """Keep an evaluation in the record of a run, whichever of its tests asked for it.
 
     Args:
-        run: That the test belongs to.
-        result_id: Engine, pipeline and batch.
-        measured: The evaluation.
         coverage: How much of the set it covers, in words.
     """
     evaluation = measured.evaluation

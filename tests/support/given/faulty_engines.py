@@ -52,10 +52,46 @@ class NanInOneOutput(Wrapped):
 
 
 class ConstantScores(Wrapped):
-    """Every prior says 0.5."""
+    """Every prior has a score of 0.5."""
 
     def changed(self, outputs, images):
         return outputs._replace(scores=np.full_like(outputs.scores, 0.5))
+
+
+class NoisyByAMillionth(Wrapped):
+    """Every value is off by a millionth of itself, as sums in another order leave it: honest."""
+
+    def changed(self, outputs, images):
+        rng = np.random.default_rng(int(np.abs(images[:, :, ::32, ::32]).sum()))
+        return RawOutputs(
+            *(
+                a * (1 + np.float32(1e-6) * rng.standard_normal(a.shape, np.float32))
+                for a in outputs
+            )
+        )
+
+
+class BackgroundAlone(Wrapped):
+    """The probability of the background is a few steps of its type too small; a face's is right."""
+
+    def changed(self, outputs, images):
+        outputs.scores[..., 0] *= np.float32(1 - (1e-4 if self.spec.precision == "fp32" else 1e-2))
+        return outputs
+
+
+class UnnormalizedScores(Wrapped):
+    """Both probabilities are a hundredth too large, so that their ratio is right."""
+
+    def changed(self, outputs, images):
+        return outputs._replace(scores=outputs.scores * np.float32(1.01))
+
+
+class RunsOnCuda(Wrapped):
+    """A graphics card ran what a CPU's name stands for."""
+
+    def describe(self):
+        placement = {"provider": "CUDAExecutionProvider", "fallback": []}
+        return super().describe() | {"placement": placement}
 
 
 class SwappedLandmarks(Wrapped):
@@ -201,7 +237,7 @@ class Unsteady(Wrapped):
 
 
 class UnsafeInThreads(Wrapped):
-    """Says that two calls may run at a time, and keeps the images of both in one place."""
+    """Claims that two calls may run at a time, and keeps the images of both in one place."""
 
     parallel_calls = 2
 
@@ -212,7 +248,7 @@ class UnsafeInThreads(Wrapped):
 
 
 class WorksAfterClose(Wrapped):
-    """Answers when it should be gone."""
+    """Answers after it was closed."""
 
     def close(self):
         pass
@@ -258,7 +294,7 @@ class AnyInput(Wrapped):
 
 
 class BreaksOnRefusal(Wrapped):
-    """Is not the same after it refused an input."""
+    """Gives different outputs after it refused an input."""
 
     def infer(self, images):
         try:
@@ -269,7 +305,7 @@ class BreaksOnRefusal(Wrapped):
 
 
 class IgnoresStrides(Wrapped):
-    """Reads memory in order, whatever the strides say."""
+    """Reads memory in order and ignores the strides."""
 
     def infer(self, images):
         if not images.flags.c_contiguous and images.base is not None:
@@ -292,14 +328,14 @@ class DescribesInArrays(Wrapped):
 
 
 class DescribesLittle(Wrapped):
-    """Says neither what runs it nor how long it took to build."""
+    """Describes neither its runtime nor how long it took to build."""
 
     def describe(self):
         return {k: v for k, v in super().describe().items() if k not in ("runtime", "build_s")}
 
 
 class DescribesItsCalls(Wrapped):
-    """Its description is another one after each call."""
+    """Its description changes after each call."""
 
     def describe(self):
         return super().describe() | {"n_calls": self.n_calls}
@@ -315,7 +351,7 @@ class LowerScores(Wrapped):
 
 
 class FallenBack(Wrapped):
-    """Says CUDA by its name and runs on the CPU."""
+    """Names CUDA and runs on the CPU."""
 
 
 class LyingPlacement(Wrapped):

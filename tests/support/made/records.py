@@ -49,7 +49,7 @@ def make_run(
         environment: Facts that differ from those of this machine.
         images: Their ids.
         image_sha256: Of their files.
-        data: What the record holds otherwise; `result` goes into every result.
+        data: Further fields of the record; `result` goes into every result.
     """
     folder.mkdir()
     hits = np.ones(N, bool) if hits is None else hits
@@ -65,12 +65,12 @@ def make_run(
 
 
 def _engine(result_id: str) -> dict[str, Any]:
-    """The description of the engine that a result is of."""
+    """Describe the engine of a result."""
     return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
 
 
 def evaluation(hits: np.ndarray | None = None) -> Evaluation:
-    """What an evaluation of the same images gives."""
+    """Make an evaluation of the same images."""
     counts = counts_of(np.ones(N, bool) if hits is None else hits)
     found = {image: boxes(n=6) for image in IMAGES}
     hashes = dict.fromkeys(IMAGES, "0" * 64)
@@ -85,20 +85,20 @@ def fidelity(
     variant: str = "",
     max_abs: float | str = 1e-5,
 ) -> dict[str, Any]:
-    """The error of an output, as a share of what is allowed."""
+    """Make the error of an output, as a share of what is allowed."""
     where = {"variant": variant, "kind": kind, "output": output}
     return {**where, "max_abs": max_abs, "ratio": ratio}
 
 
 def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
-    """A test of a record, with one check unless it was skipped."""
+    """Make a test of a record, with one check unless it was skipped."""
     check = {"name": "error", "verdict": "PASS", "message": "", "numbers": {}}
     checks = [] if verdict == "SKIPPED" else [check]
     return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
 
 
 def counts_of(hits: np.ndarray) -> Counts:
-    """One face and one detection an image, found or not."""
+    """Count one face and one detection in each image, a hit or a miss."""
     found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
     index = np.arange(N, dtype=np.int32)
     proposals = np.ones((N, 3), bool)
@@ -106,14 +106,14 @@ def counts_of(hits: np.ndarray) -> Counts:
 
 
 def boxes(shift: float = 0.0, n: int = 1) -> Detections:
-    """Detections of 50 px in a row, each clear of the others."""
+    """Make detections of 50 px in a row, each clear of the others."""
     corners = np.float32([[100 * i, 0, 100 * i + 50, 50] for i in range(n)]) + np.float32(shift)
     points = np.tile(corners[:, None, :2], (1, 5, 1))
     return Detections(corners, np.full(n, 0.9, np.float32), points)
 
 
 def detections(n: int, first: int) -> Detections:
-    """Detections whose every number is that of its row: `first`, `first` + 1 and so on."""
+    """Make detections whose every number is that of its row: `first`, `first` + 1 and so on."""
     rows = np.arange(first, first + n, dtype=np.float32)
     return Detections(np.tile(rows[:, None], (1, 4)), rows, np.tile(rows[:, None, None], (1, 5, 2)))
 
@@ -134,7 +134,7 @@ class Constant(Engine):
 
 
 def traced(n: int = 2) -> list[ImageStages]:
-    """Scenes at every stage, by an engine that finds the same in each."""
+    """Trace scenes through every stage, by an engine that finds the same in each."""
     engine = Constant(EngineSpec("constant-cpu-fp32", "fp32", "cpu"))
     encoded = {
         f"e/{i}": cv2.imencode(".png", scene(120, 200, seed=i))[1].tobytes() for i in range(n)

@@ -95,7 +95,9 @@ def test_evaluate_refuses_bad_input_before_it_runs(refuse, tmp_path, widerface):
     refuse(*evaluate("--widerface", tmp_path / "none"), match="is not a folder")
     (widerface / "ground_truth/wider_easy_val.mat").unlink()
     refuse(*evaluate(*options), match=r"wider_easy_val\.mat is missing")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.model", "wf"]
+    (tmp_path / "any.json").write_text("{")
+    refuse(*evaluate("--output", "x"), match=r"cannot read the manifest any\.json: .*; restore it")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.json", "any.model", "wf"]
 
 
 def test_a_nan_from_an_engine_is_a_failure_not_bad_input(run, tmp_path, widerface):

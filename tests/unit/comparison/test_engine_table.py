@@ -1,4 +1,4 @@
-"""Engines side by side: each figure is of its own engine, and what was not measured is empty."""
+"""Engines side by side: each figure belongs to its own engine, and gaps stay empty."""
 
 import json
 from pathlib import Path

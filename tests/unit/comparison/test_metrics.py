@@ -33,7 +33,7 @@ def test_ap_is_in_points_with_what_is_allowed(two):
     assert f"{smallest_effect(N):g} points over {N} images" in easy.note
 
 
-def test_images_of_the_same_names_with_other_contents_do_not_compare(tmp_path):
+def test_images_of_the_same_names_with_different_contents_are_not_comparable(tmp_path):
     runs = (
         make_run(
             tmp_path / name,
@@ -44,11 +44,11 @@ def test_images_of_the_same_names_with_other_contents_do_not_compare(tmp_path):
     )
     found = ap_metrics(pair_of(*runs))
     assert {str(metric.verdict) for metric in found} == {"INCONCLUSIVE"}
-    note = f"with other contents, 1 of {N} images, first {IMAGES[1]}: not comparable"
+    note = f"with different contents, 1 of {N} images, first {IMAGES[1]}: not comparable"
     assert note in found[0].note
 
 
-def test_a_result_without_ap_has_no_metric_of_it(two):
+def test_a_result_without_ap_has_no_ap_metric(two):
     assert ap_metrics(two(result={"ap": {}})) == []
 
 
@@ -94,4 +94,19 @@ def test_times_of_two_devices_are_not_judged(tmp_path):
     ]
     (metric,) = speed_metrics(pair_of(*runs))
     assert metric.verdict is None
-    assert "other devices" in metric.note
+    assert "different devices" in metric.note
+
+
+@pytest.mark.parametrize("missing", ["device", "accelerators"])
+def test_times_on_a_device_that_is_not_known_are_not_judged(tmp_path, missing):
+    samples = {"network": {"samples_s": [0.1, 0.2]}}
+    engines = {"device": "cuda"}, {} if missing == "device" else {"device": "cuda"}
+    runs = [
+        make_run(tmp_path / name, result={"engine": engine, "speed": samples})
+        for name, engine in zip("ab", engines, strict=True)
+    ]
+    if missing == "accelerators":
+        runs[1].record.environment.accelerators = None
+    (metric,) = speed_metrics(pair_of(*runs))
+    assert metric.verdict is None
+    assert metric.note == "reported, not judged: the device is not known for b"

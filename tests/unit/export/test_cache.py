@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.errors import WeightsError
+from retinaface.export.manifest import read_manifest
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
 
@@ -19,6 +20,9 @@ def test_an_export_is_made_once_and_again_after_damage(monkeypatch):
     path.write_bytes(before[:-1])
     cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     assert path.read_bytes() == before
+    path.with_suffix(".json").write_text("{")
+    cache.cached_export("embedded", precision="fp32", dynamic_size=False)
+    assert read_manifest(path) is not None
 
 
 @pytest.mark.parametrize(

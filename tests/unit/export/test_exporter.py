@@ -1,5 +1,6 @@
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ def outputs_of(path, images):
 
 
 def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded):
-    from retinaface.export.options import read_manifest
+    from retinaface.export.manifest import json_schema, read_manifest
 
     path = tmp_path / "deep" / "x.onnx"
     manifest = run_export(loaded, path)
@@ -41,13 +42,15 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
         "x.onnx",
         "x.reference.npz",
     ]
-    assert read_manifest(path) == json.loads(path.with_suffix(".json").read_text()) == manifest
-    assert manifest["options"]["opset"] == 13
-    assert manifest["weights"] == {"source": "embedded.pth", "sha256": loaded.sha256}
-    assert manifest["axes"]["input"] == ["batch", 3, 320, 320]
-    assert manifest["axes"]["loc"] == ["batch", 4200, 4]
-    assert manifest["operators"]["Conv"] == 56
-    assert manifest["versions"]["torch"]
+    assert read_manifest(path) == manifest
+    jsonschema.validate(json.loads(path.with_suffix(".json").read_text()), json_schema())
+    assert manifest.options.opset == 13
+    assert (manifest.weights.source, manifest.weights.sha256) == ("embedded.pth", loaded.sha256)
+    assert manifest.axes["input"] == ("batch", 3, 320, 320)
+    assert manifest.axes["loc"] == ("batch", 4200, 4)
+    assert manifest.operators["Conv"] == 56
+    assert manifest.steps.exported.operators["Conv"] == 56
+    assert manifest.versions["torch"]
     path.write_bytes(b"another")
     assert read_manifest(path) is None
 
@@ -200,7 +203,7 @@ def test_two_precisions_share_one_reference(tmp_path, loaded):
     one, half = tmp_path / "x.onnx", tmp_path / "x.fp16.onnx"
     run_export(loaded, one)
     manifest = export(loaded, ExportOptions(precision="fp16"), half, reference_of=one)
-    assert manifest["reference"] == "x.reference.npz"
+    assert manifest.reference == "x.reference.npz"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "x.fp16.json",
         "x.fp16.onnx",

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.needs("onnx")
 def test_verify_lists_everything_that_differs(tmp_path):
     import onnx
 
-    from retinaface.export.options import Interface
+    from retinaface.export.interface import Interface
     from retinaface.export.verification import verify
 
     path = tmp_path / "x.onnx"

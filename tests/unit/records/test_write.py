@@ -5,7 +5,8 @@ import pytest
 
 from retinaface.detection.detections import pack_detections
 from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
-from tests.support.made.records import detections
+from tests.support.made.records import RESULT, detections
+from tests.support.made.traced_records import make_traced_run, write_model
 
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):
@@ -23,7 +24,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
         assert arrays["id/scores"].tolist() == [0, 1, 7]
 
 
-def test_what_json_cannot_say_becomes_words():
+def test_nan_and_infinity_become_words():
     value = {"a": [float("nan"), (1.5, np.float64("-inf"))], 3: {"b": None, "c": np.float64(2)}}
     safe = json_safe(value)
     assert safe == {"a": ["nan", [1.5, "-inf"]], "3": {"b": None, "c": 2.0}}
@@ -34,6 +35,14 @@ def test_a_record_that_lacks_a_field_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="missing required field `command`"):
         write_record(tmp_path, {"schema_version": 3}, {"id": Kept({"e/a": detections(1, 0)})})
     assert not (tmp_path / "record.json").exists()
+
+
+def test_a_damaged_manifest_costs_no_record_and_is_named_in_it(tmp_path):
+    model = write_model(tmp_path, "model")
+    model.with_suffix(".json").write_text("{")
+    kept = make_traced_run(tmp_path / "run", model=model).results[RESULT].model
+    assert (kept.manifest, kept.file) == (None, "model.onnx")
+    assert kept.manifest_problem.startswith("cannot read the manifest ")
 
 
 def test_packing_nothing_found_keeps_the_shapes():

@@ -41,7 +41,7 @@ def watching(place):
 
 
 def offered(**changes):
-    """An entry as tests offer it: without its source."""
+    """Make an entry as tests offer it, without its source."""
     data = accuracy(**changes)
     del data["source"]
     return data
@@ -55,7 +55,7 @@ def test_baselines_lie_in_the_checkout_unless_the_run_names_others():
 
 
 @pytest.mark.parametrize("reason", [None, "", " \n"], ids=["none", "empty", "blank"])
-def test_accepting_wants_a_reason(reason):
+def test_accepting_needs_a_reason(reason):
     with pytest.raises(BaselineError, match="--accept-baseline needs --reason TEXT"):
         start(reason=reason)
 
@@ -227,7 +227,7 @@ def test_a_file_named_by_the_user_can_be_written(tmp_path, monkeypatch, name):
 
 @pytest.fixture
 def wheel(tmp_path):
-    """An installed package with a baseline that ships."""
+    """Install a package with a baseline that ships."""
     path = tmp_path / "wheel/baselines/any/onnxruntime-1.31.1.json"
     path.parent.mkdir(parents=True)
     write_baseline(path, [accuracy()])
@@ -239,7 +239,7 @@ def test_what_ships_with_a_package_is_read_and_never_written(wheel, tmp_path):
     acceptance = start(wanted=False, reason=None, where=wheel)
     assert len(acceptance.entries) == 1
     path = acceptance.offer(offered(pipeline="ixrt"), ENGINE)
-    assert "name a folder of yours, and a candidate is written there: --baseline DIR" in (
+    assert "name a folder of yours with --baseline DIR, and a candidate is written there" in (
         acceptance.next_step(path)
     )
     acceptance.finish(FAILED)
@@ -247,7 +247,7 @@ def test_what_ships_with_a_package_is_read_and_never_written(wheel, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_accepting_beside_an_installed_package_wants_a_folder(wheel):
+def test_accepting_beside_an_installed_package_needs_a_folder(wheel):
     with pytest.raises(BaselineError, match="--accept-baseline needs a folder of yours, .* DIR"):
         start(where=wheel)
 

@@ -56,6 +56,21 @@ def test_paths_are_words_that_exist_and_are_not_values(root):
     assert below_root(words, root) == [*whole, "--maxfail=1", f"{root}/tests"]
 
 
+@pytest.mark.parametrize("option", ["--ignore", "--ignore-glob"])
+def test_ignored_paths_are_those_of_the_suites(root, option):
+    whole = [option, f"{root}/tests", f"{option}={root}/tests"]
+    assert below_root([option, "tests", f"{option}=tests"], root) == whole
+    assert below_root(whole, root) == whole
+
+
+def test_what_the_suites_do_not_hold_is_the_callers(root):
+    words = ["--ignore", "mine", "--ignore=mine/a.py", "--junitxml=tests", "--deselect=tests/a.py"]
+    assert below_root(words, root) == words
+    assert below_root(["--ignore-glob=tests/*_a.py"], root) == [
+        f"--ignore-glob={root}/tests/*_a.py"
+    ]
+
+
 @pytest.mark.parametrize("word", ["-v", "-vv", "-s", "-rA", "--tb=long", "--durations", "--co"])
 def test_some_words_ask_for_the_output_of_pytest(word):
     assert wants_own_output(["-x", word])

@@ -1,4 +1,4 @@
-"""What is kept of small validation runs, and how they end."""
+"""Small validation runs end with a verdict, an exit code and a record."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_the_verdict_is_the_exit_code(session, tests, verdict, code):
     assert (record["state"], record["running"]) == ("finished", None)
 
 
-def test_the_record_says_what_was_checked(session):
+def test_the_record_holds_what_was_checked(session):
     result, record = session(PASSES, FAILS, UNDECIDED, SKIPS, arguments=["-k", "not test_a"])
     tests = {test["id"].partition("::")[2]: test for test in record["tests"]}
     assert {name: test["verdict"] for name, test in tests.items()} == {
@@ -90,7 +90,7 @@ def test_g():
     ],
     ids=["teardown", "setup", "inconclusive-setup"],
 )
-def test_what_stands_around_a_test_counts_too(session, body, verdict, code):
+def test_set_up_and_tear_down_count_too(session, body, verdict, code):
     fixture = f"@pytest.fixture\ndef around(gate):\n    {body}\n"
     result, record = session(fixture, "def test_h(around):\n    pass\n")
     assert result.ret == code
@@ -126,7 +126,7 @@ def test_listing_tests_is_no_run(session):
     result.stdout.no_fnmatch_line("*VERDICT*")
 
 
-def test_a_candidate_for_a_baseline_is_told(session, pytester):
+def test_a_candidate_for_a_baseline_is_announced(session, pytester):
     test = """
 def test_j(gate, acceptance, target, validation_run):
     from retinaface.checks.speed.gate import speed_entry
@@ -142,9 +142,9 @@ def test_j(gate, acceptance, target, validation_run):
     assert result.ret == 1
     assert record["results"] == [{"id": "x", "n_images": 3}]
     assert (pytester.path / "baselines/amd/mine.candidate.json").is_file()
-    said = " ".join(result.outlines).replace("  ", " ")
-    assert "Candidate, not accepted: " in said
-    assert "mine.candidate.json (1 entry)" in said.replace("  ", " ")
+    output = " ".join(result.outlines).replace("  ", " ")
+    assert "Candidate, not accepted: " in output
+    assert "mine.candidate.json (1 entry)" in output.replace("  ", " ")
 
 
 def test_a_session_fixture_that_breaks_after_a_skip_fails(session):

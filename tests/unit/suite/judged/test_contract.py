@@ -6,7 +6,7 @@ import pytest
 from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.suite.judged import contract
-from retinaface.suite.judged.contract import BATCHES, copied, open_subject
+from retinaface.suite.judged.contract import BATCHES, copy_outputs, open_subject
 from retinaface.verdicts import Verdict
 
 
@@ -29,7 +29,7 @@ class Tiny:
 
 
 class Pool:
-    """Opens engines of at most so many images."""
+    """Opens engines that take at most `most` images."""
 
     def __init__(self, most, name="ort-cpu-fp32"):
         self.most, self.name, self.opened = most, name, None
@@ -63,21 +63,21 @@ def test_a_subject_knows_what_each_image_gives_alone():
     assert not pool.opened.is_open
 
 
-def test_an_engine_that_takes_fewer_images_is_judged_by_those_and_says_so():
+def test_an_engine_that_takes_fewer_images_is_judged_by_those_with_a_note():
     with open_subject("ort-cpu-fp32", Pool(32), CASES) as subject:
         assert subject.batches == [n for n in BATCHES if n <= 32]
         assert subject.note == "; no larger batch than 32: built for fewer"
 
 
-def test_of_an_engine_of_hours_batches_are_left_out(monkeypatch):
-    monkeypatch.setattr(contract, "affordable", lambda sizes, *_: sizes[:2])
+def test_batches_of_a_slow_engine_are_left_out(monkeypatch):
+    monkeypatch.setattr(contract, "affordable_batches", lambda sizes, *_: sizes[:2])
     with open_subject("onnx-reference-fp16", Pool(64, "onnx-reference-fp16"), CASES) as subject:
         assert subject.batches == [1, 2]
-        assert subject.note.startswith("; others left out, at ")
+        assert subject.note.startswith("; further batches left out, at ")
 
 
-def test_a_copy_does_not_follow_what_it_was_made_of():
+def test_a_copy_does_not_follow_its_original():
     outputs = RawOutputs(*(np.zeros((1, 1, 1)) for _ in range(3)))
-    kept = copied(outputs)
+    kept = copy_outputs(outputs)
     outputs.loc[:] = 7
     assert kept.loc[0, 0, 0] == 0

@@ -55,7 +55,7 @@ def test_closing_a_witness_leaves_the_engine_open():
     assert inner.infer(images(1)).loc.shape == (1, 4200, 4)
 
 
-def test_an_evaluation_says_how_many_images_went_through_the_engine(monkeypatch):
+def test_an_evaluation_counts_the_images_that_the_engine_ran(monkeypatch):
     def run(engine, pipeline, dataset, truth, *, batch_size, **_):
         engine.infer(images(2))
         engine.infer(images(1))
