@@ -1,4 +1,4 @@
-"""`retinaface ab`."""
+"""The command `retinaface ab`."""
 
 from __future__ import annotations
 
@@ -26,35 +26,37 @@ if TYPE_CHECKING:
     "python_a",
     type=PATH,
     metavar="PYTHON",
-    help="The old one: an environment, or its interpreter.  [default: this one]",
+    help="Old Python: an environment, or its interpreter.  [default: this one]",
 )
-@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="The new one.  [default: A]")
+@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="New Python.  [default: A's]")
 @click.option(
     "--engine",
     default="ort-cpu-fp32",
     show_default=True,
     metavar="NAME",
-    help=f"Engine of both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
+    help=f"Engine for both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
 )
-@click.option("--engine-b", metavar="NAME", help="Engine of B, if it differs.")
+@click.option("--engine-b", metavar="NAME", help="Engine for B, if it differs.")
 @click.option(
     "--model",
     type=PATH,
     metavar="FILE",
     help="Exported file for both.  [default: an export of the weights, made here]",
 )
-@click.option("--model-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
+@click.option("--model-b", type=PATH, metavar="FILE", help="Exported file for B, if it differs.")
 @click.option(
     "--engine-file",
     type=PATH,
     metavar="FILE",
     help="Prebuilt engine for both, in place of a model.",
 )
-@click.option("--engine-file-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
+@click.option(
+    "--engine-file-b", type=PATH, metavar="FILE", help="Prebuilt engine for B, if it differs."
+)
 @click.option(
     "--weights",
     metavar="FILE|embedded",
-    help="Checkpoint.  [default: the published one; the embedded one where that is not here]",
+    help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )
 @click.option(
     "--engine-option",
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Setting of both engines (repeatable).",
+    help="Engine option for both (repeatable).",
 )
 @click.option(
     "--engine-option-b",
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Setting of B alone, beside those of both (repeatable).",
+    help="Engine option for B alone, beside those for both (repeatable).",
 )
 @click.option(
     "--batch",
@@ -94,7 +96,7 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="How often the processes start; each start is one sample of the ratio.",
+    help="How many times to start the processes; each start is one sample of the ratio.",
 )
 @click.option(
     "--turns",
@@ -108,7 +110,8 @@ if TYPE_CHECKING:
     "--widerface",
     type=PATH,
     metavar="DIR",
-    help="Photographs to run on.  [default: those found here]",
+    help="Photographs to run on.  [default: WIDER FACE if it is on this machine, else the "
+    "embedded pictures]",
 )
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write every sample.")
 def ab(
@@ -121,7 +124,7 @@ def ab(
     json_file: Path | None,
     **settings: Any,
 ) -> None:
-    """Time two environments turn by turn: is B slower than A, by more than noise?
+    """Time two environments turn by turn.
 
     \b
     retinaface ab --a .venv-old --b .venv-new --model retinaface.onnx
@@ -129,10 +132,10 @@ def ab(
     retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
     retinaface ab                                     how noisy is this machine?
 
-    Three processes take turns on the same input: A, A again, B. The difference between A and A
-    again is the noise of the session, and the ratio of B and A is compared with it. So are the
-    detections of B with those of A. Each environment needs NumPy and the engine's runtime; this
-    package need not be installed there.
+    Is B slower than A by more than noise? Three processes take turns on the same input: A, A
+    again, B. The difference between A and A again is the noise of the session; the time of B over
+    that of A is compared with it. The detections of A and B are compared too. Each environment
+    needs NumPy and the engine's runtime; this package need not be installed there.
 
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or different detections), 2 bad input,
     10 INCONCLUSIVE.
@@ -169,7 +172,7 @@ def ab(
 
 
 def _judge(timings: Timings, engines: Sequence[str], *, has_faces: bool) -> list[Check]:
-    """Judge outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
+    """Judge outputs first, then speed; with FP16 on one side, the limits of FP16 apply."""
     from retinaface.checks.speed.ab import judge_outputs, judge_speed
     from retinaface.engines.catalogue import find_engine
 
@@ -188,7 +191,9 @@ def _images(data: DataChoice) -> FloatArray:
     dataset = open_widerface(data.root)
     names = spread(dataset.select(None).images, N_IMAGES[REAL])
     if data.is_embedded:
-        click.echo("note: WIDER FACE is not here; the pictures are those of the embedded set")
+        click.echo(
+            "note: WIDER FACE is not on this machine; using the pictures of the embedded set"
+        )
     encoded = {name: dataset.read_bytes(name) for name in names}
     return photograph_inputs(encoded, PIPELINES["igie"])
 
@@ -209,13 +214,13 @@ def _opener(
         weights=weights,
         max_batch=settings["batch"],
         threads=settings["threads"],
-        shares_cpus=True,  # idle threads sleep: the other processes take their turns meanwhile
+        shares_cpus=True,  # idle threads sleep while another process has its turn
         options={**settings["options"], **(settings["options_b"] if is_b else {})},
     )
 
 
 def files_of_side(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
-    """Choose model or prebuilt engine of a side; options of B come before those of both."""
+    """Choose the model or prebuilt engine of a side; B's own options win over those for both."""
     of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
     if is_b and any(of_b.values()):
         return of_b

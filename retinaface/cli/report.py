@@ -1,4 +1,4 @@
-"""`retinaface report`."""
+"""The command `retinaface report`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     type=PATH,
     required=True,
     metavar="FILE.html",
-    help="What to write; FILE.md appears beside it.",
+    help="Page to write; FILE.md appears beside it.",
 )
 @click.option(
     "--widerface",
     type=PATH,
     metavar="DIR",
-    help="Images, to show those that changed most.  [default: those found here]",
+    help="Images, to show the ones that changed most.  [default: the set that the runs used, if it "
+    "is on this machine]",
 )
 @click.option(
     "--images",
@@ -35,20 +36,21 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="Pictures for each comparison.",
+    help="Images to show for each comparison.",
 )
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
 def report(
     folders: tuple[Path, ...], output: Path, widerface: Path | None, images: int, title: str
 ) -> None:
-    """Write a report of run records: one HTML file that needs nothing else, and Markdown.
+    """Write a report of run records, as HTML and Markdown.
 
     \b
     retinaface report RUN-OLD RUN-NEW --output report.html
     retinaface report runs/ --output report.html --widerface DIR
 
-    The others are compared with the first run; in a folder of runs, the first by name. The exit
-    code is 0 once the report is written, whatever the verdict: `compare` gives that.
+    The HTML file needs no other file. The report compares all other runs with the first one; in a
+    folder of runs, that is the first by name. The exit code is 0 once the report is written,
+    whatever the verdict; `compare` exits by verdict.
     """
     from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
@@ -63,8 +65,8 @@ def report(
     runs, unavailable = find_runs(folders)
     if not runs:
         raise click.UsageError(
-            "a report needs a run record, but every row here is one that could "
-            "not run; see: retinaface runs"
+            "a report needs a run record, but no environment here could run the suite; "
+            "list the records with: retinaface runs DIR"
         )
     dataset = None
     try:
@@ -89,7 +91,7 @@ def report(
 
 
 def _root_of(runs: Sequence[Run]) -> Path:
-    """Find the pictures of runs: in the embedded set, where that is what they ran on."""
+    """Find the pictures of runs, which may be those of the embedded set."""
     from retinaface.embedded import embedded_root
     from retinaface.widerface.dataset import default_root
 

@@ -6,16 +6,16 @@ lacks was not measured.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from retinaface.export.manifest import Manifest, Sha256
 from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
 from retinaface.records.result_id import ResultId
 from retinaface.verdicts import Verdict
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 State = Literal["running", "finished", "crashed"]
 # null: it did not end.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"] | None
@@ -38,7 +38,7 @@ class Fidelity(Struct, kw_only=True, omit_defaults=True):
     Attributes:
         variant: The export that the engine ran; empty for the model under test.
         kind: Of the input.
-        output: `loc`, `conf`, `landmarks`; `all` in records of before.
+        output: `loc`, `conf`, `landmarks`; `all` in older records.
         max_abs: Largest absolute error.
         ratio: The error as a share of what is allowed: above 1 it fails.
         limit: Largest absolute error that is allowed.
@@ -76,7 +76,7 @@ class Layer(Struct, kw_only=True, omit_defaults=True):
 
 
 class Differences(Struct, kw_only=True, omit_defaults=True):
-    """How detections differ from those of the baseline; shares are fractions of `n_all`."""
+    """The differences of detections from the baseline's; shares are fractions of `n_all`."""
 
     n: float
     n_all: int
@@ -109,24 +109,28 @@ class Traced(Struct, kw_only=True):
     geometry: Json
 
 
-class ModelFile(Struct, kw_only=True):
+class ModelFile(Struct, kw_only=True, omit_defaults=True):
     """The file that an engine ran.
 
     Attributes:
         file: Its name.
         sha256: Of its content.
         kept: Path in the record's folder; None where it was too large.
-        manifest: What the export wrote beside it.
+        manifest: What the export wrote beside it; None where it wrote nothing.
+        manifest_problem: Why the manifest beside it could not be kept.
+        weights: SHA-256 of each file of weights that the graph names, by the file's name.
     """
 
     file: str
     sha256: Sha256
     kept: str | None
-    manifest: Json | None
+    manifest: Manifest | None
+    manifest_problem: str = ""
+    weights: dict[str, Sha256] = {}
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
-    """What was measured of an engine, a pipeline, a precision and a batch."""
+    """The figures of an engine, a pipeline, a precision and a batch."""
 
     id: str
     engine: Json = {}
@@ -138,7 +142,7 @@ class Result(Struct, kw_only=True, omit_defaults=True):
     ap: dict[str, float] = {}
     n_images: int | None = None
     n_detections: int | None = None
-    images_sha256: str | None = None  # of names alone; in records of before
+    images_sha256: str | None = None  # of names alone; in older records
     image_files_sha256: str | None = None
     detect_s: float | None = None
     speed: dict[str, Speed] = {}
@@ -154,7 +158,7 @@ class Result(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> ResultId:
-        """Engine, pipeline and batch."""
+        """Give engine, pipeline and batch."""
         return ResultId.parse(self.id)
 
 
@@ -171,7 +175,7 @@ class TestResult(Struct, kw_only=True):
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
-    """A run: what it was, on what, and what it found. Arrays lie beside it."""
+    """A run: its command, its circumstances and its findings. Arrays lie beside it."""
 
     schema_version: Literal[3]
     command: str
@@ -190,6 +194,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
+    warnings: list[str] = []  # what stands beside the verdict
     arrays: dict[str, Sha256] = {}  # hash of each file of arrays
 
 

@@ -26,7 +26,7 @@ def timed(folder, engines, *more):
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory):
-    """What two engines of one build gave, for any name: the device did not change."""
+    """Give what two engines of one build measured, for any name: the device did not change."""
     folder = tmp_path_factory.mktemp("speed")
     results = timed(folder / "record", (STEADY, AGAIN)).record["results"]
     earlier, last = (result["speed"]["network"] for result in results)
@@ -57,7 +57,7 @@ def baseline(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(baseline, tmp_path_factory):
-    """One run over both builds."""
+    """Run the suites once over both builds."""
     folder = tmp_path_factory.mktemp("judged")
     return timed(folder / "record", (STEADY, SLOWER), f"--baseline={baseline}")
 

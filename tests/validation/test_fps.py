@@ -1,4 +1,4 @@
-"""How fast an engine is: engine x batch x what is timed; outputs are checked while it is timed.
+"""Measure how fast an engine is, by batch and what is timed; its outputs are checked meanwhile.
 
 What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `run`, that call
 without its copies to and from a device, as makers publish it; `end-to-end`, from the bytes of image
@@ -23,7 +23,7 @@ from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.environment import device_name, slug
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
-from retinaface.suite.baseline_search import Sought, find_or_offer
+from retinaface.suite.baseline_search import BaselineQuery, find_or_offer
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
@@ -65,8 +65,8 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
         }
 
         def make_entry(known):
-            # Of another version they would widen the noise of this one.
-            of_this = [entry for entry in known if entry.is_of(engine.get("runtime"))]
+            # Runs of a different version would widen the noise of this one.
+            of_this = [entry for entry in known if entry.is_from(engine.get("runtime"))]
             earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
             runs = earlier[0] if earlier else ()
             return speed_entry(**key, figures=figures, earlier_runs=runs)
@@ -75,7 +75,7 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
         names = [pipeline.name, *(() if timed == "end-to-end" else same_inputs(pipeline))]
         ungated = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
         found = find_or_offer(
-            Sought(
+            BaselineQuery(
                 name="speed baseline",
                 what=f"speed baseline for {key['device']}",
                 metric="speed",
@@ -92,13 +92,13 @@ def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation
 
 
 def same_inputs(pipeline):
-    """Other pipelines whose inputs have the same size."""
+    """List other pipelines whose inputs have the same size."""
     size = pipeline.input_size_px
     return [n for n, p in PIPELINES.items() if p.input_size_px == size and n != pipeline.name]
 
 
 def time_calls(benchmark, target, setup, teardown, rounds, warmup):
-    """Time a call; setting up and checking stand outside the clock, between the calls."""
+    """Time a call; set-up and checks run between the calls, outside the clock."""
     kept = {}
 
     def timed(*args):
@@ -136,7 +136,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
 @pytest.mark.on_device
 @pytest.mark.offers("stages")
 def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
-    """Without copies. That it waited for the device shows in how long fetching takes after it."""
+    """Time the run without copies; the time of fetching shows whether it waited for the device."""
     engine = pool.get(engine_name)
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
     waits = FetchTimes(engine)
@@ -155,7 +155,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
 
 @pytest.fixture(scope="session")
 def pictures(cases, photographs, pipeline, pytestconfig):
-    """Encoded images with the detections that their exact outputs give; scenes without data."""
+    """Give encoded images and the detections of their exact outputs; scenes without data."""
     if all(missing(need, pytestconfig) is None for need in ("images", "torch")):
         encoded = photographs(32)
         case = cases.get(REAL, len(encoded))
@@ -244,7 +244,7 @@ def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
 
 @pytest.mark.needs(engine=YARDSTICK)
 def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, validation_run, gate):
-    """Reported, not gated: the images/s of two engines, whatever else the machine does meanwhile.
+    """Report, without a gate, the ratio of images/s of two engines on a machine that may be busy.
 
     Of the yardstick with itself it says how much two calls differ.
     """
@@ -267,7 +267,7 @@ def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, vali
 
 @pytest.mark.precision("fp32")
 def test_share_of_the_machines_peak(engine_name, pipeline, pool, cases, validation_run, gate):
-    """Reported, not gated: on one build it is 0.58 to 1.36, depending on thread settings."""
+    """Report, without a gate: on one build it is 0.58 to 1.36, depending on thread settings."""
     shared = pool.get(engine_name)
     if shared.spec.device != "cpu":
         gate(Check("share of peak", Verdict.PASS, "an accelerator's peak is not measured"))

@@ -1,9 +1,9 @@
-"""Two engines timed turn by turn, and what the same engine differs by from itself meanwhile.
+"""Time two engines turn by turn, and how much one of them differs from itself meanwhile.
 
-Times of two runs of one build differ by more than most builds do: the machine is another one an
-hour later, and a process is another one each time it starts. So three processes take turns, A, A
-again and B, on the same input; they are started anew a few times; and B is compared with A in
-the light of what A again gave.
+Two runs of one build differ in time by more than most builds do: an hour later the machine has
+changed, and so has a process each time it starts. So three processes (A, A again and B) take turns
+on the same input, and are started anew a few times. B is compared with A in the light of how far A
+again was from A.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
-# Who takes turns. The second is what the first differs by from itself.
+# Who takes turns. The second shows how much the first differs from itself.
 A, AGAIN, B = SIDES = ("A", "A again", "B")
 # Below this no difference counts, however quiet the machine.
 SMALLEST_EFFECT = 0.02
 # As for baselines of speed: half as much again as the session itself showed.
 _NOISE_FACTOR = 1.5
-# A sample is at least so long, so that the clock and the pipes do not weigh in it.
+# The shortest sample: the clock and the pipes then take little of it.
 _SAMPLE_S = 0.05
 _WARM_UP_CALLS = 3
 _SEED = 20_261_125
@@ -48,7 +48,7 @@ Progress = Callable[[int], Iterator[int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure.
+    """The length of a measurement.
 
     Attributes:
         batch: Images in one call.
@@ -63,14 +63,14 @@ class Plan:
 
 @dataclass
 class Timings:
-    """What was measured.
+    """The times and the differences of a measurement.
 
     Attributes:
         seconds: By side: (starts, turns) float64, of one call.
-        changes: What B detects otherwise than A, in each image of each turn.
+        changes: How detections of B differ from those of A, in each image of each turn.
         largest: By output: the largest difference of a raw value.
-        descriptions: Of the three engines.
-        environments: Of the three.
+        descriptions: By side, as `Engine.describe` gives them.
+        environments: By side.
     """
 
     seconds: dict[str, FloatArray]
@@ -80,11 +80,11 @@ class Timings:
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ratios(self, side: str) -> FloatArray:
-        """(starts,) how many times as long as A a side took: the median over the turns."""
+        """Compute how many times as long as A a side took, (starts,): the median over the turns."""
         return np.asarray(np.median(self.seconds[side] / self.seconds[A], axis=1))
 
     def median_s(self, side: str) -> float:
-        """Of one call."""
+        """Compute the median time of one call."""
         return float(np.median(self.seconds[side]))
 
 
@@ -92,10 +92,8 @@ def measure(open_a: Open, open_b: Open, images: FloatArray, plan: Plan, steps: P
     """Start A, A again and B, and let them take turns on the same inputs.
 
     Args:
-        open_a: Starts the reference.
-        open_b: Starts the candidate.
+        open_a: Starts A, and A again.
         images: (M, 3, H, W) float32, to draw batches from.
-        plan: How long.
         steps: Counts to a number, as `range` does, and shows it.
 
     Raises:
@@ -145,7 +143,7 @@ def _start(
 
 
 def _calls_of_a_sample(engines: dict[str, RemoteEngine]) -> int:
-    """How many calls make a sample long enough; the same for all sides."""
+    """Choose how many calls make a sample long enough; the same for all sides."""
     fastest = min(engine.last_infer_s for engine in engines.values())
     return max(1, int(np.ceil(_SAMPLE_S / max(fastest, 1e-6))))
 
@@ -153,7 +151,7 @@ def _calls_of_a_sample(engines: dict[str, RemoteEngine]) -> int:
 def _sample(
     engine: RemoteEngine, batch: FloatArray, n_calls: int, side: str
 ) -> tuple[RawOutputs, float]:
-    """The outputs of the last call, and the mean seconds of one."""
+    """Take a sample: the outputs of its last call, and the mean seconds of one call."""
     seconds = 0.0
     for _ in range(n_calls):
         outputs = engine.infer(batch)
@@ -177,8 +175,8 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
 def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> Check:
     """Compare the ratio B / A with what A again / A showed.
 
-    PASS: no slower than the noise explains. FAIL: slower, the whole interval. A gain passes too,
-    and is said.
+    PASS: no slower than the noise explains. FAIL: the whole interval is slower. A gain passes too,
+    and the message names it.
     """
     ratio, noise = (mean_ratio_interval(timings.ratios(side)) for side in (B, AGAIN))
     band = noise_band(timings, smallest_effect)
@@ -201,24 +199,23 @@ def judge_speed(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> C
 
 
 def noise_band(timings: Timings, smallest_effect: float = SMALLEST_EFFECT) -> float:
-    """How far from 1 a ratio may lie before it counts."""
+    """Compute how far from 1 a ratio may lie before it counts."""
     shown = float(np.abs(np.log(timings.ratios(AGAIN))).max())
     return max(smallest_effect, _NOISE_FACTOR * float(np.expm1(shown)))
 
 
 def interval_words(ratio: Interval) -> str:
-    """Estimate and interval."""
+    """Write an estimate and its interval."""
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}, {CONFIDENCE:.0%}]"
 
 
 def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
-    """Compare what B detects with what A does.
+    """Compare the detections of B with those of A.
 
     Args:
-        timings: With the changes.
         precision: Whose tolerances count.
         has_faces: Whether the images show faces. Without them all scores lie near the limits, where
-            detections come and go, so that only what nothing explains counts.
+            detections come and go, and only changes that nothing explains count.
     """
     unmatched, *others = check_differences("B against A", timings.changes, TOLERANCES[precision])
     return [unmatched, *others] if has_faces else others

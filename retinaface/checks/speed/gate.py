@@ -1,4 +1,4 @@
-"""Timings compared with baselines, in the light of the noise of the device."""
+"""Judge timings by baselines, in the light of the noise of the device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from retinaface.checks.intervals import CONFIDENCE, ratio_interval
 from retinaface.typing import Precision
 from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
-# Between two runs of one build on one device; more runs accepted on it narrow or widen it.
+# How much two runs of one build differ on one device; accepting more runs narrows or widens it.
 UNKNOWN_NOISE = 0.15
 LEAST_NOISE = 0.05
-# Of a time over the baseline's.
+# A time, divided by that of the baseline.
 _UNIT = "times the baseline"
 
 
@@ -32,11 +32,11 @@ def check_speed(entry: Entry, figures: dict[str, Any], n_images: int | None) -> 
     runs = entry.data.get("samples_s")
     if not runs:
         return _check_threshold(name, entry, figures, band, n_images)
-    reference = np.concatenate([np.asarray(run) for run in runs])
-    ratio = ratio_interval(reference, np.asarray(figures["samples_s"]))
+    baseline = np.concatenate([np.asarray(run) for run in runs])
+    ratio = ratio_interval(baseline, np.asarray(figures["samples_s"]))
     text = (
         f"{ratio.estimate:.3f} times as long as the baseline ({figures['median_s'] * 1e3:.3f} ms, "
-        f"baseline {np.median(reference) * 1e3:.3f} ms over {len(runs)} runs), {CONFIDENCE:.0%} "
+        f"baseline {np.median(baseline) * 1e3:.3f} ms over {len(runs)} runs), {CONFIDENCE:.0%} "
         f"interval [{ratio.low:.3f}, {ratio.high:.3f}], noise of this device +-{band:.0%}"
     )
     if is_faster(ratio.high, band):
@@ -81,11 +81,9 @@ def speed_entry(
 
     Args:
         pipeline: Whose input size was timed.
-        precision: Of the engine.
         device: Slug of its name.
         batch: Images in one call.
         timed: What the clock included.
-        engine: Name of the engine.
         figures: What `summarise` gave.
         earlier_runs: Samples that were accepted before, of the same build on the same device.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors, worst_ratio
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
@@ -16,10 +17,10 @@ from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, IntArray, Precision
 from retinaface.verdicts import Check, Verdict
 
-# Small enough to move no output by a noise floor, large enough to be another float32.
+# Small enough to move no output by a noise floor, large enough to change the float32.
 _NUDGE = np.float32(2.0**-9)
-# Share of a run that may pass while its outputs are fetched: caches that are cold take some of it,
-# a run that is not waited for takes all.
+# Share of a run that fetching its outputs may take: cold caches take some, a run that nobody waited
+# for takes all.
 LARGEST_WAIT = 0.5
 
 
@@ -28,7 +29,7 @@ def nudge(images: FloatArray, first: int) -> FloatArray:
 
     Args:
         images: (N, 3, H, W) float32, changed in place.
-        first: Where: another number gives another place.
+        first: Chooses the place: a different number gives a different place.
 
     Returns:
         The images.
@@ -47,7 +48,6 @@ class CheckedInputs:
     Attributes:
         case: Images and exact outputs to draw from.
         batch: Images in one call.
-        precision: Of the engine.
         n_wrong: Calls whose outputs were wrong.
         first_problem: What was wrong in the first of them.
         n_checked: Calls whose outputs were checked.
@@ -64,7 +64,7 @@ class CheckedInputs:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.seed)
         self._buffer = np.empty((self.batch, *self.case.images.shape[1:]), dtype=np.float32)
-        self._n_filled = 0  # where the next image is nudged: another place each time
+        self._n_filled = 0  # where the next image is nudged: a new place each time
         self._rows: IntArray = np.zeros(self.batch, dtype=np.int64)
 
     def fill(self) -> FloatArray:
@@ -85,8 +85,11 @@ class CheckedInputs:
             return
         self.n_wrong += 1
         if self.first_problem is None:
-            errors = output_errors(outputs, expected, self.precision)
-            self.first_problem = check_fidelity(f"timed call {self.n_checked}", errors)
+            name = f"timed call {self.n_checked}"
+            found = check_fidelity(name, output_errors(outputs, expected, self.precision))
+            if found.verdict is Verdict.PASS:
+                found = check_probabilities(name, outputs.scores, self.precision)
+            self.first_problem = found
 
     def verdict(self, name: str) -> Check:
         """Judge whether every timed call gave the right outputs."""
@@ -99,7 +102,7 @@ class CheckedInputs:
 
 @dataclass
 class FetchTimes:
-    """How long fetching outputs takes right after a run, and once more when they must be there.
+    """Times of fetching outputs: right after a run, and once more when they must be there.
 
     A run that returns before the device is done makes the first fetch wait for it.
     """
@@ -140,7 +143,7 @@ def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any
 
     Args:
         samples_s: Seconds of each call.
-        n_images: In each call; None where images are not what is counted.
+        n_images: In each call; None where the call is not about images.
 
     Returns:
         `samples_s`, `median_s`, `p90_s`, `p99_s`, and `images_per_s` at the median.

@@ -1,7 +1,7 @@
 """The quick selection of a run: tests marked `quick`, which give the whole verdict in a minute.
 
 A test of a matrix belongs to it for some values only: `quick(batch=(1, 3), kind=("scene",))`.
-Values are compared as `str` writes them; what the mark does not name is free.
+Values are compared as `str` writes them; parameters that the mark does not name are free.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 MARK = "quick"
-# Of each property that states no number of its own.
+# Examples of each property that sets no number of its own.
 N_EXAMPLES = 20
 _PROFILE = "quick"
 _BEFORE: pytest.StashKey[str] = pytest.StashKey()
@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("retinaface").addoption(
         "--quick",
         action="store_true",
-        help="only the quick selection, about a minute; what it leaves out is said at the end",
+        help="only the quick selection, about a minute; the end names what it leaves out",
     )
 
 
@@ -44,7 +44,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not quick, after all others have left out what is not for this run."""
+    """Leave out what is not quick, after other hooks have left out what is not for this run."""
     left_out = config.stash.setdefault(LEFT_OUT, Counter())
     if not config.getoption("quick"):
         return

@@ -1,4 +1,4 @@
-"""Start a run: check its options before anything runs, and make what they ask for."""
+"""Start a run: check its options before anything runs, and build the target from them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _batch(value: str | None) -> int | None:
 
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> Target:
-    """Give what the run is pointed at."""
+    """Give the target of the run."""
     return pytestconfig.stash[TARGET]
 
 

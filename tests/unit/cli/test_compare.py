@@ -52,7 +52,7 @@ def test_runs_are_listed_with_verdict_and_figures(run, records):
     assert "100.00 / 100.00 / 100.00 (ort-cpu-fp32--igie--b32)" in lines[1]
 
 
-def test_results_of_which_nothing_could_be_traced_are_left_out_of_an_attribution(run, tmp_path):
+def test_attribution_leaves_out_results_without_traces(run, tmp_path):
     bare = {"id": "ort-cpu-fp32--igie--b1", "fidelity": [fidelity(0.5)]}
     for name in "ab":
         path = make_run(tmp_path / name).folder / "record.json"

@@ -23,7 +23,7 @@ IMAGES = synthetic_inputs(4, seed=0)
 
 
 class Clock:
-    """An engine whose time and outputs are what a test says."""
+    """An engine whose time and outputs a test sets."""
 
     def __init__(self, seconds, scores=None, started=None):
         self._seconds, self._scores = seconds, scores
@@ -125,13 +125,13 @@ def test_what_counts_grows_with_the_noise_and_never_falls_below_the_smallest_eff
     assert noise_band(times(noise=1e-5), smallest_effect=0.1) == 0.1
 
 
-def test_a_loud_session_cannot_tell():
+def test_a_noisy_session_is_inconclusive():
     check = judge_speed(times(1.05, noise=0.05, shape=(3, 5)))
     assert str(check.verdict) == "INCONCLUSIVE"
     assert "measure longer" in check.message
 
 
-def test_other_detections_fail_whatever_the_times():
+def test_different_detections_fail_whatever_the_times():
     timings = run(scores_b=0.6)
     assert timings.largest["scores"] == pytest.approx(0.3, abs=1e-6)
     checks = judge_outputs(timings, "fp32", has_faces=True)

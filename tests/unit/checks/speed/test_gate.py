@@ -40,7 +40,7 @@ def entry(runs, band=0.1, **changes):
     ],
     ids=["same", "slower-inside", "at-the-band", "slower", "noisy", "faster"],
 )
-def test_a_timing_is_held_against_the_noise_of_the_device(ratio, spread, verdict, faster):
+def test_a_timing_is_compared_with_the_noise_of_the_device(ratio, spread, verdict, faster):
     found = summarise(samples(0.01 * ratio, seed=1, spread=spread), 8)
     result = check_speed(entry([samples(0.01), samples(0.01, seed=2)]), found, 8)
     assert result.verdict is verdict, result.message
@@ -53,7 +53,7 @@ def test_a_timing_is_held_against_the_noise_of_the_device(ratio, spread, verdict
     assert result.name == "against speed igie fp32 batch 8 in cpu/ort.json"
 
 
-def test_the_milliseconds_of_both_sides_are_said():
+def test_the_milliseconds_of_both_sides_are_reported():
     result = check_speed(entry([[0.01] * 9]), summarise([0.02] * 9, 8), 8)
     assert result.message.startswith(
         "2.000 times as long as the baseline (20.000 ms, baseline 10.000 ms over 1 runs)"
@@ -100,7 +100,7 @@ def made(runs, n_images=8):
     )
 
 
-def test_one_run_knows_nothing_of_the_noise():
+def test_one_run_leaves_the_noise_unknown():
     data = made([samples(0.01)])
     assert data["tolerance"] == {"relative": UNKNOWN_NOISE}
     assert data["reason"].startswith("one run:")
@@ -117,7 +117,7 @@ def test_one_run_knows_nothing_of_the_noise():
     ],
     ids=["steady", "two", "three", "wild"],
 )
-def test_several_runs_tell_the_noise(medians, band):
+def test_several_runs_show_the_noise(medians, band):
     data = made([[median] * 3 for median in medians])
     assert data["tolerance"]["relative"] == pytest.approx(band)
     assert data["samples_s"] == [[median] * 3 for median in medians]

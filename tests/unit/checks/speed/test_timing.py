@@ -116,7 +116,7 @@ def test_a_summary_keeps_every_sample():
 
 
 class FetchesAt:
-    """Each fetch takes as long as is said next."""
+    """Each fetch takes the next of the given times."""
 
     def __init__(self, monkeypatch, seconds):
         self.now, self.seconds = 0.0, iter(seconds)

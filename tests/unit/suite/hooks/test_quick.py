@@ -42,7 +42,7 @@ def test_examples():
 
 @pytest.fixture
 def session(pytester, monkeypatch):
-    """Run the tests in a folder of their own; gives pytest's result."""
+    """Run the tests in a folder of their own, and give pytest's result."""
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, pytester.path)
     for name in ("CI", "PYTEST_ADDOPTS", "RETINAFACE_ASSETS"):
@@ -75,7 +75,7 @@ def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
     )
 
 
-def test_without_the_option_all_runs_and_nothing_is_said_of_it(session):
+def test_without_the_option_all_runs_and_no_line_mentions_it(session):
     result = session()
     result.assert_outcomes(passed=10)
     result.stdout.fnmatch_lines(
