@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,23 +126,6 @@ def shapes_of(outputs: RawOutputs) -> list[tuple[int, ...]]:
     return [array.shape for array in outputs]
 
 
-def affordable_batches(
-    batches: Sequence[int], seconds_per_image: float, budget_s: float
-) -> list[int]:
-    """Choose batch sizes that a slow engine gets through in time; the first three in any case.
-
-    Args:
-        batches: Sizes, rising.
-        seconds_per_image: Of this engine.
-        budget_s: For one call of each size, and for the images of the largest alone.
-    """
-    chosen: list[int] = []
-    for n in batches:
-        if len(chosen) < 3 or (sum(chosen) + n + n) * seconds_per_image <= budget_s:
-            chosen.append(n)
-    return chosen
-
-
 def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """Find what is wrong with two answers of `describe()`, with calls of `infer` between them."""
     problems = [f"no {key}" for key in KEYS if first.get(key) in (None, "", {})]
@@ -191,3 +174,21 @@ def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:
         runs_per_part: Between two marks.
     """
     return float(np.median(np.diff(marks))) / runs_per_part
+
+
+def measure_growth(run: Callable[[int], None], n_runs: int) -> tuple[float, int]:
+    """Run something many times and watch the memory of this process.
+
+    Args:
+        run: Takes the number of the run.
+        n_runs: A multiple of `N_PARTS`.
+
+    Returns:
+        Bytes that a run leaves behind, and that all of them left.
+    """
+    marks = [resident_bytes()]
+    for i in range(n_runs):
+        run(i)
+        if (i + 1) % (n_runs // N_PARTS) == 0:
+            marks.append(resident_bytes())
+    return growth_per_run(marks, n_runs // N_PARTS), marks[-1] - marks[0]

@@ -34,7 +34,7 @@ class OutcomeChange:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What moved from one run to another.
+    """The differences of a new run from an old one.
 
     Attributes:
         environment: Facts that both runs describe, and differently.

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.options import check_options
+from retinaface.engines.turns import Turns
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
@@ -63,8 +64,8 @@ class Engine(ABC):
     it also implements `_run_intermediates` if the runtime shows tensors inside the network.
     `describe` names the attributes that a subclass sets.
     It sets `fixed_batch` if the model takes batches of only one size, `parallel_calls` to how many
-    calls of `infer` may run at a time, each in its own thread, and `built_file` if it runs a
-    build in a file, its own or a given one.
+    calls of `infer` may run at a time, each in its own thread (further calls wait), and
+    `built_file` if it runs a build in a file, its own or a given one.
 
     Its class declares its options in `known_options`, which maps each name to its effect. Opening
     the engine refuses any other option, unless `other_options_go_to` names a provider that takes
@@ -81,8 +82,7 @@ class Engine(ABC):
     _placement: dict[str, Any] | None = None
 
     def __init__(self, spec: EngineSpec) -> None:
-        self.spec = spec
-        self._closed = False
+        self.spec, self._closed, self._turns = spec, False, Turns()
 
     def infer(self, images: FloatArray) -> RawOutputs:
         """Run the network.
@@ -99,10 +99,11 @@ class Engine(ABC):
             ValueError: `images` has another shape, or the engine is closed.
             EngineFault: The runtime failed, or shapes of outputs do not match the priors of H x W.
         """
-        batch = self._checked_batch(images)
-        with self._faults(f"inference of {len(images)} images"):
-            outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
-        return self._check_outputs(outputs, len(images), images.shape[2:])
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"inference of {len(images)} images"):
+                outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
+            return self._check_outputs(outputs, len(images), images.shape[2:])
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
@@ -124,10 +125,11 @@ class Engine(ABC):
                 tensors as outputs.
             EngineFault: The runtime failed.
         """
-        batch = self._checked_batch(images)
         n = len(images)
-        with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
-            found = self._run_intermediates(batch, tuple(names))
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
+                found = self._run_intermediates(batch, tuple(names))
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
 
     @classmethod
@@ -235,8 +237,7 @@ class Engine(ABC):
             raise ValueError(f"{name}: images must be {wanted}, got {images.shape}")
 
     def _check_outputs(self, outputs: RawOutputs, n: int, size_px: tuple[int, ...]) -> RawOutputs:
-        n_priors = len(prior_boxes(*size_px))
-        checked = []
+        n_priors, checked = len(prior_boxes(*size_px)), []
         for field_name, n_values, array in zip(
             RawOutputs._fields, OUTPUT_WIDTHS.values(), outputs, strict=True
         ):

@@ -55,7 +55,7 @@ def new_record() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a record keeps of one result beside its figures.
+    """The arrays and the model that a record keeps of one result beside its figures.
 
     Attributes:
         detections: By image id.

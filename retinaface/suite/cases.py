@@ -106,6 +106,16 @@ class Cases:
             return self._from_file(kind)
         return torch_reference(self.model, {kind: kind_inputs(kind, self._real_images)})[0]
 
+    def of_inputs(self, images: FloatArray) -> ReferenceCase:
+        """Run torch on network inputs of the run, (n, 3, H, W).
+
+        Raises:
+            ImportError: There is no torch.
+        """
+        from retinaface.reference.from_torch import torch_reference
+
+        return torch_reference(self.model, {"scored": images})[0]
+
     @functools.cached_property
     def model(self) -> RetinaFace:
         """Load the torch network of the run's weights."""

@@ -23,7 +23,7 @@ DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_defa
 
 @dataclass(frozen=True)
 class Target:
-    """What to validate.
+    """The engines, files and data to validate.
 
     Attributes:
         engines_named: Whether the user named them: then each must run.

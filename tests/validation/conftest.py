@@ -14,6 +14,7 @@ from retinaface.suite.cases import Cases
 from retinaface.suite.hooks.stash import TARGET
 from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
 from retinaface.suite.judged.outputs import Explainer
+from retinaface.suite.judged.scored import remembered
 from retinaface.suite.matrix import (
     GIVEN,
     Variant,
@@ -93,6 +94,12 @@ def cases(target: Target, pipeline: Pipeline, photographs) -> Cases:
 def explained(cases: Cases):
     """Add the layer that starts it to a check that failed: `explained(check, engine, case)`."""
     return Explainer(cases).explain
+
+
+@pytest.fixture(scope="session")
+def exact_case(cases: Cases):
+    """Run torch on a batch of network inputs, once for each: `exact_case(images)`."""
+    return remembered(cases.of_inputs)
 
 
 @pytest.fixture(scope="session")

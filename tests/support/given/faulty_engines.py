@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -437,17 +438,25 @@ class Slower(Steady):
     seconds = 1.2 * Steady.seconds
 
 
-_CLASSES = {
-    re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
-    for cls in list(globals().values())
-    if isinstance(cls, type) and issubclass(cls, Wrapped)
-}
+def factory_of(module: dict[str, Any]) -> Callable[[str], type[Wrapped]]:
+    """Make a module's `__getattr__`: a factory by `<fault>_<device>_<precision>`.
+
+    `swapped_landmarks_cpu_fp32` gives `SwappedLandmarks`.
+    """
+    classes = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
+        for cls in list(module.values())
+        if isinstance(cls, type) and issubclass(cls, Wrapped)
+    }
+
+    def get(name: str) -> type[Wrapped]:
+        fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
+        try:
+            return classes[fault]
+        except KeyError:
+            raise AttributeError(f"no engine of that name: {name}") from None
+
+    return get
 
 
-def __getattr__(name: str) -> type[Wrapped]:
-    """A factory by `<fault>_<device>_<precision>`: `swapped_landmarks_cpu_fp32`."""
-    fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
-    try:
-        return _CLASSES[fault]
-    except KeyError:
-        raise AttributeError(f"no engine of that name: {name}") from None
+__getattr__ = factory_of(globals())

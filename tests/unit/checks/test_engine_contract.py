@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from retinaface.checks.engine_contract import (
-    affordable_batches,
     check_different,
     check_same,
     description_problems,
     growth_per_run,
+    measure_growth,
     resident_bytes,
 )
 from retinaface.network.outputs import RawOutputs
@@ -66,14 +66,6 @@ def test_images_with_the_same_outputs_are_named():
     assert check.message.startswith("images 1 and 3 differ, but their loc differs by 0.25 only")
 
 
-def test_a_slow_engine_runs_fewer_batches_and_never_fewer_than_three():
-    sizes = (1, 2, 3, 8, 16)
-    assert affordable_batches(sizes, 1e-3, 8) == [1, 2, 3, 8, 16]
-    assert affordable_batches(sizes, 0.3, 8) == [1, 2, 3, 8]
-    assert affordable_batches(sizes, 60, 8) == [1, 2, 3]
-    assert affordable_batches((1,), 60, 8) == [1]
-
-
 def test_a_whole_description_has_no_problem():
     assert description_problems(DESCRIPTION, dict(DESCRIPTION)) == []
 
@@ -103,6 +95,17 @@ def test_a_description_that_changes_is_a_problem():
 def test_growth_is_that_of_the_median_part():
     assert growth_per_run([0, 500, 1000, 1500, 2000], 5) == 100
     assert growth_per_run([0, 9_000_000, 9_000_000, 9_000_000], 5) == 0
+
+
+@pytest.mark.needs("resident-memory")
+def test_what_every_run_keeps_is_measured():
+    kept = []
+    growth, total = measure_growth(lambda i: kept.append(np.full(50_000, i, np.int8)), 40)
+    assert 40_000 < growth < 80_000
+    assert len(kept) == 40
+    assert total > 1_000_000
+    growth, _ = measure_growth(lambda _: np.ones(50_000), 40)
+    assert growth < 10_000
 
 
 @pytest.mark.needs("resident-memory")
