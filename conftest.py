@@ -1,4 +1,4 @@
-"""What pytest needs at the root: the plugins of a run, and what this checkout's own tests add.
+"""Set up pytest at the root: the plugins of a run, and what this checkout's own tests add.
 
 What the suites need comes with the plugins, for they run from an installed wheel too.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# Workers side by side: a thread each, before any library starts its own.
+# Workers run side by side: one thread each, set before any library starts its own.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -39,6 +39,6 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The browser runs alone, as the suites do."""
+    """Make the browser run alone, as the suites do."""
     if "browser" in item.path.relative_to(item.config.rootpath).parts:
         item.add_marker(pytest.mark.alone)

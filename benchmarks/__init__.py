@@ -1,1 +1,1 @@
-"""How fast the product is, against the floor of the machine and against the usual scripts' way."""
+"""Measure how fast the product is, compared with the machine's floor and the usual scripts."""

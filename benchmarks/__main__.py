@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what the product costs, measured on this machine."""
+"""`python -m benchmarks`: measure what the product costs on this machine."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ widerface_option = click.option(
 
 
 def data_options(command: Any) -> Any:
-    """Options that name the images and the engine."""
+    """Add the options that name the images and the engine."""
     for option in (
-        click.option("--model", type=PATH, metavar="FILE", help="What the engine loads."),
-        click.option("--subset", help="A named part of it: every-8."),
+        click.option("--model", type=PATH, metavar="FILE", help="The file that the engine loads."),
+        click.option("--subset", help="Only a named part of the set: every-8."),
         click.option(
             "--engine", default="ort-cpu-fp32", show_default=True, help="What runs the network."
         ),
@@ -52,7 +52,7 @@ def main() -> None:
 
 @main.command("end-to-end")
 @data_options
-@click.option("--images", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
+@click.option("--images", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @click.option("--batch", type=click.IntRange(1, 1024), default=32, show_default=True)
 @click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True)
 @write_option
@@ -66,7 +66,7 @@ def end_to_end(
     turns: int,
     write: bool,
 ) -> None:
-    """Ours against the floor (decoding alone, inference alone) and against the usual scripts' way.
+    """Compare the product with the floor (decoding, inference) and with the usual scripts.
 
     \b
     python -m benchmarks end-to-end --widerface DIR
@@ -97,9 +97,9 @@ def scaling(
     turns: int,
     write: bool,
 ) -> None:
-    """Milliseconds and memory by number of images, cores, batch, and threads.
+    """Measure milliseconds and memory by number of images, cores, batch, and threads.
 
-    More images than there are come about by repetition.
+    Where more images are wanted than the set has, images repeat.
     """
     from benchmarks import measure, report
     from retinaface.environment import n_usable_cpus
@@ -132,7 +132,7 @@ def scaling(
 def report_page(
     run: Path, runs: int, pictures: int, turns: int, widerface: Path | None, write: bool
 ) -> None:
-    """Size of the report of RUN and its drifted copies, and how fast a browser shows it.
+    """Measure the report of RUN and its drifted copies: its size, and how fast a browser shows it.
 
     \b
     retinaface validate --engine ort-cpu-fp32 --pipeline igie --record RUN
@@ -186,8 +186,8 @@ def engines(runs: tuple[Path, ...]) -> None:
 def one(
     widerface: Path, engine: str, subset: str | None, model: Path | None, **setting: int
 ) -> None:
-    """One row of the scaling table, as JSON."""
-    # Before anything counts the processors.
+    """Measure one row of the scaling table, and print it as JSON."""
+    # Set the cores before anything counts the processors.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting["cores"]])
     from benchmarks import measure
     from retinaface.widerface.dataset import open_widerface

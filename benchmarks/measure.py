@@ -1,4 +1,4 @@
-"""What is timed, turn by turn: the floor of the machine, the product, the usual way."""
+"""Time the floor of the machine, the product and the plain way, turn by turn."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ from retinaface.widerface.predictions import Predictions, official_form
 
 PIPELINE = PIPELINES["igie"]
 ROOT = Path(__file__).resolve().parents[1]
-# Of the detections of two ways of computing the same thing, how many may differ at a limit.
+# Share of the detections that may differ between two ways of computing the same thing, because a
+# score or an overlap lies exactly at a limit.
 _MAX_UNMATCHED = 0.0002
 
 
 @dataclass
 class EndToEnd:
-    """Seconds by turn.
+    """The seconds that each step took, turn by turn.
 
     Attributes:
         n_images: Images of a turn.
-        engine: Name.
         batch: Images in one call.
-        seconds: By what was timed: `floor decoding`, `floor inference`, `ours detection`,
-            `ours evaluation`, `plain detection`, `plain evaluation`.
-        stages: Of the plain way: seconds by stage, for each turn.
-        ap: By way; a check that all computed the same.
+        seconds: One value for each turn, by step: `floor decoding`, `floor inference`,
+            `ours detection`, `ours evaluation`, `plain detection`, `plain evaluation`.
+        stages: Seconds of each stage of the plain way, one mapping for each turn.
+        ap: AP of `ours` and `plain`, which shows that both computed the same.
         unmatched: Share of the detections of the plain way and ours without a counterpart.
     """
 
@@ -71,13 +71,13 @@ def end_to_end(
     turns: int,
     model: Path | None = None,
 ) -> EndToEnd:
-    """Time the floor, the product and the usual way in turns, each on all processors.
+    """Time the floor, the product and the plain way in turns, each on all processors.
 
-    The engine of the floor and of the usual way has the runtime's own defaults; ours shares the
+    The engine of the floor and of the plain way has the runtime's own defaults; ours shares the
     processors. Engines are built before the clock starts.
 
     Raises:
-        DatasetError: Two ways disagree: nothing that was timed means anything.
+        DatasetError: The two ways disagree, so the times mean nothing.
     """
     result = EndToEnd(len(truth.images), engine_name, batch)
     options: dict[str, Any] = {
@@ -143,7 +143,7 @@ def _time(result: EndToEnd, name: str, run: Callable[[], Any]) -> Any:
 
 
 def _batches(dataset: WiderFace, truth: GroundTruth, size: int) -> list[np.ndarray]:
-    """Network inputs of the whole set: what the floor's inference runs on."""
+    """Make network inputs of the whole set, on which the floor's inference runs."""
     tensors = [
         preprocess(decode_image(dataset.read_bytes(name), name), PIPELINE)[0]
         for name in truth.images
@@ -185,9 +185,9 @@ def _corners(predictions: Predictions) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the scaling table: what is run, and what it took by turn.
+    """One row of the scaling table: the setting, and its time in each turn.
 
-    `threads` is that of one call of the runtime; 0 leaves it to the engine.
+    `threads` is the number of threads in one call of the runtime; 0 leaves it to the engine.
     """
 
     images: int
@@ -200,13 +200,13 @@ class Cell:
 
     @property
     def setting(self) -> dict[str, int]:
-        """What is run."""
+        """Give the setting without its results."""
         names = ("images", "cores", "batch", "workers", "threads")
         return {name: getattr(self, name) for name in names}
 
 
 def scaling_cells(n_cores: int, n_images: int) -> list[Cell]:
-    """One thing varied at a time, around all processors, batch 32, one worker for each core."""
+    """List the settings: one value varies at a time around all cores, batch 32, a worker a core."""
     base = {
         "images": n_images,
         "cores": n_cores,
@@ -232,10 +232,10 @@ def scale(
     subset: str | None = None,
     model: Path | None = None,
 ) -> list[Cell]:
-    """Run each cell in a process of its own, turn by turn: cores and peak memory are per process.
+    """Run each cell in a process of its own, turn by turn; cores and peak memory are per process.
 
     Raises:
-        DatasetError: A process failed; its last line.
+        DatasetError: A process failed; the message is its last line.
     """
     samples: list[list[dict[str, float]]] = [[] for _ in cells]
     with tqdm(total=turns * len(cells), desc="scaling", unit="run", disable=None) as bar:
@@ -263,9 +263,9 @@ def scale(
 
 
 def peak_resident_mib() -> float:
-    """MiB of memory this process has held at most, from Linux's `VmHWM`.
+    """Read the most memory that this process has held, in MiB, from Linux's `VmHWM`.
 
-    Not `getrusage`: its `ru_maxrss` starts from what the process that forked this one held.
+    `ru_maxrss` of `getrusage` would start from what the process that forked this one held.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     fields = dict(line.split(":", 1) for line in status.splitlines())
@@ -275,13 +275,12 @@ def peak_resident_mib() -> float:
 def run_one(
     dataset: WiderFace, truth: GroundTruth, engine_name: str, cell: Cell, model: Path | None = None
 ) -> float:
-    """Milliseconds for one image, from the first read to the last detection.
+    """Measure the milliseconds for one image, from the first read to the last detection.
 
     Args:
-        dataset: Where the images are.
-        truth: The images, which are repeated up to `cell.images`.
-        engine_name: As in `open_engine`.
-        cell: Everything but the number of cores, which the process has already.
+        truth: The images, which repeat up to `cell.images`.
+        engine_name: See `open_engine`.
+        cell: The setting; the process runs on its number of cores already.
         model: The file to load; None for an export of the published checkpoint.
     """
     n = len(truth.images)

@@ -1,6 +1,6 @@
-"""The usual way, written again: what the published scripts do, one step after the other.
+"""The plain way: the steps of the published scripts, written again, one after the other.
 
-One process walks over the images. Priors are built anew in Python loops for every image, all of
+One process walks over the images. Python loops build the priors anew for every image, all of
 them are decoded before one score is looked at, suppression goes box by box, detections pass through
 text files, and the evaluation counts prediction by prediction and threshold by threshold, once for
 each difficulty. The results are those of the fast way, which a test compares with the goldens.
@@ -33,7 +33,7 @@ N_THRESHOLDS = 1000
 
 
 class Stopwatch:
-    """Seconds by stage."""
+    """Adds up the seconds of each stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -58,13 +58,12 @@ def detect(
     """Detect faces by the `igie` recipe and write one text file for each image.
 
     Args:
-        engine: Open, for 320 x 320 inputs.
-        names: Of the images.
+        engine: An open engine for 320 x 320 inputs.
         load: Gives the bytes of an image file.
-        folder: Where the text files go, `<event>/<name>.txt`.
+        folder: Takes the text files, `<event>/<name>.txt`.
         watch: Takes the seconds of `decoding`, `preprocessing`, `inference`, `priors`, `decode`,
             `suppression`, `writing`.
-        batch_size: Images in one call; the last batch is filled up by repetition.
+        batch_size: Images in one call; the last batch repeats images.
     """
     for start in range(0, len(names), batch_size):
         batch = names[start : start + batch_size]
@@ -86,7 +85,7 @@ def detect(
 
 
 def letterbox(image: np.ndarray) -> tuple[np.ndarray, tuple[int, float, float]]:
-    """Resize into the middle of a grey square; also height, and what was added left and above."""
+    """Resize into the middle of a grey square; also give the height and the left, top margins."""
     height, width = image.shape[:2]
     ratio = SIDE / max(height, width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -102,10 +101,10 @@ def letterbox(image: np.ndarray) -> tuple[np.ndarray, tuple[int, float, float]]:
 
 
 def priors(height: int = SIDE, width: int = SIDE) -> np.ndarray:
-    """Every prior box, one by one; (4200, 4) float32 centre x, centre y, width, height.
+    """Make every prior box, one by one; (4200, 4) float32 centre x, centre y, width, height.
 
-    With the general loops of the usual scripts: several levels, sizes, and centres in a cell, of
-    which this network has one.
+    The loops are the general ones of the usual scripts: several levels, sizes, and centres in a
+    cell, although this network has one centre.
     """
     anchors: list[float] = []
     for level, stride in enumerate(STRIDES):
@@ -128,7 +127,7 @@ def postprocess(
     placed: tuple[int, float, float],
     watch: Stopwatch,
 ) -> list[str]:
-    """Outputs of one image to the lines of its file."""
+    """Turn the outputs of one image into the lines of its file."""
     (height, width), (new_height, dw, dh) = shape, placed
     with watch("priors"):
         anchors = priors()
@@ -162,7 +161,7 @@ def postprocess(
 
 
 def suppress(rows: np.ndarray) -> list[int]:
-    """Greedy suppression of rows that are sorted by falling score."""
+    """Suppress greedily in rows that are sorted by falling score."""
     x1, y1, x2, y2 = rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3]
     areas = (x2 - x1 + 1) * (y2 - y1 + 1)
     order, kept = np.arange(len(rows)), []
@@ -177,20 +176,20 @@ def suppress(rows: np.ndarray) -> list[int]:
 
 
 def write(path: Path, lines: Sequence[str]) -> None:
-    """One image's file in the official format."""
+    """Write one image's file in the official format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([path.stem, str(len(lines)), *lines]) + "\n")
 
 
 def read(folder: Path, names: Sequence[str]) -> dict[str, Predictions]:
-    """The files again."""
+    """Read the files again."""
     return {
         name: parse_predictions((folder / f"{name}.txt").read_text(), name)[1] for name in names
     }
 
 
 def evaluate(found: Mapping[str, Predictions], truth: GroundTruth) -> dict[str, float]:
-    """AP of each difficulty as a fraction, prediction by prediction and threshold by threshold."""
+    """Compute AP of each difficulty as a fraction, prediction by prediction."""
     scores = np.concatenate([p.scores for p in found.values()])
     low, high = scores.min(), scores.max()
     result = {}
@@ -215,7 +214,7 @@ def evaluate(found: Mapping[str, Predictions], truth: GroundTruth) -> dict[str, 
 def match(
     boxes: np.ndarray, faces: np.ndarray, counted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Walk over the predictions; faces found so far, and whether each counts as a proposal."""
+    """Count the faces found after each prediction, and tell whether it counts as a proposal."""
     hits, proposals = np.zeros(len(boxes)), np.ones(len(boxes))
     state = np.zeros(len(faces))  # 1 found, -1 found and ignored
     corners = faces[:, :2] + faces[:, 2:]
@@ -236,7 +235,7 @@ def match(
 
 
 def count(scores: np.ndarray, hits: np.ndarray, proposals: np.ndarray) -> np.ndarray:
-    """Proposals and faces found at each threshold, (1000, 2)."""
+    """Count proposals and found faces at each threshold, (1000, 2)."""
     result = np.zeros((N_THRESHOLDS, 2))
     for t in range(N_THRESHOLDS):
         above = np.where(scores >= 1 - (t + 1) / N_THRESHOLDS)[0]
@@ -247,7 +246,7 @@ def count(scores: np.ndarray, hits: np.ndarray, proposals: np.ndarray) -> np.nda
 
 
 def average_precision(curve: np.ndarray, n_faces: int) -> float:
-    """Area under the envelope of precision over recall."""
+    """Compute the area under the envelope of precision over recall."""
     n_proposals, n_hits = curve.T
     precision = np.divide(n_hits, n_proposals, out=np.zeros(len(curve)), where=n_proposals > 0)
     recall = np.concatenate(([0.0], n_hits / n_faces if n_faces else n_hits * 0, [1.0]))

@@ -1,4 +1,4 @@
-"""Tables, plot and the sections of `benchmarks/README.md`, from what was measured."""
+"""Write the tables, the plot and the sections of `benchmarks/README.md`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from retinaface.environment import cpu_model, n_usable_cpus, package_versions
 README = Path(__file__).with_name("README.md")
 ENGINES_PAGE = README.parents[1] / "docs" / "engines.md"
 ENGINES = README.with_name("engines.json")
-# The vendor's scripts over 3226 images on two EPYC cores, ONNX Runtime in place of their engine:
-# 261 s for detection, of which 36 s inference, and 70 s for the evaluation.
+# The vendor's scripts over 3226 images on two EPYC cores, with ONNX Runtime in place of their
+# engine: 261 s for detection (inference took 36 s of these), and 70 s for the evaluation.
 VENDOR_MS = {
     "detection": 261e3 / 3226,
-    "of it inference": 36e3 / 3226,
+    "inference": 36e3 / 3226,
     "evaluation": 70e3 / 3226,
     "all": 331e3 / 3226,
 }
 
 
 def ms(result: EndToEnd, name: str) -> float:
-    """Median milliseconds for one image."""
+    """Compute the median milliseconds for one image."""
     return 1e3 * median(result.seconds[name]) / result.n_images
 
 
 def stage_ms(result: EndToEnd) -> dict[str, float]:
-    """Of the plain way's detection: median milliseconds for one image, by stage."""
+    """Compute the median milliseconds for one image in each stage of the plain way's detection."""
     return {
         stage: 1e3 * median(turn[stage] for turn in result.stages) / result.n_images
         for stage in result.stages[0]
@@ -39,29 +39,29 @@ def stage_ms(result: EndToEnd) -> dict[str, float]:
 
 
 def ratios(result: EndToEnd, above: Sequence[str], below: Sequence[str]) -> list[float]:
-    """Of each turn: the sum of some timings over the sum of others."""
+    """Divide the sum of some timings by the sum of others, for each turn."""
     turns = zip(*(result.seconds[n] for n in (*above, *below)), strict=True)
     return [sum(t[: len(above)]) / sum(t[len(above) :]) for t in turns]
 
 
 def over_floor(result: EndToEnd) -> list[float]:
-    """Detection over decoding plus inference, by turn."""
+    """Divide the time of detection by that of decoding plus inference, for each turn."""
     return ratios(result, ["ours detection"], ["floor decoding", "floor inference"])
 
 
 def faster_than_plain(result: EndToEnd) -> list[float]:
-    """The plain way over ours, evaluation included, by turn."""
+    """Divide the time of the plain way by ours, evaluation included, for each turn."""
     ways = ([f"{way} detection", f"{way} evaluation"] for way in ("plain", "ours"))
     return ratios(result, *ways)
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, and the range over the turns."""
+    """Write the median and the range over the turns."""
     return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def end_to_end_section(result: EndToEnd) -> str:
-    """Markdown of one run."""
+    """Write the Markdown of one run."""
     turns = len(result.seconds["ours detection"])
     rows = [
         ("floor: JPEG decoding alone", ms(result, "floor decoding")),
@@ -95,7 +95,7 @@ def end_to_end_section(result: EndToEnd) -> str:
         "| --- | ---: | ---: |",
         *(
             f"| {name} | {value:.2f} | "
-            f"{VENDOR_MS['of it inference']:.1f} |" if name == "inference"
+            f"{VENDOR_MS['inference']:.1f} |" if name == "inference"
             else f"| {name} | {value:.2f} | |"
             for name, value in stages.items()
         ),
@@ -106,7 +106,7 @@ def end_to_end_section(result: EndToEnd) -> str:
 
 
 def scaling_section(cells: Sequence[Cell], engine: str) -> str:
-    """Markdown of the scaling table."""
+    """Write the Markdown of the scaling table."""
     lines = [
         f"`{engine}`, each row in a process of its own, {len(cells[0].ms)} turns; {environment()}. "
         "Peak memory is that of the whole process, results included.",
@@ -127,14 +127,14 @@ def _cells(cell: Cell) -> list[str]:
 
 
 def environment() -> str:
-    """Processor and versions in a line."""
+    """Write processor and versions in a line."""
     names = ("onnxruntime", "onnxruntime-gpu", "opencv-python-headless", "numpy")
     versions = ", ".join(f"{n} {v}" for n, v in package_versions(names).items())
     return f"{cpu_model()}, {n_usable_cpus()} cores, Python {platform.python_version()}, {versions}"
 
 
 def plot(result: EndToEnd, path: Path) -> None:
-    """Bars of the floor, ours and the plain way, stage by stage."""
+    """Draw bars of the floor, ours and the plain way, stage by stage."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -172,35 +172,37 @@ def plot(result: EndToEnd, path: Path) -> None:
 
 
 def write_section(name: str, text: str, page: Path = README) -> None:
-    """Replace what stands between two markers of a page.
+    """Replace the text between two markers of a page.
 
     Raises:
-        ValueError: The markers are not there, once each and in order.
+        ValueError: The page lacks a marker, or has them in the wrong order.
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     content = page.read_text()
     head, found, rest = content.partition(start)
     _, closed, tail = rest.partition(end)
     if not found or not closed:
-        raise ValueError(f"{page} should hold {start} and {end}; put them where the result goes")
+        raise ValueError(
+            f"cannot write into {page}: expected {start} and {end}; add them where it belongs"
+        )
     page.write_text(f"{head}{start}\n\n{text}\n{end}{tail}")
 
 
 def write_engines(
     rows: Sequence[EngineRow], page: Path = ENGINES_PAGE, file: Path = ENGINES
 ) -> None:
-    """Keep the figures, and put the table into docs/engines.md."""
+    """Store the figures, and put the table into docs/engines.md."""
     file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
     write_section("engines", engines_section(rows), page)
 
 
 def read_engines(file: Path = ENGINES) -> list[EngineRow]:
-    """The figures that were kept."""
+    """Read the figures that `write_engines` stored."""
     return [EngineRow(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def engines_section(rows: Sequence[EngineRow]) -> str:
-    """Markdown of the table of engines."""
+    """Write the Markdown of the table of engines."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "| --- " * len(COLUMNS) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(_engine_cells(row))} |" for row in rows)])
 

@@ -1,4 +1,4 @@
-"""The report of many runs: its size, the time to write it, the time until a browser shows it."""
+"""Measure the report of many runs: its size, the time to write it, the time to show it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.dataset import WiderFace
 from tests.support.chromium import open_chromium
 
-# Of a run that drifted: how far boxes move, in pixels, and how many faces are no longer found.
+# How far boxes move in a run that drifted, in pixels, and how many faces it no longer finds.
 _SHIFT_PX = 3.0
 _LOST = 0.002
-# How a page came about, in milliseconds after the request; null until it has.
+# When the page was shown and loaded, in milliseconds after the request; null until then.
 _TIMES = """() => {
     const load = performance.getEntriesByType('navigation')[0].loadEventEnd;
     const [paint] = performance.getEntriesByName('first-contentful-paint');
@@ -34,17 +34,15 @@ _TIMES = """() => {
 
 @dataclass(frozen=True)
 class Measured:
-    """What the report of some runs costs.
+    """The cost of a report.
 
     Attributes:
-        n_runs: In it.
-        n_images: Of each result.
-        n_results: Of each run.
-        n_pictures: Inlined.
-        size_mib: Of the file.
-        write_s: Seconds to compare the runs and write it.
-        load_ms: By turn: from the request to the end of the load event.
-        shown_ms: By turn: from the request to the first paint with content.
+        n_images: Images of each result.
+        n_results: Results of each run.
+        n_pictures: Pairs of pictures that the file holds.
+        write_s: Seconds to compare the runs and write the report.
+        load_ms: From the request to the end of the load event, for each turn.
+        shown_ms: From the request to the first paint with content, for each turn.
     """
 
     n_runs: int
@@ -58,7 +56,7 @@ class Measured:
 
 
 def drifted(run: Run, folder: Path, seed: int) -> Run:
-    """A copy of a run in which boxes moved and faces were lost, with figures of its own."""
+    """Copy a run, move its boxes and lose some of its faces; give the copy its own figures."""
     rng = np.random.default_rng(seed)
     kept, drifted_counts = {}, {}
     for result_id in run.results:
@@ -109,11 +107,9 @@ def measure(
 
     Args:
         run: Any record with detections and counts.
-        dataset: Where its images are.
-        folder: An empty one, for the records and the report.
-        n_runs: In the report.
-        n_pictures: For each comparison.
-        turns: How many times it is opened, each in a fresh profile.
+        folder: An empty folder, for the records and the report.
+        n_pictures: Pictures for each comparison.
+        turns: How many times to open it, each time in a fresh profile.
     """
     runs = [run, *(drifted(run, folder / f"run-{i}", i) for i in range(1, n_runs))]
     output = folder / "report.html"
@@ -146,7 +142,7 @@ def _open(file: Path, turns: int) -> Sequence[dict[str, float]]:
 
 
 def section(measured: Measured) -> str:
-    """Markdown of one measurement."""
+    """Write the Markdown of one measurement."""
     ranges = [
         f"{median(values):.0f} ms ({min(values):.0f} to {max(values):.0f}, {len(values)} turns)"
         for values in (measured.shown_ms, measured.load_ms)
@@ -154,6 +150,6 @@ def section(measured: Measured) -> str:
     return (
         f"{measured.n_runs} runs of {measured.n_results} results over {measured.n_images} images, "
         f"{measured.n_pictures} pairs of pictures: {measured.size_mib:.2f} MiB, compared and "
-        f"written in {measured.write_s:.1f} s. Chromium shows the first of it after {ranges[0]}, "
-        f"and has loaded it after {ranges[1]}.\n"
+        f"written in {measured.write_s:.1f} s. Chromium shows the first content after {ranges[0]}, "
+        f"and has loaded everything after {ranges[1]}.\n"
     )

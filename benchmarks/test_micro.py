@@ -1,8 +1,8 @@
-"""Micro-benchmarks: each fast function beside its slow reference.
+"""Time each fast function beside its slow reference.
 
     python -m pytest benchmarks --benchmark-group-by=group
 
-They do not judge speed: they only compare the results of both.
+The tests compare the results of both; they do not judge speed.
 """
 
 import cv2
@@ -33,7 +33,7 @@ N_FULL_SET = 3226
 
 
 def crowd(n, seed=0):
-    """Boxes and scores as detections lie: some eight around each face."""
+    """Make boxes and scores that lie as detections do: about eight around each face."""
     rng = np.random.default_rng(seed)
     n_faces = n // 8 + 1
     which = rng.integers(0, n_faces, n)
@@ -44,7 +44,7 @@ def crowd(n, seed=0):
 
 
 def outputs(n_candidates, seed=0):
-    """Raw outputs of one image with so many priors above the score limit."""
+    """Make raw outputs of one image with `n_candidates` priors above the score limit."""
     rng = np.random.default_rng(seed)
     face = np.full(4200, 0.001, np.float32)
     face[rng.choice(4200, n_candidates, replace=False)] = rng.uniform(0.03, 1, n_candidates)
@@ -129,7 +129,7 @@ def test_preprocess_plain(benchmark):
 
 
 def picture(n_detections, n_faces, seed):
-    """One image's detections, faces, and which of them count."""
+    """Make one image's detections and faces, and tell which faces count."""
     boxes, scores = crowd(n_detections, seed)
     form = official_form(boxes, scores)
     rng = np.random.default_rng(seed)
@@ -172,7 +172,7 @@ def test_counts(benchmark, way, n, n_faces):
 
 @pytest.fixture(scope="module")
 def full_set() -> tuple[Counts, Counts]:
-    """Counts of as many images and detections as the whole validation set has, two times."""
+    """Make two sets of counts, each as large as the whole validation set."""
     pictures = [picture(92, 12, seed) for seed in range(40)]
     whole = []
     for limit in (0.0, 0.05):

@@ -1,4 +1,4 @@
-"""Validation and regression suite for RetinaFace (MobileNet-0.25) deployments.
+"""Validate deployments of RetinaFace (MobileNet-0.25) and find regressions.
 
 The names below are the public API; docs/python-api.md shows it. Each is imported when it is first
 used: `import retinaface` alone imports no NumPy.
@@ -20,7 +20,7 @@ __all__ = [
     "score",
 ]
 
-# By string: for an import, nothing inside the package depends on its root, nor the root on it.
+# As strings: an import statement here would make the root depend on what it offers.
 _PLACES = {
     "RetinaFaceError": "retinaface.errors:RetinaFaceError",
     "compare": "retinaface.api:compare",
@@ -31,7 +31,7 @@ _PLACES = {
 }
 
 
-# For a type checker the names are these, and no others.
+# A type checker sees exactly these names.
 if TYPE_CHECKING:
     from retinaface.api import compare, detect, evaluate, open_engine, score
     from retinaface.errors import RetinaFaceError

@@ -1,4 +1,4 @@
-"""`python -m retinaface`."""
+"""Run the command line as `python -m retinaface`."""
 
 from retinaface.cli import main
 

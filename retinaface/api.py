@@ -1,4 +1,4 @@
-"""The public API: what a notebook wants in three lines. `retinaface/__init__.py` offers it."""
+"""The public API, which `retinaface/__init__.py` offers: open, detect, evaluate, score, compare."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from retinaface.typing import ByteArray
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
-from retinaface.widerface.ground_truth import SUBSETS, load_ground_truth
+from retinaface.widerface.ground_truth import load_ground_truth
 from retinaface.widerface.predictions import read_predictions
 from retinaface.widerface.scoring import SCORINGS, Score, score_predictions
+from retinaface.widerface.subsets import SUBSETS
 
 
 def open_engine(
@@ -41,14 +42,14 @@ def open_engine(
 
     Args:
         name: A built-in name, an entry point, or `package.module:factory`.
-        pipeline: The recipe whose input size the engine is built for.
-        weights: A checkpoint; `embedded` for the one that ships with the package, which knows
-            generated faces alone; None for the published one.
-        model: An exported ONNX file. Without one, an export of the weights is made and cached.
-        engine_file: A prebuilt engine, for engines whose builds are files.
+        pipeline: The engine is built for this recipe's input size.
+        weights: A checkpoint; `embedded` for the one that ships with the package, which knows only
+            generated faces; None for the published one.
+        model: An exported ONNX file; None exports the weights and keeps the file in the cache.
+        engine_file: A prebuilt engine, for runtimes that build files.
         batch: Most images in one call, 1 or more; None for the pipeline's own.
-        threads: Of the runtime inside one call; None for the runtime's own choice.
-        options: Settings that the engine declares, by name.
+        threads: Threads inside one call; None for the runtime's own choice.
+        options: Values of options that the engine declares, by name.
 
     Raises:
         ValueError: An unknown pipeline, or a batch below 1.
@@ -83,24 +84,23 @@ def detect(
     """Find faces in one image.
 
     Args:
-        engine: Open, for the pipeline's input size.
+        engine: An open engine with the pipeline's input size.
         image: A file, or pixels: (H, W, 3) uint8, BGR, as OpenCV reads them.
-        pipeline: The recipe.
         score_above: Detections with a higher score are kept, in [0, 1]; the recipes themselves
-            drop those up to 0.02.
+            drop scores up to 0.02.
 
     Returns:
         Boxes, scores and landmarks, best first, in pixels of the image.
 
     Raises:
-        ValueError: An unknown pipeline, or one of another input size than the engine's; or a score
-            outside [0, 1].
+        ValueError: The pipeline is unknown or needs another input size than the engine's, or
+            `score_above` lies outside [0, 1].
         TypeError: `image` is neither a path nor such an array.
         ImageError: The file cannot be used, or the image is too narrow.
         EngineFault: The outputs cannot be right.
     """
     recipe = _recipe_for(engine, pipeline)
-    if not 0 <= score_above <= 1:  # so for a NaN, too
+    if not 0 <= score_above <= 1:  # true for a NaN, too
         raise ValueError(f"cannot detect: score_above must lie in [0, 1], got {score_above}")
     if isinstance(image, (str, Path)):
         name, pixels = str(image), read_image(Path(image))
@@ -121,28 +121,27 @@ def evaluate(
     """Measure WIDER FACE AP of an engine, by the official protocol.
 
     Args:
-        engine: Open, for the pipeline's input size.
+        engine: An open engine with the pipeline's input size.
         data: Folder of the validation set; `embedded` for the pictures that ship with the package;
             None for the set in `RETINAFACE_ASSETS` or the cache.
-        pipeline: The recipe.
         subset: `every-8` for every eighth image of each event.
-        limit: Only the first so many images, 1 or more.
-        skip_bad_images: Count images that do not decode as images with all faces missed.
+        limit: Run only this many images, from the first; 1 or more.
+        skip_bad_images: Count an image that does not decode as one with all faces missed.
 
     Returns:
-        `ap` by split, as fractions, and the detections and counts that it comes from.
+        `ap` by split, as fractions, with the detections and counts behind it.
 
     Raises:
-        ValueError: An unknown pipeline or subset, an input size that is not the engine's, or a
-            limit below 1.
-        DatasetError: The data set is not there, or not whole.
+        ValueError: The pipeline or subset is unknown, the pipeline needs another input size than
+            the engine's, or the limit is below 1.
+        DatasetError: The data set is missing or incomplete.
         ImageError: An image cannot be used.
         EngineFault: The outputs cannot be right.
     """
     recipe = _recipe_for(engine, pipeline)
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
-        raise ValueError(f"cannot evaluate {limit} images: limit must be 1 or more")
+        raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
     dataset = open_widerface(named_root(data))
     return evaluate_selection(
         engine,
@@ -171,12 +170,12 @@ def score(
             it is not WIDER FACE AP.
 
     Returns:
-        `ap` by split, as fractions, and what it covers.
+        `ap` by split, as fractions, with the number of images and notes on what it covers.
 
     Raises:
         ValueError: An unknown subset or scoring.
         DatasetError: Predictions or ground truth are missing or malformed.
-        AssetError: The ground truth is not in the folder, nor where pinned files are looked for.
+        AssetError: The ground truth is neither in the folder nor among the pinned files.
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
@@ -191,10 +190,10 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
 
     Args:
         old: Folder that `retinaface validate --record` or `retinaface evaluate --output` wrote.
-        new: Likewise.
+        new: The same, of the new run.
 
     Raises:
-        RecordError: A record is missing, damaged, or of a version that this release does not read.
+        RecordError: A record is missing, damaged, or of a version that this release cannot read.
     """
     return compare_runs(read_run(Path(old)), read_run(Path(new)))
 
@@ -215,7 +214,7 @@ def _recipe(pipeline: str) -> Pipeline:
 
 
 def _recipe_for(engine: Engine, pipeline: str) -> Pipeline:
-    """Look a recipe up, and refuse one that the engine was not opened for."""
+    """Find a recipe, and refuse one that the engine was not opened for."""
     recipe, spec = _recipe(pipeline), engine.spec
     opened = None if spec.height_px is None else (spec.height_px, spec.width_px)
     if recipe.input_size_px != opened:

@@ -1,4 +1,4 @@
-"""Pinned files: the checkpoint, the ground truth, the images. Local mirror first, network last."""
+"""Find or download the pinned files (checkpoint, ground truth, images) and verify their hashes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
 CHECKPOINT = "mobilenet0.25_Final.pth"
 IMAGES_ARCHIVE = "WIDER_val.zip"
-# The set that ships with the package, and the name that asks for it in so many words. Pinned by
-# content: training is not reproducible to the bit. `python -m tools.embedded publish` prints them.
+# The set that ships with the package, and the name that asks for it. Hashes pin its content,
+# because training is not reproducible to the bit; `python -m tools.embedded publish` prints them.
 EMBEDDED = "embedded"
 EMBEDDED_CHECKPOINT_SHA256 = "b4caa3aa5d7f00d39bdc9cf0ca0ee3b975c4b5c98dc1e1e399181f607c32f3bf"
 EMBEDDED_SET_SHA256 = "74ee30ab1c897e7f329b6a0557ccc2267fcc6581ba4768ca525ff079e9df6c11"
@@ -35,12 +35,12 @@ class Asset:
     """One pinned file.
 
     Attributes:
-        name: The file's name, and what the command line calls it.
-        folder: Where it lies below a mirror or the cache; empty for the top.
-        urls: Tried in this order.
+        name: The file's name, also on the command line.
+        folder: Its folder below a mirror or the cache; empty for the top.
+        urls: Where to download it, in the order to try.
         known_hash: `sha256:...` or `md5:...`, lower-case hex.
         n_bytes: Size of the file.
-        licence: Terms that it comes under.
+        licence: Terms of its use.
     """
 
     name: str
@@ -118,10 +118,10 @@ REGISTRY: Mapping[str, Asset] = MappingProxyType(
 
 
 def get_asset(name: str) -> Asset:
-    """Look a name up in the registry.
+    """Find a name in the registry.
 
     Raises:
-        AssetError: No such name.
+        AssetError: The registry has no such name.
     """
     if name not in REGISTRY:
         raise AssetError(f"unknown asset {name!r}; expected one of: {', '.join(REGISTRY)}")
@@ -129,7 +129,7 @@ def get_asset(name: str) -> Asset:
 
 
 def mirror_dir() -> Path | None:
-    """Find the local mirror that `RETINAFACE_ASSETS` names; None when the variable is not set.
+    """Find the local mirror that `RETINAFACE_ASSETS` names; None where it is not set.
 
     Raises:
         AssetError: The variable names something that is not a folder.
@@ -143,7 +143,7 @@ def mirror_dir() -> Path | None:
 
 
 def cache_dir() -> Path:
-    """Find the user's cache, or what `RETINAFACE_CACHE` names; it need not exist yet."""
+    """Find the cache: the folder that `RETINAFACE_CACHE` names, else the user's; may be missing."""
     if value := os.environ.get(CACHE_VARIABLE):
         return Path(value)
     import pooch
@@ -155,7 +155,7 @@ def find_asset(asset: Asset) -> Path | None:
     """Find a file in the mirror or the cache and verify its hash; never touches the network.
 
     Raises:
-        AssetError: A file lies there, but its hash is not the pinned one.
+        AssetError: A file with this name has another hash.
     """
     for folder in (mirror_dir(), cache_dir()):
         if folder is None or not (path := folder / asset.relative_path).is_file():
@@ -166,7 +166,7 @@ def find_asset(asset: Asset) -> Path | None:
 
 
 def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
-    """Find a file locally, else download it into the cache.
+    """Find a file locally; otherwise download it into the cache.
 
     A download goes to a temporary name and is renamed once its hash is right.
 
@@ -174,7 +174,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
         progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:
-        AssetError: Nothing gave a file with the pinned hash; the message lists every attempt.
+        AssetError: No place had a file with the pinned hash; the message lists every attempt.
     """
     if (found := find_asset(asset)) is not None:
         return found
@@ -199,7 +199,7 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
     raise AssetError(
         f"cannot fetch {asset.name}: looked in {_places()}; tried {'; '.join(attempts)}. "
         f"To place it by hand: put a file with {asset.known_hash} at {target}, "
-        f"or set {ASSETS_VARIABLE} to a folder that holds {asset.relative_path}"
+        f"or set {ASSETS_VARIABLE} to a folder that contains {asset.relative_path}"
         + (_OWN_WEIGHTS if asset.name == CHECKPOINT else "")
     )
 
@@ -227,7 +227,7 @@ def _reason(error: Exception) -> str:
     if "hash" in str(error) and "does not match" in str(error):
         return "the download does not have the pinned hash"
     cause: BaseException = error
-    while cause.__context__ is not None:  # requests wraps what urllib3 wraps of the system's error
+    while cause.__context__ is not None:  # requests wraps urllib3's error, which wraps the system's
         cause = cause.__context__
     text = " ".join(str(cause).split())
     return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__

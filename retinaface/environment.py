@@ -1,4 +1,4 @@
-"""Collect the facts of machine and Python that a result depends on."""
+"""Collect the facts about machine and Python that a result depends on."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     return versions
 
 
-# What decides how many threads a library starts, and how they wait.
+# Variables that decide how many threads a library starts, and how they wait.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -74,7 +74,7 @@ _NVIDIA_FIELDS = {
 
 
 def describe_environment() -> dict[str, Any]:
-    """Collect the facts for a run record; JSON types only, None where something cannot be read."""
+    """Collect the facts for a run record; JSON types only, None where a fact cannot be read."""
     return {
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
@@ -96,17 +96,17 @@ def describe_environment() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """Name the processor, as the system does."""
+    """Read the processor's name from the system."""
     return _cpu_field("model name") or platform.processor() or "unknown"
 
 
 def cpu_flags() -> list[str]:
-    """List instruction sets of the processor, as Linux does; empty elsewhere."""
+    """List the processor's instruction sets as Linux names them; empty on other systems."""
     return sorted((_cpu_field("flags") or _cpu_field("Features") or "").split())
 
 
 def _cpu_field(name: str) -> str | None:
-    """Read the first line of that name in /proc/cpuinfo, of the first processor."""
+    """Read the first processor's value of a field in /proc/cpuinfo."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(errors="replace").splitlines():
@@ -117,7 +117,7 @@ def _cpu_field(name: str) -> str | None:
 
 
 def _memory_mib() -> int | None:
-    """Measure the machine's memory."""
+    """Read the size of the machine's memory."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     except (AttributeError, OSError, ValueError):  # not every system has these
@@ -140,17 +140,17 @@ def _accelerators() -> list[dict[str, str]]:
 
 
 def n_usable_cpus() -> int:
-    """Count the processors that this process may run on: at least 1."""
+    """Count the processors that this process may use: at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 def device_name(engine: Mapping[str, Any]) -> str:
-    """Name the device that an engine runs on, as its maker does.
+    """Give the maker's name for the device that an engine runs on.
 
     Args:
-        engine: What `Engine.describe` gave; its `device_name` counts, where it has one.
+        engine: The result of `Engine.describe`; its `device_name` decides, where it has one.
     """
     if engine.get("device_name"):
         return str(engine["device_name"])
@@ -167,7 +167,7 @@ def _nvidia_name() -> str | None:
 
 
 def command_output(*command: str) -> str | None:
-    """Run a program from PATH; give what it prints, or None if it is missing, fails, or hangs."""
+    """Run a program from PATH and return its output; None if it is missing, fails, or hangs."""
     try:
         result = subprocess.run(  # noqa: S603 - fixed commands, no shell
             command, capture_output=True, text=True, timeout=20, check=True
@@ -178,12 +178,12 @@ def command_output(*command: str) -> str | None:
 
 
 def slug(text: str) -> str:
-    """Keep lower case, letters, digits, dots, dashes: `AMD EPYC @ 2.6` -> `amd-epyc-2.6`."""
+    """Reduce to lower-case letters, digits, dots, dashes: `AMD EPYC @ 2.6` -> `amd-epyc-2.6`."""
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
 
 
 def signal_name(number: int) -> str:
-    """Name the signal that ended a process, `SIGKILL`; by its number where it has no name."""
+    """Name a signal, as `SIGKILL`; give its number where it has no name."""
     with contextlib.suppress(ValueError):  # real-time signals have none
         return signal.Signals(number).name
     return f"signal {number}"

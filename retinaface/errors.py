@@ -1,12 +1,12 @@
-"""The few exceptions of the package: bad input (exit code 2) and a failed check (exit code 1)."""
+"""The exceptions of the package: bad input (exit code 2) and a failed check (exit code 1)."""
 
 from __future__ import annotations
 
 
 class RetinaFaceError(Exception):
-    """Something the caller can act on; the message says what was tried, expected, got, and next.
+    """An error to act on; its message says what was tried, what was expected and got, what is next.
 
-    `exit_code` is what the command line ends with when the error reaches it.
+    `exit_code` is the exit code of the command line when the error reaches it.
     """
 
     exit_code = 2
@@ -24,12 +24,16 @@ class ExportError(RetinaFaceError, RuntimeError):
     """An export could not be made, or the file does not hold what was asked for."""
 
 
+class ManifestError(ExportError):
+    """The manifest beside an exported file is damaged, or of another version."""
+
+
 class EngineUnavailable(RetinaFaceError, RuntimeError):  # noqa: N818 - a state, not an error
     """An engine is unknown, cannot run here, or cannot run this model."""
 
 
-class EngineFault(RetinaFaceError, RuntimeError):  # noqa: N818 - "fault" says it
-    """An engine ran and gave outputs that cannot be right. A failed check, not bad input."""
+class EngineFault(RetinaFaceError, RuntimeError):  # noqa: N818 - a fault is an error
+    """An engine ran, and its outputs cannot be right: a failed check, not bad input."""
 
     exit_code = 1
 
@@ -51,9 +55,9 @@ class BaselineError(RetinaFaceError, ValueError):
 
 
 class RecordError(RetinaFaceError, ValueError):
-    """A run record is missing, damaged, or of a version that this release does not read."""
+    """A run record is missing, damaged, or of a version that this release cannot read."""
 
 
 def first_line(error: Exception) -> str:
-    """Give what an exception says, in one line."""
+    """Reduce an exception's message to its first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and tell them apart by their hash."""
+"""Write files whole or not at all, and hash them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def file_sha256(path: Path) -> str:
 
 
 def check_output_dir(path: Path) -> None:
-    """Refuse a folder that results cannot go to; called before any work starts.
+    """Refuse an output folder that cannot take results; call it before any work starts.
 
     Raises:
-        OutputError: The path is a file, a folder that holds something, or cannot be written.
+        OutputError: The path is a file, a folder that is not empty, or cannot be written.
     """
     if path.is_dir():
         if any(path.iterdir()):
@@ -38,10 +38,10 @@ def check_output_dir(path: Path) -> None:
 
 
 def check_output_file(path: Path) -> None:
-    """Refuse a file that cannot be written; called before any work starts.
+    """Refuse an output file that cannot be written; call it before any work starts.
 
     Raises:
-        OutputError: The path is a folder, or its place cannot be written.
+        OutputError: The path is a folder, or its folder cannot be written.
     """
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; name a file")
@@ -51,17 +51,17 @@ def check_output_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def new_dir(path: Path) -> Iterator[Path]:
-    """Fill a folder whose content appears only when the block ends without an error.
+    """Fill a folder; its content appears only when the block ends without an error.
 
     Args:
-        path: The folder; missing or empty. An empty one keeps its place and its mode: it may be a
-            mount point or the working directory.
+        path: The folder; missing or empty. An existing folder keeps its place and its mode: it may
+            be a mount point or the working directory.
 
     Yields:
         A temporary folder on the same file system.
 
     Raises:
-        OutputError: As `check_output_dir`, or the folder cannot be made.
+        OutputError: `check_output_dir` refuses the path, or the folder cannot be made.
     """
     check_output_dir(path)
     target = path.resolve()
@@ -80,15 +80,15 @@ def new_dir(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Write a file that replaces the old one only when the block ends without an error.
+    """Write a file; it replaces the old one only when the block ends without an error.
 
-    A link stays a link: what it points to is replaced. A device or pipe is written to.
+    Where the path is a link, its target is replaced. A device or pipe is written to.
 
     Yields:
         A path in a temporary folder, with the same name.
 
     Raises:
-        OutputError: The place cannot be written.
+        OutputError: The file or its folder cannot be written.
     """
     check_output_file(path)
     special = _is_special(path)
@@ -110,7 +110,7 @@ def _is_special(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
-    """Make a folder that is removed at the end; after an error, its new parents too."""
+    """Make a folder, and remove it at the end; after an error, remove its new parents too."""
     made = [p for p in (parent, *parent.parents) if not p.exists()]  # innermost first
     with _output_errors(path):
         parent.mkdir(parents=True, exist_ok=True)
@@ -123,12 +123,12 @@ def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         if not succeeded:
             for folder in made:
-                with contextlib.suppress(OSError):  # somebody else put something there
+                with contextlib.suppress(OSError):  # another process put a file there
                     folder.rmdir()
 
 
 def _probe(folder: Path, path: Path) -> None:
-    """See that something can be made in a folder, or in the nearest one above that exists."""
+    """Check that a folder, or the nearest existing folder above it, can be written."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     with _output_errors(path):
         Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=existing)).rmdir()
@@ -142,7 +142,7 @@ def _output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
 
 
-# What reading a zip file can raise: damage, encryption, an unknown method.
+# Errors of reading a zip file: damage, encryption, an unknown method.
 ZIP_ERRORS = (
     OSError,
     EOFError,

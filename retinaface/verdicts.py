@@ -1,4 +1,4 @@
-"""PASS, FAIL, INCONCLUSIVE: of one check, and of a run."""
+"""The verdicts of one check and of a run: PASS, FAIL, INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Verdict(str, enum.Enum):
-    """An answer that a person, or a script by its exit code, can act on."""
+    """An answer that a person can act on, and a script by its exit code."""
 
     PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
@@ -24,23 +24,22 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
-# In place of a verdict where a test did not run.
+# The outcome of a test that did not run, in place of a verdict.
 SKIPPED = "SKIPPED"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was compared with a limit.
+    """One comparison with a limit.
 
     Attributes:
-        name: What was checked, in a few words.
-        verdict: The answer.
-        message: What was found, what was allowed, and where; one or more lines.
-        numbers: What else is known of it; JSON types.
-        value: The figure that was compared; None where it is no number.
-        baseline: What it was compared with; None for a figure that has its limit alone.
-        limit: The largest value that is allowed, or the largest distance from the baseline.
-        unit: Of value, baseline and limit.
+        name: The subject of the check, in a few words.
+        message: The result, the limit, and the place; one or more lines.
+        numbers: Further figures; JSON types.
+        value: The figure that was compared; None where it is not a number.
+        baseline: The figure that it was compared with; None where only the limit counts.
+        limit: The largest value allowed, or the largest distance allowed from the baseline.
+        unit: The unit of value, baseline and limit.
     """
 
     name: str
@@ -54,14 +53,14 @@ class Check:
 
     @property
     def margin(self) -> float | None:
-        """What is left of the limit, below 0 beyond it; None without a value and a limit."""
+        """Compute the distance to the limit, negative beyond it; None without value or limit."""
         if self.value is None or self.limit is None:
             return None
         off = self.value if self.baseline is None else abs(self.value - self.baseline)
         return self.limit - off
 
     def as_json(self) -> dict[str, Any]:
-        """For a record: its fields and the margin; JSON types."""
+        """Convert the fields and the margin to JSON types, for a record."""
         return {
             **vars(self),
             "verdict": str(self.verdict),
@@ -83,7 +82,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def verdict_line(verdict: Verdict, note: str = "") -> str:
-    """Write the last line of a run; `note` says on what data, where that is not the user's."""
+    """Write the last line of a run; `note` names the data, where it is not the user's."""
     return f"VERDICT: {verdict}" + (f" ({note})" if note else "")
 
 
@@ -91,12 +90,11 @@ def judge_interval(low: float, high: float, delta: float) -> Verdict:
     """Compare an interval of a difference with the smallest effect that counts.
 
     Args:
-        low: Lower end.
         high: Upper end, >= low.
         delta: The smallest effect that counts, > 0.
 
     Returns:
-        PASS inside +- delta, FAIL wholly outside, INCONCLUSIVE where it straddles. A NaN fails.
+        PASS inside +- delta, FAIL wholly outside, INCONCLUSIVE across an end. A NaN fails.
     """
     if -delta <= low and high <= delta:
         return Verdict.PASS
@@ -108,7 +106,7 @@ def judge_interval(low: float, high: float, delta: float) -> Verdict:
 def judge_time_ratio(low: float, high: float, band: float) -> Verdict:
     """Compare an interval of a ratio of times, new over old, with a band of noise around 1.
 
-    Only a slowdown fails; a gain passes, and `is_faster` says that there is one.
+    Only a slowdown fails; a gain passes, and `is_faster` detects it.
 
     Args:
         low: Lower end, > 0.
@@ -116,7 +114,7 @@ def judge_time_ratio(low: float, high: float, band: float) -> Verdict:
         band: How far from 1 noise alone moves the ratio, > 0.
 
     Returns:
-        FAIL wholly above the band, INCONCLUSIVE where it reaches above, else PASS.
+        FAIL wholly above the band, INCONCLUSIVE where the interval reaches above it, else PASS.
     """
     if low > 1 + band:
         return Verdict.FAIL

@@ -1,3 +1,3 @@
-"""The version of the package, on the ground floor: nothing inside imports the package's root."""
+"""The version of the package, in a module of its own: nothing inside imports the root."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""Programs that make what the package ships; none of them is part of it."""
+"""Programs that make the shipped data and pictures; they are not part of the package."""

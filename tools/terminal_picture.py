@@ -1,4 +1,4 @@
-"""`python -m tools.terminal_picture`: run a command in a terminal, and draw its last screen."""
+"""Run a command in a terminal and draw its last screen: `python -m tools.terminal_picture`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _OTHER = re.compile(r"\x1b\[[?\d;]*[A-Za-ln-z]|\r")
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--title", help="Stands above the picture.  [default: the command]")
+@click.option("--title", help="Title above the picture.  [default: the command]")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def main(output: Path, title: str | None, command: tuple[str, ...]) -> None:
-    """Run COMMAND in a terminal and write what stays on its screen to OUTPUT, an SVG.
+    """Run COMMAND in a terminal and write its last screen to OUTPUT, an SVG file.
 
     \b
     python -m tools.terminal_picture docs/pictures/pass.svg -- retinaface validate
@@ -33,11 +33,11 @@ def main(output: Path, title: str | None, command: tuple[str, ...]) -> None:
     lines = kept_lines(printed)
     click.echo("\n".join(_COLOUR.sub("", line) for line in lines))
     output.write_text(svg(lines, title or " ".join(command)), encoding="utf-8")
-    click.echo(f"{output} is written; {command[0]} ended with {code}", err=True)
+    click.echo(f"wrote {output}; {command[0]} ended with exit code {code}", err=True)
 
 
 def run_in_terminal(command: tuple[str, ...]) -> tuple[str, int]:
-    """Run a command on a pseudo-terminal; return what it wrote, and its exit code."""
+    """Run a command on a pseudo-terminal; return its output and its exit code."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS=str(_COLUMNS), LINES=str(_ROWS))
@@ -52,7 +52,7 @@ def run_in_terminal(command: tuple[str, ...]) -> tuple[str, int]:
 
 
 def _read(terminal: int) -> bytes:
-    """Read what has come; Linux answers with an error where the other side has closed."""
+    """Read the available bytes; Linux raises an error once the other side has closed."""
     try:
         return os.read(terminal, 65536)
     except OSError:
@@ -62,8 +62,8 @@ def _read(terminal: int) -> bytes:
 def kept_lines(printed: str) -> list[str]:
     """Find the lines that stay on the screen, with their colours.
 
-    Knows what a progress line does, and no more: erasing a line (CSI 2K), and moving up to the line
-    before in order to erase it (CSI 1A).
+    This knows only the two codes of a progress line: erase a line (CSI 2K), and move up to the line
+    before, in order to erase it (CSI 1A).
     """
     kept: list[str] = []
     for line in printed.replace("\r\n", "\n").rstrip("\n").split("\n"):
@@ -74,7 +74,7 @@ def kept_lines(printed: str) -> list[str]:
 
 
 def svg(lines: list[str], title: str) -> str:
-    """Draw lines as a terminal shows them; the picture loads no font from elsewhere."""
+    """Draw lines as a terminal shows them; the picture loads no external font."""
     from rich.console import Console
     from rich.text import Text
 

@@ -1,1 +1,1 @@
-"""What was accepted: figures, and the detections beside them."""
+"""Baselines: accepted figures, and the detections beside them."""

@@ -1,7 +1,7 @@
-"""Detections in a small file, for baselines that travel with the repository.
+"""Read and write the detections of a baseline in a small file, which the repository can hold.
 
-Rounded so that nothing that is compared changes: boxes to 1/16 px towards zero, which leaves the
-whole pixels of the official format as they are; scores not at all; landmarks to 1/64 of their box.
+The file rounds boxes to 1/16 px towards zero, which keeps the whole pixels of the official format,
+and landmarks to 1/64 of their box. It does not round scores. So no comparison changes.
 """
 
 from __future__ import annotations
@@ -19,22 +19,19 @@ from retinaface.files import ZIP_ERRORS
 from retinaface.typing import FloatArray, IntArray
 
 _PER_PX = 16
-_PER_SIDE = 64
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same detections give the same bytes
+PER_SIDE = 64
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # equal detections give equal bytes
 
 
 def write_detections(path: Path, by_image: Mapping[str, Detections]) -> None:
     """Write the detections of a list of images."""
     packed = pack_detections(by_image)
-    corners = np.trunc(packed["boxes"].astype(np.float64) * _PER_PX).astype(np.int32)
-    boxes = corners / _PER_PX
-    relative = (packed["landmarks"] - boxes[:, None, :2]) / _sides(boxes)
-    limits = np.iinfo(np.int16)
-    landmarks = np.clip(np.round(relative * _PER_SIDE), limits.min, limits.max).astype(np.int16)
+    exact = (np.asarray(packed[name], np.float32) for name in ("boxes", "landmarks"))
+    corners, landmarks = _whole_steps(*exact)
     arrays = {
         "images": packed["images"],
         "counts": np.diff(packed["offsets"]).astype(np.int32),
-        # Column by column, and sizes in place of far corners: much smaller once compressed.
+        # Columns, and sizes in place of far corners, compress much better.
         "boxes": np.ascontiguousarray(np.c_[corners[:, :2], corners[:, 2:] - corners[:, :2]].T),
         "scores": packed["scores"],
         "landmarks": np.ascontiguousarray(landmarks.reshape(-1, 10).T),
@@ -60,15 +57,13 @@ def read_detections(path: Path) -> dict[str, Detections]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             corners = arrays["boxes"].T.astype(np.int64)
             corners[:, 2:] += corners[:, :2]
-            boxes = corners / _PER_PX
-            relative = arrays["landmarks"].T.reshape(-1, 5, 2) / _PER_SIDE
-            landmarks = relative * _sides(boxes) + boxes[:, None, :2]
+            boxes, landmarks = _pixels(corners, arrays["landmarks"].T.reshape(-1, 5, 2))
             offsets = np.concatenate([[0], np.cumsum(arrays["counts"])])
             scores, images = arrays["scores"], arrays["images"].tolist()
     except (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS) as error:
         raise BaselineError(
-            f"cannot read the detections of a baseline, {path}: {type(error).__name__}: {error}; "
-            "restore it: git checkout -- baselines"
+            f"cannot read the baseline's detections {path}: {type(error).__name__}: {error}; "
+            "restore the file: git checkout -- baselines"
         ) from error
     return {
         image: _rows(boxes, scores, landmarks, offsets[i], offsets[i + 1])
@@ -76,8 +71,29 @@ def read_detections(path: Path) -> dict[str, Detections]:
     }
 
 
+def as_stored(found: Detections) -> Detections:
+    """Round detections as a file does: beside stored ones, what rounding does cancels out."""
+    boxes, landmarks = _pixels(*_whole_steps(found.boxes_xyxy, found.landmarks_xy))
+    return Detections(boxes.astype(np.float32), found.scores, landmarks.astype(np.float32))
+
+
+def _whole_steps(boxes_xyxy: FloatArray, landmarks_xy: FloatArray) -> tuple[IntArray, IntArray]:
+    """Corners in 1/16 px (D, 4) int32, and landmarks in 1/64 of their box (D, 5, 2) int16."""
+    corners = np.trunc(boxes_xyxy.astype(np.float64) * _PER_PX).astype(np.int32)
+    boxes = corners / _PER_PX
+    relative = (landmarks_xy - boxes[:, None, :2]) / _sides(boxes)
+    limits = np.iinfo(np.int16)
+    return corners, np.clip(np.round(relative * PER_SIDE), limits.min, limits.max).astype(np.int16)
+
+
+def _pixels(corners: IntArray, landmarks: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Boxes (D, 4) and landmarks (D, 5, 2) in pixels."""
+    boxes = corners / _PER_PX
+    return boxes, landmarks / PER_SIDE * _sides(boxes) + boxes[:, None, :2]
+
+
 def _sides(boxes_xyxy: FloatArray) -> FloatArray:
-    """Widths and heights, at least one pixel, (D, 1, 2)."""
+    """Compute widths and heights, at least one pixel, (D, 1, 2)."""
     return np.asarray(np.maximum(boxes_xyxy[:, None, 2:] - boxes_xyxy[:, None, :2], 1.0))
 
 

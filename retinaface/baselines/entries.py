@@ -1,7 +1,7 @@
-"""Accepted baselines: JSON files that say what a pipeline gave, on what, and how much it may move.
+"""Read, find and write accepted baselines: figures of a pipeline, and how far each may move.
 
 A file `<device>/<sdk>.json` holds one entry for each pipeline x precision x batch. Its content hash
-makes an edit by hand visible; accepted detections lie beside it.
+reveals an edit by hand; accepted detections lie beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
@@ -21,7 +22,7 @@ from retinaface.files import file_sha256, new_file
 SCHEMA_VERSION = 2
 ANY = "any"
 CANDIDATE_SUFFIX = ".candidate.json"
-# What two results must have in common, by kind of figure.
+# Keys that two comparable results share, by kind of figure.
 KEYS = {
     "accuracy": (
         "pipeline",
@@ -33,8 +34,8 @@ KEYS = {
     ),
     "speed": ("pipeline", "precision", "device", "batch", "timed", "engine"),
 }
-# An entry that leaves one of these open applies whatever the run's is. A published figure may not
-# say which images it is over, only how many.
+# An entry that leaves one of these open applies to any value of the run. A published figure may
+# state only the number of its images.
 _OPEN = ("precision", "device", "images_sha256", "weights_sha256", "engine")
 
 
@@ -43,8 +44,7 @@ class Entry:
     """One figure of a baseline file.
 
     Attributes:
-        data: As in the file; see `schema.json`.
-        path: The file.
+        data: The entry as in the file; see `schema.json`.
     """
 
     data: Mapping[str, Any]
@@ -52,21 +52,30 @@ class Entry:
 
     @property
     def is_published(self) -> bool:
-        """Whether it was published by others, as a number alone."""
+        """Tell whether somebody else published the figure, without detections."""
         return bool(self.data["source"]["kind"] == "published")
 
-    def is_of(self, runtime: str | None) -> bool:
-        """Whether it was accepted of a run of this runtime and version."""
+    def is_from(self, runtime: str | None) -> bool:
+        """Tell whether the accepted run used this runtime and version."""
         return runtime is not None and self.data["source"].get("runtime") == runtime
 
     @property
     def detections_path(self) -> Path | None:
-        """The detections that were accepted with it."""
+        """Give the file of the detections accepted with the figure; None without one."""
         stored = self.data.get("detections")
         return self.path.parent / stored["file"] if stored else None
 
+    def needed_detections(self) -> Path:
+        """Find the detections by which a run is compared with it; `BaselineError` without any."""
+        if (path := self.detections_path) is None:
+            raise BaselineError(
+                f"cannot compare with {self}: it keeps no `detections`; restore it: git checkout "
+                "-- baselines; or accept it anew: --accept-baseline --reason TEXT"
+            )
+        return path
+
     def differing(self, key: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """Keys in which the entry is not comparable with a run: baseline's and run's value."""
+        """List the keys that differ from a run's, with the baseline's and the run's value."""
         found = {}
         for name in KEYS[self.data["metric"]]:
             ours, theirs = self.data.get(name), key.get(name)
@@ -85,7 +94,7 @@ def load_baselines(path: Path) -> list[Entry]:
     """Read a baseline file, or all files of a folder.
 
     Raises:
-        BaselineError: A file is no baseline, was edited by hand, or its detections were changed.
+        BaselineError: A file is not a baseline, was edited by hand, or its detections changed.
     """
     files = sorted(path.glob("*/*.json")) if path.is_dir() else [path]
     return [
@@ -103,18 +112,23 @@ def _load_file(path: Path) -> list[Entry]:
         check_schema(content)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
-    except ValueError as error:  # it names the place
+    except ValueError as error:  # its message names the field
         raise BaselineError(
-            f"baseline {path} is malformed: {error}; see baselines/README.md"
+            f"cannot use baseline {path}: {error}; baselines/README.md describes the format"
         ) from error
     if (found := content_sha256(content)) != content["content_sha256"]:
         raise BaselineError(
-            f"baseline {path} was edited by hand: its content hash is {found[:16]}, the file says "
-            f"{content['content_sha256'][:16]}; restore it (git checkout), or accept a new one: "
-            "--accept-baseline --reason TEXT"
+            f"baseline {path} was edited by hand: expected content hash "
+            f"{content['content_sha256'][:16]}, got {found[:16]}; restore it (git checkout), or "
+            "accept a new one: --accept-baseline --reason TEXT"
         )
     entries = [Entry(data, path) for data in content["entries"]]
-    for entry in entries:
+    for i, entry in enumerate(entries):
+        if (text := next(problems(entry.data), None)) is not None:
+            raise BaselineError(
+                f"cannot use baseline {path}: entries/{i}/{text}; restore it (git checkout), or "
+                "accept a new one: --accept-baseline --reason TEXT"
+            )
         _check_detections(entry)
     return entries
 
@@ -123,8 +137,8 @@ def _check_version(path: Path, content: Any) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version == 1:
         raise BaselineError(
-            f"baseline {path} is of version 1, which knows its images by name alone, so it may be "
-            "of others; accept it anew: --accept-baseline --reason TEXT"
+            f"cannot use baseline {path}: version 1 identifies images by name alone, so their "
+            "content may differ; accept it again: --accept-baseline --reason TEXT"
         )
 
 
@@ -134,26 +148,26 @@ def _check_detections(entry: Entry) -> None:
         return
     expected = entry.data["detections"]["sha256"]
     if not path.is_file() or file_sha256(path) != expected:
-        what = "were changed" if path.is_file() else "are missing"
+        what = "have changed" if path.is_file() else "are missing"
         raise BaselineError(
-            f"the detections of a baseline {what}: {path}, expected sha256 {expected[:16]}; "
+            f"the baseline's detections {path} {what}: expected sha256 {expected[:16]}; "
             "restore them: git checkout -- baselines"
         )
 
 
 def content_sha256(content: Mapping[str, Any]) -> str:
-    """Hash of everything in a file but the hash itself."""
+    """Hash everything in a file except the hash itself."""
     rest = {key: value for key, value in content.items() if key != "content_sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the baselines say of a run's result.
+    """The baseline entries found for a run's result.
 
     Attributes:
-        comparable: Entries whose keys are those of the run, nearest first.
-        nearest: Where none is: the entry that differs least, and in what.
+        comparable: Entries with the run's keys, nearest first.
+        nearest: The entry that differs least, and its differing keys, where none is comparable.
     """
 
     comparable: Sequence[Entry]
@@ -168,16 +182,15 @@ def find_entries(
     strict: bool,
     runtime: str | None = None,
 ) -> Found:
-    """Look for entries that a result may be compared with.
+    """Find the entries that a result may be compared with.
 
     Args:
-        entries: All there are.
         metric: `accuracy` or `speed`.
         key: The result's values of `KEYS[metric]`.
-        strict: Whether the entries were named for this very run, so that even one of another
-            pipeline is worth naming; else those count that share pipeline and precision.
-        runtime: Of the run's engine, with its version. What was accepted of it comes first, then
-            what was accepted of others, the latest first.
+        strict: Whether the user named the entries for this run. Then `nearest` may have another
+            pipeline; otherwise it must share pipeline and precision.
+        runtime: The runtime of the run's engine, with its version. Its entries come first, then
+            those of other runtimes, the latest first.
     """
     comparable, others = [], []
     for entry in entries:
@@ -190,13 +203,13 @@ def find_entries(
             others.append((entry, differing))
     comparable.sort(key=lambda entry: str(entry.path))
     comparable.sort(key=lambda entry: str(entry.data["source"].get("created", "")), reverse=True)
-    comparable.sort(key=lambda entry: (entry.data["device"] == ANY, not entry.is_of(runtime)))
+    comparable.sort(key=lambda entry: (entry.data["device"] == ANY, not entry.is_from(runtime)))
     nearest = min(others, key=lambda pair: len(pair[1])) if others and not comparable else None
     return Found(comparable, nearest)
 
 
 def write_baseline(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Write a file whole, sorted and sealed with its hash.
+    """Write a whole file, sorted, with its hash.
 
     Raises:
         BaselineError: The entries do not fit the schema.
@@ -220,7 +233,7 @@ def write_baseline(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
 def merge_entries(
     old: Iterable[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Entries of a file after some were accepted anew: the same keys replace, the rest stays."""
+    """Merge accepted entries into those of a file: equal keys replace, the rest stays."""
     identities = {_order(entry) for entry in new}
     return [entry for entry in old if _order(entry) not in identities] + list(new)
 

@@ -1,6 +1,6 @@
-"""The types of a baseline file: what a pipeline gave on a device with an SDK, and its tolerance.
+"""Define and check the types of a baseline file: figures, their sources, their tolerances.
 
-`baselines/README.md` tells the same in words.
+`baselines/README.md` describes the same in words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]*$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Words = Annotated[str, Meta(min_length=3)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -25,14 +26,14 @@ Timed = Literal["network", "run", "end-to-end", "session", "first-run"]
 class Published(
     Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="published"
 ):
-    """Who published a figure."""
+    """The publication that a figure comes from."""
 
     by: Words
     setting: str = ""
 
 
 class OfRun(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="run"):
-    """The run that made a figure, and why it was accepted."""
+    """The run that measured a figure, and the reason for accepting it."""
 
     engine: str
     runtime: str
@@ -45,13 +46,13 @@ class OfRun(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", 
 class Values(Struct, kw_only=True, forbid_unknown_fields=True):
     """AP by split, percent."""
 
-    easy: float
-    medium: float
-    hard: float
+    easy: Percent
+    medium: Percent
+    hard: Percent
 
 
 class AccuracyTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How far AP and detections may move."""
+    """The limits that AP and detections may move by."""
 
     ap_points: Positive
     unmatched_share: Share | UnsetType = UNSET
@@ -72,9 +73,9 @@ class AccuracyEntry(
     """AP of a pipeline over a list of images.
 
     Attributes:
-        images_sha256: Of the images, contents and ids; None for published figures, whose images
-            are known by number alone.
-        reason: Why this tolerance.
+        images_sha256: Hash of the images' contents and ids; None for published figures, which
+            state only the number of their images.
+        reason: The reason for this tolerance.
     """
 
     pipeline: Pipeline
@@ -93,7 +94,7 @@ class AccuracyEntry(
 
 
 class SpeedTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
-    """How far a time may move, as a share of it."""
+    """The share that a time may move by."""
 
     relative: Annotated[float, Meta(gt=0, lt=1)]
 
@@ -116,7 +117,7 @@ class SpeedEntry(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="me
 
 
 class BaselineFile(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A file `<device>/<sdk>.json`; its hash is of the JSON of all else, keys sorted."""
+    """A file `<device>/<sdk>.json`; its hash covers the JSON of everything else, keys sorted."""
 
     schema_version: Literal[2]
     device: Slug
@@ -129,7 +130,7 @@ def check_schema(content: Any) -> None:
     """Check the content of a baseline file against its types.
 
     Raises:
-        ValueError: A field is missing, unknown or of another type; the message names its place.
+        ValueError: A field is missing, unknown or of another type; the message names the field.
     """
-    # By way of text: a figure may be a float of NumPy, which is a number in JSON alone.
-    msgspec.json.decode(json.dumps(content), type=BaselineFile)
+    # Goes through text, because a figure may be a NumPy float, which becomes a number only in JSON.
+    msgspec.json.decode(json.dumps(content, allow_nan=False), type=BaselineFile)

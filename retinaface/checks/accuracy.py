@@ -1,4 +1,4 @@
-"""AP and detections of a run judged by accepted baselines."""
+"""Judge AP and detections of a run by accepted baselines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from retinaface.baselines.detections_file import as_stored
 from retinaface.baselines.entries import Entry
 from retinaface.checks.ap_changes import Comparison, explain_ap
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences
 from retinaface.checks.intervals import CONFIDENCE, paired_ap_intervals
+from retinaface.checks.offsets.judged import check_offsets
 from retinaface.typing import Precision
 from retinaface.verdicts import Check, Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
@@ -22,7 +24,8 @@ DELTA_FULL, DELTA_PART = 0.1, 0.5
 # FP16 among them, 0.143 points (docs/embedded-set.md), rounded up. An honest difference lies within
 # two of them, and its interval reaches two further. It is 1.7 faces of easy, 7.7 of hard.
 DELTA_EMBEDDED = 0.6
-# AP of the stored detections must come out as it was accepted: more means the evaluation moved.
+# How far AP of the accepted detections may lie from its accepted value: rounding. Beyond it the
+# evaluation moved.
 _EVALUATION_SLACK = 0.005
 
 
@@ -37,8 +40,8 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
     """Judge AP: the paired interval of the difference against the smallest effect that counts."""
     checks = [_check_evaluation(entry, comparison)]
     delta = float(entry.data["tolerance"]["ap_points"])
-    intervals = paired_ap_intervals(comparison.reference_counts, comparison.candidate_counts)
-    found = average_precision(comparison.candidate_counts)
+    intervals = paired_ap_intervals(comparison.baseline_counts, comparison.measured_counts)
+    found = average_precision(comparison.measured_counts)
     for split, interval in intervals.items():
         low, estimate, high = (100 * x for x in (interval.low, interval.estimate, interval.high))
         verdict = judge_interval(low, high, delta)
@@ -62,7 +65,7 @@ def check_ap(entry: Entry, comparison: Comparison) -> list[Check]:
 
 def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
     """Tell whether the evaluation moved: AP of the accepted detections is a known number."""
-    now = average_precision(comparison.reference_counts)
+    now = average_precision(comparison.baseline_counts)
     accepted = {split: float(entry.data["value"][split]) for split in SPLITS}
     off = {split: 100 * now[split] - accepted[split] for split in SPLITS}
     worst = max(abs(value) for value in off.values())
@@ -72,7 +75,7 @@ def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
         f"{' / '.join(f'{100 * now[s]:.2f}' for s in SPLITS)}, accepted as "
         f"{' / '.join(f'{accepted[s]:.2f}' for s in SPLITS)}; allowed "
         f"{_EVALUATION_SLACK} points: beyond that the evaluation or the ground truth moved, not "
-        "the detections",
+        f"the detections, or `value` was edited in {entry.path.name}",
         {"off_points": off},
         value=worst,
         limit=_EVALUATION_SLACK,
@@ -89,8 +92,17 @@ def check_detections(entry: Entry, comparison: Comparison, precision: Precision)
         unexplained_share=stated.get("unexplained_share", default.unexplained_share),
         n_confident=stated.get("n_confident", default.n_confident),
     )
-    found = differences(comparison.reference, comparison.candidate)
+    found = differences(comparison.baseline, comparison.measured)
     return check_differences("against the baseline", found, tolerance)
+
+
+def check_shifts(comparison: Comparison, precision: Precision) -> list[Check]:
+    """Judge whether matched detections are shifted as a whole, which no match shows."""
+    # Rounded like the stored ones: what rounding does to a mean, 1/32 px, cancels out.
+    rounded = {image: as_stored(found) for image, found in comparison.measured.items()}
+    found = differences(comparison.baseline, rounded)
+    offsets = [difference.offsets for difference in found]
+    return check_offsets("against the baseline", offsets, (precision, precision))
 
 
 def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:

@@ -1,4 +1,4 @@
-"""A run beside a baseline over the same images: counts of both, and where AP was lost or gained."""
+"""Compare a run with a baseline over the same images: counts, and where AP was lost or gained."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from retinaface.baselines.entries import Entry
 from retinaface.checks.intervals import image_costs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.detection.detections import Detections
+from retinaface.errors import BaselineError
 from retinaface.typing import IntArray
 from retinaface.widerface.average_precision import Counts, count_set
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import official_form
 
 _N_LISTED = 20
-_SIZES_PX = (0, 10, 16, 32, 64, 128, 10_000)
+FACE_SIZES_PX = (0, 10, 16, 32, 64, 128, 10_000)
 
 
 @dataclass(frozen=True)
@@ -29,45 +30,54 @@ class Comparison:
     """A result and a baseline over the same images.
 
     Attributes:
-        truth: The images and their faces.
-        reference: Detections of the baseline.
-        candidate: Detections of the run.
-        reference_counts: Of the baseline, in the order of `truth`.
-        candidate_counts: Of the run, likewise.
+        baseline: Detections of the baseline.
+        measured: Detections of the run.
+        baseline_counts: Of the baseline, in the order of `truth`.
+        measured_counts: Of the run, likewise.
     """
 
     truth: GroundTruth
-    reference: Mapping[str, Detections]
-    candidate: Mapping[str, Detections]
-    reference_counts: Counts
-    candidate_counts: Counts
+    baseline: Mapping[str, Detections]
+    measured: Mapping[str, Detections]
+    baseline_counts: Counts
+    measured_counts: Counts
 
 
 def compare_with_entry(
-    entry: Entry, candidate: Mapping[str, Detections], truth: GroundTruth
+    entry: Entry, measured: Mapping[str, Detections], truth: GroundTruth
 ) -> Comparison:
     """Read the detections of a baseline and count both sides alike.
 
     Args:
         entry: With detections.
-        candidate: Of the run; images beyond the baseline's are left out.
+        measured: Detections of the run; images beyond the baseline's are left out.
         truth: Of at least the baseline's images.
 
     Raises:
-        BaselineError: The stored detections cannot be read.
-        DatasetError: The baseline has images that the ground truth has not.
+        BaselineError: The entry has no detections, they cannot be read, or they are of another
+            number of images than it says.
+        DatasetError: The ground truth lacks images of the baseline.
     """
-    path = entry.detections_path
-    assert path is not None, "the caller chose an entry with detections"  # noqa: S101
-    reference = read_detections(path)
-    part = truth.select(reference)
+    baseline = _stored_detections(entry)
+    part = truth.select(baseline)
     return Comparison(
         part,
-        reference,
-        {image: candidate[image] for image in part.images if image in candidate},
-        count_detections(reference, part),
-        count_detections(candidate, part),
+        baseline,
+        {image: measured[image] for image in part.images if image in measured},
+        count_detections(baseline, part),
+        count_detections(measured, part),
     )
+
+
+def _stored_detections(entry: Entry) -> dict[str, Detections]:
+    path = entry.needed_detections()
+    found = read_detections(path)
+    if len(found) != (stated := entry.data["n_images"]):
+        raise BaselineError(
+            f"cannot compare with {entry}: n_images is {stated}, and {path.name} beside it holds "
+            f"{len(found)} images; restore both: git checkout -- baselines"
+        )
+    return found
 
 
 def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:
@@ -83,7 +93,7 @@ def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -
 
 def explain_ap(comparison: Comparison) -> str:
     """Say where AP was lost or gained: images, events, sizes of faces."""
-    costs = 100 * image_costs(comparison.reference_counts, comparison.candidate_counts)  # (I, 3)
+    costs = 100 * image_costs(comparison.baseline_counts, comparison.measured_counts)  # (I, 3)
     images = comparison.truth.images
     order = np.argsort(-np.abs(costs).max(axis=1), kind="stable")[:_N_LISTED]
     lines = ["AP points by image (easy, medium, hard), those that cost most:"]
@@ -107,13 +117,13 @@ def _by_size(comparison: Comparison) -> str:
     truth = comparison.truth
     heights = np.concatenate([faces[:, 3] for faces in truth.faces_xywh])
     hard = np.concatenate([counted[:, -1] for counted in truth.counted])
-    found = [_found_faces(truth, side) for side in (comparison.reference, comparison.candidate)]
+    found = [_found_faces(truth, side) for side in (comparison.baseline, comparison.measured)]
     parts = []
-    for low, high in itertools.pairwise(_SIZES_PX):
+    for low, high in itertools.pairwise(FACE_SIZES_PX):
         here = hard & (heights >= low) & (heights < high)
         old, new = (int((mask & here).sum()) for mask in found)
         parts.append(
-            f"{low}-{high if high < _SIZES_PX[-1] else ''}: {old} -> {new} of {here.sum()}"
+            f"{low}-{high if high < FACE_SIZES_PX[-1] else ''}: {old} -> {new} of {here.sum()}"
         )
     return ", ".join(parts)
 

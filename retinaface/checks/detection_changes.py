@@ -1,4 +1,4 @@
-"""What changed between two sets of detections, image by image: lost, gained, moved, and why.
+"""Find what changed between two sets of detections, image by image: lost, gained, moved, and why.
 
 A detection may come or go because it stands at a limit (the score limit, the overlap limit of the
 suppression, two scores in a tie): a harmless flip. One that none of these explains is breakage.
@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retinaface.checks.detection_matching import MATCH_OVERLAP, MATCH_SCORE, match_detections
+from retinaface.checks.offsets.of_pairs import PairOffsets, offsets_of_pairs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix
 from retinaface.detection.detections import Detections
 from retinaface.network.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
 from retinaface.typing import FloatArray
 
-# What a flip at a limit may be off by: scores as in a match, overlaps as far as boxes move in one.
+# How far from its limit a flip may stand: in score as in a match, in overlap as boxes move in one.
 FLIP_SCORE = MATCH_SCORE
 FLIP_OVERLAP = 0.05
 # FP16 moves a score by up to 0.024 on photographs (the subset, four pipelines).
@@ -32,19 +33,18 @@ class Change:
     """One detection without a counterpart.
 
     Attributes:
-        image: Its image.
-        kind: `lost` (in the reference alone), `gained` (in the candidate alone), `moved` (both
+        kind: `lost` (in the old set alone), `gained` (in the new set alone), `moved` (both sets
             have one there, but box or score differ by more than a match allows).
-        score: Its score.
-        box_xyxy: Its box, pixels.
-        score_change: Of a moved one: score in the candidate minus in the reference; else NaN.
-        overlap: Of a moved one: overlap of the two; else 0.
+        box_xyxy: In pixels.
+        score_change: The new score minus the old where it moved; else NaN.
+        overlap: Of the old and the new box where it moved; else 0.
         to_score_limit: Its score minus the score limit.
         to_overlap_limit: Its largest overlap with a better box of the other side, minus the limit
             of the suppression; NaN where there is no better box.
-        cause: Why nothing need be broken: `score limit`, `overlap limit`, `tie` (of two boxes of
-            nearly one score the other was kept), `drift` (moved a little), `chain` (suppressed, or
-            no longer, by a box that came or went for one of these causes); else empty.
+        cause: Why nothing need be broken: `score limit`, `overlap limit`, `tie` (of two boxes
+            with nearly the same score the other was kept), `drift` (moved a little), `chain` (a
+            box that came or went for one of these causes suppresses it, or no longer does); else
+            empty.
     """
 
     image: str
@@ -59,7 +59,7 @@ class Change:
 
     @property
     def is_unexplained(self) -> bool:
-        """Nothing harmless explains it."""
+        """Tell whether nothing harmless explains it."""
         return not self.cause
 
     def __str__(self) -> str:
@@ -78,32 +78,31 @@ class Change:
 
 @dataclass(frozen=True)
 class ImageDifference:
-    """What changed in one image, among detections clear of the score limit.
+    """The changes in one image, among detections clear of the score limit.
 
     Attributes:
-        image: Its id.
         n_compared: Detections of both sides above `COMPARE_ABOVE`.
         changes: Those without a counterpart.
         landmark_shifts: (M,) of each pair: largest distance of a landmark, in mean box sides.
+        offsets: Signed ones of each pair.
     """
 
     image: str
     n_compared: int
     changes: tuple[Change, ...]
     landmark_shifts: FloatArray
+    offsets: PairOffsets
 
 
-def image_difference(image: str, reference: Detections, candidate: Detections) -> ImageDifference:
+def image_difference(image: str, old: Detections, new: Detections) -> ImageDifference:
     """Compare the detections of one image.
 
     A counterpart may have any score: a pair across `COMPARE_ABOVE` is a pair.
     """
-    match = match_detections(
-        reference.boxes_xyxy, reference.scores, candidate.boxes_xyxy, candidate.scores
-    )
+    match = match_detections(old.boxes_xyxy, old.scores, new.boxes_xyxy, new.scores)
     sides = (
-        (reference, candidate, match.reference_matched, "lost"),
-        (candidate, reference, match.candidate_matched, "gained"),
+        (old, new, match.old_matched, "lost"),
+        (new, old, match.new_matched, "gained"),
     )
     lost, gained = (
         [
@@ -114,14 +113,13 @@ def image_difference(image: str, reference: Detections, candidate: Detections) -
     )
     changes = follow_chains(lost, gained)
     rows, columns = match.pairs[:, 0], match.pairs[:, 1]
-    clear = reference.scores[rows] > COMPARE_ABOVE
+    clear = old.scores[rows] > COMPARE_ABOVE
     rows, columns = rows[clear], columns[clear]
-    boxes = reference.boxes_xyxy[rows]
-    side = np.maximum((boxes[:, 2:] - boxes[:, :2]).mean(axis=1), 1.0)
-    moves = reference.landmarks_xy[rows] - candidate.landmarks_xy[columns]  # (M, 5, 2)
-    shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / side
-    n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (reference, candidate))
-    return ImageDifference(image, n_compared, tuple(changes), shifts)
+    offsets = offsets_of_pairs(old, new, rows, columns)
+    moves = offsets.landmarks_px  # (M, 5, 2)
+    shifts = np.linalg.norm(moves, axis=2).max(axis=1, initial=0.0) / offsets.sides_px
+    n_compared = sum(int((d.scores > COMPARE_ABOVE).sum()) for d in (old, new))
+    return ImageDifference(image, n_compared, tuple(changes), shifts, offsets)
 
 
 def _change(image: str, own: Detections, other: Detections, row: int, kind: str) -> Change:
@@ -168,14 +166,14 @@ def _cause(own: Detections, other: Detections, row: int, overlap: FloatArray) ->
 
 
 def follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
-    """Find the consequences of flips: the box that came suppresses a third, the one that went did.
+    """Find the consequences of flips: a box that came suppresses a third, one that went did so.
 
-    A change that nothing explains is a consequence where a better box on the other side that comes
-    or goes itself, for a known cause, overlaps it enough to suppress it.
+    A change that nothing explains is a consequence where a better box of the other side overlaps it
+    enough to suppress it, and itself comes or goes for a known cause.
 
     Args:
-        lost: Detections that the reference has alone, or that moved.
-        gained: Those of the candidate.
+        lost: Old detections without a counterpart.
+        gained: New detections without a counterpart.
 
     Returns:
         Both, lost ones first; the cause of a consequence is `chain`.
@@ -206,14 +204,14 @@ def follow_chains(lost: list[Change], gained: list[Change]) -> list[Change]:
 
 
 def differences(
-    reference: Mapping[str, Detections], candidate: Mapping[str, Detections]
+    old: Mapping[str, Detections], new: Mapping[str, Detections]
 ) -> list[ImageDifference]:
     """Compare image by image; an image that one side lacks has no detections there."""
     nothing = Detections(
         np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
     )
-    images = dict.fromkeys([*reference, *candidate])
+    images = dict.fromkeys([*old, *new])
     return [
-        image_difference(image, reference.get(image, nothing), candidate.get(image, nothing))
+        image_difference(image, old.get(image, nothing), new.get(image, nothing))
         for image in images
     ]

@@ -1,4 +1,4 @@
-"""Which detections of two sets are the same: each with at most one counterpart."""
+"""Pair the detections of two sets, each with at most one counterpart."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ MATCH_LANDMARK = 0.05
 
 @dataclass(frozen=True)
 class DetectionMatch:
-    """Which detections of each side have a counterpart on the other.
+    """The detections of each side that have a counterpart on the other.
 
     Attributes:
-        reference_matched: (D,) bool.
-        candidate_matched: (E,) bool.
-        pairs: (M, 2) int64: rows of reference and candidate.
+        old_matched: (D,) bool.
+        new_matched: (E,) bool.
+        pairs: (M, 2) int64: rows of the old and of the new detections.
     """
 
-    reference_matched: BoolArray
-    candidate_matched: BoolArray
+    old_matched: BoolArray
+    new_matched: BoolArray
     pairs: IntArray
 
     def n_unmatched(self) -> int:
-        """Detections of either side without a counterpart."""
-        return int((~self.reference_matched).sum() + (~self.candidate_matched).sum())
+        """Count detections of either side without a counterpart."""
+        return int((~self.old_matched).sum() + (~self.new_matched).sum())
 
 
 def match_detections(
-    reference_xyxy: FloatArray,
-    reference_scores: FloatArray,
-    candidate_xyxy: FloatArray,
-    candidate_scores: FloatArray,
+    old_xyxy: FloatArray,
+    old_scores: FloatArray,
+    new_xyxy: FloatArray,
+    new_scores: FloatArray,
     *,
     min_overlap: float = MATCH_OVERLAP,
     max_score_difference: float = MATCH_SCORE,
@@ -49,24 +49,20 @@ def match_detections(
     Greedy over falling overlap (widths and heights + 1, the convention of the model's NMS).
 
     Args:
-        reference_xyxy: (D, 4) pixels.
-        reference_scores: (D,).
-        candidate_xyxy: (E, 4) pixels.
-        candidate_scores: (E,).
-        min_overlap: Least overlap of a pair.
-        max_score_difference: Largest difference of the scores of a pair.
+        old_xyxy: (D, 4) pixels.
+        old_scores: (D,).
+        new_xyxy: (E, 4) pixels.
+        new_scores: (E,).
     """
-    overlap = overlap_matrix(reference_xyxy, candidate_xyxy, extra_px=PLUS_ONE)
-    difference = np.abs(reference_scores[:, None] - candidate_scores[None, :])
+    overlap = overlap_matrix(old_xyxy, new_xyxy, extra_px=PLUS_ONE)
+    difference = np.abs(old_scores[:, None] - new_scores[None, :])
     rows, columns = np.nonzero((overlap >= min_overlap) & (difference <= max_score_difference))
-    reference_matched = np.zeros(len(reference_xyxy), dtype=bool)
-    candidate_matched = np.zeros(len(candidate_xyxy), dtype=bool)
+    old_matched = np.zeros(len(old_xyxy), dtype=bool)
+    new_matched = np.zeros(len(new_xyxy), dtype=bool)
     pairs = []
     for i in np.argsort(-overlap[rows, columns], kind="stable"):
         row, column = rows[i], columns[i]
-        if not reference_matched[row] and not candidate_matched[column]:
-            reference_matched[row] = candidate_matched[column] = True
+        if not old_matched[row] and not new_matched[column]:
+            old_matched[row] = new_matched[column] = True
             pairs.append((row, column))
-    return DetectionMatch(
-        reference_matched, candidate_matched, np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    )
+    return DetectionMatch(old_matched, new_matched, np.array(pairs, dtype=np.int64).reshape(-1, 2))

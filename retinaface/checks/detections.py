@@ -1,4 +1,4 @@
-"""Whether two sets of detections agree: the differences, compared with tolerances."""
+"""Judge whether two sets of detections agree: their differences, compared with tolerances."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIDENT = 0.5
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much two sets of detections may differ.
+    """The differences that two sets of detections may show.
 
     Attributes:
         unmatched_share: Of detections without a counterpart, and of pairs whose landmarks disagree.
@@ -38,10 +38,11 @@ TOLERANCES: Mapping[Precision, Tolerance] = {
     "fp32": Tolerance(0.0005, 0.0001, 0),
     "fp16": Tolerance(0.005, 0.0005, 1),
 }
-# An image of which this share changed without an explanation is another image's, or broken.
+# Where this share of an image's detections changed without an explanation, they are broken, or
+# those of another image.
 _BROKEN_SHARE, _BROKEN_CHANGES = 0.5, 4
 _N_LISTED = 20
-# One of few is a large share and says nothing: two flips, seen from both sides, are no breakage.
+# One of few is a large share and proves nothing: two flips, counted on both sides, break nothing.
 _ALWAYS_ALLOWED = 4
 
 

@@ -1,7 +1,8 @@
-"""What the contract kit measures of an engine: differences, descriptions, memory. Runs no engine.
+"""Judge what the contract kit measures of an engine: differences, descriptions, memory.
 
-Outputs of one engine on one image are compared with each other by what `fidelity` allows between an
-engine and float64 torch: a batch of another size may be summed in another order, not more.
+Nothing here runs an engine. Outputs of one engine for one image may differ by no more than
+`raw_outputs` allows between an engine and float64 torch: a batch of a different size may be summed
+in a different order, no more than that.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,11 @@ from retinaface.verdicts import Check, Verdict
 if TYPE_CHECKING:
     from retinaface.network.outputs import RawOutputs
 
-# The same field for ever, in kB, whatever the size of a page (proc_pid_status(5)).
+# Its sizes are in kB, whatever the size of a page (proc_pid_status(5)).
 _STATUS = Path("/proc/self/status")
 # `describe()` holds these, whatever the runtime.
 KEYS = ("name", "device", "precision", "runtime", "build_s", "placement")
-# Parts into which the runs of a memory check are divided; the median part is what counts.
+# Parts into which the runs of a memory check are divided; the median part counts.
 N_PARTS = 10
 
 
@@ -35,11 +36,9 @@ class Difference:
     """The largest difference between two sets of outputs, measured by what is allowed.
 
     Attributes:
-        output: Where: `loc`, `conf` or `landmarks`.
-        index: Where in it: image, prior, value.
-        actual: The value there.
-        expected: What it should be.
-        allowed: Largest difference there may be in this output.
+        output: `loc`, `conf` or `landmarks`.
+        index: Image, prior, value.
+        allowed: Largest difference that this output may show.
     """
 
     output: str
@@ -50,12 +49,12 @@ class Difference:
 
     @property
     def size(self) -> float:
-        """The difference itself."""
+        """Compute the difference itself."""
         return abs(self.actual - self.expected)
 
     @property
     def is_allowed(self) -> bool:
-        """Whether it is within the limit; a NaN is not."""
+        """Tell whether it is within the limit; a NaN is not."""
         return self.size <= self.allowed
 
     def __str__(self) -> str:
@@ -74,10 +73,10 @@ def difference(
     Args:
         actual: (N, P, 4), (N, P, 2), (N, P, 10).
         expected: The same shapes.
-        allowed: By output, as `fidelity.largest_allowed` gives it.
+        allowed: By output, as `raw_outputs.largest_allowed` gives it.
 
     Returns:
-        The one that is largest as a share of what is allowed; a NaN comes before all others.
+        The largest as a share of what is allowed; a NaN counts as larger than any number.
     """
     found = []
     for name, ours, theirs in zip(OUTPUT_NAMES, actual, expected, strict=True):
@@ -94,7 +93,7 @@ def difference(
 def check_same(
     name: str, actual: RawOutputs, expected: RawOutputs, allowed: Mapping[str, float]
 ) -> Check:
-    """Judge outputs that must be those of other calls on the same images."""
+    """Judge outputs that must agree with those of other calls on the same images."""
     if shapes_of(actual) != shapes_of(expected):
         text = f"got shapes {shapes_of(actual)}, expected {shapes_of(expected)}"
         return Check(name, Verdict.FAIL, text)
@@ -107,7 +106,7 @@ def check_same(
 def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -> Check:
     """Judge outputs of images that all differ: no two may be nearer than the limit of one.
 
-    Without this an engine that gives one answer for ever would agree with itself.
+    Without this check an engine that always gives the same answer would agree with itself.
     """
     loc = np.asarray(rows.loc, dtype=np.float32)
     for i in range(1, len(loc)):
@@ -115,8 +114,8 @@ def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -
         j = int(np.argmin(gaps))
         if not gaps[j] > allowed["loc"]:
             text = (
-                f"images {j} and {i} differ, and their loc by {gaps[j]:.3g} only, expected more "
-                f"than {allowed['loc']:.3g}: outputs are kept, or do not follow from the input"
+                f"images {j} and {i} differ, but their loc differs by {gaps[j]:.3g} only, expected "
+                f"more than {allowed['loc']:.3g}: it repeats an output or ignores its input"
             )
             return Check(name, Verdict.FAIL, text)
     return Check(name, Verdict.PASS, f"{len(loc)} images, no two with the same outputs")
@@ -125,21 +124,6 @@ def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -
 def shapes_of(outputs: RawOutputs) -> list[tuple[int, ...]]:
     """Collect the shapes of the three arrays."""
     return [array.shape for array in outputs]
-
-
-def affordable(batches: Sequence[int], seconds_per_image: float, budget_s: float) -> list[int]:
-    """Choose batch sizes that a slow engine gets through in time; the first three in any case.
-
-    Args:
-        batches: Sizes, rising.
-        seconds_per_image: Of this engine.
-        budget_s: For one call of each size, and for the images of the largest alone.
-    """
-    chosen: list[int] = []
-    for n in batches:
-        if len(chosen) < 3 or (sum(chosen) + n + n) * seconds_per_image <= budget_s:
-            chosen.append(n)
-    return chosen
 
 
 def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
@@ -151,7 +135,7 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
         problems.append(f"not JSON: {error}")
     runtime = first.get("runtime")
     if runtime and not any(character.isdigit() for character in str(runtime)):
-        problems.append(f"runtime is {runtime!r}, expected its version too, as 'acme 2.1.0'")
+        problems.append(f"runtime is {runtime!r}, expected name and version, such as 'acme 2.1.0'")
     build_s = first.get("build_s")
     if build_s is not None and not (isinstance(build_s, (int, float)) and build_s > 0):
         problems.append(f"build_s is {build_s!r}, expected seconds, above 0")
@@ -163,12 +147,12 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
 
 
 def resident_bytes(status: Path = _STATUS) -> int:
-    """Measure what of this process lies in RAM, after what is free was given back to the system.
+    """Measure how much of this process lies in RAM, once free memory went back to the system.
 
-    Without that, a leak of some MB hides in what the suites before it used and freed.
+    Without that step, a leak of some MB hides in what the suites before it used and freed.
 
     Raises:
-        OSError: This system does not tell.
+        OSError: This system does not tell it.
     """
     if not status.is_file():
         raise OSError(f"{status} is missing")
@@ -190,3 +174,21 @@ def growth_per_run(marks: Sequence[int], runs_per_part: int) -> float:
         runs_per_part: Between two marks.
     """
     return float(np.median(np.diff(marks))) / runs_per_part
+
+
+def measure_growth(run: Callable[[int], None], n_runs: int) -> tuple[float, int]:
+    """Run something many times and watch the memory of this process.
+
+    Args:
+        run: Takes the number of the run.
+        n_runs: A multiple of `N_PARTS`.
+
+    Returns:
+        Bytes that a run leaves behind, and that all of them left.
+    """
+    marks = [resident_bytes()]
+    for i in range(n_runs):
+        run(i)
+        if (i + 1) % (n_runs // N_PARTS) == 0:
+            marks.append(resident_bytes())
+    return growth_per_run(marks, n_runs // N_PARTS), marks[-1] - marks[0]

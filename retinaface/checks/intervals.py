@@ -1,4 +1,4 @@
-"""How sure a difference is: paired resampling of images for AP, of samples for speed."""
+"""Compute how sure a difference is: by resampling images in pairs for AP, samples for speed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Interval:
 
 
 def image_weights(n_images: int, n_resamples: int = N_RESAMPLES, seed: int = _SEED) -> FloatArray:
-    """How often each image is drawn in each resample.
+    """Draw how often each image occurs in each resample.
 
     Returns:
         (n_resamples, n_images) float32; each row adds up to `n_images`.
@@ -36,7 +36,7 @@ def image_weights(n_images: int, n_resamples: int = N_RESAMPLES, seed: int = _SE
 
 
 def image_curves(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
-    """Detections and faces found of each image down to each threshold.
+    """Compute detections and faces found in each image, down to each threshold.
 
     Args:
         counts: Of I images.
@@ -56,7 +56,7 @@ def image_curves(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
 
 def ap_from_curves(proposals: FloatArray, hits: FloatArray, n_faces: FloatArray) -> FloatArray:
-    """AP of many sets at once, by the rule of `accuracy.average_precision`.
+    """Compute AP of many sets at once, by the rule of `widerface.average_precision`.
 
     Args:
         proposals: (R, 1000) detections at each threshold.
@@ -76,22 +76,20 @@ def ap_from_curves(proposals: FloatArray, hits: FloatArray, n_faces: FloatArray)
 
 
 def paired_ap_intervals(
-    reference: Counts,
-    candidate: Counts,
+    old: Counts,
+    new: Counts,
     *,
     n_resamples: int = N_RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> dict[str, Interval]:
-    """Interval of AP(candidate) - AP(reference), by drawing the same images for both.
+    """Compute the interval of AP(new) - AP(old), by drawing the same images for both.
 
     Percentile bootstrap (Efron & Tibshirani 1993, chapter 13). Score ranges stay those of the
     whole sets.
 
     Args:
-        reference: Counts of I images.
-        candidate: Counts of the same images in the same order.
-        n_resamples: Draws.
-        confidence: Of the interval.
+        old: Counts of I images.
+        new: Counts of the same images in the same order.
 
     Returns:
         By split, as fractions.
@@ -99,19 +97,19 @@ def paired_ap_intervals(
     Raises:
         ValueError: The two cover different images.
     """
-    if not np.array_equal(reference.n_faces, candidate.n_faces):
+    if not np.array_equal(old.n_faces, new.n_faces):
         raise ValueError(
-            f"paired_ap_intervals: the two sets differ in images: {reference.n_images} and "
-            f"{candidate.n_images}, or their faces"
+            f"cannot pair AP by image: expected the same images and faces on both sides, got "
+            f"{old.n_images} and {new.n_images} images, or different numbers of faces"
         )
-    weights = image_weights(reference.n_images, n_resamples)
+    weights = image_weights(old.n_images, n_resamples)
     # The first row is the set itself.
-    weights = np.concatenate([np.ones((1, reference.n_images), np.float32), weights])
+    weights = np.concatenate([np.ones((1, old.n_images), np.float32), weights])
     result = {}
     for split, name in enumerate(SPLITS):
-        faces = weights @ reference.n_faces[:, split].astype(np.float32)
+        faces = weights @ old.n_faces[:, split].astype(np.float32)
         ap = []
-        for counts in (reference, candidate):
+        for counts in (old, new):
             proposals, hits = image_curves(counts, split)
             ap.append(ap_from_curves(weights @ proposals, weights @ hits, faces))
         difference = ap[1] - ap[0]
@@ -121,23 +119,21 @@ def paired_ap_intervals(
     return result
 
 
-def image_costs(reference: Counts, candidate: Counts) -> FloatArray:
-    """What each image alone does to AP: the set with only this image's counts exchanged.
+def image_costs(old: Counts, new: Counts) -> FloatArray:
+    """Compute what each image alone does to AP: the set with only its counts exchanged.
 
     Args:
-        reference: Counts of I images.
-        candidate: Counts of the same images in the same order.
+        old: Counts of I images.
+        new: Counts of the same images in the same order.
 
     Returns:
-        (I, 3) float64: AP with the candidate's counts of one image, minus AP of the reference.
+        (I, 3) float64: AP with the new counts of one image, minus AP of the old counts.
     """
-    costs = np.zeros((reference.n_images, len(SPLITS)))
-    changed = _changed_images(reference, candidate)
+    costs = np.zeros((old.n_images, len(SPLITS)))
+    changed = _changed_images(old, new)
     for split in range(len(SPLITS)):
-        (p_old, h_old), (p_new, h_new) = (
-            image_curves(counts, split) for counts in (reference, candidate)
-        )
-        faces = np.full(1, reference.n_faces[:, split].sum(), dtype=np.float64)
+        (p_old, h_old), (p_new, h_new) = (image_curves(counts, split) for counts in (old, new))
+        faces = np.full(1, old.n_faces[:, split].sum(), dtype=np.float64)
         proposals, hits = p_old.sum(axis=0), h_old.sum(axis=0)
         whole = ap_from_curves(proposals[None], hits[None], faces)[0]
         for i in changed:
@@ -148,8 +144,8 @@ def image_costs(reference: Counts, candidate: Counts) -> FloatArray:
     return costs
 
 
-def _changed_images(reference: Counts, candidate: Counts) -> IntArray:
-    """Images whose counts differ at all."""
+def _changed_images(old: Counts, new: Counts) -> IntArray:
+    """Find the images whose counts differ at all."""
 
     def rows(counts: Counts) -> dict[int, bytes]:
         table = np.column_stack(
@@ -158,19 +154,20 @@ def _changed_images(reference: Counts, candidate: Counts) -> IntArray:
         starts = np.searchsorted(counts.image_index, np.arange(counts.n_images + 1))
         return {i: table[starts[i] : starts[i + 1]].tobytes() for i in range(counts.n_images)}
 
-    old, new = rows(reference), rows(candidate)
-    return np.array([i for i in old if old[i] != new[i]], dtype=np.int64)
+    before, after = rows(old), rows(new)
+    return np.array([i for i in before if before[i] != after[i]], dtype=np.int64)
 
 
 def mean_ratio_interval(ratios: FloatArray, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of the geometric mean of a few independent ratios: Student's t of their logarithms.
+    """Compute the interval of the geometric mean of a few independent ratios.
+
+    It is Student's t of their logarithms.
 
     Args:
         ratios: (N,), N >= 2, > 0; one for each repetition of the whole measurement.
-        confidence: Of the interval.
 
     Raises:
-        ValueError: There are fewer than two, or something else than positive numbers.
+        ValueError: There are fewer than two, or not all are positive and finite.
     """
     if ratios.size < 2 or not (np.isfinite(ratios) & (ratios > 0)).all():
         raise ValueError(f"mean_ratio_interval: expected 2 or more positive ratios, got {ratios!r}")
@@ -184,30 +181,28 @@ def mean_ratio_interval(ratios: FloatArray, confidence: float = CONFIDENCE) -> I
 
 
 def ratio_interval(
-    reference: FloatArray,
-    candidate: FloatArray,
+    old: FloatArray,
+    new: FloatArray,
     *,
     n_resamples: int = 4000,
     confidence: float = CONFIDENCE,
 ) -> Interval:
-    """Interval of median(candidate) / median(reference), by bootstrap of each side.
+    """Compute the interval of median(new) / median(old), by bootstrap of each side.
 
     Args:
-        reference: (N,) samples, > 0.
-        candidate: (M,) samples, > 0.
-        n_resamples: Draws.
-        confidence: Of the interval.
+        old: (N,) samples, > 0.
+        new: (M,) samples, > 0.
 
     Raises:
-        ValueError: A side is empty, or holds something else than positive numbers.
+        ValueError: A side is empty, or not all of it is positive and finite.
     """
     rng = np.random.default_rng(_SEED)
     medians = []
-    for side in (reference, candidate):
+    for side in (old, new):
         if side.size == 0 or not (np.isfinite(side) & (side > 0)).all():
             raise ValueError(f"ratio_interval: expected positive samples, got {side!r}")
         drawn = rng.integers(0, len(side), size=(n_resamples, len(side)))
         medians.append(np.median(side[drawn], axis=1))
     tail = (1 - confidence) / 2
     low, high = np.quantile(medians[1] / medians[0], [tail, 1 - tail])
-    return Interval(float(np.median(candidate) / np.median(reference)), float(low), float(high))
+    return Interval(float(np.median(new) / np.median(old)), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Why an engine's outputs drift: the layer where it begins, and what sets that layer apart."""
+"""Explain why an engine's outputs drift: the layer where it begins, and what sets it apart."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Reopen = Callable[[Mapping[str, str]], Engine]
 # Largest weight error that rounding explains: exports give 1e-7 in FP32, and folding may cost a
 # bias some bits more; FP16 keeps 11 bits, an error of up to 4.9e-4.
 WEIGHTS_AGREE: Mapping[Precision, float] = {"fp32": 1e-5, "fp16": 1e-3}
-# What an engine that lacks something, or goes wrong, raises.
+# Raised by an engine that lacks something or goes wrong.
 _REASONS = (RetinaFaceError, NotImplementedError, ValueError, TypeError)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """What is looked into, and from where on an error is drift."""
+    """The network and the images in question, and the factor beyond which an error is drift."""
 
     model: RetinaFace
     file: Path | None
@@ -43,7 +43,7 @@ class _Case:
     def drifting(self, drifts: list[LayerDrift]) -> list[LayerDrift]:
         return [drift for drift in drifts if drift.exceeds(self.factor)]
 
-    def has_other_weights(self, drift: LayerDrift) -> bool:
+    def has_different_weights(self, drift: LayerDrift) -> bool:
         return drift.weight_error > WEIGHTS_AGREE[self.reference.precision]
 
 
@@ -61,8 +61,8 @@ def explain_drift(
 
     Args:
         model: In evaluation mode.
-        engine: Whose outputs drift. One that shows no intermediates is stood in for by ONNX Runtime
-            on the CPU, which tells whether the file drifts or only the engine.
+        engine: Its outputs drift. Where it shows no intermediates, ONNX Runtime on the CPU stands
+            in for it, which tells whether the file drifts or only the engine.
         file: What the engine runs; None for one that builds the network itself.
         images: (N, 3, H, W) float32, on which they drift; a few.
         factor: How many times its noise floor an error may be.
@@ -70,14 +70,14 @@ def explain_drift(
         precision: Whose rounding makes the noise floor; None for the engine's.
 
     Returns:
-        Lines of text. What is missing for an answer is said in words.
+        Lines of text; they also name what is missing for an answer.
     """
     try:
         reference = layer_reference(model, images, precision or engine.spec.precision)
         case = _Case(model, file, images, factor, reference)
         return "\n".join(_explain(case, engine, reopen))
     except _REASONS as error:
-        return f"where the drift begins cannot be said: {error}"
+        return f"cannot find where the drift begins: {error}"
 
 
 def _explain(case: _Case, engine: Engine, reopen: Reopen | None) -> list[str]:
@@ -89,11 +89,11 @@ def _explain(case: _Case, engine: Engine, reopen: Reopen | None) -> list[str]:
     except NotImplementedError:
         found, is_explained = _ask_stand_in(case, engine)
     except _REASONS as error:
-        found = [f"where the drift begins cannot be said: {error}"]
+        found = [f"cannot find where the drift begins: {error}"]
     else:
         found = _describe(case, *inside)
         suspects = case.drifting(inside[0])[:1] or inside[0]
-        is_explained = any(case.has_other_weights(drift) for drift in suspects)
+        is_explained = any(case.has_different_weights(drift) for drift in suspects)
         vanished = not any(case.drifting(drifts) for drifts in inside)
     lines += found
     if outputs and not is_explained:
@@ -115,7 +115,7 @@ def _describe(case: _Case, layers: list[LayerDrift], outputs: list[LayerDrift]) 
             f"(limit {case.factor:g} x)"
         )
         lines.append(_describe_weights(case, first, layers))
-    elif others := [drift for drift in layers if case.has_other_weights(drift)]:
+    elif others := [drift for drift in layers if case.has_different_weights(drift)]:
         first = others[0]
         lines.append(
             f"no convolution drifts beyond rounding, but the first whose weights differ is "
@@ -136,21 +136,21 @@ def _describe(case: _Case, layers: list[LayerDrift], outputs: list[LayerDrift]) 
 def _describe_weights(case: _Case, first: LayerDrift, layers: list[LayerDrift]) -> str:
     if case.file is None:
         return "weights were not compared: the engine runs no file"
-    others = [d.layer for d in layers if d is not first and case.has_other_weights(d)]
-    if case.has_other_weights(first):
+    others = [d.layer for d in layers if d is not first and case.has_different_weights(d)]
+    if case.has_different_weights(first):
         percent = 100 * first.weight_error
         size = f"{percent:.1f}" if percent >= 0.1 else f"{percent:.1g}"
-        also = f", and so do those of other layers ({len(others)})" if others else ""
+        also = f", and so do those of further layers ({len(others)})" if others else ""
         return f"its weights in the file differ by {size} %{also}"
-    also = f"; those of other layers differ ({len(others)}, first {others[0]})" if others else ""
+    also = f"; those of further layers differ ({len(others)}, first {others[0]})" if others else ""
     return (
-        "its weights agree, so the runtime computes it differently, or the file does what stands "
-        f"before it (activation, padding, resize){also}"
+        "its weights agree, so the runtime computes it differently, or what stands before it in "
+        f"the file differs (activation, padding, resize){also}"
     )
 
 
 def _ask_stand_in(case: _Case, engine: Engine) -> tuple[list[str], bool]:
-    """Run the same file on ONNX Runtime's CPU engine; also says whether that explains the drift."""
+    """Run the same file on ONNX Runtime's CPU engine; tell whether that explains the drift."""
     spec, name = engine.spec, f"ort-cpu-{case.reference.precision}"
     intro = f"{spec.name} shows no intermediate tensors"
     if case.file is None:
@@ -174,19 +174,21 @@ def _try_without_fusions(case: _Case, reopen: Reopen | None, *, vanished: bool) 
     """Say whether a fusion causes the drift.
 
     Args:
-        case: What is looked into.
         reopen: As in `explain_drift`.
         vanished: Whether the drift vanished when every layer was shown, which breaks fusions.
     """
     shown = "the drift vanishes when every layer is shown as an output, which breaks fusions"
     caused = [f"{shown}: a fusion causes it"] if vanished else []
     if reopen is None:
-        return [*caused, "fusions off was not tried: the engine cannot be opened again"]
+        return [
+            *caused,
+            "running with fusions off was not tried: the engine cannot be opened again",
+        ]
     try:
         with reopen({"fusions": "off"}) as engine:
             drifting = case.drifting_outputs(engine)
     except _REASONS as error:
-        return [*caused, f"fusions off could not be tried: {error}"]
+        return [*caused, f"running with fusions off failed: {error}"]
     if not drifting:
         return [*caused, "with fusions off the outputs agree: a fusion causes the drift"]
     kept = f"with fusions off {drifting[0].layer} drifts too ({drifting[0]}): no fusion causes it"

@@ -1,6 +1,6 @@
-"""The error of every layer inside an engine, beside what its precision explains.
+"""Measure the error of every layer inside an engine, beside what its precision explains.
 
-Importing it needs no torch: a sample of layers is compared with a file where there is none.
+Importing it needs no torch: without torch, a sample of layers is compared with a file.
 """
 
 from __future__ import annotations

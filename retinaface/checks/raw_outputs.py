@@ -1,8 +1,8 @@
-"""How far an engine's raw outputs lie from float64 torch, compared with the noise floor.
+"""Measure how far an engine's raw outputs lie from float64 torch, beside the noise floor.
 
 The noise floor is the error that rounding alone causes on the same input: of float32 torch for
 FP32, of the network with everything rounded to FP16 for FP16. No tolerance is chosen by hand; the
-factors say how many times that error an engine may show, because it rounds in another order.
+factors say how many times that error an engine may show, because it rounds in a different order.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retinaface.checks.quantities import CONF, SUM_LIMIT, label, largest_sum_error, quantity
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, Precision
@@ -27,7 +28,7 @@ _TYPES = {"fp32": "float32", "fp16": "float16"}
 
 @dataclass(frozen=True)
 class Factors:
-    """How many times the noise floor an error may be.
+    """The multiples of the noise floor that an error may reach.
 
     Attributes:
         largest: Of the largest error, which one unlucky value decides.
@@ -50,15 +51,11 @@ class OutputError:
 
     Attributes:
         case: Name of the input.
-        output: `loc`, `conf` or `landmarks`.
+        output: `loc`, `conf` or `landmarks`; all figures of `conf` are of its log-odds.
         precision: Whose noise floor it is compared with.
-        max_abs: Largest absolute error.
-        mean_abs: Mean absolute error.
-        p99_abs: 99th percentile of the absolute error.
-        rms: Root of the mean squared error.
-        max_rel: Largest error relative to the expected value, where that is above 1e-3.
+        max_rel: Largest error relative to the expected value, which counts as 1e-3 at least.
         p99_rel: 99th percentile of the same.
-        cosine: Cosine between expected and actual values.
+        cosine: Between expected and actual values.
         index: Where the largest error is: image, prior, value.
         actual: The engine's value there.
         expected: float64 torch's.
@@ -84,7 +81,7 @@ class OutputError:
 
     @property
     def ratio(self) -> float:
-        """The error as a share of what is allowed: above 1 it fails; a NaN stays one."""
+        """Compute the error as a share of what is allowed: above 1 it fails; a NaN stays one."""
         factors = FACTORS[self.precision]
         shares = (
             self.max_abs / (factors.largest * self.floor_max),
@@ -93,7 +90,7 @@ class OutputError:
         return float(np.max(shares))  # NumPy's max, because Python's passes over a NaN
 
     def as_json(self) -> dict[str, Any]:
-        """For a record: the error, its noise floor, and its share of what is allowed."""
+        """Describe it for a record: the error, its noise floor, its share of what is allowed."""
         figures = asdict(self)
         limit = FACTORS[self.precision].largest * self.floor_max
         shares = {"ratio": self.ratio, "margin": 1 - self.ratio, "limit": limit}
@@ -102,7 +99,7 @@ class OutputError:
     def __str__(self) -> str:
         factors = FACTORS[self.precision]
         return (
-            f"{self.case} {self.output}: error against float64 torch max {self.max_abs:.3g} "
+            f"{self.case} {label(self.output)}: error against float64 torch max {self.max_abs:.3g} "
             f"({self.max_abs / self.floor_max:.3g} times the {self.precision} noise floor "
             f"{self.floor_max:.3g}, allowed {factors.largest:g}), rms {self.rms:.3g} "
             f"({self.rms / self.floor_rms:.3g} times {self.floor_rms:.3g}, allowed "
@@ -122,56 +119,69 @@ def output_errors(
 
     Args:
         outputs: Of the engine on `case.images`.
-        case: The reference.
         precision: Whose noise floor counts.
 
     Returns:
         One entry for each output; a NaN in the outputs makes its figures NaN.
     """
     return [
-        _output_error(case, name, precision, np.asarray(array, dtype=np.float64))
+        _output_error(case, name, precision, quantity(name, array, precision))
         for name, array in zip(OUTPUT_NAMES, outputs, strict=True)
     ]
 
 
 def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
-    """The largest share of what is allowed over the outputs of one case; NaN for a NaN. Quick."""
+    """Compute the largest share of what is allowed over the outputs of one case.
+
+    It computes nothing else, which makes it quick enough for every timed call. Probabilities that
+    do not add up to 1 count too. A NaN in the outputs gives a NaN.
+    """
     factors = FACTORS[precision]
-    shares = []
-    for name, actual in zip(OUTPUT_NAMES, outputs, strict=True):
-        expected = case.exact[name]
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        error = np.abs(actual - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+    of_sum = largest_sum_error(outputs.scores) / SUM_LIMIT[precision]
+    shares = [0.0 if of_sum <= 1 else of_sum]
+    for name, array in zip(OUTPUT_NAMES, outputs, strict=True):
+        expected, rounded = _expected(case, name, precision)
+        error = np.abs(quantity(name, array, precision) - expected)
+        floor_max, floor_rms = _noise_floor(np.abs(rounded - expected), expected, precision)
         shares += [error.max() / (factors.largest * floor_max)]
         shares += [_rms(error) / (factors.rms * floor_rms)]
     return float(np.max(shares))
 
 
 def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
-    """How far an engine may be from float64 torch in a value of each output, on one case.
+    """Compute how far an engine may be from float64 torch in a value of each output, on one case.
 
     Args:
-        case: The reference.
         precision: Whose noise floor counts.
 
     Returns:
-        Largest absolute error by output, > 0; NaN where the precision overflows.
+        Largest absolute error by output, > 0; NaN where the precision overflows. Of `conf` it is
+        one of probabilities: a quarter of that of the log-odds, which is the most that a
+        probability moves with them.
     """
     allowed = {}
-    for name, expected in case.exact.items():
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, _ = _at_least_a_step(floor, expected, precision)
+    for name in OUTPUT_NAMES:
+        expected, rounded = _expected(case, name, precision)
+        floor_max, _ = _noise_floor(np.abs(rounded - expected), expected, precision)
         allowed[name] = FACTORS[precision].largest * floor_max
+    allowed[CONF] /= 4
     return allowed
 
 
-def _at_least_a_step(
+def _expected(
+    case: ReferenceCase, name: str, precision: Precision
+) -> tuple[FloatArray, FloatArray]:
+    """Give what is judged of an output, exact and as the precision rounds it."""
+    exact = quantity(name, case.exact[name], precision)
+    return exact, quantity(name, case.rounded(precision)[name], precision)
+
+
+def _noise_floor(
     floor: FloatArray, expected: FloatArray, precision: Precision
 ) -> tuple[float, float]:
-    """Largest value and root mean square of a noise floor.
+    """Compute the largest value and the root mean square of a noise floor.
 
-    A value cannot be nearer than its own type allows, however lucky the reference was. Where the
+    A value cannot be nearer than its own type allows, however small the floor came out. Where the
     precision itself overflows there is no floor, and NaN lets nothing pass.
     """
     if not np.isfinite(floor).all():
@@ -184,15 +194,14 @@ def _at_least_a_step(
 def _output_error(
     case: ReferenceCase, name: str, precision: Precision, actual: FloatArray
 ) -> OutputError:
-    expected = case.exact[name]
     with np.errstate(invalid="ignore", over="ignore"):
+        expected, rounded = _expected(case, name, precision)
         error = np.abs(actual - expected)
         relative = (error / np.maximum(np.abs(expected), 1e-3)).ravel()
         index = np.unravel_index(int(np.argmax(error)), error.shape)
         norms = float(np.linalg.norm(actual) * np.linalg.norm(expected))
         cosine = float((actual * expected).sum()) / norms if norms else float("nan")
-        floor = np.abs(case.rounded(precision)[name] - expected)
-        floor_max, floor_rms = _at_least_a_step(floor, expected, precision)
+        floor_max, floor_rms = _noise_floor(np.abs(rounded - expected), expected, precision)
         return OutputError(
             case=case.name,
             output=name,
@@ -225,7 +234,7 @@ def check_fidelity(name: str, errors: Sequence[OutputError]) -> Check:
         text = "\n".join(str(error) for error in bad)
     else:
         text = (
-            f"largest error {worst.max_abs:.3g} in {worst.output} on {worst.case}, "
+            f"largest error {worst.max_abs:.3g} in {label(worst.output)} on {worst.case}, "
             f"{worst.max_abs / worst.floor_max:.2f} times the noise floor"
         )
     verdict = Verdict.FAIL if bad else Verdict.PASS

@@ -1,7 +1,8 @@
-"""The command line. Only click is imported before a command runs, so `--help` answers at once."""
+"""The command line; it imports only click before a command runs, so `--help` answers at once."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -20,16 +21,19 @@ from retinaface.cli.report import report
 from retinaface.cli.score import score
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
+from retinaface.suite.options import check_environment
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
+# What asks for words alone.
+_ANSWERS = {"-h", "--help", "--version"}
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="retinaface")
 def cli() -> None:
-    """Does RetinaFace still work after the ground under it has changed?
+    """Validate RetinaFace after a change of SDK, driver, exporter, runtime or board.
 
     \b
     Start here:         retinaface validate
@@ -58,15 +62,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> NoReturn:
-    """Run a command and exit; every error that a user can act on is one line on stderr.
+    """Run a command and exit; print an error that a user can act on as one line on stderr.
 
     Args:
-        command: A command or a group of them.
-        name: What its messages call it.
-        arguments: None for those of the process.
+        name: The program's name in its messages.
+        arguments: None for the arguments of the process.
     """
     _end_cleanly_by_signals()
     try:
+        if not _ANSWERS.intersection(sys.argv[1:] if arguments is None else arguments):
+            check_environment(os.environ)
         code = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
@@ -87,10 +92,10 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
 
 
 def _end_cleanly_by_signals() -> None:
-    """Run the clean-up of Ctrl-C for a polite end and for a terminal that was closed, too.
+    """Clean up after SIGTERM and SIGHUP as after Ctrl-C.
 
-    No temporary folder stays, and no child process. A process that is to outlive its terminal
-    (`nohup`) ignores SIGHUP, and goes on to do so.
+    No temporary folder and no child process stays. A process that should outlive its terminal
+    (`nohup`) ignores SIGHUP and keeps ignoring it.
     """
     signals = [signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
@@ -100,7 +105,7 @@ def _end_cleanly_by_signals() -> None:
 
 
 def _exit_by_signal(number: int, _frame: object) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # a second one must not break off the clean-up
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not stop the clean-up
     sys.exit(128 + number)  # as shells report it
 
 

@@ -1,9 +1,8 @@
-"""`retinaface ab`."""
+"""The command `retinaface ab`."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,35 +26,37 @@ if TYPE_CHECKING:
     "python_a",
     type=PATH,
     metavar="PYTHON",
-    help="The old one: an environment, or its interpreter.  [default: this one]",
+    help="Old Python: an environment, or its interpreter.  [default: this one]",
 )
-@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="The new one.  [default: A]")
+@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="New Python.  [default: A's]")
 @click.option(
     "--engine",
     default="ort-cpu-fp32",
     show_default=True,
     metavar="NAME",
-    help=f"Engine of both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
+    help=f"Engine for both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
 )
-@click.option("--engine-b", metavar="NAME", help="Engine of B, if it differs.")
+@click.option("--engine-b", metavar="NAME", help="Engine for B, if it differs.")
 @click.option(
     "--model",
     type=PATH,
     metavar="FILE",
     help="Exported file for both.  [default: an export of the weights, made here]",
 )
-@click.option("--model-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
+@click.option("--model-b", type=PATH, metavar="FILE", help="Exported file for B, if it differs.")
 @click.option(
     "--engine-file",
     type=PATH,
     metavar="FILE",
     help="Prebuilt engine for both, in place of a model.",
 )
-@click.option("--engine-file-b", type=PATH, metavar="FILE", help="File for B, if it differs.")
+@click.option(
+    "--engine-file-b", type=PATH, metavar="FILE", help="Prebuilt engine for B, if it differs."
+)
 @click.option(
     "--weights",
     metavar="FILE|embedded",
-    help="Checkpoint.  [default: the published one; the embedded one where that is not here]",
+    help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )
 @click.option(
     "--engine-option",
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Setting of both engines (repeatable).",
+    help="Engine option for both (repeatable).",
 )
 @click.option(
     "--engine-option-b",
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=pairs,
     metavar="NAME=VALUE",
-    help="Setting of B alone, beside those of both (repeatable).",
+    help="Engine option for B alone, beside those for both (repeatable).",
 )
 @click.option(
     "--batch",
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="How often the processes start; each start is one sample of the ratio.",
+    help="How many times to start the processes; each start is one sample of the ratio.",
 )
 @click.option(
     "--turns",
@@ -117,7 +118,8 @@ if TYPE_CHECKING:
     "--widerface",
     type=PATH,
     metavar="DIR",
-    help="Photographs to run on.  [default: those found here]",
+    help="Photographs to run on.  [default: WIDER FACE if it is on this machine, else the "
+    "embedded pictures]",
 )
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write every sample.")
 def ab(
@@ -130,7 +132,7 @@ def ab(
     json_file: Path | None,
     **settings: Any,
 ) -> None:
-    """Time two environments turn by turn: is B slower than A, by more than noise?
+    """Time two environments turn by turn.
 
     \b
     retinaface ab --a .venv-old --b .venv-new --model retinaface.onnx
@@ -138,10 +140,10 @@ def ab(
     retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
     retinaface ab                                     how noisy is this machine?
 
-    Three processes take turns on the same input: A, A again, B. The difference between A and A
-    again is the noise of the session, and the ratio of B and A is compared with it. So are the
-    detections of B with those of A. Each environment needs NumPy and the engine's runtime; this
-    package need not be installed there.
+    Is B slower than A by more than noise? Three processes take turns on the same input: A, A
+    again, B. The difference between A and A again is the noise of the session; the time of B over
+    that of A is compared with it. The detections of A and B are compared too. Each environment
+    needs NumPy and the engine's runtime; this package need not be installed there.
 
     A session that is too noisy to see --slowdown does not pass: it says how many --starts would
     decide. What `--json` wrote is read by `compare --ab` and `report --ab`.
@@ -168,7 +170,6 @@ def ab(
     click.echo(f"A: {engine} in {python_a}")
     click.echo(f"B: {engine_b} in {python_b}")
     plan = Plan(settings["batch"], settings["starts"], settings["turns"])
-    started = time.monotonic()
     timings = measure(open_a, open_b, images, plan, _progress)
     has_faces = data.is_embedded == chosen.is_embedded
     wanted = settings["slowdown"] / 100
@@ -176,8 +177,7 @@ def ab(
     print_result(timings, plan.batch, checks)
     verdict = worst(check.verdict for check in checks)
     if json_file is not None:
-        taken = time.monotonic() - started
-        write_json(json_file, result_json(timings, plan.batch, checks, verdict, taken))
+        write_json(json_file, result_json(timings, plan.batch, checks, verdict))
         click.echo(f"JSON: {json_file}")
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
     click.get_current_context().exit(verdict.exit_code)
@@ -186,7 +186,7 @@ def ab(
 def _judge(
     timings: Timings, engines: Sequence[str], wanted: float, *, has_faces: bool
 ) -> list[Check]:
-    """Judge outputs first, then speed; FP16 on one side is enough to judge by what FP16 rounds."""
+    """Judge outputs first, then speed; with FP16 on one side, the limits of FP16 apply."""
     from retinaface.checks.speed.ab import judge_outputs
     from retinaface.checks.speed.ab_judgement import judge_speed
     from retinaface.engines.catalogue import find_engine
@@ -206,7 +206,9 @@ def _images(data: DataChoice) -> FloatArray:
     dataset = open_widerface(data.root)
     names = spread(dataset.select(None).images, N_IMAGES[REAL])
     if data.is_embedded:
-        click.echo("note: WIDER FACE is not here; the pictures are those of the embedded set")
+        click.echo(
+            "note: WIDER FACE is not on this machine; using the pictures of the embedded set"
+        )
     encoded = {name: dataset.read_bytes(name) for name in names}
     return photograph_inputs(encoded, PIPELINES["igie"])
 
@@ -227,13 +229,13 @@ def _opener(
         weights=weights,
         max_batch=settings["batch"],
         threads=settings["threads"],
-        shares_cpus=True,  # idle threads sleep: the other processes take their turns meanwhile
+        shares_cpus=True,  # idle threads sleep while another process has its turn
         options={**settings["options"], **(settings["options_b"] if is_b else {})},
     )
 
 
 def files_of_side(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
-    """Choose model or prebuilt engine of a side; options of B come before those of both."""
+    """Choose the model or prebuilt engine of a side; B's own options win over those for both."""
     of_b = {name: settings[f"{name}_b"] for name in ("model", "engine_file")}
     if is_b and any(of_b.values()):
         return of_b

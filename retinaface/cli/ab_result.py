@@ -1,4 +1,4 @@
-"""What `retinaface ab` found, on the terminal and as JSON."""
+"""Show the result of `retinaface ab` on the terminal, and give it as JSON."""
 
 from __future__ import annotations
 
@@ -16,16 +16,12 @@ if TYPE_CHECKING:
 
 
 def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
-    """Print environments first, then times, then what was judged."""
+    """Print environments, then times, then verdicts."""
     from retinaface.checks.intervals import mean_ratio_interval
     from retinaface.checks.speed.ab import AGAIN, SIDES, A, B
     from retinaface.checks.speed.ab_judgement import interval_words
 
-    changed = _differences(timings)
-    if changed:
-        print_table(("what differs", "A", "B"), changed)
-    else:
-        click.echo("A and B are the same environment and engine.")
+    _print_differences(timings)
     click.echo()
     rows = []
     for side in SIDES:
@@ -39,26 +35,34 @@ def print_result(timings: Timings, batch: int, checks: Sequence[Check]) -> None:
     click.echo(f"largest differences of raw outputs: {largest}\n")
     *outputs, speed = checks
     if all(str(check.verdict) == "PASS" for check in outputs):
-        outputs = outputs[:1]  # the share of detections without a counterpart says it
+        outputs = outputs[:1]  # the share of unmatched detections covers the others
     for check in (*outputs, speed):
         click.secho(str(check), fg=COLOURS[str(check.verdict)])
 
 
-def _differences(timings: Timings) -> list[list[str]]:
-    """List facts of environment and engine that A and B do not share."""
+def _print_differences(timings: Timings) -> None:
+    """Print how environment and engine of A and B differ, and facts that only one side gives."""
     from retinaface.checks.speed.ab import A, B
-    from retinaface.comparison.compare import fact_differences
+    from retinaface.comparison.environments import compare_descriptions, unknown_lines
 
-    facts = [
-        {**timings.environments[side], "engine": timings.descriptions[side]} for side in (A, B)
-    ]
-    return [[d.key, d.old, d.new] for d in fact_differences(*facts)]
+    environments, engines = (
+        [by_side[side] for side in (A, B)]
+        for by_side in (timings.environments, timings.descriptions)
+    )
+    found = compare_descriptions(environments, engines)
+    if found.differences:
+        rows = [[d.key, d.old, d.new] for d in found.differences]
+        print_table(("what differs", "A", "B"), rows)
+    elif not found.unknown:
+        click.echo("A and B are the same environment and engine.")
+    for line in unknown_lines(found.unknown, (A, B)):
+        click.echo(line)
 
 
 def result_json(
-    timings: Timings, batch: int, checks: Sequence[Check], verdict: Verdict, seconds_taken: float
+    timings: Timings, batch: int, checks: Sequence[Check], verdict: Verdict
 ) -> dict[str, Any]:
-    """Give every sample, and what was judged; see `records.ab_session.AbSession`; JSON types."""
+    """Give every sample and every check; see `records.ab_session.AbSession`; JSON types."""
     from retinaface.records.ab_session import AB_VERSION
 
     speed = checks[-1]
@@ -69,7 +73,7 @@ def result_json(
         "speed": dict(speed.numbers),
         "checks": [check.as_json() for check in checks],
         "batch": batch,
-        "seconds_taken": round(seconds_taken, 1),
+        "seconds_taken": round(timings.taken_s, 1),
         "seconds": {side: samples.tolist() for side, samples in timings.seconds.items()},
         "largest_differences": timings.largest,
         "engines": timings.descriptions,

@@ -1,4 +1,4 @@
-"""`retinaface assets`: pinned files."""
+"""The command `retinaface assets`, for pinned files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 def assets() -> None:
     """List and fetch pinned files: checkpoint, ground truth, images.
 
-    Each file is searched in the folder that RETINAFACE_ASSETS names, then in the cache
-    (RETINAFACE_CACHE, else the user's), then on the network, and verified by its hash. The embedded
+    The command looks for a file in the folder that RETINAFACE_ASSETS names, then in the cache
+    (RETINAFACE_CACHE, else the user's), then on the network, and verifies its hash. The embedded
     set ships with the package: generated pictures, their ground truth, and weights trained on such
     pictures.
     """
@@ -18,16 +18,16 @@ def assets() -> None:
 
 @assets.command("list")
 def list_() -> None:
-    """Show every file, its size, licence and where it is."""
+    """List every file with its size, its licence and its place on this machine."""
     from retinaface.assets import REGISTRY, find_asset, mirror_dir
     from retinaface.cli.output import print_table
     from retinaface.errors import AssetError
 
-    mirror_dir()  # a mirror that is not there is an error of its own
+    mirror_dir()  # a missing mirror is an error of its own
     rows = []
     for asset in REGISTRY.values():
         try:
-            where = str(find_asset(asset) or "not here")
+            where = str(find_asset(asset) or "not on this machine")
         except AssetError:
             where = "WRONG HASH"
         rows.append([asset.name, f"{asset.n_bytes / 1e6:.1f}", asset.licence, where])
@@ -44,15 +44,15 @@ def _embedded_row() -> list[str]:
         root = embedded_root()
         files = [embedded_checkpoint(), *(path for path in root.rglob("*") if path.is_file())]
     except AssetError:
-        return [EMBEDDED, "", "of this package", "WRONG HASH"]
+        return [EMBEDDED, "", "the package's", "WRONG HASH"]
     n_bytes = sum(path.stat().st_size for path in files)
-    return [EMBEDDED, f"{n_bytes / 1e6:.1f}", "of this package", str(root)]
+    return [EMBEDDED, f"{n_bytes / 1e6:.1f}", "the package's", str(root)]
 
 
 @assets.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def fetch(names: tuple[str, ...]) -> None:
-    """Fetch files by name, or all of them, and print where they are."""
+    """Fetch the named files, or all files, and print their paths."""
     from retinaface.assets import REGISTRY, fetch_asset, get_asset
 
     for asset in [get_asset(name) for name in names] or REGISTRY.values():
@@ -62,9 +62,9 @@ def fetch(names: tuple[str, ...]) -> None:
 @assets.command()
 @click.argument("name")
 def path(name: str) -> None:
-    """Print where a file is; an error if it is not on this machine.
+    """Print the path of a file; fail if it is not on this machine.
 
-    `embedded` is the folder of the set that ships with the package.
+    NAME may be `embedded`, for the folder of the set that ships with the package.
     """
     from retinaface.assets import EMBEDDED, find_asset, get_asset
     from retinaface.embedded import embedded_root

@@ -1,4 +1,4 @@
-"""`retinaface compare` and `retinaface runs`."""
+"""The commands `retinaface compare` and `retinaface runs`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--attribute",
     is_flag=True,
-    help="Say at which stage the difference begins: checkpoint, export, simplification, inputs, "
-    "raw outputs, decoding, suppression, evaluation.",
+    help="Find the stage at which the difference begins: checkpoint, export, simplification, "
+    "precision, file, images, inputs, raw outputs, decoding, suppression, detections, evaluation.",
 )
 def compare(
     folders: tuple[Path, ...],
@@ -45,19 +45,19 @@ def compare(
     session_paths: tuple[Path, ...],
     attribute: bool,
 ) -> None:
-    """Compare run records with the first of them, which is the old one.
+    """Compare run records with the first one, which is the old run.
 
     \b
     retinaface compare RUN-OLD RUN-NEW
     retinaface compare runs/                   all records in a folder, by name
-    retinaface compare A B --attribute         where does it begin?
+    retinaface compare A B --attribute         at which stage does it begin?
     retinaface compare A B --markdown "$GITHUB_STEP_SUMMARY"
 
-    A record is the folder that `validate --record` or `evaluate --output` wrote. Differences of the
-    environment come first, then each metric with its interval and verdict, then tests with another
-    outcome and what only one run has. The terminal sums up what is fine; Markdown and JSON have
-    every row. Times on a CPU are judged only far beyond what runs of one build differ by there;
-    for what is closer, the command that measures it turn by turn is printed.
+    A record is the folder that `validate --record` or `evaluate --output` wrote. The output lists
+    differences of the environment, then each metric with its interval and verdict, then tests with
+    different outcomes, then results and tests that only one run has. The terminal sums up the
+    metrics that pass; Markdown and JSON have every row. Times on a CPU are judged only far beyond
+    the noise of two runs; for smaller changes the `retinaface ab` command is printed.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
@@ -65,7 +65,7 @@ def compare(
     from retinaface.comparison.text import as_json
     from retinaface.comparison.text import markdown as as_markdown
     from retinaface.comparison.turns import settle
-    from retinaface.files import check_output_file, new_file
+    from retinaface.files import check_output_file
     from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
     from retinaface.verdicts import worst
@@ -76,8 +76,8 @@ def compare(
     runs, unavailable = find_runs(folders)
     if len(runs) < 2:
         raise click.UsageError(
-            f"compare needs at least two records, got {len(runs)}; give the folders that "
-            "--record named"
+            f"compare needs at least two records, got {len(runs)}; name the folders that "
+            "validate --record or evaluate --output wrote"
         )
     sessions = read_sessions(session_paths)
     comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
@@ -85,10 +85,7 @@ def compare(
     _print_turns(sessions)
     _print_unavailable(unavailable)
     if markdown is not None:
-        with new_file(markdown) as file:
-            text = as_markdown(comparisons, unavailable, sessions)
-            file.write_text(text + "".join(texts), encoding="utf-8")
-        click.echo(f"Markdown: {markdown}")
+        _write_markdown(markdown, as_markdown(comparisons, unavailable, sessions), texts)
     if json_file is not None:
         write_json(json_file, as_json(comparisons, unavailable, sessions))
         click.echo(f"JSON: {json_file}")
@@ -97,9 +94,24 @@ def compare(
     click.get_current_context().exit(verdict.exit_code)
 
 
+def _write_markdown(path: Path, text: str, attributions: Sequence[str]) -> None:
+    from retinaface.files import new_file
+
+    with new_file(path) as file:
+        file.write_text(text + "".join(attributions), encoding="utf-8")
+    click.echo(f"Markdown: {path}")
+
+
 def _print(comparison: RunComparison, *, attribute: bool) -> str:
-    """One comparison on the terminal; returns the attribution as Markdown, if it was asked for."""
-    from retinaface.comparison.text import METRIC_COLUMNS, brief_rows, open_commands, summary
+    """Print one comparison; return the attribution as Markdown, if it was asked for."""
+    from retinaface.comparison.text import (
+        METRIC_COLUMNS,
+        brief_rows,
+        open_commands,
+        same_environment_text,
+        summary,
+        unknown_texts,
+    )
 
     click.secho(
         f"{comparison.new.name} against {comparison.old.name}: {comparison.verdict}",
@@ -107,11 +119,15 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")
+    for text in comparison.warnings:
+        click.echo(f"warning: {text}")
     if comparison.environment:
         rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
         print_table(("environment", "old", "new"), rows)
     else:
-        click.echo("The environments are the same.")
+        click.echo(same_environment_text(comparison))
+    for line in unknown_texts(comparison):
+        click.echo(line)
     click.echo()
     if comparison.metrics:
         print_table(METRIC_COLUMNS, brief_rows(comparison), right=(2, 3))
@@ -126,14 +142,14 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
 
 
 def _print_attribution(comparison: RunComparison) -> str:
-    """The stages of each pair of results; returns them as Markdown."""
+    """Print the stages of each pair of results; return them as Markdown."""
     from retinaface.comparison.attribution import attribute
     from retinaface.comparison.pairs import matched_pairs
     from retinaface.comparison.text import attribution_markdown
 
     markdown = ""
     pairs = matched_pairs(comparison.old, comparison.new)
-    # Of times and errors alone a record keeps nothing that could be traced.
+    # A record with times and errors alone has nothing to trace.
     traced = [pair for pair in pairs if any(r.traced or r.ap for r in pair.results)]
     for pair in traced or pairs:
         found = attribute(pair)
@@ -150,7 +166,7 @@ def _cut(text: str, most: int = 60) -> str:
 
 
 def _print_lone(comparison: RunComparison) -> None:
-    """What one run alone has; of many tests with one reason the first."""
+    """Print what only one run has; of tests with the same reason, only the first."""
     by_reason: dict[tuple[str, str, str], list[str]] = {}
     for lone in comparison.one_sided:
         by_reason.setdefault((lone.kind, lone.side, lone.reason), []).append(lone.id)
@@ -183,13 +199,16 @@ def runs(folders: tuple[Path, ...]) -> None:
     \b
     retinaface runs runs/
 
-    One line for each: when, verdict, versions, what it measured.
+    Each line has the date, the verdict, runtime and device, AP, and the number of tests.
     """
     from retinaface.records.find import find_runs
 
     found, unavailable = find_runs(folders)
     rows = [_listed(run) for run in sorted(found, key=lambda run: run.record.created)]
     print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
+    for run in found:
+        for text in run.warnings:
+            click.echo(f"warning: {run.name}: {text}")
     _print_unavailable(unavailable)
 
 

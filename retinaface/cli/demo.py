@@ -1,4 +1,4 @@
-"""`retinaface demo`: the main job once, on what this machine has."""
+"""The command `retinaface demo`, which runs the main steps once on what this machine has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIPELINE = "igie"
 _SUBSET = "every-8"
 _N_PICTURES = 4
 _SCORE = 0.5
-# Lightest first; FP16 in torch is slow on a CPU, and is there as the emulator of true FP16.
+# Lightest first; FP16 in torch is slow on a CPU, and emulates true FP16.
 _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
 
 
@@ -34,20 +34,20 @@ _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
 @click.option(
     "--weights",
     metavar="FILE|embedded",
-    help="Checkpoint.  [default: the published one where it is here; else the embedded one]",
+    help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )
 @click.option(
     "--widerface",
     type=PATH,
     metavar="DIR|embedded",
-    help="WIDER FACE validation set.  [default: where RETINAFACE_ASSETS or the cache has it; else "
+    help="WIDER FACE validation set.  [default: the one in RETINAFACE_ASSETS or the cache, else "
     "the embedded pictures]",
 )
 def demo(output: Path | None, weights: str | None, widerface: Path | None) -> None:
     """Run the whole path once: export, fidelity, detection, AP.
 
-    Where neither the published checkpoint nor WIDER FACE is here, it runs on the embedded set,
-    which ships with the package, and says so.
+    If neither the published checkpoint nor WIDER FACE is on this machine, the demo runs on the
+    embedded set, which ships with the package, and prints a note.
     """
     from datetime import datetime
 
@@ -67,7 +67,7 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
         if sources.data.is_embedded == sources.weights.is_embedded:
             _accuracy(models, dataset, truth)
         else:
-            click.echo("\nAP: left out, because weights and pictures do not belong together")
+            click.echo("\nAP: not computed, because weights and pictures do not belong together")
     click.echo(f"\nExported files and pictures are in {folder}")
 
 
@@ -78,7 +78,7 @@ def _load(weights: WeightsChoice) -> LoadedModel:
         from retinaface.network.checkpoint import load_model
     except ImportError as error:
         raise ExportError(
-            f"the demo exports, which needs {error.name}; install the extra 'export'"
+            f"the demo exports the network, which needs {error.name}; install the extra 'export'"
         ) from error
     click.echo(f"Weights: {weights.description} (sha256 {weights.sha256[:16]})")
     return load_model(weights.source)
@@ -92,7 +92,7 @@ def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:
 
 
 def _subset(dataset: WiderFace) -> str | None:
-    """Choose an eighth of the official set, which is enough; a smaller set is run whole."""
+    """Choose an eighth of the official set, which is enough for a demo; all of a smaller set."""
     from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
 
     return _SUBSET if len(dataset.truth.images) == OFFICIAL_N_IMAGES else None
@@ -108,8 +108,8 @@ def _export(loaded: LoadedModel, folder: Path) -> dict[str, Path]:
         path = folder / f"retinaface.{precision}.onnx"
         manifest = export(loaded, ExportOptions(precision=precision), path)
         click.echo(
-            f"  {path.name}: opset {manifest['options']['opset']}, IR {manifest['ir_version']}, "
-            f"{sum(manifest['operators'].values())} nodes, {path.stat().st_size / 1e6:.2f} MB"
+            f"  {path.name}: opset {manifest.options.opset}, IR {manifest.ir_version}, "
+            f"{sum(manifest.operators.values())} nodes, {path.stat().st_size / 1e6:.2f} MB"
         )
         models[precision] = path
     return models
@@ -122,7 +122,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
     from retinaface.cli.output import print_table
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
-    from retinaface.export.options import sidecars
+    from retinaface.export.manifest import sidecars
     from retinaface.network.config import OUTPUT_NAMES
     from retinaface.reference.stored import load_reference
 
@@ -138,7 +138,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> None:
                 for case in cases
                 for error in output_errors(runner.infer(case.images), case, precision)
             ]
-        # NumPy's max, because Python's passes over a NaN.
+        # NumPy's max, because Python's ignores a NaN.
         worst = {n: np.max([e.max_abs for e in errors if e.output == n]) for n in OUTPUT_NAMES}
         rows.append([engine, *(f"{worst[name]:.1e}" for name in OUTPUT_NAMES)])
     click.secho("\nFidelity: largest absolute error, compared with float64 torch", bold=True)
@@ -182,4 +182,6 @@ def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -
         )
     click.echo()
     print_ap(f"ort-cpu-fp32, {_PIPELINE}, batch {recipe.batch_size}", result.ap)
-    click.echo(f"note: {coverage_note(truth, _subset(dataset))}")
+    click.echo(f"note: {coverage_note(truth)}")
+    if result.warning:
+        click.echo(f"warning: {result.warning}")

@@ -1,4 +1,4 @@
-"""`retinaface detect`."""
+"""The command `retinaface detect`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     help="Show detections above this score.",
 )
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write detections as JSON.")
-@click.option("--draw", type=PATH, metavar="DIR", help="Draw pictures into a new folder.")
+@click.option(
+    "--draw", type=PATH, metavar="DIR", help="Draw the detections on the images, in a new folder."
+)
 @model_options
 def detect(
     images: tuple[Path, ...],
@@ -52,17 +54,18 @@ def detect(
     retinaface detect group.jpg --draw pictures/
     retinaface detect *.jpg --score 0.3 --json faces.json
 
-    Where the published checkpoint is not here, pictures of the embedded set (retinaface assets path
-    embedded) are run with the embedded weights. Those know only generated faces, so for your own
-    pictures you must ask for them: --weights embedded.
+    If the published checkpoint is not on this machine, pictures of the embedded set run with the
+    embedded weights (retinaface assets path embedded prints their folder). These weights know only
+    generated faces, so your own pictures need an explicit --weights embedded.
     """
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
+    from retinaface.widerface.plausibility import no_face
 
     _check_outputs(images, draw, json_file)
     weights = _weights(images, weights, has_files=bool(model or engine_file))
-    sizes = {str(path): read_image(path).shape for path in images}  # all good before any runs
+    sizes = {str(path): read_image(path).shape for path in images}  # check all before any runs
     recipe = PIPELINES[pipeline]
     with open_engine(
         engine,
@@ -85,6 +88,8 @@ def detect(
     _write(found, draw, json_file, content)
     for name, detections in found.items():
         _print(name, detections)
+    if not any(len(detections.scores) for detections in found.values()):
+        click.echo(f"note: {no_face(len(found), score)}")
 
 
 def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | None) -> None:
@@ -101,7 +106,7 @@ def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | 
 def _run(
     engine: Engine, pipeline: Pipeline, images: Sequence[Path], score: float
 ) -> dict[str, Detections]:
-    """Detect above a score, image by image; the first bad image ends the run."""
+    """Detect faces above a score, image by image; stop at the first bad image."""
     from retinaface.detection.detector import detect as run
     from retinaface.errors import ImageError
 
@@ -115,7 +120,7 @@ def _run(
 
 
 def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) -> str | None:
-    """Choose the weights asked for; without others, the embedded ones for embedded pictures."""
+    """Choose the given weights; else the embedded ones, if there are only embedded pictures."""
     from retinaface.assets import CHECKPOINT, EMBEDDED, find_asset, get_asset, mirror_dir
     from retinaface.embedded import is_embedded_picture
 
@@ -126,7 +131,7 @@ def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) ->
     if not all(path.is_file() and is_embedded_picture(path.read_bytes()) for path in images):
         return None
     click.echo(
-        f"note: pictures and weights are those of the embedded set ({CHECKPOINT} is not here)",
+        f"note: using the weights of the embedded set; {CHECKPOINT} is not on this machine",
         err=True,
     )
     return EMBEDDED
@@ -138,7 +143,7 @@ def _read(name: str) -> bytes:
 
 def _check_names(reason: str, names: list[str]) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise click.UsageError(f"{reason}, and {twice[0]} is given twice; run them apart")
+        raise click.UsageError(f"{reason}, but {twice[0]} is given twice; run one at a time")
 
 
 def _print(name: str, detections: Detections) -> None:
@@ -170,7 +175,7 @@ def _write(
     json_file: Path | None,
     content: dict[str, Any],
 ) -> None:
-    """Write pictures and JSON; both appear when both are complete."""
+    """Write pictures and JSON; both appear once both are complete."""
     from retinaface.detection.drawing import draw_detections, encode_picture
     from retinaface.detection.images import read_image
     from retinaface.files import new_dir, new_file

@@ -1,4 +1,4 @@
-"""`retinaface engines`."""
+"""The command `retinaface engines`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     retinaface validate --engine ort-cpu-fp32 --engine opencv-cpu-fp32 --record RUN
     retinaface engines RUN
 
-    Columns: the error compared with float64 torch, and as a share of what rounding allows;
-    detections without a counterpart in the baseline, and AP, with the pipeline igie; images/s over
-    those of ort-cpu-fp32, turn by turn, network alone, batch 32: the median, and the range of eight
-    in ten turns; time to build. An empty cell was not measured.
+    Columns: the largest error compared with float64 torch; that error over its limit; detections
+    without a counterpart in the baseline, and AP, both with the pipeline igie; images/s divided by
+    those of ort-cpu-fp32 (network alone, batch 32, turn by turn: the median, and the range of eight
+    in ten turns); time to build. An empty cell was not measured.
     """
     from retinaface.comparison.engine_table import COLUMNS, engine_rows
     from retinaface.files import check_output_file
@@ -35,7 +35,7 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     rows = engine_rows(runs)
     if not rows:
         raise click.UsageError(
-            "these records hold no engine; give the folders that validate --record named"
+            "these records have no engine; name the folders that validate --record wrote"
         )
     print_table(COLUMNS, [row.cells() for row in rows], right=range(2, len(COLUMNS)))
     if json_file is not None:

@@ -1,4 +1,4 @@
-"""`retinaface evaluate`: WIDER FACE AP of an engine."""
+"""The command `retinaface evaluate`, for WIDER FACE AP of an engine."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-bad-images",
     is_flag=True,
-    help="Count an image that cannot be decoded as one in which every face was missed, and list "
-    "it.",
+    help="Count an image that does not decode as one with all faces missed, and list it.",
 )
 @click.option(
     "--scoring",
@@ -93,7 +92,7 @@ def evaluate(
     from retinaface.engines.opening import open_engine
     from retinaface.suite.sources import choose_sources
 
-    _check_outputs(predictions, output)
+    _check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
     sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
@@ -129,7 +128,7 @@ def evaluate(
 
 
 def _check_sources(sources: Sources, file: Path | None) -> None:
-    """Refuse the user's weights without the user's images; say what takes the place of both."""
+    """Refuse the user's weights without the user's images; print a note if both are embedded."""
     from retinaface.errors import DatasetError
 
     has_own = file is not None or not sources.weights.is_embedded
@@ -152,9 +151,9 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
         settings["scoring"],
         batch_size=settings["batch"],
     )
-    notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
+    notes = [coverage_note(truth), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
-        notes.append("official scoring; the published ixRT figures are those of --scoring ixrt")
+        notes.append("official scoring; the published ixRT figures need --scoring ixrt")
     return Selected(dataset, truth, notes)
 
 
@@ -167,7 +166,7 @@ def _run(
     *,
     skip_bad_images: bool,
 ) -> Evaluation:
-    """Evaluate, and write what was asked for: both folders appear when both are complete."""
+    """Evaluate and write the results; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.files import new_dir
     from retinaface.records.traced_images import spread, trace
@@ -195,17 +194,20 @@ def _run(
     return result
 
 
-def _check_outputs(predictions: Path | None, output: Path | None) -> None:
+def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:
+    from retinaface.export.manifest import read_manifest
     from retinaface.files import check_output_dir
 
     for folder in (predictions, output):
         if folder is not None:
             check_output_dir(folder)
+    if output is not None and model is not None:
+        read_manifest(model)  # which the record keeps: a damaged one is found before the run
     if predictions is not None and output is not None:
         one, other = predictions.resolve(), output.resolve()
         if one == other or one in other.parents or other in one.parents:
             raise click.UsageError(
-                "--output and --predictions name the same folder or one inside the other; name two"
+                "--output and --predictions are one folder, or one is inside the other; name two"
             )
 
 
@@ -213,6 +215,8 @@ def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
     from retinaface.cli.output import print_ap
 
     print_ap(title, result.ap)
+    if result.warning:
+        click.echo(f"warning: {result.warning}")
     for note in notes:
         click.echo(f"note: {note}")
     n = len(result.images)

@@ -1,4 +1,4 @@
-"""Select what `retinaface evaluate` runs on, and write its record."""
+"""Write the record of `retinaface evaluate`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selected:
-    """Images to run, the ground truth to score them by, and what is to be said of both."""
+    """Images to run, the ground truth to score them by, and notes on both."""
 
     dataset: WiderFace
     truth: GroundTruth
@@ -35,10 +35,9 @@ def write_evaluation(
     """Write the record of an evaluation into a folder.
 
     Args:
-        folder: New.
-        engine: Open.
+        folder: A new folder.
         traced: Stages of a few images.
-        settings: Of the command; JSON types.
+        settings: Settings of the command; JSON types.
     """
     from retinaface.records.evaluated import evaluated_arrays, evaluated_result
     from retinaface.records.result_id import ResultId
@@ -50,7 +49,7 @@ def write_evaluation(
         result,
         engine.describe(),
         precision=engine.spec.precision,
-        coverage=coverage_note(selected.truth, settings["subset"]),
+        coverage=coverage_note(selected.truth),
         scoring=settings["scoring"],
     )
     record = new_record() | {

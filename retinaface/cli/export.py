@@ -1,25 +1,28 @@
-"""`retinaface export`."""
+"""The command `retinaface export`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from retinaface.cli.options import PATH, widerface_options
 
+if TYPE_CHECKING:
+    from retinaface.export.manifest import Manifest
+
 
 class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
-    """A number of images, or `dynamic`, which is None inside."""
+    """A number of images, or `dynamic`, which becomes None."""
 
     name = "N|dynamic"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | None:
-        """Parse; `dynamic` becomes None."""
+        """Parse the value; `dynamic` becomes None."""
         if value in ("dynamic", None):
             return None
         try:
@@ -32,7 +35,7 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
 
 
 @click.command()
-@click.option("--output", type=PATH, required=True, metavar="FILE.onnx", help="What to write.")
+@click.option("--output", type=PATH, required=True, metavar="FILE.onnx", help="ONNX file to write.")
 @click.option(
     "--weights",
     metavar="FILE|embedded",
@@ -44,13 +47,13 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
     type=click.Choice(["torchscript", "dynamo"]),
     default="torchscript",
     show_default=True,
-    help="torch's exporter.",
+    help="Exporter of torch.",
 )
 @click.option(
     "--opset",
     type=int,
     metavar="N",
-    help="torchscript: 11 to 20 (default 13). dynamo: 16 to 20 (default 18).",
+    help="Opset of the file. torchscript: 11 to 20 (default 13). dynamo: 16 to 20 (default 18).",
 )
 @click.option(
     "--precision",
@@ -72,22 +75,23 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
     default="dynamic",
     metavar="N|dynamic",
     show_default=True,
-    help="Fix the batch axis, or leave it free.",
+    help="Fix the number of images in a call, or leave it free.",
 )
 @click.option("--dynamic-size", is_flag=True, help="Leave height and width free.")
 @click.option("--no-simplify", is_flag=True, help="Do not run onnxsim.")
 @click.option(
     "--with-fp16",
     is_flag=True,
-    help="Also write FILE.fp16.onnx; its reference is that of FILE.onnx.",
+    help="Also write FILE.fp16.onnx; it shares the reference of FILE.onnx.",
 )
 @click.option(
     "--reference",
     type=click.Choice(["small", "full"]),
     default="small",
     show_default=True,
-    help="full: everything that a validation compares an engine with, so that it needs no torch "
-    "(about 100 MB); with photographs where the data set is here.",
+    help="Content of FILE.reference.npz. small: a few inputs. full: all inputs and outputs of a "
+    "validation, which then needs no torch (about 100 MB); photographs where the data set is on "
+    "this machine.",
 )
 @widerface_options
 def export(
@@ -105,11 +109,11 @@ def export(
     widerface: Path | None,
     subset: str | None,
 ) -> None:
-    """Export the network to ONNX and verify what was written.
+    """Export the network to ONNX and verify the file.
 
     Beside FILE.onnx it writes FILE.json, a manifest (versions, options, hashes), and
-    FILE.reference.npz, inputs with the outputs of float64 torch, so that a machine without torch
-    can judge an engine.
+    FILE.reference.npz, inputs with the outputs of float64 torch. With these a machine without
+    torch can judge an engine.
 
     \b
     retinaface export --output retinaface.onnx
@@ -143,7 +147,7 @@ def export(
 
 
 def _import_exporters() -> tuple[Any, Any, Any]:
-    """Import what exports: `load_model`, `export`, `ExportOptions`."""
+    """Import the modules that need torch: `load_model`, `export`, `ExportOptions`."""
     try:
         from retinaface.export.exporter import export as run
         from retinaface.export.options import ExportOptions
@@ -152,21 +156,21 @@ def _import_exporters() -> tuple[Any, Any, Any]:
         from retinaface.errors import ExportError
 
         raise ExportError(
-            f"exporting needs {error.name}, which is not installed; install the extra 'export'"
+            f"cannot export: {error.name} is not installed; install the extra 'export'"
         ) from error
     return load_model, run, ExportOptions
 
 
-def _print(output: Path, manifest: dict[str, Any], *, of_itself: bool = False) -> None:
-    """Say what was written: the file, its reference where it has one of its own, its manifest."""
-    from retinaface.export.options import sidecars
+def _print(output: Path, manifest: Manifest, *, of_itself: bool = False) -> None:
+    """Print the names of the files: the export, its own reference if it has one, its manifest."""
+    from retinaface.export.manifest import sidecars
 
-    n_nodes = sum(manifest["operators"].values())
-    axes = "x".join(str(axis) for axis in manifest["axes"]["input"])
-    options = manifest["options"]
+    n_nodes = sum(manifest.operators.values())
+    axes = "x".join(str(axis) for axis in manifest.axes["input"])
+    options = manifest.options
     click.echo(
-        f"{output}: opset {options['opset']}, IR {manifest['ir_version']}, {options['precision']} "
-        f"(I/O {options['io']}), input {axes}, {n_nodes} nodes, sha256 {manifest['sha256'][:16]}"
+        f"{output}: opset {options.opset}, IR {manifest.ir_version}, {options.precision} "
+        f"(I/O {options.io}), input {axes}, {n_nodes} nodes, sha256 {manifest.sha256[:16]}"
     )
     for sidecar in sidecars(output)[0 if of_itself else 1 :]:
         click.echo(sidecar)
@@ -188,5 +192,5 @@ def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
     data = choose_data(widerface)
     dataset = open_widerface(data.root)
     what = "generated pictures" if data.is_embedded else "photographs"
-    click.echo(f"note: the reference has {N_IMAGES[REAL]} {what} of {dataset.root}")
+    click.echo(f"note: the reference has {N_IMAGES[REAL]} {what} from {dataset.root}")
     return {kind: kind_inputs(kind, real_images) for kind in KINDS}

@@ -1,4 +1,4 @@
-"""Options that several commands share. Imports click and the table of engines alone."""
+"""Options that several commands share; imports only click and the table of engines."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES, read_pairs
 ENGINE_NAMES = tuple(BUILTIN)
 SCORING_NAMES = ("official", "ixrt")
 
-# Of verdicts.
+# Colours of verdicts.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
-# Beyond these, runtimes hang or crash instead of saying so.
+# Runtimes hang or crash beyond these, without an error.
 MAX_THREADS = 256
 MAX_BATCH = 1024
 
@@ -27,14 +27,14 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(function: F) -> F:
-    """Add what an engine is built from: `--model`, `--engine-file`, `--weights`, its settings."""
+    """Add the options of an engine: `--model`, `--engine-file`, `--weights`, its settings."""
     return _with_options(function, _MODEL_OPTIONS)
 
 
 def pairs(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    """Read `NAME=VALUE`, each name once."""
+    """Parse `NAME=VALUE`, each name once."""
     try:
         return read_pairs(values)
     except ValueError as error:
@@ -42,7 +42,7 @@ def pairs(
 
 
 def finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    """Refuse a NaN, which click finds in every range."""
+    """Refuse a NaN, which click accepts in every range."""
     if not math.isfinite(value):
         raise click.BadParameter(f"expected a number, got {value}", context, parameter)
     return value
@@ -70,12 +70,12 @@ def pipeline_option(**settings: Any) -> Callable[[F], F]:
 
 
 def widerface_options(function: F) -> F:
-    """Add `--widerface` and `--subset`: which images."""
+    """Add `--widerface` and `--subset`, which choose the images."""
     return _with_options(function, _WIDERFACE_OPTIONS)
 
 
 def _with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
-    """Add options; the last stands first in the help."""
+    """Add options; the last one is the first in the help."""
     for option in options:
         function = option(function)
     return function
@@ -88,16 +88,16 @@ _MODEL_OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         callback=pairs,
-        help="Setting of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-        "cuda_graphs=on; its provider gets any other. TensorRT: batch=N. OpenVINO: its compiler "
-        "gets all. ncnn: use_winograd_convolution=off and the like. TVM: target='llvm "
+        help="Option of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
+        "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
+        "compiler. ncnn: use_winograd_convolution=off and similar. TVM: target='llvm "
         "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
     ),
     click.option(
         "--threads",
         type=click.IntRange(1, MAX_THREADS),
         metavar="N",
-        help="Threads of the runtime inside one call.  [default: the runtime's own]",
+        help="Threads of the runtime inside one call.  [default: the runtime's choice]",
     ),
     click.option(
         "--weights",
@@ -109,7 +109,7 @@ _MODEL_OPTIONS = (
         "--engine-file",
         type=PATH,
         metavar="FILE",
-        help="Prebuilt engine to load in place of a model, for engines whose builds are files: "
+        help="Prebuilt engine to load in place of a model, for runtimes that build files: "
         "IGIE, ixRT, TensorRT, TVM.",
     ),
     click.option(
@@ -125,8 +125,8 @@ _WIDERFACE_OPTIONS = (
     click.option(
         "--subset",
         type=click.Choice(SUBSET_NAMES),
-        help="Only a named part: every eighth image of each event. Its AP is not comparable "
-        "with that of the full set.",
+        help="Only a part of the set. every-8: every eighth image of each event; its AP is not "
+        "comparable with that of the full set.",
     ),
     click.option(
         "--widerface",
@@ -134,7 +134,7 @@ _WIDERFACE_OPTIONS = (
         metavar="DIR|embedded",
         help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
         "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
-        "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set where neither images "
-        "nor weights are here]",
+        "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set if neither images nor "
+        "weights are on this machine]",
     ),
 )

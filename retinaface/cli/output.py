@@ -1,4 +1,4 @@
-"""Write what commands print: tables on the terminal, whole lines where it is piped; JSON files."""
+"""Print tables, whole lines where the output is piped, and write JSON files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PIPED_WIDTH = 300
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
 ) -> None:
-    """Print a table; `right` are the indices of columns to align at the right."""
+    """Print a table; `right` has the indices of columns to align at the right."""
     from rich.console import Console
     from rich.table import Table
 
@@ -36,7 +36,7 @@ def print_ap(title: str, ap: Mapping[str, float]) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for `--json`: a whole file, or none."""
+    """Write a whole JSON file, or none."""
     from retinaface.files import new_file
 
     with new_file(path) as file:

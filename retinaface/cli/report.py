@@ -1,4 +1,4 @@
-"""`retinaface report`."""
+"""The command `retinaface report`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from retinaface.cli.options import COLOURS, PATH
 
 if TYPE_CHECKING:
     from retinaface.records.read import Run
+    from retinaface.widerface.dataset import WiderFace
 
 
 @click.command(no_args_is_help=True)
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     type=PATH,
     required=True,
     metavar="FILE.html",
-    help="What to write; FILE.md appears beside it.",
+    help="Page to write; FILE.md appears beside it.",
 )
 @click.option(
     "--widerface",
     type=PATH,
     metavar="DIR",
-    help="Images, to show those that changed most.  [default: those found here]",
+    help="Images, to show the ones that changed most.  [default: the set that the runs used, if it "
+    "is on this machine]",
 )
 @click.option(
     "--images",
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="Pictures for each comparison.",
+    help="Images to show for each comparison.",
 )
 @click.option(
     "--ab",
@@ -54,22 +56,20 @@ def report(
     session_paths: tuple[Path, ...],
     title: str,
 ) -> None:
-    """Write a report of run records: one HTML file that needs nothing else, and Markdown.
+    """Write a report of run records, as HTML and Markdown.
 
     \b
     retinaface report RUN-OLD RUN-NEW --output report.html
     retinaface report runs/ --output report.html --widerface DIR
 
-    The others are compared with the first run; in a folder of runs, the first by name. The exit
-    code is 0 once the report is written, whatever the verdict: `compare` gives that.
+    The HTML file needs no other file. The report compares all other runs with the first one; in a
+    folder of runs, that is the first by name. The exit code is 0 once the report is written,
+    whatever the verdict; `compare` exits by verdict.
     """
-    from retinaface.errors import DatasetError
     from retinaface.files import check_output_file
     from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
     from retinaface.report import write_report
-    from retinaface.suite.sources import choose_data
-    from retinaface.widerface.dataset import open_widerface
 
     if output.suffix != ".html":
         raise click.UsageError(f"--output {output}: expected a name that ends in .html")
@@ -77,22 +77,15 @@ def report(
     runs, unavailable = find_runs(folders)
     if not runs:
         raise click.UsageError(
-            "a report needs a run record, but every row here is one that could "
-            "not run; see: retinaface runs"
+            "a report needs a run record, but no environment here could run the suite; "
+            "list the records with: retinaface runs DIR"
         )
-    dataset = None
-    try:
-        dataset = open_widerface(choose_data(widerface).root if widerface else _root_of(runs))
-    except DatasetError as error:
-        if widerface is not None:
-            raise
-        click.echo(f"note: no pictures: {error}")
     page = write_report(
         runs,
         unavailable,
         output,
         title=title,
-        dataset=dataset,
+        dataset=_open_pictures(widerface, runs),
         n_images=images,
         progress=True,
         sessions=read_sessions(session_paths),
@@ -103,8 +96,23 @@ def report(
     click.secho(f"VERDICT: {verdict}", fg=COLOURS[verdict], bold=True)
 
 
+def _open_pictures(widerface: Path | None, runs: Sequence[Run]) -> WiderFace | None:
+    """Open the images that are named, else those found here; None where there are none."""
+    from retinaface.errors import DatasetError
+    from retinaface.suite.sources import choose_data
+    from retinaface.widerface.dataset import open_widerface
+
+    try:
+        return open_widerface(choose_data(widerface).root if widerface else _root_of(runs))
+    except DatasetError as error:
+        if widerface is not None:
+            raise
+        click.echo(f"note: no pictures: {error}")
+        return None
+
+
 def _root_of(runs: Sequence[Run]) -> Path:
-    """Find the pictures of runs: in the embedded set, where that is what they ran on."""
+    """Find the pictures of runs, which may be those of the embedded set."""
     from retinaface.embedded import embedded_root
     from retinaface.widerface.dataset import default_root
 

@@ -1,4 +1,4 @@
-"""`retinaface score`: AP of any detector's predictions."""
+"""The command `retinaface score`, for AP of any detector's predictions."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def score(
 ) -> None:
     """Compute AP of any detector's predictions, from a folder or zip.
 
-    An image without a prediction file counts as one in which every face was missed. It needs the
-    ground truth, not the images.
+    PREDICTIONS has a file <event>/<name>.txt for each image, in the official format. An image
+    without one counts as one with all faces missed. The command needs the ground truth, not the
+    images.
 
     \b
     retinaface score predictions.zip --widerface DIR
@@ -60,8 +61,11 @@ def score(
             "n_detections": result.n_detections,
             "missing": result.missing,
             "notes": notes,
+            "warnings": result.warnings,
         }
         write_json(json_file, content)
     print_ap(str(predictions), result.ap)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}")
     for note in notes:
         click.echo(f"note: {note}")

@@ -1,4 +1,4 @@
-"""`retinaface validate`: the validation suites in a supervised child process."""
+"""The command `retinaface validate`, which runs the suites in a supervised child process."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from retinaface.cli.supervision.selection import below_root, is_quick, paths, wa
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 
-# Where Hypothesis keeps the examples that failed; without it, in the working directory.
+# Names the folder where Hypothesis keeps failing examples; the default is the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
+# What a soak takes beside the soak itself: opening the engine, warming up, exact outputs.
+_AROUND_SOAK_S = 120
 # Modules of the extra `validate`.
 _EXTRA = ("pytest", "pytest_benchmark", "hypothesis", "threadpoolctl")
 
 
 def _run_options(command: F) -> F:
-    """Add the options of a run, as pytest has them."""
+    """Add the options of a run, which pytest has too."""
     for one in reversed(OPTIONS):
         kinds = {
             "choice": click.Choice(one.choices),
             "count": click.IntRange(1, MAX_BATCH),
+            "seconds": click.FloatRange(min=1),
             "path": click.STRING if one.words else PATH,
         }
         command = click.option(
@@ -36,7 +39,7 @@ def _run_options(command: F) -> F:
             type=kinds.get(one.kind),
             metavar=None if one.kind == "choice" else one.metavar,
             multiple=one.separator is not None,
-            # Said of an option that is none, False would make its value optional.
+            # False would make the value of an option optional.
             is_flag=True if one.kind == "flag" else None,
             help=one.help,
         )(command)
@@ -52,11 +55,13 @@ def _run_options(command: F) -> F:
     "--quick/--full",
     "quick",
     default=None,
-    help="Only the quick selection, or every test.  [default: quick where no engine, model, data "
-    "or test is named]",
+    help="Run the quick selection, or every test.  [default: quick if no option names an engine, "
+    "a model, data or tests]",
 )
-@click.option("-m", "markers", metavar="EXPR", help='Marks, as "not accuracy and not speed".')
-@click.option("-k", "keywords", metavar="EXPR", help="Names of tests, as for pytest.")
+@click.option(
+    "-m", "markers", metavar="EXPR", help='Tests by mark, as in "not accuracy and not speed".'
+)
+@click.option("-k", "keywords", metavar="EXPR", help="Tests by name, as for pytest.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=1),
@@ -74,7 +79,7 @@ def validate(
     pytest_args: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Validate engines: fidelity, FP16 parity, decoding and NMS, WIDER FACE AP, speed.
+    """Validate engines: fidelity, FP16 parity, NMS, AP, speed.
 
     \b
     retinaface validate                  the quick selection: AP, fidelity, parity, contract, speed
@@ -83,10 +88,9 @@ def validate(
     retinaface validate --engine ort-cpu-fp32 -m "not accuracy and not speed"
     retinaface validate --engine mypackage.engines:open_mine --pipeline igie
 
-    It is the run `pytest tests/validation` in a process of its own, so that an engine that crashes
-    or hangs is a FAIL whose record names the test. The suites are those of the checkout, or those
-    that ship with the installed package. What else pytest takes may follow; -v shows pytest's own
-    output.
+    The command runs `pytest tests/validation` in a process of its own. If an engine crashes or
+    hangs, the run is a FAIL and its record names the test. The suites come from the checkout, or
+    from the installed package. Further options go to pytest; -v shows pytest's own output.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
@@ -95,6 +99,7 @@ def validate(
 
     place = find_place(Path.cwd())
     _check_no_name_alone(pytest_args)
+    _check_soak(options["soak"], timeout)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     if quick is None:
@@ -106,7 +111,7 @@ def validate(
         options["record"] = record.resolve()
     with contextlib.ExitStack() as stack:
         folder = options["record"]
-        if folder is None:  # the supervisor needs one to learn which test was running
+        if folder is None:  # the supervisor learns from it which test was running
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
             folder = Path(temporary) / "run"
             options["record"] = folder
@@ -115,15 +120,24 @@ def validate(
         command += [] if record else ["--record-is-temporary"]
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
-        # What pytest leaves behind belongs to the caller, not into the installed package.
+        # Pytest's files belong into the caller's folder, not into the installed package.
         cwd = Path.cwd() if place.is_shipped else place.root
         run = supervise if wants_own_output(pytest_args) else supervise_on_screen
         code = run(command, cwd, folder, timeout, kept=record)
     click.get_current_context().exit(code)
 
 
+def _check_soak(soak: float | None, timeout: float) -> None:
+    """Refuse a soak that the time limit of a test would end."""
+    if soak is not None and soak > timeout - _AROUND_SOAK_S:
+        raise click.UsageError(
+            f"--soak {soak:g} takes longer than --timeout {timeout:g} allows one test; add "
+            f"--timeout {soak + _AROUND_SOAK_S:g}, or soak for less"
+        )
+
+
 def _check_no_name_alone(words: tuple[str, ...]) -> None:
-    """Refuse `--engine A B`, of which pytest would take B for a file."""
+    """Refuse `--engine A B`, where pytest would take B for a file."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.catalogue import engine_names
 
@@ -132,16 +146,16 @@ def _check_no_name_alone(words: tuple[str, ...]) -> None:
         if word in options and not before.startswith("-"):
             option = options[word]
             raise click.UsageError(
-                f"{word} stands without an option, so pytest would take it for a file; each name "
-                f"has an option of its own: {option} {word}"
+                f"cannot place {word}: pytest would take it for a file; each name needs its own "
+                f"option: {option} {word}"
             )
 
 
 def _command(place: Place, words: tuple[str, ...]) -> list[str]:
-    """Start pytest on the suites, or on what the words name of them."""
+    """Make the command that runs pytest on the suites, or on the tests that `words` names."""
     if missing := [name for name in _EXTRA if find_spec(name) is None]:
         raise click.UsageError(
-            f"validate runs pytest, and {', '.join(missing)} cannot be imported here; install the "
+            f"validate runs pytest, but {', '.join(missing)} is not installed here; install the "
             "extra 'validate': pip install \"retinaface[validate]\""
         )
     command = [sys.executable, "-m", "pytest"]
@@ -173,7 +187,7 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 
 def _absolute(name: str, value: Any) -> str:
-    """Paths are the caller's; the child runs in the checkout."""
-    one = OPTION.get(name)  # JUnit's is an option of pytest's own
+    """Make a path absolute, because the child runs in the checkout."""
+    one = OPTION.get(name)  # --junitxml is pytest's own
     is_path = one is None or (one.kind == "path" and str(value) not in one.words)
     return str(Path(value).resolve()) if is_path else str(value)

@@ -1,1 +1,1 @@
-"""Two runs side by side: what moved, where it begins, and in which words."""
+"""Compare two runs: what moved, where the difference begins, and how to write it."""

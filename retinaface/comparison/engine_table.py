@@ -1,4 +1,4 @@
-"""Engines side by side, from run records alone: error, detections, AP, speed, time to build."""
+"""Put engines side by side, from run records alone: error, detections, AP, speed, build time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
 
-# Where the figures are taken: the published pipeline and batch.
+# The figures are those of the published pipeline and batch.
 PIPELINE, BATCH = "igie", 32
 COLUMNS = (
     "engine",
@@ -28,20 +28,19 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class EngineRow:
-    """What a run found of one engine; None where it was not measured.
+    """The figures of one engine in a run; None where it was not measured.
 
     Attributes:
-        engine: Its name.
         runtime: With its version.
         largest_error: Largest absolute error of a raw output against float64 torch.
         of_the_limit: Largest error over what rounding to its precision allows.
         unmatched: Percent of detections without a counterpart in the baseline of the pipeline.
         ap: Of the pipeline, percent, by split.
-        n_images: That AP is over.
-        speed_ratio: Images/s of the network over those of `YARDSTICK`, of turns with it: the
-            tenth, the half and nine tenths of the turns lie below.
-        build_s: From the file on disk to an engine that has proved where it runs; what a build in
-            the cache once took included.
+        n_images: Number of images behind AP.
+        speed_ratio: Images/s of the network over those of `YARDSTICK`, in turns with it: the values
+            below which a tenth, half and nine tenths of the turns lie.
+        build_s: From the file on disk to an engine that has proved where it runs, with the time
+            that a cached build once took.
         run: Name of the record.
     """
 
@@ -57,7 +56,7 @@ class EngineRow:
     run: str
 
     def cells(self) -> list[str]:
-        """As text, in the order of `COLUMNS`."""
+        """Write the figures as text, in the order of `COLUMNS`."""
         ap = " / ".join(f"{value:.2f}" for value in self.ap.values()) if self.ap else ""
         return [
             self.engine,
@@ -71,12 +70,12 @@ class EngineRow:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON types."""
+        """Give the figures in JSON types."""
         return asdict(self)
 
 
 def engine_rows(runs: Sequence[Run]) -> list[EngineRow]:
-    """A row for each engine of each run, in their order.
+    """Make a row for each engine of each run, in their order.
 
     Args:
         runs: Records of `validate`.
@@ -109,7 +108,7 @@ def _rows(run: Run) -> Iterator[EngineRow]:
 
 
 def _largest(values: Sequence[float]) -> float | None:
-    """The largest; that is a NaN, if there is one."""
+    """Find the largest value; a NaN counts as larger than any number."""
     return max(values, key=lambda x: (math.isnan(x), x)) if values else None
 
 

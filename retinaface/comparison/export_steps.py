@@ -1,14 +1,18 @@
-"""Which step of making a file moved: checkpoint, export, simplification, precision."""
+"""Find which step of making a file moved: checkpoint, export and so on; and the file itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from retinaface.export.manifest import GraphFacts, Manifest
 from retinaface.records.schema import ModelFile
 
+_STEPS, FILE = ("checkpoint", "export", "simplification", "precision"), "file"
 SAME, MOVED, FOLLOWS, UNKNOWN = "same", "MOVED", "follows", "unknown"
+# What it means that neither side has a step.
+_UNTOLD = UNKNOWN, "a manifest does not describe this step"
+_NOT_SIMPLIFIED = SAME, "neither was simplified"
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,8 @@ class Stage:
     """One stage of two results.
 
     Attributes:
-        name: Of the stage.
-        state: `same`; `MOVED`: it gives something else for the same input; `follows`: it differs
-            only because what it was given does; `unknown`: the records do not tell.
+        state: `same`; `MOVED`: its results differ for the same input; `follows`: they differ only
+            because its inputs do; `unknown`: the records hold too little.
         text: What was compared, and by how much it differs.
     """
 
@@ -28,23 +31,51 @@ class Stage:
 
 
 def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
-    """Checkpoint, export, simplification, precision: from the manifests of the exports."""
-    names = ("checkpoint", "export", "simplification", "precision")
-    sha256s = [model.sha256 for model in models if model is not None]
-    if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
-        return [Stage(name, SAME, "the same file was run") for name in names]
-    manifests = [(model.manifest if model is not None else None) or {} for model in models]
-    if not all(manifests):
-        return [Stage(name, UNKNOWN, "a file has no manifest beside it") for name in names]
-    weights = [manifest["weights"]["sha256"] for manifest in manifests]
-    options = [manifest["options"] for manifest in manifests]
-    steps = [manifest.get("steps", {}) for manifest in manifests]
-    stages = [_stage_of_step("checkpoint", *(str(sha)[:16] for sha in weights), moved_before=False)]
+    """Compare checkpoint, export, simplification, precision by the manifests, and the files."""
+    files = [identity(model) for model in models if model is not None]
+    if len(files) == 2 and files[0] == files[1]:
+        text = f"the same file was run, {files[0]}"
+        return [Stage(name, SAME, text) for name in (*_STEPS, FILE)]
+    steps = _manifest_stages(models)
+    if len(files) < 2:
+        text = "one run names no file" if files else "neither run names a file"
+        return [*steps, Stage(FILE, UNKNOWN, text)]
+    text = f"different bytes: {files[0]} -> {files[1]}"
+    if any(stage.state == MOVED for stage in steps):
+        return [*steps, Stage(FILE, FOLLOWS, text)]
+    is_told = all(stage.state == SAME for stage in steps)
+    why = "though each step before is the same" if is_told else "and no manifest says why"
+    why += ": edited after its export, or made elsewhere"
+    return [*steps, Stage(FILE, MOVED, f"{text}, {why}")]
+
+
+def identity(model: ModelFile) -> str:
+    """Name a file by its content: the graph, and the weights beside it where it has some."""
+    parts = [model.sha256[:16], *(f"{name} {sha[:16]}" for name, sha in model.weights.items())]
+    return " with ".join(parts)
+
+
+def _manifest_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
+    old, new = (model.manifest if model is not None else None for model in models)
+    if old is None or new is None:
+        problems = [model.manifest_problem for model in models if model is not None]
+        text = next(filter(None, problems), "a file has no manifest of its own bytes beside it")
+        return [Stage(name, UNKNOWN, text) for name in _STEPS]
+    weights = [manifest.weights.sha256[:16] for manifest in (old, new)]
+    stages = [_stage_of_step("checkpoint", *weights, moved_before=False)]
     moved = stages[0].state == MOVED
-    for name, step in (("export", "exported"), ("simplification", "simplified")):
-        stages.append(_graph_stage(name, step, steps, manifests, moved_before=moved))
-        moved = moved or stages[-1].state == MOVED
-    kinds = [f"{option['precision']}, I/O {option['io']}" for option in options]
+    exported = old.steps.exported, new.steps.exported
+    for name, graphs, absent in (
+        ("export", exported, _UNTOLD),
+        ("simplification", (old.steps.simplified, new.steps.simplified), _NOT_SIMPLIFIED),
+    ):
+        if None in exported:  # a manifest of before there were steps
+            stage = Stage(name, *_UNTOLD)
+        else:
+            stage = _graph_stage(name, graphs, absent, _versions(old, new), moved_before=moved)
+        stages.append(stage)
+        moved = moved or stage.state == MOVED
+    kinds = [f"{asked.precision}, I/O {asked.io}" for asked in (old.options, new.options)]
     stages.append(_stage_of_step("precision", *kinds, moved_before=False))
     return stages
 
@@ -57,41 +88,39 @@ def _stage_of_step(name: str, one: str, other: str, *, moved_before: bool) -> St
 
 def _graph_stage(
     name: str,
-    step: str,
-    steps: Sequence[Mapping[str, Any]],
-    manifests: Sequence[Mapping[str, Any]],
+    graphs: tuple[GraphFacts | None, GraphFacts | None],
+    absent: tuple[str, str],
+    versions: str,
     *,
     moved_before: bool,
 ) -> Stage:
-    """A step of the export: the same graph, another one, or a step that one side left out."""
-    facts = [side.get(step) for side in steps]
-    if facts == [None, None]:
-        text = "neither was simplified" if step == "simplified" else "the manifests do not tell"
-        return Stage(name, SAME if step == "simplified" else UNKNOWN, text)
-    if facts[0] is None or facts[1] is None:
-        which = "new" if facts[0] is None else "old"
+    """Compare a step of the export: the graphs agree, differ, or one side left the step out."""
+    old, new = graphs
+    if old is None or new is None:
+        if old is new:
+            return Stage(name, *absent)
+        which = "new" if old is None else "old"
         return Stage(name, MOVED, f"only the {which} run has this step")
-    if facts[0]["sha256"] == facts[1]["sha256"]:
-        return Stage(name, SAME, f"{sum(facts[0]['operators'].values())} nodes")
-    text = operator_difference(facts[0]["operators"], facts[1]["operators"])
-    versions = _versions(manifests)
+    if old.sha256 == new.sha256:
+        return Stage(name, SAME, f"{sum(old.operators.values())} nodes")
+    text = operator_difference(old.operators, new.operators)
     state = FOLLOWS if moved_before else MOVED
     return Stage(name, state, f"{text}{'; ' if versions else ''}{versions}")
 
 
 def operator_difference(ours: Mapping[str, int], theirs: Mapping[str, int]) -> str:
-    """Operators whose number differs; or that none does."""
+    """List operators whose number differs, or say that none does."""
     parts = [
         f"{name} {ours.get(name, 0)} -> {theirs.get(name, 0)}"
         for name in sorted({*ours, *theirs})
         if ours.get(name, 0) != theirs.get(name, 0)
     ]
-    return ", ".join(parts) or "the same operators with other attributes or weights"
+    return ", ".join(parts) or "the same operators with different attributes or weights"
 
 
-def _versions(manifests: Sequence[Mapping[str, Any]]) -> str:
+def _versions(old: Manifest, new: Manifest) -> str:
     ours, theirs = (
-        {**manifest["versions"], "opset": manifest["options"]["opset"]} for manifest in manifests
+        {**manifest.versions, "opset": str(manifest.options.opset)} for manifest in (old, new)
     )
     return ", ".join(
         f"{name} {ours.get(name)} -> {theirs.get(name)}"

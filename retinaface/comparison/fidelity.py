@@ -1,4 +1,4 @@
-"""Errors of raw outputs of two runs, each as a share of what rounding allows: what crossed 1."""
+"""Compare the errors of raw outputs of two runs, each as a share of what rounding allows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fidelity_metrics(pair: Pair) -> list[Metric]:
 
 
 def _metric(name: str, key: _Key, before: float, after: float) -> Metric:
-    """One that is beyond its limit in a run: a failure if it is so in the second alone."""
+    """Judge an output that is beyond its limit in a run: a failure if in the new run alone."""
     variant, kind, output = key
     which = f" of {output}" if output != ALL_OUTPUTS else ""
     where = f" in {variant}" if variant else ""
@@ -46,7 +46,7 @@ def _metric(name: str, key: _Key, before: float, after: float) -> Metric:
 
 
 def _ratios(result: Result, *, is_whole: bool) -> dict[_Key, float]:
-    """Largest ratio of each; of all outputs together where a record of before keeps no more."""
+    """Find the largest ratio of each; of all outputs as one where an older record keeps no more."""
     found: dict[_Key, float] = {}
     for one in result.fidelity:
         key = (one.variant, one.kind, ALL_OUTPUTS if is_whole else one.output)

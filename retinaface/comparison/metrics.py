@@ -1,8 +1,9 @@
-"""What two runs have in common, figure by figure, with intervals and verdicts."""
+"""Compare what two runs have in common, figure by figure, with intervals and verdicts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,9 @@ from retinaface.checks.accuracy import smallest_effect
 from retinaface.checks.detection_changes import ImageDifference, differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals
+from retinaface.checks.offsets.judged import check_offsets
 from retinaface.comparison.pairs import Pair
+from retinaface.records.schema import Result
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
@@ -53,13 +56,13 @@ def ap_metrics(pair: Pair) -> list[Metric]:
     name = pair.name
     before, after = (run.counts(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     if before is None or after is None:
-        return _unpaired(name, values, "a record keeps no counts: made by an older release")
+        return _unpaired(name, values, "a record keeps no counts: an older release made it")
     (images, old), (other_images, new) = before, after
     if images != other_images or not np.array_equal(old.n_faces, new.n_faces):
-        note = f"other images ({len(images)} and {len(other_images)}) or other faces"
+        note = f"different images ({len(images)} and {len(other_images)}) or faces"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     if _files_differ(pair):
-        note = f"images of the same names with other contents{_which_files_differ(pair)}"
+        note = f"images of the same names with different contents{_which_files_differ(pair)}"
         return _unpaired(name, values, f"{note}: not comparable", Verdict.INCONCLUSIVE)
     delta = smallest_effect(len(images), is_embedded=pair.runs[0].is_embedded)
     ap = [average_precision(counts) for counts in (old, new)]
@@ -82,13 +85,13 @@ def ap_metrics(pair: Pair) -> list[Metric]:
 
 
 def _files_differ(pair: Pair) -> bool:
-    """Tell whether two results say that they are over other files; older records do not say."""
+    """Tell whether two results name different files; older records name none."""
     hashes = {result.image_files_sha256 for result in pair.results} - {None}
     return len(hashes) > 1
 
 
 def _which_files_differ(pair: Pair) -> str:
-    """Count and name the images whose files differ; nothing where a record does not tell."""
+    """Count and name the images whose files differ; empty where a record does not know."""
     old, new = (run.image_sha256(i) for run, i in zip(pair.runs, pair.ids, strict=True))
     differ = [image for image in old.keys() & new.keys() if old[image] != new[image]]
     return f", {len(differ)} of {len(old)} images, first {min(differ)}" if differ else ""
@@ -130,11 +133,15 @@ def image_differences(pair: Pair) -> list[ImageDifference] | None:
 
 def precision_of(pair: Pair) -> Precision:
     """Choose whose tolerances hold: those of FP16 where either side is."""
-    return "fp16" if any(side.precision == "fp16" for side in pair.results) else "fp32"
+    return "fp16" if any(_precision_of(side) == "fp16" for side in pair.results) else "fp32"
+
+
+def _precision_of(result: Result) -> Precision:
+    return "fp16" if result.precision == "fp16" else "fp32"
 
 
 def detection_metrics(pair: Pair) -> list[Metric]:
-    """Judge detections without a counterpart or an explanation, and landmarks that disagree."""
+    """Judge detections without a counterpart, landmarks that disagree, and shifts of the rest."""
     found = image_differences(pair)
     if found is None:
         return []
@@ -145,4 +152,19 @@ def detection_metrics(pair: Pair) -> list[Metric]:
         what, note = check.name.removeprefix(": "), check.message.splitlines()[0]
         value = None if check.value is None else float(check.value)
         metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
+    return metrics + _offset_metrics(pair, found)
+
+
+def _offset_metrics(pair: Pair, found: Sequence[ImageDifference]) -> list[Metric]:
+    """Judge whether matched detections are shifted: the worst size of face of each quantity."""
+    old, new = (_precision_of(side) for side in pair.results)
+    metrics = []
+    for check in check_offsets("", [one.offsets for one in found], (old, new)):
+        change = None
+        if check.value is not None:
+            change = Interval(check.value, check.numbers["low"], check.numbers["high"])
+        note = check.message.splitlines()[0]
+        metrics.append(
+            Metric(pair.name, check.name, check.unit, None, None, change, check.verdict, note)
+        )
     return metrics

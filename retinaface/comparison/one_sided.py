@@ -1,4 +1,4 @@
-"""What one of two runs has alone: results, figures of a result, tests."""
+"""List what only one of two runs has: results, figures of a result, tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ class OneSided:
 
     Attributes:
         kind: `result`, `figure` or `test`.
-        id: Of it.
         side: `old` or `new`: the run that has it.
-        reason: Why the other has not, as far as its record says.
+        reason: Why the other run lacks it, as far as its record says.
     """
 
     kind: str
@@ -29,12 +28,10 @@ class OneSided:
 
 
 def lone_parts(old: Run, new: Run, pairs: Sequence[Pair]) -> list[OneSided]:
-    """List what one run has alone.
+    """List what only one run has.
 
     Args:
-        old: A record.
-        new: Another.
-        pairs: The results that both have.
+        pairs: The results that both runs have.
     """
     return [
         *_lone_results(old, new, pairs),
@@ -74,7 +71,7 @@ def _figures(result: Result) -> list[str]:
 
 
 def _lone_tests(old: Run, new: Run) -> list[OneSided]:
-    """List tests that ran in one run alone, and why the other skipped them, where it did."""
+    """List tests that ran in one run only, and why the other skipped them, where it did."""
     lone = []
     sides = ((old, new, "old"), (new, old, "new"))
     for run, other, side in sides:

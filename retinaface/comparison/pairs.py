@@ -1,4 +1,4 @@
-"""Results of two runs that belong together: the old one and its counterpart in the new run."""
+"""Pair the results of two runs: an old one and its counterpart in the new run."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """What tables call it: the id, or both where they are not the same."""
+        """Give its name in tables: the id, or both ids where they differ."""
         old, new = self.ids
         return old if old == new else f"{old}{_BETWEEN_IDS}{new}"
 
     @functools.cached_property
     def results(self) -> tuple[Result, Result]:
-        """The figures of both."""
+        """Give the figures of both."""
         return self.runs[0].results[self.ids[0]], self.runs[1].results[self.ids[1]]
 
     @functools.cached_property
     def images(self) -> list[tuple[ImageStages, ImageStages]]:
-        """The images that both trace."""
+        """Give the images that both trace."""
         old, new = (run.stages(name) for run, name in zip(self.runs, self.ids, strict=True))
         by_image = {one.image: one for one in new}
         return [(one, by_image[one.image]) for one in old if one.image in by_image]
 
     @property
     def models(self) -> tuple[ModelFile | None, ModelFile | None]:
-        """The files that were run; None where there was none."""
+        """Give the files that were run; None where there was none."""
         return self.results[0].model, self.results[1].model
 
 
 def matched_pairs(old: Run, new: Run) -> list[Pair]:
-    """Pair results: of the same id; else the only ones of their pipeline and batch.
+    """Pair results of the same id; else those that alone have their pipeline and batch.
 
-    So that runs of two engines compare: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
+    So two engines can be compared: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
     """
     ids = [(name, name) for name in old.results if name in new.results]
     rest = [

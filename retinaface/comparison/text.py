@@ -1,4 +1,4 @@
-"""A comparison as rows, as Markdown and as JSON: what the terminal, a CI summary, a script read."""
+"""Write a comparison as rows, Markdown and JSON: for a terminal, a CI summary, a script."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import msgspec
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.environments import unknown_lines
 from retinaface.comparison.metrics import Metric
-from retinaface.comparison.speed import RATE_UNIT
+from retinaface.comparison.times.speed import RATE_UNIT
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
@@ -19,36 +20,37 @@ from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
 # Of figures on detections.
-DETECTION_UNITS = ("%", "count")
+DETECTION_UNITS = ("%", "count", "px", "score")
 # Of times and rates, whose change is a ratio.
 RATIO_UNITS = ("ms", RATE_UNIT)
 _MAX_ROWS = 40
 
 
 def interval_text(metric: Metric) -> str:
-    """The change with its interval, in the metric's unit, or as a ratio of times."""
+    """Write the change with its interval, in the metric's unit, or as a ratio of times."""
     change = metric.change
     if change is None:
         return ""
     if metric.unit in RATIO_UNITS:
         return f"x {change.estimate:.3f} [{change.low:.3f}, {change.high:.3f}]"
     # + 0.0, because a zero may carry a sign.
-    ends = [round(x, 3) + 0.0 for x in (change.estimate, change.low, change.high)]
-    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*ends)
+    n = 5 if metric.unit == "score" else 3
+    ends = [round(x, n) + 0.0 for x in (change.estimate, change.low, change.high)]
+    return f"{ends[0]:+.{n}f} [{ends[1]:+.{n}f}, {ends[2]:+.{n}f}]"
 
 
 def number(value: float | None) -> str:
-    """A value for a table."""
+    """Write a value for a table."""
     return "" if value is None else f"{value:.5g}"
 
 
 def verdict_text(metric: Metric) -> str:
-    """The verdict, or that there is none."""
+    """Write the verdict, or that there is none."""
     return REPORTED if metric.verdict is None else str(metric.verdict)
 
 
 def metric_rows(comparison: RunComparison) -> list[list[str]]:
-    """Subject, metric, both values with their unit, change, verdict, note."""
+    """Make rows: subject, metric, both values with their unit, change, verdict, note."""
     return [
         [
             metric.subject,
@@ -65,10 +67,10 @@ def metric_rows(comparison: RunComparison) -> list[list[str]]:
 
 
 def brief_rows(comparison: RunComparison) -> list[list[str]]:
-    """The rows for a terminal: what is fine in short, what is not in full.
+    """Make the rows for a terminal: what passes in short, the rest in full.
 
-    Of the figures on detections that are fine the first alone; a result's name where it begins;
-    a note where there is something to say.
+    Of the figures on detections that pass, only the first is shown; a result's name only on its
+    first row; a note only where the verdict is not PASS.
     """
     rows: list[list[str]] = []
     last = ""
@@ -97,7 +99,7 @@ METRIC_COLUMNS = (
 
 
 def summary(comparison: RunComparison) -> str:
-    """One sentence: what moved, where, by how much."""
+    """Say in one sentence what moved, where, by how much."""
     moved = comparison.moved()
     falls = [change for change in comparison.outcomes if change.new != "PASS"]
     if comparison.new.record.state != "finished":
@@ -109,15 +111,28 @@ def summary(comparison: RunComparison) -> str:
         more = f", and {len(moved) - 1} more" if len(moved) > 1 else ""
         return f"{first.name} of {first.subject}: {how} ({first.note}){more}"
     if falls:
-        return f"tests with another outcome: {len(falls)}, first {falls[0].test}: {falls[0].reason}"
+        return (
+            f"tests whose outcome changed: {len(falls)}, first {falls[0].test}: {falls[0].reason}"
+        )
     judged = sum(metric.verdict is not None for metric in comparison.metrics)
     if not judged:
         return "the runs have no result in common that could be judged"
-    return f"{judged} metrics were judged, and none moved by more than what is allowed"
+    return f"{judged} metrics were judged, and none moved by more than is allowed"
+
+
+def same_environment_text(comparison: RunComparison) -> str:
+    """Say that the environments do not differ, as far as that is known."""
+    limit = ", as far as both runs describe them" if comparison.unknown else ""
+    return f"The environments are the same{limit}."
+
+
+def unknown_texts(comparison: RunComparison) -> list[str]:
+    """Say which facts are not known for one of the runs, a line for each run."""
+    return list(unknown_lines(comparison.unknown, (comparison.old.name, comparison.new.name)))
 
 
 def open_commands(comparison: RunComparison) -> list[str]:
-    """The commands that tell more of what is not judged closely, without repetition."""
+    """List the commands that tell more about what is not judged closely, without repetition."""
     return list(dict.fromkeys(m.command for m in comparison.metrics if m.command))
 
 
@@ -126,11 +141,12 @@ def markdown(
     unavailable: Sequence[Unavailable] = (),
     sessions: Sequence[AbSession] = (),
 ) -> str:
-    """Markdown fit for the step summary of a CI run."""
+    """Write Markdown for the step summary of a CI run."""
     parts = []
     for comparison in comparisons:
         title = f"{comparison.new.name} against {comparison.old.name}"
         parts += [f"## {comparison.verdict}: {title}", summary(comparison)]
+        parts += [f"Warning: {text}" for text in comparison.warnings]
         parts += _environment_markdown(comparison)
         if comparison.metrics:
             parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
@@ -140,7 +156,7 @@ def markdown(
         if comparison.outcomes:
             rows = [[c.test, c.old, c.new, c.reason] for c in comparison.outcomes]
             columns = ("test", "old", "new", "reason")
-            parts += ["### Tests with another outcome", _table(columns, rows)]
+            parts += ["### Tests whose outcome changed", _table(columns, rows)]
         if comparison.one_sided:
             rows = [[o.kind, o.id, o.side, o.reason] for o in comparison.one_sided]
             columns = ("kind", "what", "only in", "why")
@@ -155,7 +171,7 @@ def markdown(
 
 
 def attribution_markdown(found: Attribution) -> str:
-    """Where the difference of two results begins."""
+    """Write where the difference of two results begins."""
     rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
     title = f"### Where it begins: {found.name}"
     table = _table(("stage", "state", "what was found"), rows)
@@ -163,10 +179,11 @@ def attribution_markdown(found: Attribution) -> str:
 
 
 def _environment_markdown(comparison: RunComparison) -> list[str]:
+    unknown = [f"{line[0].upper()}{line[1:]}." for line in unknown_texts(comparison)]
     if not comparison.environment:
-        return ["The environments are the same."]
+        return [same_environment_text(comparison), *unknown]
     rows = [[d.key, d.old, d.new] for d in comparison.environment]
-    return ["### Environment", _table(("what", "old", "new"), rows)]
+    return ["### Environment", _table(("what", "old", "new"), rows), *unknown]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -187,7 +204,7 @@ def as_json(
     unavailable: Sequence[Unavailable] = (),
     sessions: Sequence[AbSession] = (),
 ) -> dict[str, Any]:
-    """Everything, as JSON types."""
+    """Give everything in JSON types."""
     return {
         "comparison_version": 2,
         "comparisons": [
@@ -196,7 +213,9 @@ def as_json(
                 "new": {"name": c.new.name, "verdict": c.new.verdict},
                 "verdict": str(c.verdict),
                 "summary": summary(c),
+                "warnings": c.warnings,
                 "environment": [vars(d) for d in c.environment],
+                "not_known": [vars(fact) for fact in c.unknown],
                 "metrics": [_metric_json(metric) for metric in c.metrics],
                 "outcomes": [vars(change) for change in c.outcomes],
                 "one_sided": [vars(lone) for lone in c.one_sided],

@@ -1,4 +1,4 @@
-"""Which step of the traced images moved: inputs, raw outputs, decoding, suppression."""
+"""Find which step of the traced images moved: inputs, raw outputs, decoding, suppression."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.checks.detection_matching import match_detections
-from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage
+from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, identity
 from retinaface.comparison.pairs import Pair
 from retinaface.detection.detections import Detections, decode, suppress
 from retinaface.engines.opening import open_engine
@@ -17,7 +17,8 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.records.traced_images import ImageStages
 
 _Pairs = list[tuple[ImageStages, ImageStages]]
-_NAMES = ("inputs", "raw outputs", "decoding", "suppression")
+RAW_OUTPUTS = "raw outputs"
+_NAMES = ("inputs", RAW_OUTPUTS, "decoding", "suppression")
 
 
 def traced_stages(pair: Pair) -> list[Stage]:
@@ -26,42 +27,70 @@ def traced_stages(pair: Pair) -> list[Stage]:
     if not pairs:
         text = "the records trace no image in common"
         return [Stage(name, UNKNOWN, text) for name in _NAMES]
-    return [_inputs(pairs), _raw_outputs(pair), _decoding(pairs), _suppression(pairs)]
+    return [_inputs(pair), _raw_outputs(pair), _decoding(pairs), _suppression(pairs)]
 
 
-def _inputs(pairs: _Pairs) -> Stage:
+def _inputs(pair: Pair) -> Stage:
+    pairs = pair.images
     if any(a.inputs.shape != b.inputs.shape for a, b in pairs):
         text = f"{pairs[0][0].inputs.shape} -> {pairs[0][1].inputs.shape}"
-        return Stage("inputs", MOVED, f"other shapes: {text}")
+        return Stage("inputs", _moved_inputs(pair), f"different shapes: {text}")
     largest = max(float(np.abs(a.inputs - b.inputs).max()) for a, b in pairs)
-    state = SAME if largest == 0 and all(a.geometry == b.geometry for a, b in pairs) else MOVED
-    text = f"largest difference {largest:.3g} of 255 over {len(pairs)} images"
-    return Stage("inputs", state, text)
+    same = largest == 0 and all(a.geometry == b.geometry for a, b in pairs)
+    text = f"largest difference {largest:.3g} of 255 over {_traced(pairs)}"
+    return Stage("inputs", SAME if same else _moved_inputs(pair), text)
+
+
+def _moved_inputs(pair: Pair) -> str:
+    """Tell whether inputs differ only where the bytes of the images do."""
+    ours, theirs = (run.image_sha256(i) for run, i in zip(pair.runs, pair.ids, strict=True))
+    other = [a.image for a, b in pair.images if not _same_input(a, b)]
+    known = all(image in ours and image in theirs for image in other)
+    return FOLLOWS if known and all(ours[i] != theirs[i] for i in other) else MOVED
+
+
+def _same_input(one: ImageStages, other: ImageStages) -> bool:
+    return one.geometry == other.geometry and np.array_equal(one.inputs, other.inputs)
+
+
+def _traced(pairs: _Pairs) -> str:
+    return f"{len(pairs)} traced image{'' if len(pairs) == 1 else 's'}"
 
 
 def _raw_outputs(pair: Pair) -> Stage:
     """Compare the engines: outputs on the same input from the same file, or from each side's."""
-    name, pairs = "raw outputs", pair.images
+    name, pairs = RAW_OUTPUTS, pair.images
     if any(x.shape != y.shape for a, b in pairs for x, y in zip(a.raw, b.raw, strict=True)):
-        return Stage(name, FOLLOWS, "other shapes, because the inputs have")
+        return Stage(name, FOLLOWS, "different shapes, because those of the inputs differ")
     largest = [
         max(float(np.abs(a.raw[i] - b.raw[i]).max()) for a, b in pairs)
         for i in range(len(OUTPUT_NAMES))
     ]
     if max(largest) == 0:
-        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+        return Stage(name, SAME, f"equal in every bit over {_traced(pairs)}")
     sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
-    text = f"largest differences {sizes}; {_swapped(pairs)}"
-    sha256s = [None if model is None else model.sha256 for model in pair.models]
+    text = f"largest differences {sizes}; {_effect_on_detections(pairs)}"
     same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
-    if same_inputs and sha256s[0] == sha256s[1]:
+    if same_inputs and (source := _same_source(pair)):
         why = engine_difference(*(result.engine for result in pair.results))
-        return Stage(name, MOVED, f"{text}; the same file and inputs, so the engine: {why}")
+        return Stage(name, MOVED, f"{text}; the same {source} and inputs, so the engine: {why}")
     return _with_files_here(pair, text)
 
 
+def _same_source(pair: Pair) -> str:
+    """Name what both engines were made from, a file or weights; empty where that is not known."""
+    files = [None if model is None else identity(model) for model in pair.models]
+    # An engine that builds the network itself runs no file, and describes its weights.
+    weights = [result.engine.get("weights") for result in pair.results]
+    sha256s = [one.get("sha256") if isinstance(one, Mapping) else None for one in weights]
+    for (old, new), name in ((files, "file"), (sha256s, "weights")):
+        if old is not None and old == new:
+            return name
+    return ""
+
+
 def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """Say what the descriptions of two engines do not share."""
+    """Say how the descriptions of two engines differ, in what both describe."""
     keys = (
         "runtime",
         "name",
@@ -72,11 +101,15 @@ def engine_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str
         "engine_file_sha256",
     )
     parts = [
-        f"{key} {_word(ours.get(key))} -> {_word(theirs.get(key))}"
+        f"{key} {_word(ours[key])} -> {_word(theirs[key])}"
         for key in keys
-        if ours.get(key) != theirs.get(key)
+        if key in ours and key in theirs and ours[key] != theirs[key]
     ]
-    return ", ".join(parts) or "described alike"
+    found = [", ".join(parts) or "their descriptions agree"]
+    for side, own, other in (("old", ours, theirs), ("new", theirs, ours)):
+        if unknown := [key for key in keys if key in other and key not in own]:
+            found.append(f"not known for {side}: {', '.join(unknown)}")
+    return "; ".join(found)
 
 
 def _word(value: Any) -> str:
@@ -85,14 +118,14 @@ def _word(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _swapped(pairs: _Pairs) -> str:
-    """Put the new raw outputs in the place of the old ones, everything after as it is here."""
+def _effect_on_detections(pairs: _Pairs) -> str:
+    """Swap the raw outputs alone, with the later stages of this release; count what changes."""
     n_changed = n_all = 0
     for a, b in pairs:
         found = [suppress(decode(*one.raw, a.geometry)) for one in (a, b)]
         changed, n = _unmatched(*found)
         n_changed, n_all = n_changed + changed, n_all + n
-    return f"with these swapped alone {n_changed} of {n_all} detections change"
+    return f"swapping these alone changes {n_changed} of {n_all} detections"
 
 
 def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
@@ -101,8 +134,8 @@ def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
 
 
 def _with_files_here(pair: Pair, text: str) -> Stage:
-    """Run each side's file and input on one runtime: do they explain what differs?"""
-    name = "raw outputs"
+    """Run each side's file and input on one runtime, to see whether they explain the difference."""
+    name = RAW_OUTPUTS
     one, other = pair.images[0]
     outputs = []
     for traced, run, result_id, result in zip(
@@ -131,19 +164,22 @@ def _with_files_here(pair: Pair, text: str) -> Stage:
 
 def _decoding(pairs: _Pairs) -> Stage:
     """Compare each side's candidates with what this release makes of the same raw outputs."""
-    sides = [[_farthest(_decoded(pair[i]), pair[i].candidates) for pair in pairs] for i in (0, 1)]
+    sides = [
+        [_largest_difference(_decode_again(pair[i]), pair[i].candidates) for pair in pairs]
+        for i in (0, 1)
+    ]
     same = all(equal_detections(a.candidates, b.candidates) for a, b in pairs)
     return _own_stage("decoding", sides, pairs, same=same)
 
 
-def _decoded(one: ImageStages) -> Detections:
+def _decode_again(one: ImageStages) -> Detections:
     return decode(one.raw.loc, one.raw.scores, one.raw.landmarks, one.geometry)
 
 
 def _suppression(pairs: _Pairs) -> Stage:
     """Compare each side's detections with what this release makes of the same candidates."""
     sides = [
-        [_farthest(suppress(pair[i].candidates), pair[i].detections) for pair in pairs]
+        [_largest_difference(suppress(pair[i].candidates), pair[i].detections) for pair in pairs]
         for i in (0, 1)
     ]
     same = all(equal_detections(a.detections, b.detections) for a, b in pairs)
@@ -158,22 +194,25 @@ def _own_stage(
     same: bool,
 ) -> Stage:
     if same:
-        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+        return Stage(name, SAME, f"equal in every bit over {_traced(pairs)}")
     off = [max(side) for side in sides]
-    if off[0] == off[1]:
-        return Stage(name, FOLLOWS, "both sides do with their input what this release does")
-    words = [f"{x:.3g}" if np.isfinite(x) else "another number of boxes" for x in off]
-    text = f"this release on the recorded input: old off by {words[0]}, new {words[1]}"
-    return Stage(name, MOVED, text)
+    if off[0] == off[1] == 0:
+        text = f"both sides treat their input as this release does, {_traced(pairs)}"
+        return Stage(name, FOLLOWS, text)
+    words = [f"off by {x:.3g}" if np.isfinite(x) else "a different number of boxes" for x in off]
+    text = f"compared with this release on the recorded input: old {words[0]}, new {words[1]}"
+    # Where both are off alike, as two records of another release are, this does not tell.
+    state = UNKNOWN if off[0] == off[1] else MOVED
+    return Stage(name, state, f"{text}, {_traced(pairs)}")
 
 
 def equal_detections(ours: Detections, theirs: Detections) -> bool:
     """Tell whether two sets of detections are the same in every number."""
-    return _farthest(ours, theirs) == 0
+    return _largest_difference(ours, theirs) == 0
 
 
-def _farthest(ours: Detections, theirs: Detections) -> float:
-    """Find the largest difference of a number; infinite where there are more or fewer boxes."""
+def _largest_difference(ours: Detections, theirs: Detections) -> float:
+    """Find the largest difference of a number; infinite where the numbers of boxes differ."""
     if len(ours.scores) != len(theirs.scores):
         return float("inf")
     arrays = (

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from retinaface.checks.intervals import CONFIDENCE
 from retinaface.checks.speed.power import percent
-from retinaface.comparison.compare import RunComparison, fact_differences
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.environments import compare_descriptions
 from retinaface.comparison.metrics import Metric
 from retinaface.comparison.pairs import Pair, matched_pairs
 from retinaface.records.ab_session import AbSession
@@ -60,8 +61,9 @@ def _what_differs(session: AbSession) -> str:
     runtimes = [str(session.engines[side].get("runtime", "?")) for side in _SIDES]
     if runtimes[0] != runtimes[1]:
         return " -> ".join(runtimes)
-    facts = [{**session.environments[s], "engine": session.engines[s]} for s in _SIDES]
-    differences = fact_differences(*facts)
+    environments = [session.environments[side] for side in _SIDES]
+    engines = [session.engines[side] for side in _SIDES]
+    differences = compare_descriptions(environments, engines).differences
     texts = [f"{d.key} {d.old} -> {d.new}" for d in differences[:2]]
     more = [f"and {len(differences) - 2} more"] if len(differences) > 2 else []
     return "; ".join([*texts, *more]) or "nothing that they know of"

@@ -1,1 +1,1 @@
-"""From an image to detections: resizing, decoding, suppression, batches."""
+"""Turn images into detections: resizing, batches, decoding, suppression."""

@@ -1,4 +1,4 @@
-"""Batches of network inputs, in the order of the run, prepared by workers ahead of the engine."""
+"""Prepare batches of network inputs in workers, ahead of the engine, in the order of the run."""
 
 from __future__ import annotations
 
@@ -34,21 +34,18 @@ Prepare = Callable[[str, FloatArray | None], Item]
 
 @dataclass(frozen=True)
 class Batch:
-    """Neighbours in the order of the run; images that cannot be used stand in their places."""
+    """Neighbours in the order of the run; an image that cannot be used leaves its error there."""
 
     items: list[Item]
-    images: FloatArray  # (N, 3, H, W) of the N usable ones
-    buffer: FloatArray | None = None  # that holds them
+    images: FloatArray  # (N, 3, H, W), only the N usable ones
+    buffer: FloatArray | None = None  # the memory of `images`
 
 
 class BatchesInBuffers:
     """Batches of inputs of one size; workers write into the buffer that the engine reads.
 
     Args:
-        pool: The workers.
-        prepare: Prepares one image.
-        names: Of the images.
-        shape: Of all buffers: their number, images in a batch, 3, H, W.
+        shape: Number of buffers, images in a batch, 3, H, W.
     """
 
     def __init__(
@@ -75,7 +72,7 @@ class BatchesInBuffers:
             yield Batch(items, images, buffer)
 
     def release(self, batch: Batch) -> None:
-        """Let the workers fill the buffer of a batch that the engine has read."""
+        """Free the buffer of a batch that the engine has read; workers fill it again."""
         if batch.buffer is not None:
             self._fill(batch.buffer)
 
@@ -88,14 +85,11 @@ class BatchesInBuffers:
 
 
 class BatchesOfEqualSize:
-    """Batches of neighbours whose inputs have one size; known once they are decoded.
+    """Batches of neighbours with inputs of one size, which is known once they are decoded.
 
     Args:
-        pool: The workers.
-        prepare: Prepares one image.
-        names: Of the images.
         size: Most images in a batch.
-        ahead: Most images that are prepared before they are taken.
+        ahead: Most images to prepare ahead of the engine.
     """
 
     def __init__(
@@ -126,7 +120,7 @@ class BatchesOfEqualSize:
             yield Batch(items, np.stack(tensors) if tensors else nothing)
 
     def release(self, batch: Batch) -> None:
-        """Do nothing: no buffer is kept."""
+        """Do nothing: there is no buffer to free."""
 
 
 def map_in_order(

@@ -1,4 +1,4 @@
-"""Box arithmetic on arrays: decoding of the network's offsets, overlap, areas."""
+"""Compute with boxes in arrays: decode the network's offsets, overlaps, areas, suppression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from retinaface.typing import FloatArray, IntArray
 
-# A constant of the Pascal VOC convention: a box from pixel 3 to pixel 3 is one pixel wide.
+# The Pascal VOC convention: a box from pixel 3 to pixel 3 is one pixel wide.
 PLUS_ONE = 1.0
 
 
@@ -59,7 +59,7 @@ def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -
 
     Args:
         a_xyxy: (N, 4), x1 <= x2 and y1 <= y2.
-        b_xyxy: (M, 4), likewise.
+        b_xyxy: (M, 4), in the same order.
         extra_px: Added to every width and height: `PLUS_ONE` for the Pascal VOC convention that
             WIDER FACE and the NMS of this model use, 0 for plain geometry.
 
@@ -67,7 +67,7 @@ def overlap_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray, *, extra_px: float) -
         (N, M) of the inputs' common float type, in [0, 1]; 0 where the union is empty.
     """
     a, b = a_xyxy[:, None, :], b_xyxy[None, :, :]
-    # In place where it can be: the matrices are what this costs.
+    # In place where possible, because the matrices take the time.
     intersection = _shared_length(a[..., 0], a[..., 2], b[..., 0], b[..., 2], extra_px)  # (N, M)
     intersection *= _shared_length(a[..., 1], a[..., 3], b[..., 1], b[..., 3], extra_px)
     union = box_areas(a, extra_px=extra_px) + box_areas(b, extra_px=extra_px)
@@ -93,20 +93,21 @@ def box_areas(boxes_xyxy: FloatArray, *, extra_px: float) -> FloatArray:
     return np.asarray(width * height)
 
 
-# OpenCV compares 1 - float32(1 - overlap) with the limit, which is off by up to two steps of
-# float32 below 1. Without a margin, a pair at exactly the limit would go; within it, one stays.
+# OpenCV compares 1 - float32(1 - overlap) with the limit, which is off by up to two float32 steps
+# below 1. This margin keeps a box whose overlap is exactly the limit.
 _ROUNDING = 2.0**-23
 
 
 def nms(boxes_xyxy: FloatArray, scores: FloatArray, overlap_limit: float) -> IntArray:
     """Keep the best box of each overlapping group (greedy, widths and heights + 1, Fast R-CNN).
 
-    `cv2.dnn.NMSBoxes`, which knows no + 1, on boxes that are one pixel wider and higher: that
-    gives the same overlaps. In float64 but for the comparison with the limit (`_ROUNDING`).
+    `cv2.dnn.NMSBoxes` adds no + 1, so it gets boxes that are one pixel wider and higher, which
+    gives the same overlaps. It computes in float64, except for the comparison with the limit
+    (`_ROUNDING`).
 
     Args:
         boxes_xyxy: (N, 4) float, pixels of the original image, x1 <= x2 and y1 <= y2.
-        scores: (N,) float. Of equal scores the lower index wins.
+        scores: (N,) float. Among equal scores the lower index wins.
         overlap_limit: A box is dropped when its overlap with a kept one is greater than this;
             in [0, 1].
 
@@ -126,7 +127,7 @@ def nms(boxes_xyxy: FloatArray, scores: FloatArray, overlap_limit: float) -> Int
     order = np.argsort(-scores, kind="stable")
     boxes_xywh = boxes_xyxy[order].astype(np.float64)
     boxes_xywh[:, 2:] += PLUS_ONE - boxes_xywh[:, :2]
-    # Ranks in place of scores: any score counts, and OpenCV leaves out what is not above 0.
+    # Ranks replace scores, because OpenCV drops scores that are not above 0, and any score counts.
     ranks = np.arange(n, 0, -1, dtype=np.float32)
     limit = overlap_limit + _ROUNDING
     kept = cv2.dnn.NMSBoxes(boxes_xywh, ranks, 0.0, limit)  # type: ignore[arg-type]

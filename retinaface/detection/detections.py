@@ -1,4 +1,4 @@
-"""Make detections of one image from the network's outputs: decode, map back to the image, NMS."""
+"""Turn the network's outputs into detections: decode, map back to the image, suppress."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from retinaface.network.config import MOBILENET_025, NMS_OVERLAP_LIMIT, SCORE_LI
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray, IntArray
 
-# In input sizes. Boxes of trained and of generated weights stay within a few; a broken scale or an
-# overflow in the exponent goes beyond.
+# In multiples of the input size. Boxes of trained and generated weights stay within a few; a broken
+# scale or an overflow in the exponent exceeds this.
 SANE_EXTENT = 1000.0
-# FP16 softmax gives sums of 1 to within a few of its steps of 2**-11.
+# Sums of an FP16 softmax are 1 to within a few steps of 2**-11.
 _SCORE_SLACK = 0.01
 
 
@@ -37,7 +37,7 @@ class Detections:
     landmarks_xy: FloatArray
 
     def above(self, score: float) -> Detections:
-        """Keep those with a score above the given one."""
+        """Keep the detections with a higher score than this."""
         keep = self.scores > score
         return Detections(self.boxes_xyxy[keep], self.scores[keep], self.landmarks_xy[keep])
 
@@ -57,12 +57,12 @@ def postprocess(
         loc: (P, 4) float32.
         scores: (P, 2) float32.
         landmarks: (P, 10) float32.
-        geometry: Of the image, from `preprocess`.
-        score_limit: Only priors with a face score above it count.
+        geometry: The image's geometry, from `preprocess`.
+        score_limit: Only priors with a higher face score count.
         overlap_limit: See `nms`. Suppression acts on pixels of the original image, as published.
 
     Raises:
-        EngineFault: A box or landmark lies so far out that the outputs cannot be right.
+        EngineFault: A box or landmark lies so far outside that the outputs cannot be right.
     """
     return suppress(decode(loc, scores, landmarks, geometry, score_limit), overlap_limit)
 
@@ -74,15 +74,15 @@ def decode(
     geometry: Geometry,
     score_limit: float = SCORE_LIMIT,
 ) -> Detections:
-    """Decode the candidates of one image: all priors above the score limit; see `postprocess`.
+    """Decode the candidates of one image, all priors above the score limit; see `postprocess`.
 
     Raises:
-        EngineFault: As `postprocess`.
+        EngineFault: A box or landmark lies so far outside that the outputs cannot be right.
     """
     candidates = np.flatnonzero(scores[:, 1] > score_limit)
     priors = prior_boxes(geometry.input_height_px, geometry.input_width_px)[candidates]
     variances = MOBILENET_025.variances
-    with np.errstate(over="ignore", invalid="ignore"):  # check_extent tells
+    with np.errstate(over="ignore", invalid="ignore"):  # check_extent finds them
         boxes_norm = decode_boxes(loc[candidates], priors, variances)
     landmarks_norm = decode_landmarks(landmarks[candidates], priors, variances)
     check_extent(boxes_norm, landmarks_norm)
@@ -94,11 +94,11 @@ def decode(
 def detections_of_inputs(
     outputs: Iterable[FloatArray], name: str, side_px: int = 320
 ) -> dict[str, Detections]:
-    """Make detections of a batch of raw outputs, in pixels of the network's own input.
+    """Turn raw outputs of a batch into detections, in pixels of the network's own input.
 
     Args:
         outputs: (N, P, 4), (N, P, 2), (N, P, 10) float32.
-        name: Of the batch; images are called by it and their number.
+        name: Name of the batch; an image's name is this and its number.
         side_px: Height and width of the input.
     """
     whole = Geometry(side_px, side_px, side_px, side_px, (0.0, 0.0), 1.0, clip=False)
@@ -117,10 +117,10 @@ def suppress(candidates: Detections, overlap_limit: float = NMS_OVERLAP_LIMIT) -
 
 
 def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
-    """Refuse absurd boxes: offsets that overflow are finite, and put boxes beyond any image.
+    """Refuse absurd boxes: offsets that overflow may be finite and put boxes far outside.
 
     Raises:
-        EngineFault: A coordinate is not finite, or further out than `SANE_EXTENT` inputs.
+        EngineFault: A coordinate is not finite, or beyond `SANE_EXTENT` times the input size.
     """
     for kind, coordinates in (("box", boxes_norm), ("landmark", landmarks_norm)):
         if not (np.abs(coordinates) <= SANE_EXTENT).all():
@@ -131,7 +131,7 @@ def check_extent(boxes_norm: FloatArray, landmarks_norm: FloatArray) -> None:
 
 
 def check_outputs(loc: FloatArray, scores: FloatArray, landmarks: FloatArray) -> None:
-    """Refuse a NaN score, which is no detection and would vanish without a trace.
+    """Refuse outputs that cannot be right; a NaN score, for one, would vanish without a trace.
 
     Args:
         loc: (P, 4).
@@ -139,7 +139,7 @@ def check_outputs(loc: FloatArray, scores: FloatArray, landmarks: FloatArray) ->
         landmarks: (P, 10).
 
     Raises:
-        EngineFault: An output holds a NaN or an infinity, or a score is no probability.
+        EngineFault: An output holds a NaN or an infinity, or a score is not a probability.
     """
     for kind, array in (("loc", loc), ("scores", scores), ("landmarks", landmarks)):
         finite = np.isfinite(array)
@@ -151,10 +151,10 @@ def check_outputs(loc: FloatArray, scores: FloatArray, landmarks: FloatArray) ->
 
 
 def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray | IntArray | Any]:
-    """Join detections into flat arrays.
+    """Join detections of many images into flat arrays.
 
     Returns:
-        `images` (I,) str; `offsets` (I + 1,) int64, where each image's rows begin and end; `boxes`
+        `images` (I,) str; `offsets` (I + 1,) int64, each image's first row, then the end; `boxes`
         (D, 4), `scores` (D,), `landmarks` (D, 5, 2), float32, pixels of the original images.
     """
     found = list(by_image.values())

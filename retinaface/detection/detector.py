@@ -1,4 +1,4 @@
-"""Images to detections: decoding, inference and post-processing of many images, overlapped.
+"""Detect faces in many images, with decoding, inference and post-processing at the same time.
 
 Threads read, decode and prepare the next batch, straight into its buffer, and finish the last one,
 while the engine runs. A few buffers take turns, so memory does not grow with the number of images.
@@ -48,25 +48,25 @@ def detect(
     """Detect faces in many images; threads prepare and finish images while the engine runs.
 
     Args:
-        engine: Open, for the pipeline's input size.
-        names: What `load` takes and error messages say.
+        engine: An open engine with the pipeline's input size.
+        names: Names of the images, for `load` and for error messages.
         load: Gives the bytes of an image file; called in threads.
         batch_size: Most images in one call of the engine; None for the pipeline's own. Images of
-            different input size are never batched together.
-        workers: Threads beside the engine; None for one for each processor.
-        skip_bad_images: Give the error in place of detections, instead of stopping.
+            different input sizes are never in one batch.
+        workers: Threads beside the engine; None for one a processor.
+        skip_bad_images: Yield the error in place of detections, instead of stopping.
 
     Yields:
         Each name with its detections, in the order of `names`.
 
     Raises:
-        ImageError: An image cannot be used; names it.
-        EngineFault: The outputs cannot be right: a NaN, an infinity, a score that is no
-            probability, an absurd box; names the image.
+        ImageError: An image cannot be used; the message names it.
+        EngineFault: The outputs cannot be right: a NaN, an infinity, a score that is not a
+            probability, an absurd box; the message names the image.
     """
     size = batch_size or pipeline.batch_size
     n_workers = workers or n_usable_cpus()
-    # Beside the batches that the engine reads, two images for each worker.
+    # Two images for each worker, beside the batches that the engine reads.
     n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
     prepare = _make_preparer(load, pipeline, skip_bad_images=skip_bad_images)
     with ExitStack() as stack:
@@ -100,13 +100,12 @@ def detect_in_pixels(
     """Detect faces in one decoded image, in one call of the engine.
 
     Args:
-        engine: Open, for the pipeline's input size.
-        pipeline: The recipe.
+        engine: An open engine with the pipeline's input size.
         image_bgr: (H, W, 3) uint8.
-        name: What error messages call the image.
+        name: Name of the image in error messages.
 
     Raises:
-        ImageError: The image is so narrow that nothing is left of it after resizing.
+        ImageError: The image is so narrow that resizing leaves nothing.
         EngineFault: The outputs cannot be right.
     """
     item = _prepare_pixels(name, image_bgr, pipeline)
@@ -116,7 +115,7 @@ def detect_in_pixels(
 
 @contextmanager
 def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Open a pool that, when it ends early, drops what has not begun."""
+    """Open a pool of threads; at an early end it drops the work that has not begun."""
     with ThreadPoolExecutor(n, name) as pool:
         try:
             yield pool
@@ -127,7 +126,7 @@ def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
 def _make_preparer(
     load: Callable[[str], bytes], pipeline: Pipeline, *, skip_bad_images: bool
 ) -> Prepare:
-    """Make the function that prepares an image by its name, in a worker; it may return an error."""
+    """Make the function that prepares a named image in a worker; it may return an error."""
 
     def prepare(name: str, out: FloatArray | None = None) -> Item:
         try:
@@ -154,7 +153,7 @@ def _prepare_pixels(
 
 
 def _infer(engine: Engine, batch: Batch, callers: ThreadPoolExecutor) -> Future[RawOutputs | None]:
-    """Call the engine: in this thread, as most runtimes expect, unless calls may overlap."""
+    """Call the engine, in this thread unless calls may overlap; most runtimes expect that."""
     if len(batch.images) and engine.parallel_calls > 1:
         return callers.submit(engine.infer, batch.images)
     done: Future[RawOutputs | None] = Future()
@@ -165,7 +164,7 @@ def _infer(engine: Engine, batch: Batch, callers: ThreadPoolExecutor) -> Future[
 def _finish_batch(
     engine: Engine, batch: Batch, outputs: RawOutputs | None, pool: ThreadPoolExecutor
 ) -> list[_Result | Future[_Result]]:
-    """Leave the rest to the workers."""
+    """Let the workers turn the outputs of a batch into detections."""
     rows = iter(zip(*outputs, strict=True) if outputs else ())
     return [
         pool.submit(_finish, engine, item, *next(rows)) if isinstance(item, Prepared) else item
@@ -194,7 +193,7 @@ def _result(entry: _Result | Future[_Result]) -> _Result:
 
 
 class _Users:
-    """How many runs want OpenCV on one thread, and what it had before the first of them."""
+    """The number of runs that want OpenCV on one thread, and its number of threads before them."""
 
     lock = threading.Lock()
     n = 0
@@ -203,7 +202,7 @@ class _Users:
 
 @contextmanager
 def _opencv_on_one_thread() -> Iterator[None]:
-    """Keep OpenCV's own threads out of the way: the workers already use every processor."""
+    """Keep OpenCV on one thread, because the workers already use every processor."""
     with _Users.lock:
         if _Users.n == 0:
             _Users.n_threads = cv2.getNumThreads()

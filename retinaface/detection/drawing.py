@@ -1,4 +1,4 @@
-"""Draw detections on pictures."""
+"""Draw detections on images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retinaface.typing import ByteArray
 
 _BOX = (60, 220, 60)  # green
 _TEXT = (0, 0, 0)
-# Left eye, right eye, nose, left and right corner of the mouth, as the viewer sees them.
+# Left eye, right eye, nose, left and right corner of the mouth, from the viewer's side.
 _POINTS = ((40, 40, 240), (40, 220, 240), (240, 60, 240), (60, 240, 60), (240, 120, 40))
 
 
@@ -18,8 +18,8 @@ def draw_detections(image_bgr: ByteArray, detections: Detections) -> ByteArray:
     """Draw boxes, scores and landmarks.
 
     Args:
-        image_bgr: (H, W, 3) uint8; left as it is.
-        detections: In pixels of the image.
+        image_bgr: (H, W, 3) uint8; stays unchanged.
+        detections: Detections in pixels of the image.
 
     Returns:
         (H, W, 3) uint8.
@@ -37,7 +37,7 @@ def draw_detections(image_bgr: ByteArray, detections: Detections) -> ByteArray:
             cv2.circle(picture, centre, thickness + 1, colour, -1, cv2.LINE_AA)
         label = f"{score:.2f}"
         (width, height), base = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-        top = y1 - height - base if y1 > height + base else y2  # below where there is no room above
+        top = y1 - height - base if y1 > height + base else y2  # below if there is no room above
         cv2.rectangle(picture, (x1, top), (x1 + width, top + height + base), _BOX, -1)
         origin = (x1, top + height + base // 2)
         cv2.putText(picture, label, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, _TEXT, 1, cv2.LINE_AA)
@@ -49,10 +49,10 @@ def encode_picture(picture_bgr: ByteArray, name: str) -> bytes:
 
     Args:
         picture_bgr: (H, W, 3) uint8.
-        name: What the error message calls it.
+        name: Name of the picture in the error message.
 
     Raises:
-        OutputError: It is too large for the format.
+        OutputError: The picture is too large for the format.
     """
     try:
         encoded, data = cv2.imencode(".jpg", picture_bgr)

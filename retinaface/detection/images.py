@@ -13,11 +13,11 @@ from retinaface.typing import ByteArray
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# First bytes of the usual formats: they tell a damaged image from a file that never was one.
+# First bytes of the usual formats, which show whether a file is a damaged image or no image at all.
 _SIGNATURES = (_JPEG_SIGNATURE, _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 
-# OpenCV reports damaged files on stderr in its own words; `ImageError` carries them to the caller.
-# OpenCV 4 has the setter at the top, OpenCV 5 in a module of its own.
+# OpenCV reports damaged files on stderr; `ImageError` reports them to the caller instead.
+# OpenCV 4 has the setter at the top level, OpenCV 5 in a module.
 _SILENT = 0
 _set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
 _set_log_level(_SILENT)
@@ -48,11 +48,10 @@ def decode_image(data: bytes, name: str) -> ByteArray:
 
     `cv2.imread` fills the missing part of a JPEG that was cut short with grey and only prints a
     warning; such a file is refused here. Whole files decode as with `cv2.imread`: grey, 16-bit,
-    RGBA and CMYK become 8-bit BGR. Bytes that were changed inside a whole JPEG are not detected.
+    RGBA and CMYK become 8-bit BGR. Changed bytes inside a whole JPEG are not detected.
 
     Args:
-        data: The bytes of the file.
-        name: What the error message calls it.
+        name: Name of the image in the error message.
 
     Returns:
         (H, W, 3) uint8, BGR, with the EXIF orientation applied.
@@ -79,9 +78,9 @@ def decode_image(data: bytes, name: str) -> ByteArray:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Tell whether a JPEG or PNG reaches its end; OpenCV does so for other formats."""
+    """Tell whether a JPEG or PNG is complete; OpenCV checks other formats."""
     if data.startswith(_JPEG_SIGNATURE):
-        # End of image, and no start of scan after it: neither can occur inside compressed data.
+        # The end marker with no start of a scan after it; compressed data cannot contain either.
         end = data.rfind(b"\xff\xd9")
         return end >= 0 and data.find(b"\xff\xda", end) < 0
     if data.startswith(_PNG_SIGNATURE):
@@ -90,7 +89,7 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _png_is_whole(data: bytes) -> bool:
-    """Walk over the chunks up to IEND; libpng would print its own line for a wrong checksum."""
+    """Walk over the chunks up to IEND, because libpng would print a line for a wrong checksum."""
     position = len(_PNG_SIGNATURE)
     while position + 12 <= len(data):  # length, type, checksum
         end = position + 8 + int.from_bytes(data[position : position + 4], "big")

@@ -1,7 +1,7 @@
-"""The published recipes: how an image becomes a network input, and how boxes go back exactly.
+"""Apply the published recipes: turn an image into a network input, and map boxes back.
 
-Each recipe keeps the arithmetic of the scripts it was published with, rounding included, because
-its figures depend on them: a baseline belongs to a pipeline and is never shared.
+Each recipe keeps the arithmetic of its published scripts, rounding included, because its figures
+depend on it: a baseline belongs to one pipeline.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from retinaface.errors import ImageError
 from retinaface.network.config import MOBILENET_025
 from retinaface.typing import ByteArray, FloatArray
 
-PAD_VALUE = 114  # grey of the YOLO letterbox, which both vendor scripts took over
+PAD_VALUE = 114  # grey of the YOLO letterbox, which both vendor scripts use
 _MEAN_BGR = np.asarray(MOBILENET_025.mean_bgr, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One recipe as data.
+    """A published recipe.
 
     Attributes:
-        name: What the command line calls it.
         long_side_px: The longer image side after resizing.
-        placement: `centre` and `top-left` pad to a square; `tight` keeps the image's own shape, so
-            the network input differs in height and width from image to image.
-        batch_size: The batch that it was published with.
-        source: Where the recipe and its figures come from.
+        placement: `centre` and `top-left` pad to a square; `tight` keeps the image's shape, so
+            height and width of the network input differ from image to image.
+        batch_size: The published batch.
+        source: The origin of the recipe and its figures.
     """
 
     name: str
@@ -43,12 +42,12 @@ class Pipeline:
 
     @property
     def input_size_px(self) -> tuple[int, int] | None:
-        """Give height and width of every network input; None where they follow the image."""
+        """Give height and width of every network input; None where they depend on the image."""
         return None if self.placement == "tight" else (self.long_side_px, self.long_side_px)
 
 
 class Geometry(NamedTuple):
-    """What mapping back to one image needs."""
+    """The numbers that map coordinates back to one image."""
 
     original_height_px: int
     original_width_px: int
@@ -79,13 +78,13 @@ def preprocess(
 
     Args:
         image_bgr: (H, W, 3) uint8.
-        out: (3, h, w) float32 that takes the result; None for a new array.
+        out: (3, h, w) float32 array for the result; None for a new one.
 
     Returns:
-        (3, h, w) float32, BGR minus the mean, padding included; and the geometry that maps back.
+        (3, h, w) float32, BGR minus the mean, padding included; and the geometry for the way back.
 
     Raises:
-        ImageError: The image is so narrow that nothing is left of it after resizing.
+        ImageError: The image is so narrow that resizing leaves nothing.
     """
     pixels: ByteArray | FloatArray
     if pipeline.placement == "centre":
@@ -104,12 +103,13 @@ def preprocess(
 def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
     """Map coordinates of the network input back to the image: the inverse of `preprocess`.
 
-    For `igie` it inverts the recipe, not the geometry: width and height are truncated apart, yet
-    one gain serves both (2.1 px off at 1024x683). That is what the published figures contain.
+    For `igie` this follows the recipe, which is no exact inverse: it truncates width and height
+    separately, but uses one gain for both (2.1 px off at 1024x683). The published figures contain
+    that error.
 
     Args:
-        coordinates_norm: (..., 2 K) float32: x, y in turn, as fractions of the network input.
-        geometry: What `preprocess` returned for the image.
+        coordinates_norm: (..., 2 K) float32: x, y, x, y, ... as fractions of the network input.
+        geometry: The result of `preprocess` for the image.
 
     Returns:
         (..., 2 K) float32, pixels of the original image; clipped to it where the recipe clips.
@@ -130,7 +130,7 @@ def to_original(coordinates_norm: FloatArray, geometry: Geometry) -> FloatArray:
 
 
 def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """Resize as IGIE: truncated size, on uint8, padding on both sides."""
+    """Resize as IGIE does: truncated size, on uint8, padding on both sides."""
     height, width = image.shape[:2]
     ratio = side / max(height, width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -138,13 +138,13 @@ def _centred(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     if ratio != 1:
         image = _resize(image, new_width, new_height)
     pad_x, pad_y = (side - new_width) / 2, (side - new_height) / 2
-    gain = new_height / height  # not `ratio`, and for x too: the recipe's own way back
+    gain = new_height / height  # not `ratio`, and for x too: as the recipe maps back
     geometry = Geometry(height, width, side, side, (pad_x, pad_y), gain, clip=True)
     return image, geometry
 
 
 def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
-    """Resize as ixRT: truncated size, on uint8, image at the top left, no clipping."""
+    """Resize as ixRT does: truncated size, on uint8, image at the top left, no clipping."""
     height, width = image.shape[:2]
     ratio = min(side / height, side / width)
     new_width, new_height = int(width * ratio), int(height * ratio)
@@ -154,10 +154,10 @@ def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
 
 
 def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
-    """Resize as upstream: on float32 by a factor, no padding, no clipping."""
+    """Resize as upstream does: on float32 by a factor, no padding, no clipping."""
     height, width = image.shape[:2]
-    # The short side decides unless that makes the long one too long; so nearly square images get a
-    # slightly larger factor than long_side / max(height, width).
+    # The short side decides, unless that makes the long side too long. So nearly square images get
+    # a slightly larger factor than long_side / max(height, width).
     ratio = long_side / min(height, width)
     if np.round(ratio * max(height, width)) > long_side:
         ratio = long_side / max(height, width)
@@ -188,7 +188,7 @@ def _resize(image: ByteArray, width: int, height: int) -> ByteArray:
 def _network_input(
     pixels_hwc: ByteArray | FloatArray, left: int, top: int, out: FloatArray
 ) -> FloatArray:
-    """Put channels first, subtract the mean, leave grey around; plane by plane, as memory lies."""
+    """Put channels first, subtract the mean, fill the rest with grey; go plane by plane."""
     bottom, right = top + pixels_hwc.shape[0], left + pixels_hwc.shape[1]
     for plane, mean, target in zip(cv2.split(pixels_hwc), _MEAN_BGR, out, strict=True):
         grey = PAD_VALUE - mean
@@ -199,11 +199,11 @@ def _network_input(
 
 
 def photograph_inputs(encoded: Mapping[str, bytes], pipeline: Pipeline) -> FloatArray:
-    """Make network inputs of image files.
+    """Make network inputs from image files.
 
     Args:
-        encoded: Bytes by image id.
-        pipeline: One whose inputs have one size.
+        encoded: Bytes of the files by image id.
+        pipeline: A recipe with inputs of one size.
 
     Returns:
         (n, 3, H, W) float32.

@@ -1,8 +1,8 @@
 """The set that ships with the package: generated pictures, their ground truth, and a checkpoint.
 
-Made by the programs in `tools/embedded`; nothing of WIDER FACE or of the published checkpoint is in
-it. It has the layout of WIDER FACE, so everything that reads that set reads this one. Its figures
-compare with its own baselines alone.
+The programs in `tools/embedded` made it; it contains no part of WIDER FACE or of the published
+checkpoint. It has the layout of WIDER FACE, so everything that reads WIDER FACE can read it. Its
+figures compare only with its own baselines.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _SET = "widerface"
 
 @functools.cache
 def embedded_checkpoint() -> Path:
-    """Find the checkpoint, and check its hash.
+    """Give the path of the checkpoint, after a check of its hash.
 
     Raises:
-        AssetError: The file is missing, or is not the pinned one.
+        AssetError: The file is missing or is not the pinned one.
     """
     path = _HERE / CHECKPOINT_FILE
     actual = file_sha256(path) if path.is_file() else "nothing"
@@ -35,7 +35,7 @@ def embedded_checkpoint() -> Path:
 
 @functools.cache
 def embedded_root() -> Path:
-    """Find the folder of pictures and ground truth, and check every file of it.
+    """Give the folder of pictures and ground truth, after a check of every file in it.
 
     Raises:
         AssetError: A file is missing, changed, or does not belong there.
@@ -52,17 +52,17 @@ def _picture_hashes() -> frozenset[str]:
 
 @functools.cache
 def embedded_truth_sha256() -> dict[str, str]:
-    """Give SHA-256 of the four files of ground truth, by name."""
+    """Give the SHA-256 of each of the four ground truth files, by name."""
     return {path.name: file_sha256(path) for path in (embedded_root() / "ground_truth").iterdir()}
 
 
 def is_embedded_picture(data: bytes) -> bool:
-    """Tell whether a file's bytes are those of a picture of the set."""
+    """Tell whether a file's bytes are a picture of the set."""
     return hashlib.sha256(data).hexdigest() in _picture_hashes()
 
 
 def folder_sha256(folder: Path) -> str:
-    """Hash names and contents of all files of a folder; empty folders do not count."""
+    """Hash names and contents of all files in a folder; ignore empty folders."""
     files = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     )
@@ -73,6 +73,6 @@ def folder_sha256(folder: Path) -> str:
 def _check(path: Path, expected: str, actual: str) -> None:
     if actual != expected:
         raise AssetError(
-            f"{path}, part of the {EMBEDDED} set, is not what was shipped: expected sha256 "
+            f"{path} of the {EMBEDDED} set differs from the shipped one: expected sha256 "
             f"{expected[:16]}, got {actual[:16]}; install the package again"
         )

@@ -1,7 +1,7 @@
-"""Engines: one runtime, one folder; nothing else knows it.
+"""Engines: one folder for each runtime; nothing else in the package knows the runtime.
 
-What a third party needs is here: `Engine`, `EngineSpec`, `RawOutputs`, `open_engine`. Each comes
-when it is asked for, so that the catalogue of names is read without NumPy.
+Third parties import `Engine`, `EngineSpec`, `RawOutputs` and `open_engine` from here. Each name is
+imported at its first use, so reading the catalogue of names needs no NumPy.
 """
 
 from __future__ import annotations

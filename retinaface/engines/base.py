@@ -1,4 +1,4 @@
-"""The contract between the suite and a runtime: one specification in, checked arrays out."""
+"""Define the contract between the suite and a runtime: one specification in, checked arrays out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retinaface.engines.options import check_options
+from retinaface.engines.turns import Turns
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
@@ -21,23 +23,23 @@ from retinaface.typing import FloatArray, Precision
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine must be.
+    """Specification of an engine.
 
     Attributes:
-        name: `<runtime>-<device>-<precision>`, or what a third party calls it.
-        precision: Of the computation.
+        name: `<runtime>-<device>-<precision>`, or a third party's own name.
+        precision: Precision of the computation.
         device: `cpu`, `cuda`, ...
         model: The file to load or to build from, for runtimes that load one.
-        engine_file: A prebuilt engine, for runtimes whose builds are files; then nothing is built.
-        build: Which build: another number is built anew, to see whether builds differ.
+        engine_file: A prebuilt engine, for runtimes that build files; then nothing is built.
+        build: Number of the build; another number builds again, to show whether builds differ.
         weights: Checkpoint, `embedded`, or None for the published one; for torch.
         max_batch: Most images in one call.
-        height_px: Height of every input; None where it follows the image.
-        width_px: Width, as for the height.
-        threads: Of the runtime, inside one call; None for the runtime's default.
-        shares_cpus: Other threads prepare and finish images while it runs, as in `detect`: threads
-            of the runtime that wait for work should sleep, not spin, and few should wait at all.
-        options: Further settings, each runtime's own.
+        height_px: Height of every input; None where it depends on the image.
+        width_px: Width of every input; None where it depends on the image.
+        threads: Threads of the runtime inside one call; None for the runtime's default.
+        shares_cpus: Whether other threads prepare and finish images while it runs, as in `detect`.
+            Then idle threads of the runtime should sleep, not spin, and few should wait at all.
+        options: Further settings, different for each runtime.
     """
 
     name: str
@@ -59,15 +61,15 @@ class Engine(ABC):
     """One runtime with one model on one device; a context manager.
 
     A subclass builds everything in `__init__`, proves there where it runs, and implements `_run`;
-    `_run_intermediates` too where the runtime shows what it computes on the way. `describe` says
-    what it set and what it adds.
-    It sets `fixed_batch` where the model takes batches of one size only, `parallel_calls` where so
-    many calls of `infer` may run at a time, each in a thread of its own, and `built_file` where it
-    runs a build that is a file, its own or one that was given.
+    it also implements `_run_intermediates` if the runtime shows tensors inside the network.
+    `describe` names the attributes that a subclass sets.
+    It sets `fixed_batch` if the model takes batches of only one size, `parallel_calls` to how many
+    calls of `infer` may run at a time, each in its own thread (further calls wait), and
+    `built_file` if it runs a build in a file, its own or a given one.
 
-    Its class declares its options in `known_options`: what each does, by name. An option that is
-    not there is refused when the engine is opened, unless `other_options_go_to` names who takes
-    it: a provider or a compiler, which then refuses what it does not know.
+    Its class declares its options in `known_options`, which maps each name to its effect. Opening
+    the engine refuses any other option, unless `other_options_go_to` names a provider that takes
+    it, and refuses it if unknown. Override `check_options` if the runtime lists its options.
     """
 
     known_options: ClassVar[Mapping[str, str]] = {}
@@ -80,8 +82,7 @@ class Engine(ABC):
     _placement: dict[str, Any] | None = None
 
     def __init__(self, spec: EngineSpec) -> None:
-        self.spec = spec
-        self._closed = False
+        self.spec, self._closed, self._turns = spec, False, Turns()
 
     def infer(self, images: FloatArray) -> RawOutputs:
         """Run the network.
@@ -91,43 +92,54 @@ class Engine(ABC):
                 in the specification. Need not be contiguous.
 
         Returns:
-            Float32 arrays that no later call changes.
+            Float32 arrays; later calls do not change them.
 
         Raises:
             TypeError: `images` is not float32.
             ValueError: `images` has another shape, or the engine is closed.
-            EngineFault: The runtime failed, or gave other shapes than the priors of H x W demand.
+            EngineFault: The runtime failed, or shapes of outputs do not match the priors of H x W.
         """
-        batch = self._checked_batch(images)
-        with self._faults(f"inference of {len(images)} images"):
-            outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
-        return self._check_outputs(outputs, len(images), images.shape[2:])
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"inference of {len(images)} images"):
+                outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
+            return self._check_outputs(outputs, len(images), images.shape[2:])
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
     ) -> dict[str, FloatArray]:
-        """Run the network and show tensors inside it; optional, slower, and without fusions there.
+        """Run the network and return tensors inside it; optional, slower, and without fusions.
 
         Args:
             images: As for `infer`.
-            names: Of tensors whose first axis is the batch, as the engine's model calls them.
+            names: Names in the engine's model, of tensors with the batch as first axis.
 
         Returns:
-            Float32 arrays by name; beside those asked for `loc`, `conf` and `landmarks`.
+            Float32 arrays by name, `loc`, `conf` and `landmarks` included.
 
         Raises:
-            NotImplementedError: The engine shows nothing but the outputs.
+            NotImplementedError: The engine shows only the outputs.
             TypeError: `images` is not float32.
-            ValueError: `images` has another shape, the engine is closed, or it knows no such name.
-            EngineUnavailable: What this needs is not installed, or the runtime refuses the model
-                with these tensors as outputs.
+            ValueError: `images` has another shape, the engine is closed, or a name is unknown.
+            EngineUnavailable: A package is missing, or the runtime refuses the model with these
+                tensors as outputs.
             EngineFault: The runtime failed.
         """
-        batch = self._checked_batch(images)
         n = len(images)
-        with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
-            found = self._run_intermediates(batch, tuple(names))
+        with self._turns.take(self.parallel_calls):
+            batch = self._checked_batch(images)
+            with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
+                found = self._run_intermediates(batch, tuple(names))
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
+
+    @classmethod
+    def check_options(cls, name: str, device: str, options: Mapping[str, str]) -> None:
+        """Refuse what the class does not declare, before anything is built.
+
+        Raises:
+            EngineUnavailable: Names the option and the nearest that there is.
+        """
+        check_options(name, options, cls.known_options, cls.other_options_go_to)
 
     @abstractmethod
     def _run(self, images: FloatArray) -> RawOutputs:
@@ -136,17 +148,17 @@ class Engine(ABC):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Run a checked, contiguous batch; tensors by name, the three outputs among them."""
+        """Run a checked, contiguous batch; return tensors by name, the three outputs included."""
         raise NotImplementedError(
             f"{self.spec.name} shows no intermediate tensors: {type(self).__name__} does not "
             "implement _run_intermediates"
         )
 
     def describe(self) -> dict[str, Any]:
-        """Say what the engine is, how long it took to build, and where it ran; JSON types only.
+        """Describe the engine, its build time, and where it ran; JSON types only.
 
-        A subclass sets `_runtime` (with its version), `_build_s` and `_placement`, and adds what
-        else it knows in `_facts` and `_device_facts`.
+        A subclass sets `_runtime` (with its version), `_build_s` and `_placement`, and adds further
+        facts in `_facts` and `_device_facts`.
         """
         return {
             "name": self.spec.name,
@@ -160,15 +172,15 @@ class Engine(ABC):
         }
 
     def _device_facts(self) -> dict[str, Any]:
-        """Describe the device beyond its name in the specification."""
+        """Give further facts about the device."""
         return {}
 
     def _facts(self) -> dict[str, Any]:
-        """Give what else tells this engine from another: threads, options, files, ..."""
+        """Give further facts that distinguish this engine: threads, options, files, ..."""
         return {}
 
     def close(self) -> None:
-        """Free what the runtime holds; `infer` raises afterwards. May be called twice."""
+        """Free the runtime's resources; `infer` raises afterwards. May be called twice."""
         self._closed = True
 
     def __enter__(self) -> Engine:
@@ -186,7 +198,7 @@ class Engine(ABC):
 
     @contextlib.contextmanager
     def _faults(self, doing: str, *raised: type[Exception]) -> Iterator[None]:
-        """Name the engine and what it did in whatever its runtime raises, but for `raised`."""
+        """Turn the runtime's exceptions, except `raised`, into faults that name the engine."""
         as_they_are: tuple[type[Exception], ...] = (RetinaFaceError, *raised)
         try:
             yield
@@ -198,11 +210,11 @@ class Engine(ABC):
             ) from error
 
     def _checked_batch(self, images: FloatArray) -> FloatArray:
-        """Make the images ready for the runtime: contiguous, and filled up to a fixed batch."""
+        """Make the images contiguous, and fill a fixed batch up."""
         self._check_input(images)
         batch = np.ascontiguousarray(images)
         if self.fixed_batch is not None and len(batch) < self.fixed_batch:
-            # As the vendor's script fills its last batch: by repetition.
+            # By repetition, as the vendor's script fills its last batch.
             batch = np.resize(batch, (self.fixed_batch, *batch.shape[1:]))
         return batch
 
@@ -225,8 +237,7 @@ class Engine(ABC):
             raise ValueError(f"{name}: images must be {wanted}, got {images.shape}")
 
     def _check_outputs(self, outputs: RawOutputs, n: int, size_px: tuple[int, ...]) -> RawOutputs:
-        n_priors = len(prior_boxes(*size_px))
-        checked = []
+        n_priors, checked = len(prior_boxes(*size_px)), []
         for field_name, n_values, array in zip(
             RawOutputs._fields, OUTPUT_WIDTHS.values(), outputs, strict=True
         ):

@@ -1,4 +1,4 @@
-"""What engines share whose builds are files: a cache of them, and a first look at their outputs."""
+"""Cache builds that are files, and check their first outputs, for several engines."""
 
 from __future__ import annotations
 
@@ -29,15 +29,13 @@ def cached_build(
     key: Mapping[str, Any],
     build: Callable[[Path], None],
 ) -> Path:
-    """Find a build in the cache, or make it: once for each source, setting, version and number.
+    """Find a build in the cache or make it, once for each source, setting, version and number.
 
-    Beside it is written what it was made of, and how long that took: see `build_seconds`.
+    A note beside the build holds its key and its build time: see `build_seconds`.
 
     Args:
-        spec: What the engine is asked to be: its name, precision, size, options and `build` are
-            part of what is looked up.
-        source: What it is built from.
-        suffix: Of the file's name.
+        spec: Its name, precision, size, options and `build` are part of the key.
+        suffix: Suffix of the file's name.
         key: Everything else that the result depends on: batch, target, versions; JSON types.
         build: Writes the file; whole or not at all.
     """
@@ -63,10 +61,10 @@ def cached_build(
 
 @contextlib.contextmanager
 def refusing(doing: str) -> Iterator[None]:
-    """Turn whatever a compiler raises into a refusal of a line.
+    """Turn any exception of a compiler into a one-line refusal.
 
     Args:
-        doing: Who cannot do what, as `acme-x1-fp16: acme 2.1.0 cannot build model.onnx`.
+        doing: The failed action, as in `acme-x1-fp16: acme 2.1.0 cannot build model.onnx`.
 
     Raises:
         EngineUnavailable: The build failed.
@@ -75,7 +73,7 @@ def refusing(doing: str) -> Iterator[None]:
         yield
     except RetinaFaceError:
         raise
-    except Exception as error:  # compilers' exceptions have no base of their own
+    except Exception as error:  # compilers' exceptions share no base
         raise EngineUnavailable(
             f"{doing}: {type(error).__name__}: {first_line(error)}; try a file of another opset or "
             "exporter"
@@ -83,16 +81,16 @@ def refusing(doing: str) -> Iterator[None]:
 
 
 def build_seconds(started: float, file: Path) -> float:
-    """Tell how long an engine took from its source, also where the build was in the cache.
+    """Compute the seconds from source to engine, even if the build was in the cache.
 
     Args:
-        started: When opening it began, as `time.perf_counter()` said.
-        file: The build. One that was not made here counts as no work.
+        started: The value of `time.perf_counter()` when opening began.
+        file: The build; a file from elsewhere adds no time.
     """
     elapsed_s = time.perf_counter() - started
     try:
         return max(elapsed_s, float(json.loads(_note_of(file).read_bytes())["build_s"]))
-    except (OSError, ValueError, KeyError, TypeError):  # no note, or a file of somebody else's
+    except (OSError, ValueError, KeyError, TypeError):  # no note, or a file from elsewhere
         return elapsed_s
 
 
@@ -101,13 +99,13 @@ def _note_of(build: Path) -> Path:
 
 
 def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
-    """See that the second output is what softmax gives: two values that add up to 1.
+    """Check that the second output is a softmax: two values that add up to 1.
 
     Args:
-        scores: (N, P, 2) of a probe.
+        scores: (N, P, 2), from a probe.
 
     Raises:
-        EngineUnavailable: It is something else.
+        EngineUnavailable: The values do not add up to 1.
     """
     sums = scores.astype(np.float64).sum(axis=-1)
     off = np.abs(sums - 1).max(initial=0.0)

@@ -1,4 +1,4 @@
-"""Engines by name: the table of built-in ones, and those that others add. Imports no NumPy."""
+"""Find engines by name, built-in ones and those of other packages; imports no NumPy."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ ENTRY_POINT_GROUP = "retinaface.engines"
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """Where an engine's factory is, and what a specification for it says.
+    """An engine's factory and facts for its specification.
 
     Attributes:
         factory: `package.module:name`, imported when the engine is opened.
-        device: Where it runs.
-        precision: What it computes in.
-        loads_onnx: Whether it loads an ONNX file; else it builds the network from weights.
+        device: The device that it runs on.
+        precision: The precision that it computes in.
+        loads_onnx: Whether it loads an ONNX file; otherwise it builds the network from weights.
         is_default: Whether a run that names no engine tests it.
-        source_precision: Of the ONNX file that is exported for it; None for its own. Where the
-            runtime makes FP16 by itself, it is given FP32.
-        builds_files: Whether its builds are files, so that it loads one that is given.
-        is_slow: Whether one image takes it over a second; then AP over a data set and timings are
-            left out.
+        source_precision: Precision of the ONNX file that is exported for it; None for the engine's
+            own. A runtime that converts to FP16 itself gets FP32.
+        builds_files: Whether its builds are files, so it can load a given one.
+        is_slow: Whether one image takes over a second; then a run leaves out timings and AP over a
+            data set.
+        is_interpreted: Whether Python computes it, in tenths of a second an image; then the engine
+            contract runs it at few batch sizes.
     """
 
     factory: str
@@ -41,10 +43,11 @@ class EngineEntry:
     source_precision: Precision | None = None
     builds_files: bool = False
     is_slow: bool = False
+    is_interpreted: bool = False
 
 
 def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
-    """Describe a runtime that builds files from FP32 ONNX, and makes FP16 of it by itself."""
+    """Describe a runtime that builds files from FP32 ONNX and converts to FP16 itself."""
     return EngineEntry(factory, device, precision, source_precision="fp32", builds_files=True)
 
 
@@ -82,7 +85,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-tensorrt-fp32": EngineEntry(_ORT_TENSORRT, "cuda", "fp32"),
         "ort-tensorrt-fp16": EngineEntry(_ORT_TENSORRT, "cuda", "fp16"),
         "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
-        # From the FP16 file: TensorRT 11 takes types from the file alone, and 10 can.
+        # From the FP16 file: TensorRT 11 always takes types from the file, and 10 can.
         "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),
         "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
         "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
@@ -97,33 +100,33 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
         "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),
         "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
-        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32"),
-        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True),
+        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32", is_interpreted=True),
+        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True, is_interpreted=True),
     }
 )
 
 
 def engine_names() -> list[str]:
-    """List built-in engines and those that installed packages add."""
+    """List built-in engines and those of installed packages."""
     return [*BUILTIN, *sorted(metadata.entry_points(group=ENTRY_POINT_GROUP).names)]
 
 
 def find_engine(name: str) -> EngineEntry:
-    """Look an engine up: built-in, entry point, or `package.module:factory`.
+    """Find an engine: built-in, entry point, or `package.module:factory`.
 
-    Device and precision of a third party's engine are read from its name, where it has the form
-    `<runtime>-<device>-<precision>`, or `package.module:<runtime>_<device>_<precision>`; else it
-    is taken for FP32 on the CPU.
+    The name of a third party's engine gives its device and precision, if it has the form
+    `<runtime>-<device>-<precision>` or `package.module:<runtime>_<device>_<precision>`; otherwise
+    they are CPU and FP32.
 
     Raises:
-        EngineUnavailable: No such engine.
+        EngineUnavailable: The engine is unknown.
     """
     if name in BUILTIN:
         return BUILTIN[name]
     parts = name.rpartition(":")[2].replace("_", "-").split("-")
     precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
     device = parts[-2] if len(parts) >= 3 and parts[-1] in ("fp32", "fp16") else "cpu"
-    # Whether a third party's builds are files is seen when it is given one: see `build_engine`.
+    # Whether a third party's engine loads a build shows only when it gets one: see `build_engine`.
     for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
         return EngineEntry(point.value, device, precision, builds_files=True)
     if ":" in name:

@@ -1,4 +1,4 @@
-"""Imports of what may not be installed: a refusal that says what is missing and how to get it."""
+"""Import packages that may be missing; a refusal names the package and the next step."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
 
 @contextlib.contextmanager
 def importing(what: str, next_step: str) -> Iterator[None]:
-    """Turn whatever the imports in this block raise into a refusal.
+    """Turn any exception of the imports in this block into a refusal.
 
     Args:
-        what: The package; who needs it for what may stand before it.
-        next_step: How to get it, or how to do without.
+        what: Beginning of the message, which ends in the package: `ncnn`, or `X needs Y, which`.
+        next_step: How to get the package, or how to do without it.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: A package cannot be imported.
     """
     try:
         yield
     except RetinaFaceError:
         raise
-    except Exception as error:  # a broken install fails with whatever its loader raises
+    except Exception as error:  # a broken install may raise anything
         raise EngineUnavailable(
             f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); {next_step}"
         ) from error

@@ -1,4 +1,4 @@
-"""What an ONNX file must look like for the engines that load one: names, types, axes, precision."""
+"""Check an ONNX file for the engines that load one: names, types, axes, precision."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ class Port(NamedTuple):
     """An input or output of a file, as a runtime reads it.
 
     Attributes:
-        name: Of the tensor.
-        type_name: What the runtime calls its type; for messages.
+        type_name: The runtime's name of its type, for messages.
         dtype: Float32 or float16; None for any other type.
-        axes: A number where an axis is fixed; anything else where it is free.
+        axes: A number for a fixed axis; anything else for a free one.
     """
 
     name: str
@@ -38,7 +37,7 @@ def model_of(spec: EngineSpec) -> Path:
     """Give the file to load.
 
     Raises:
-        EngineUnavailable: None was named.
+        EngineUnavailable: The specification names no file.
     """
     if spec.model is None:
         raise EngineUnavailable(f"{spec.name} needs an ONNX file; give --model FILE.onnx")
@@ -51,12 +50,10 @@ def check_interface(
     """Compare names, types and axes of a file with a specification.
 
     Args:
-        model: The file; for messages.
-        inputs: What the file takes.
-        outputs: What it gives.
+        model: The file, for messages.
 
     Returns:
-        The one batch size that the file takes; None where it takes any.
+        The only batch size that the file takes; None where it takes any.
 
     Raises:
         EngineUnavailable: The file does not fit.
@@ -107,11 +104,10 @@ def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None
 
 
 def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precision:
-    """Tell the precision of the weights: what our own exports state, else what onnx reads.
+    """Read the precision of the weights from an export's own statement, else with onnx.
 
     Args:
-        spec: What the engine is asked to be; for messages.
-        stated: What its metadata say under `PRECISION_KEY`.
+        stated: The file's metadata under `PRECISION_KEY`.
 
     Raises:
         EngineUnavailable: The file states nothing, and onnx is not installed.
@@ -133,7 +129,7 @@ def check_file(spec: EngineSpec, model: Path) -> int | None:
     """Compare names, types, axes and precision of a file with a specification.
 
     Returns:
-        The one batch size that the file takes; None where it takes any.
+        The only batch size that the file takes; None where it takes any.
 
     Raises:
         EngineUnavailable: onnx is not installed, or the file cannot be read or does not fit.
@@ -144,12 +140,12 @@ def check_file(spec: EngineSpec, model: Path) -> int | None:
         import onnx
     try:
         loaded = onnx.load(model, load_external_data=False)
-    except Exception as error:  # protobuf's errors have no base that is public
+    except Exception as error:  # protobuf's errors have no public base
         raise EngineUnavailable(
             f"{spec.name} cannot load {model}: {error}; check the file"
         ) from error
     if not loaded.graph.input:
-        raise EngineUnavailable(f"{spec.name} cannot load {model}: no ONNX graph; check the file")
+        raise EngineUnavailable(f"{spec.name} cannot load {model}: it has no graph; check the file")
     weights = {tensor.name for tensor in loaded.graph.initializer}
     inputs = [_port(value) for value in loaded.graph.input if value.name not in weights]
     batch = check_interface(spec, model, inputs, [_port(v) for v in loaded.graph.output])

@@ -1,7 +1,7 @@
-"""onnx's own evaluator: what the ONNX standard says, in NumPy; the arbiter when engines disagree.
+"""Run onnx's own evaluator, the ONNX standard in NumPy, which decides when engines disagree.
 
-It shares no code with any runtime. In FP16 it rounds every intermediate, which ONNX Runtime's CPU
-provider does not, and takes over a second for an image; FP32 takes a tenth of that.
+It shares no code with any runtime. In FP16 it rounds every intermediate, unlike ONNX Runtime's CPU
+provider, and takes over a second for an image; FP32 takes a tenth of that.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ with importing("onnx", "install the extra 'export', or pip install onnx"):
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-# Before it, the evaluator gives float32 for some operators on FP16, and then stops.
+# In earlier versions some operators turn FP16 into float32, and the evaluator stops.
 OLDEST_FOR_FP16 = (1, 22)
 
 
 class OnnxReferenceEngine(Engine):
-    """The evaluator on a file."""
+    """The evaluator, with a file."""
 
     _runtime = f"onnx {onnx.__version__}"
 
@@ -60,7 +60,7 @@ class OnnxReferenceEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Evaluate the file and keep tensors by name."""
+        """Evaluate the file and return tensors by name."""
         if names not in self._marked:
             from retinaface.export.onnx_graph import with_outputs
 
@@ -74,7 +74,7 @@ class OnnxReferenceEngine(Engine):
         return dict(zip(wanted, found, strict=True))
 
     def _evaluate(self, evaluator: Any, names: list[str], images: FloatArray) -> list[Any]:
-        with np.errstate(all="ignore"):  # an overflow shows as infinity in what it gives
+        with np.errstate(all="ignore"):  # an overflow shows as infinity in the outputs
             return list(evaluator.run(names, {INPUT_NAME: images.astype(self._type, copy=False)}))
 
     def _facts(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""OpenCV's DNN module on the CPU: its new engine alone, with the proof that it keeps images apart.
+"""Run OpenCV's DNN module on the CPU, only with its new engine, and prove that images stay apart.
 
-The classic engine, the only one before OpenCV 5, merges the batch into the axis of the priors of
-some files, without an error. It is never used, and an engine that does the same is refused.
+The classic engine, the only one before OpenCV 5, silently merges the batch into the axis of the
+priors for some files. It is never used, and an engine that does the same is refused.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from retinaface.typing import FloatArray
 
 
 class OpenCvEngine(Engine):
-    """A network of `cv2.dnn`, read from an ONNX file.
+    """A network of `cv2.dnn` from an ONNX file.
 
-    Threads are a setting of the whole process in OpenCV. Where a number was asked for it holds
-    during a call and is given back after it; else a call takes what it finds, and inside `detect`
-    that is one thread, because the workers there already use every processor.
+    OpenCV's number of threads belongs to the whole process. A given number holds during a call,
+    which restores the old one. Without a number a call uses the current setting, which `detect`
+    makes one thread, because its workers already use every processor.
     """
 
     _threads_lock = threading.Lock()
@@ -41,15 +41,15 @@ class OpenCvEngine(Engine):
         new_engine = getattr(cv2.dnn, "ENGINE_NEW", None)
         if new_engine is None:
             raise EngineUnavailable(
-                f"{spec.name} needs the new engine of cv2.dnn: OpenCV {cv2.__version__} has the "
-                "classic one alone, which merges the images of a batch; install OpenCV 5 or later"
+                f"{spec.name} needs the new engine of cv2.dnn: OpenCV {cv2.__version__} has only "
+                "the classic one, which merges the images of a batch; install OpenCV 5 or later"
             )
         started = time.perf_counter()
         self.fixed_batch = check_file(spec, self._model)
         self._net = self._read(new_engine)
         self._prove_batches()
         self._build_s = time.perf_counter() - started
-        # The new engine has no other backend than the processor: nothing can fall back.
+        # The new engine has no backend but the processor, so nothing can fall back.
         self._placement = {"provider": "cv2.dnn, new engine, on the CPU", "fallback": []}
 
     def _read(self, engine: int) -> Any:
@@ -63,10 +63,10 @@ class OpenCvEngine(Engine):
             ) from error
 
     def _prove_batches(self) -> None:
-        """Run two images in both orders: each must give its own outputs, wherever it stands.
+        """Run two images in both orders: each must give its own outputs in either place.
 
         Raises:
-            EngineUnavailable: The batch is not where it should be, or the runtime fails.
+            EngineUnavailable: The outputs mix the images, or the runtime fails.
         """
         n = self.fixed_batch or 2
         size = (self.spec.height_px or 320, self.spec.width_px or 320)
@@ -85,7 +85,7 @@ class OpenCvEngine(Engine):
             what = f"outputs of {', '.join(map(str, shapes))}" if merged else "rows mixed up"
             raise EngineUnavailable(
                 f"{self.spec.name}: OpenCV {cv2.__version__} merges the images of a batch: "
-                f"expected {n} rows, each of its own image, got {what}; use another engine"
+                f"expected {n} rows, one for each image, got {what}; use another engine"
             )
 
     def _run(self, images: FloatArray) -> RawOutputs:
@@ -95,7 +95,7 @@ class OpenCvEngine(Engine):
 
     @contextlib.contextmanager
     def _threads(self) -> Iterator[None]:
-        """Set the number of threads that was asked for, for the time of one call."""
+        """Set the given number of threads during one call."""
         if self.spec.threads is None:
             yield
             return
@@ -117,9 +117,10 @@ class OpenCvEngine(Engine):
 
 
 def _are_swapped(one: FloatArray, other: FloatArray) -> bool:
-    """Tell whether the first two rows of one are the second and first of the other.
+    """Tell whether the first two rows of one array are the second and first of the other.
 
-    Nearer to each other, by far, than to the row of the other image: rounding is 10 000 times less.
+    Rows of one image are much nearer to each other than to the other image's: rounding is 10 000
+    times smaller.
     """
     between = float(np.abs(one[0] - one[1]).max())
     crossed = float(np.abs(one[:2] - other[1::-1]).max())
@@ -128,7 +129,7 @@ def _are_swapped(one: FloatArray, other: FloatArray) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what OpenCV logs about a file off the terminal: it is raised."""
+    """Keep OpenCV's log about a file off the terminal; errors are raised."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -138,5 +139,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: cv2.error) -> str:
-    """Find the last line that gives a reason; the others name places in OpenCV's sources."""
+    """Find the line with the reason, the last one; the others name places in OpenCV's sources."""
     return str(error).strip().splitlines()[-1].lstrip("> ")

@@ -1,4 +1,4 @@
-"""From a name to an engine that is built, proved and open."""
+"""Build and open an engine by its name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
-from retinaface.engines.options import check_options
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack  # of the type checker's own; here it stays a name
+    from typing_extensions import Unpack  # only the type checker needs it
 
 Factory = Callable[[EngineSpec], Engine]
 _SIZE_PX = (320, 320)
-# Where built-in engines lay before each runtime had a folder: `--engine` may name them by path.
+# Old modules of built-in engines, which `--engine` may still name.
 _MOVED = {
     f"retinaface.engines.{old}": f"retinaface.engines.{new}"
     for old, new in {
@@ -39,19 +38,19 @@ _MOVED = {
 
 
 class EngineSettings(TypedDict, total=False):
-    """What an engine must be beside its name; defaults are those of `EngineSpec`.
+    """Settings of an engine beside its name; defaults are those of `EngineSpec`.
 
     Attributes:
-        model: The file to load, or to build from. Without one, an engine that loads ONNX gets an
-            export of `weights`, made once and kept in the cache.
+        model: The file to load or to build from. Without one, an engine that loads ONNX gets an
+            export of `weights` from the cache.
         engine_file: A prebuilt engine to load; then nothing is exported or built.
-        build: Which build: another number is built anew, where builds are files.
+        build: Number of the build; another number builds again, where builds are files.
         weights: Checkpoint, `embedded`, or None for the published checkpoint.
         max_batch: Most images in one call.
-        input_size_px: Height and width of every input; None where they follow the image.
-        threads: Of the runtime, inside one call.
-        shares_cpus: Other threads work while it runs, as in `detect`; see `EngineSpec`.
-        options: Further settings: those that the engine declares.
+        input_size_px: Height and width of every input; None where they depend on the image.
+        threads: Threads of the runtime inside one call.
+        shares_cpus: Whether other threads work while it runs, as in `detect`; see `EngineSpec`.
+        options: Options that the engine declares.
     """
 
     model: Path | None
@@ -73,32 +72,33 @@ def open_engine(name: str, **settings: Unpack[EngineSettings]) -> Engine:
         **settings: See `EngineSettings`.
 
     Returns:
-        The engine, to be used in a `with` statement.
+        The engine, for use in a `with` statement.
 
     Raises:
-        EngineUnavailable: Unknown, not installed, knows no such option, cannot run here, or cannot
-            run this model.
+        EngineUnavailable: The engine is unknown, not installed, refuses an option, or cannot run
+            here or run this model.
         WeightsError: The checkpoint cannot be used.
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
     """
-    location = find_engine(name).factory
-    factory = import_factory(name, location)  # before an export is made for nothing
-    _check_options(name, settings.get("options") or {}, factory)
-    return build_engine(specify(name, **settings), location)
+    entry = find_engine(name)
+    factory = import_factory(name, entry.factory)  # fail before an export is made in vain
+    _check_options(name, entry.device, settings.get("options") or {}, factory)
+    return build_engine(specify(name, **settings), entry.factory)
 
 
 def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
-    """Make a whole specification of an engine that may run here or elsewhere.
+    """Make the complete specification of an engine, which may run in another environment.
 
     Args:
-        name: As for `open_engine`.
-        **settings: As for `open_engine`; files are checked, and an export is made where one is
-            needed.
+        name: See `open_engine`.
+        **settings: See `EngineSettings`; files are checked, and a needed export is made.
 
     Raises:
-        EngineUnavailable: Unknown, or a file is missing or does not go with the others.
-        WeightsError: As for `open_engine`; likewise `AssetError` and `ExportError`.
+        EngineUnavailable: The engine is unknown, or a file is missing or does not fit the others.
+        WeightsError: The checkpoint cannot be used.
+        AssetError: The published checkpoint cannot be found.
+        ExportError: The export cannot be made.
     """
     entry = find_engine(name)
     fields: dict[str, Any] = dict(settings)
@@ -144,16 +144,16 @@ def _check_engine_file(
 
 
 def build_engine(spec: EngineSpec, location: str) -> Engine:
-    """Build an engine from a whole specification.
+    """Build an engine from a complete specification.
 
     Args:
-        location: Its factory, `package.module:name`.
+        location: The factory, `package.module:name`.
 
     Raises:
-        EngineUnavailable: It cannot be imported, knows no such option, or cannot be built.
+        EngineUnavailable: The engine cannot be imported, refuses an option, or cannot be built.
     """
     factory = import_factory(spec.name, location)
-    _check_options(spec.name, spec.options, factory)
+    _check_options(spec.name, spec.device, spec.options, factory)
     try:
         engine = factory(spec)
     except RetinaFaceError:
@@ -168,40 +168,40 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
             "retinaface.engines.base.Engine"
         )
     try:
-        _check_options(spec.name, spec.options, type(engine))
+        _check_options(spec.name, spec.device, spec.options, type(engine))
     except EngineUnavailable:
         engine.close()
         raise
     if spec.engine_file is not None and engine.built_file != spec.engine_file:
         engine.close()
         raise EngineUnavailable(
-            f"{spec.name} was given the engine file {spec.engine_file} and does not confirm "
-            f"that it runs it (its built_file is {engine.built_file}); leave --engine-file "
+            f"{spec.name} got the engine file {spec.engine_file}, but does not confirm that it "
+            f"runs it (its built_file is {engine.built_file}); leave --engine-file "
             "out, or have the engine load spec.engine_file and set built_file"
         )
     return engine
 
 
 def check_named_options(name: str, options: Mapping[str, str]) -> None:
-    """Refuse an option that an engine does not declare, before anything is exported or built.
+    """Refuse an undeclared option before anything is exported or built.
 
-    Of an engine that cannot be imported nothing is known, and opening it says why.
+    An engine that cannot be imported is passed over; opening it reports the reason.
 
     Raises:
-        EngineUnavailable: The engine is unknown, or knows no such option.
+        EngineUnavailable: The engine is unknown or does not declare an option.
     """
-    location = find_engine(name).factory
+    entry = find_engine(name)
     try:
-        factory = import_factory(name, location)
+        factory = import_factory(name, entry.factory)
     except EngineUnavailable:
         return
-    _check_options(name, options, factory)
+    _check_options(name, entry.device, options, factory)
 
 
-def _check_options(name: str, options: Mapping[str, str], maker: object) -> None:
-    """Refuse an option that a class does not declare; a function declares none before it built."""
+def _check_options(name: str, device: str, options: Mapping[str, str], maker: object) -> None:
+    """Refuse an option that a class does not declare; a function declares options only later."""
     if isinstance(maker, type) and issubclass(maker, Engine):
-        check_options(name, options, maker.known_options, maker.other_options_go_to)
+        maker.check_options(name, device, options)
 
 
 def import_factory(name: str, location: str) -> Factory:
@@ -227,7 +227,7 @@ def _export_file(
     name: str, entry: EngineEntry, weights: str | Path | None, *, dynamic_size: bool
 ) -> Path:
     with importing(
-        f"{name} needs an ONNX file, and what makes one",
+        f"{name} needs an ONNX file, but the exporter",
         "give --model FILE.onnx, or install the extra 'export'",
     ):
         from retinaface.export.cache import cached_export

@@ -1,4 +1,4 @@
-"""Options of an engine: refuse what its class does not declare, read what may be on or off."""
+"""Refuse options that an engine's class does not declare, and read on/off options."""
 
 from __future__ import annotations
 
@@ -7,37 +7,40 @@ from collections.abc import Mapping
 
 from retinaface.errors import EngineUnavailable
 
-# How alike two names are, from 0 to 1. What a provider takes is not known here, so that there only
-# a name that can hardly be another one counts as a slip: `enable_cuda_graph` is 0.71 from
-# `cuda_graphs`, and `fusion` 0.92 from `fusions`.
-_ALIKE, _NEARLY_THE_SAME = 0.6, 0.8
+# Limits for the similarity of two names, 0 to 1. A provider's options are unknown here, so for one
+# only a nearly equal name counts as a typo: `enable_cuda_graph` scores 0.71 with `cuda_graphs`, and
+# `fusion` scores 0.92 with `fusions`.
+_SIMILAR, _NEARLY_EQUAL = 0.6, 0.8
 
 
 def check_options(
     name: str, given: Mapping[str, str], known: Mapping[str, str], others_go_to: str | None = None
 ) -> None:
-    """Refuse an option that is not declared, with the nearest that is.
+    """Refuse an undeclared option, and suggest the nearest declared one.
 
     Args:
-        name: Of the engine.
-        given: Options by name.
-        known: What each declared option does, by name.
-        others_go_to: Who takes every other option. Then only what looks like a slip is refused.
+        name: Name of the engine.
+        given: Values of options by name.
+        known: Effects of the declared options by name; empty where the name says it.
+        others_go_to: What takes all other options; then only a likely typo is refused.
 
     Raises:
-        EngineUnavailable: Names the option, the known ones, and the nearest.
+        EngineUnavailable: An option is undeclared; the message lists the declared ones.
     """
-    cutoff = _ALIKE if others_go_to is None else _NEARLY_THE_SAME
+    cutoff = _SIMILAR if others_go_to is None else _NEARLY_EQUAL
     for option in sorted(set(given) - set(known)):
-        nearest = difflib.get_close_matches(option, known, n=1, cutoff=cutoff)
+        # Whatever their case: a compiler's names are in capitals.
+        cased = {name.casefold(): name for name in known}
+        alike = difflib.get_close_matches(option.casefold(), cased, n=1, cutoff=cutoff)
+        nearest = [cased[name] for name in alike]
         if others_go_to is not None and not nearest:
             continue
         if not known:
             raise EngineUnavailable(
                 f"{name} takes no options, got {', '.join(given)}; leave them out"
             )
-        listed = ", ".join(f"{option} ({effect})" for option, effect in known.items())
-        others = f", or one of {others_go_to}" if others_go_to else ""
+        listed = ", ".join(f"{k} ({effect})" if effect else k for k, effect in known.items())
+        others = f", or an option of {others_go_to}" if others_go_to else ""
         step = f"did you mean {nearest[0]}?" if nearest else "leave it out"
         raise EngineUnavailable(
             f"{name}: unknown option {option!r}; expected one of: {listed}{others}; {step}"
@@ -45,10 +48,10 @@ def check_options(
 
 
 def is_on(name: str, options: Mapping[str, str], option: str, *, default: bool) -> bool:
-    """Read an option that is `on` or `off`.
+    """Read an `on` or `off` option.
 
     Raises:
-        EngineUnavailable: It is neither.
+        EngineUnavailable: The value is neither.
     """
     value = options.get(option, "on" if default else "off")
     if value not in ("on", "off"):

@@ -1,4 +1,4 @@
-"""What engines are built from: an ONNX file of one input size, and a batch size."""
+"""Read the ONNX file and the batch size that an engine is built from."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 
-DEFAULT_BATCH = 32  # of the published figures
+DEFAULT_BATCH = 32  # as in the published figures
 
 
 @dataclass(frozen=True)
 class Source:
-    """An ONNX file that an engine is built from.
+    """An ONNX file to build an engine from.
 
     Attributes:
-        path: The file.
-        batch: Its batch size; None where it is free.
+        batch: The file's batch size; None where it is free.
     """
 
     path: Path
@@ -32,7 +31,7 @@ def fixed_size(spec: EngineSpec) -> tuple[int, int]:
     """Give height and width of every input.
 
     Raises:
-        EngineUnavailable: The input size follows the image.
+        EngineUnavailable: The input size depends on the image.
     """
     if spec.height_px is None or spec.width_px is None:
         raise EngineUnavailable(
@@ -43,10 +42,10 @@ def fixed_size(spec: EngineSpec) -> tuple[int, int]:
 
 
 def batch_option(spec: EngineSpec) -> int | None:
-    """Read the batch size that `--engine-option batch=N` asks for.
+    """Read the batch size from `--engine-option batch=N`.
 
     Raises:
-        EngineUnavailable: It is no positive number.
+        EngineUnavailable: The value is not a positive number.
     """
     text = spec.options.get("batch")
     if text is None:
@@ -57,10 +56,10 @@ def batch_option(spec: EngineSpec) -> int | None:
 
 
 def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
-    """Refuse a batch size that is smaller than what the run needs, or not what was asked for.
+    """Refuse a batch size that is smaller than the run needs or differs from the option.
 
     Raises:
-        EngineUnavailable: As said.
+        EngineUnavailable: The batch size is refused.
     """
     wanted = batch_option(spec)
     if wanted not in (None, batch):
@@ -78,15 +77,15 @@ def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
 def read_source(
     spec: EngineSpec, size: tuple[int, int], n_outputs: Collection[int] = (len(OUTPUT_NAMES),)
 ) -> Source:
-    """Read what an engine is to be built from; the runtime makes FP16 of FP32 by itself.
+    """Read the file to build an engine from; the runtime converts FP32 to FP16 itself.
 
     Args:
         size: Height and width of the file's input.
-        n_outputs: How many outputs it may have.
+        n_outputs: Allowed numbers of outputs.
 
     Raises:
-        EngineUnavailable: No file is named, onnx is not installed, the file is not readable, or has
-            another input, other outputs, or FP16 weights.
+        EngineUnavailable: No file is named, onnx is not installed, or the file is not readable or
+            has another input, other outputs, or FP16 weights.
     """
     path, model, axes = _load(spec)
     inputs = [value.name for value in model.graph.input]
@@ -105,14 +104,14 @@ def read_source(
         )
     if _is_half(model):
         raise EngineUnavailable(
-            f"{spec.name} builds from FP32 and makes {spec.precision.upper()} of it by itself, but "
+            f"{spec.name} builds from FP32 and converts to {spec.precision.upper()} itself, but "
             f"the weights of {path} are FP16; export with --precision fp32"
         )
     return Source(path, axes[0] if isinstance(axes[0], int) else None)
 
 
 def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
-    """Load the file: what is in it, and the axes of its input."""
+    """Load the file; return its path, its model, and the axes of its input."""
     path = spec.model
     if path is None:
         raise EngineUnavailable(
@@ -129,7 +128,7 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
     try:
         model = onnx.load(path, load_external_data=False)
         return path, model, axes_of(model.graph.input[0])
-    except Exception as error:  # protobuf's exceptions have no common base with onnx's
+    except Exception as error:  # protobuf's exceptions share no base with onnx's
         raise EngineUnavailable(
             f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
             "ONNX file, or a build with --engine-file FILE"
@@ -137,7 +136,7 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
 
 
 def _is_half(model: Any) -> bool:
-    """Tell whether the weights are FP16: as the file states, or as any of them is."""
+    """Tell whether the file states FP16 weights or has any."""
     import onnx
 
     stated = {entry.key: entry.value for entry in model.metadata_props}.get(PRECISION_KEY)
@@ -146,10 +145,10 @@ def _is_half(model: Any) -> bool:
 
 
 def source_batch(spec: EngineSpec, source: Source) -> int:
-    """Choose the batch size to build for: the option's, else 32; the file's where that is fixed.
+    """Choose the batch size to build for: a fixed one of the file, else the option's, else 32.
 
     Raises:
-        EngineUnavailable: The file is of another batch size, or the run needs more.
+        EngineUnavailable: The file has another batch size, or the run needs more.
     """
     batch = source.batch or batch_option(spec) or DEFAULT_BATCH
     check_batch(spec, batch, source.path)

@@ -1,4 +1,4 @@
-"""Engines that tell three steps of a call apart: input onto the device, the run, outputs back."""
+"""Split a call of an engine into three steps: input to the device, the run, outputs back."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from retinaface.typing import FloatArray
 
 
 class StagedEngine(Engine):
-    """An engine whose run can be timed alone, as makers publish it: `load`, `execute`, `fetch`.
+    """An engine with separate steps `load`, `execute`, `fetch`; vendors time only the run.
 
-    A subclass implements `_load`, `_execute` and `_fetch`; `infer` is the three in a row. Runtimes
-    that read the caller's memory in place, as those on a CPU do, have nothing to tell apart.
+    A subclass implements `_load`, `_execute` and `_fetch`; `infer` runs the three in a row.
+    Runtimes that read the caller's memory in place, as on a CPU, have no separate steps.
     """
 
     def load(self, images: FloatArray) -> None:
-        """Put a batch where the device reads it.
+        """Copy a batch to where the device reads it.
 
         Args:
-            images: As for `infer`.
+            images: See `infer`.
 
         Raises:
             TypeError: `images` is not float32.
@@ -35,10 +35,10 @@ class StagedEngine(Engine):
             self._load(batch)
 
     def execute(self) -> None:
-        """Run on what was loaded, and return when the device is done. May be called again.
+        """Run on the loaded batch, and return when the device is done; may be called again.
 
         Raises:
-            ValueError: Nothing was loaded.
+            ValueError: No batch was loaded.
             EngineFault: The runtime failed.
         """
         self._needs_input()
@@ -49,8 +49,8 @@ class StagedEngine(Engine):
         """Copy the outputs of the last run; float32, owned by the caller.
 
         Raises:
-            ValueError: Nothing was loaded.
-            EngineFault: The runtime failed, or gave other shapes than the priors demand.
+            ValueError: No batch was loaded.
+            EngineFault: The runtime failed, or the outputs' shapes do not match the priors.
         """
         self._needs_input()
         with self._faults(f"fetching outputs of {self._n_loaded} images"):
@@ -72,11 +72,11 @@ class StagedEngine(Engine):
 
     @abstractmethod
     def _load(self, images: FloatArray) -> None:
-        """Put a checked, contiguous batch where the device reads it."""
+        """Copy a checked, contiguous batch to where the device reads it."""
 
     @abstractmethod
     def _execute(self) -> None:
-        """Run, and wait until the device is done."""
+        """Run, and wait for the device."""
 
     @abstractmethod
     def _fetch(self) -> RawOutputs:

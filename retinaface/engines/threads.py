@@ -1,4 +1,4 @@
-"""How an engine on the CPU divides its processors: threads inside a call, and calls at a time."""
+"""Divide the processors of a CPU engine into threads inside a call and calls at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ MAX_PARALLEL_CALLS = 4
 
 
 def threads_and_calls(spec: EngineSpec) -> tuple[int | None, int]:
-    """Choose threads inside a call (None for the runtime's own), and how many calls run at a time.
+    """Choose the threads inside a call (None for the runtime's own) and the calls at a time.
 
     Threads of one call wait for each other at every layer, and longest where other work takes their
-    processors. Calls side by side do not, so few threads in several calls use shared processors
-    better. Each call has intermediates of its own, which is why there are not more of them.
+    processors. Parallel calls do not, so few threads in several calls use shared processors better.
+    Each call has its own intermediates, which limits the number of calls.
     """
     if spec.device != "cpu" or not spec.shares_cpus:
         return spec.threads, 1

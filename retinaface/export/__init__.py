@@ -1,1 +1,1 @@
-"""From torch to a verified ONNX file and its manifest."""
+"""Export the network from torch to a verified ONNX file and its manifest."""

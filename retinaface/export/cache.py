@@ -1,4 +1,4 @@
-"""Exports that engines load when no file is named: made once for each checkpoint and version."""
+"""Cache the exports that engines load by default, one for each checkpoint and version."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
+from retinaface.errors import ManifestError
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
-from retinaface.export.options import ExportOptions, read_manifest
+from retinaface.export.manifest import read_manifest
+from retinaface.export.options import ExportOptions
 from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
 from retinaface.typing import Precision
 
-# The wings whose modules make a file, its manifest and its reference.
+# The code of these wings shapes a file, its manifest and its reference.
 _MAKERS = ("network", "reference", "export")
 
 
@@ -24,8 +26,8 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
 
     Args:
         weights: Checkpoint, `embedded`, or None for the published checkpoint.
-        precision: Of the weights; input and outputs are FP32.
-        dynamic_size: Free height and width.
+        precision: Precision of the weights; input and outputs are FP32.
+        dynamic_size: Whether height and width are free.
 
     Returns:
         Path of the ONNX file in the cache.
@@ -47,19 +49,27 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     size = "dynamic" if dynamic_size else "320x320"
     path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
-    if not path.is_file() or read_manifest(path) is None:
+    if not _is_whole(path):
         export(load_model(weights), options, path)
     return path
 
 
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file and its manifest are as they were written; else both are made again."""
+    try:
+        return read_manifest(path) is not None
+    except ManifestError:
+        return False
+
+
 def _weights_hash(weights: str | Path) -> str:
     if str(weights) == EMBEDDED or not Path(weights).is_file():
-        return load_model(weights).sha256  # reports a missing file in its own words
+        return load_model(weights).sha256  # it reports a missing file
     return file_sha256(Path(weights))
 
 
 def code_sha256() -> str:
-    """Hash all code that shapes a graph, its manifest or its reference: a change exports anew."""
+    """Hash all code that shapes a graph, its manifest or its reference: a change exports again."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for wing in _MAKERS:

@@ -1,8 +1,9 @@
-"""Graphs in a lower opset, and in FP16. Imports onnx, but no torch."""
+"""Convert graphs to a lower opset, simplify them, make FP16 of them; imports onnx, but no torch."""
 
 from __future__ import annotations
 
 import warnings
+from typing import cast
 
 import numpy as np
 import onnx
@@ -15,13 +16,13 @@ FP16_SMALLEST = 2.0**-24  # subnormal
 
 
 def lower_opset(model: onnx.ModelProto, opset: int) -> None:
-    """Lower the opset in place where no node means anything else in the older one.
+    """Lower the opset in place where every node means the same in the older one.
 
     The dynamo exporter writes opset 18 and relies on onnx to convert downwards; onnx before 1.23
-    has no converter for Resize. What version 18 added to Resize is at its default here.
+    has no converter for Resize. This graph does not use what opset 18 added to Resize.
 
     Raises:
-        ExportError: A node uses what the older opset does not have.
+        ExportError: A node uses a feature that the older opset lacks.
     """
     current = next(o.version for o in model.opset_import if not o.domain)
     for node in model.graph.node:
@@ -47,18 +48,32 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> None:
     model.opset_import.append(onnx.helper.make_opsetid("", opset))
 
 
+def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Fold constants and batch norms, and drop what computes nothing.
+
+    Raises:
+        ExportError: The simplified graph gives other results.
+    """
+    import onnxsim
+
+    simplified, agrees = onnxsim.simplify(model)
+    if not agrees:
+        raise ExportError("onnxsim changed the results of the graph; export with --no-simplify")
+    return cast(onnx.ModelProto, simplified)
+
+
 def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
     """Cast every weight and operator to FP16, Resize included.
 
     Args:
-        model: With batch norms folded into the convolutions.
+        model: Its batch norms are folded into the convolutions.
         keep_io_types: Leave input and outputs FP32, with casts inside.
 
     Returns:
         A new model of the same opset and IR version.
 
     Raises:
-        ExportError: A constant does not fit FP16; converters would clamp it without a word.
+        ExportError: A constant does not fit FP16; converters would clamp it silently.
     """
     from onnxconverter_common import float16
 
@@ -71,7 +86,7 @@ def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
                     f"{FP16_MAX:g}; fold the batch norms first (leave --no-simplify out)"
                 )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of values at the limits, checked above
+        warnings.simplefilter("ignore", UserWarning)  # values at limits: checked above
         converted: onnx.ModelProto = float16.convert_float_to_float16(
             model,
             min_positive_val=FP16_SMALLEST,
@@ -85,9 +100,9 @@ def to_fp16(model: onnx.ModelProto, *, keep_io_types: bool) -> onnx.ModelProto:
 
 
 def _restore_resize_scales(model: onnx.ModelProto) -> None:
-    """Give Resize its scales in FP32, whatever its data is; below opset 13 they are required.
+    """Give Resize its scales in FP32, whatever the type of its data; below opset 13 it needs them.
 
-    The exporter gives empty ones there, beside the sizes that count; the converter casts them.
+    The exporter leaves the scales empty and gives the sizes instead; the converter casts them.
     """
     scales = {n.input[2] for n in model.graph.node if n.op_type == "Resize" and len(n.input) > 2}
     constants = [

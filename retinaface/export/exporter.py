@@ -1,26 +1,34 @@
-"""torch -> ONNX -> simplified -> FP16, with a manifest and reference outputs beside the file."""
+"""Export torch to ONNX, simplify, convert to FP16; write a manifest and reference outputs."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import onnx
 import torch
 
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
-from retinaface.export.conversion import lower_opset, to_fp16
+from retinaface.export.conversion import lower_opset, simplify, to_fp16
+from retinaface.export.interface import interface_of
 from retinaface.export.layer_match import match_convolutions
-from retinaface.export.onnx_graph import graph_facts, operator_counts, set_axes
-from retinaface.export.options import ExportOptions, sidecars
+from retinaface.export.manifest import (
+    GraphFacts,
+    Manifest,
+    Steps,
+    WeightsSource,
+    sidecars,
+    write_manifest,
+)
+from retinaface.export.onnx_graph import graph_sha256, operator_counts, set_axes
+from retinaface.export.options import ExportOptions
 from retinaface.export.verification import check_exported_axes, verify
 from retinaface.files import file_sha256, new_file
 from retinaface.network.checkpoint import LoadedModel, tensors_sha256
@@ -30,8 +38,7 @@ from retinaface.reference.from_torch import torch_reference
 from retinaface.reference.inputs import reference_inputs
 from retinaface.reference.stored import ReferenceCase, save_reference
 
-MANIFEST_VERSION = 1
-_DYNAMO_OPSET = 18  # what the exporter itself writes; lower ones are converted
+_DYNAMO_OPSET = 18  # the exporter's own; lower ones are converted
 VERSIONED_PACKAGES = (
     "torch",
     "onnx",
@@ -49,18 +56,17 @@ def export(
     *,
     cases: Sequence[ReferenceCase] | None = None,
     reference_of: Path | None = None,
-) -> dict[str, Any]:
+) -> Manifest:
     """Export a model; the files appear only when all of them are right.
 
-    Beside `FILE.onnx` stand `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with the
-    outputs of float64 and float32 torch.
+    Beside `FILE.onnx` it writes `FILE.json`, the manifest, and `FILE.reference.npz`, inputs with
+    the outputs of float64 and float32 torch.
 
     Args:
-        loaded: The network and where its weights came from.
-        options: What to ask of the export.
-        output: `FILE.onnx`; an old one is replaced.
-        cases: What the reference holds; None for a few images of the file's input size.
-        reference_of: An export of the same weights in the same folder whose reference serves this
+        loaded: The network and its checkpoint.
+        output: `FILE.onnx`; an old file is replaced.
+        cases: Content of the reference; None for a few images of the file's input size.
+        reference_of: An export of the same weights in the same folder; its reference serves this
             file too.
 
     Returns:
@@ -81,26 +87,25 @@ def export(
         manifest_file = files.enter_context(new_file(manifest_path))
         file = files.enter_context(new_file(output))
         notes, steps = _write_onnx(loaded.model, options, file)
-        model = verify(file, options.interface(), options.precision)
+        model = verify(file, interface_of(options), options.precision)
         if reference_of is None:
             save_reference(reference, _small_reference(loaded, options) if cases is None else cases)
-        manifest = {
-            "manifest_version": MANIFEST_VERSION,
-            "file": output.name,
-            "sha256": file_sha256(file),
-            "reference": reference_path.name,
-            "reference_sha256": file_sha256(reference),
-            "weights": {"source": Path(loaded.source).name, "sha256": loaded.sha256},
-            "options": asdict(options) | {"opset": options.resolved_opset},
-            "ir_version": model.ir_version,
-            "axes": {name: list(axes) for name, axes in options.interface().axes.items()},
-            "operators": operator_counts(model),
-            "layers": {m.layer: m.tensor for m in match_convolutions(loaded.model, file)},
-            "steps": steps,
-            "versions": package_versions(VERSIONED_PACKAGES),
-            "notes": notes,
-        }
-        manifest_file.write_text(json.dumps(manifest, indent=2) + "\n")
+        manifest = Manifest(
+            file=output.name,
+            sha256=file_sha256(file),
+            reference=reference_path.name,
+            reference_sha256=file_sha256(reference),
+            weights=WeightsSource(source=Path(loaded.source).name, sha256=loaded.sha256),
+            options=replace(options, opset=options.resolved_opset),
+            ir_version=model.ir_version,
+            axes=interface_of(options).axes,
+            operators=operator_counts(model),
+            layers={m.layer: m.tensor for m in match_convolutions(loaded.model, file)},
+            steps=steps,
+            versions=package_versions(VERSIONED_PACKAGES),
+            notes=notes,
+        )
+        write_manifest(manifest_file, manifest)
     return manifest
 
 
@@ -111,12 +116,10 @@ def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[Refere
     return torch_reference(loaded.model, inputs)
 
 
-def _write_onnx(
-    model: RetinaFace, options: ExportOptions, file: Path
-) -> tuple[list[str], dict[str, Any]]:
-    """Run the exporter and the steps after it; returns notes and steps for the manifest."""
+def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> tuple[list[str], Steps]:
+    """Run the exporter and the steps after it; return notes and steps for the manifest."""
     proto, notes = _exporter_output(model, options, file.parent)
-    interface = options.interface()
+    interface = interface_of(options)
     if _opset(proto) != interface.opset:
         if options.exporter != "dynamo" or interface.opset >= _DYNAMO_OPSET:
             raise ExportError(
@@ -128,33 +131,37 @@ def _write_onnx(
     check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
     set_axes(proto, interface.axes)
-    # What each step gave, so that a difference of two files can be placed.
-    steps = {"exported": graph_facts(proto)}
+    # Facts about the graph after each step show at which step two files differ.
+    exported, simplified = _facts(proto), None
     if options.simplify:
-        proto = _simplify(proto)
-        steps["simplified"] = graph_facts(proto)
+        proto = simplify(proto)
+        simplified = _facts(proto)
     if options.precision == "fp16":
         proto = to_fp16(proto, keep_io_types=options.io == "fp32")
-    proto.ir_version = ir_version  # tools raise it to what their own release writes
+    proto.ir_version = ir_version  # tools raise it to their own release's
     set_axes(proto, interface.axes)
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
     onnx.save(proto, file)
-    return notes, steps
+    return notes, Steps(exported=exported, simplified=simplified)
 
 
-# Raw and simplified, FP32 and FP16 files come of the same run of the exporter: 10 s for dynamo.
+def _facts(model: onnx.ModelProto) -> GraphFacts:
+    return GraphFacts(operators=operator_counts(model), sha256=graph_sha256(model))
+
+
+# Raw and simplified, FP32 and FP16 files come from one run of the exporter: dynamo takes 10 s.
 _exporter_runs: dict[tuple[Any, ...], tuple[bytes, list[str]]] = {}
 
 
 def _exporter_output(
     model: RetinaFace, options: ExportOptions, folder: Path
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """Run the exporter, once for the same weights; give its model and its warnings."""
+    """Run the exporter, once for the same weights; return its model and its warnings."""
     run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
     asked = replace(options, simplify=False, precision="fp32", io="fp32")
     key = tensors_sha256(model), asked, run, torch.onnx.export
     if key not in _exporter_runs:
-        _exporter_runs.clear()  # the last one is enough
+        _exporter_runs.clear()  # only the last run is kept
         _exporter_runs[key] = _run_exporter(run, model, options, folder)
     content, notes = _exporter_runs[key]
     return onnx.ModelProto.FromString(content), list(notes)
@@ -189,7 +196,7 @@ def _run_exporter(
 def _export_torchscript(model: RetinaFace, options: ExportOptions, file: Path) -> None:
     axes = {
         name: {i: axis for i, axis in enumerate(axes) if isinstance(axis, str)}
-        for name, axes in options.interface().axes.items()
+        for name, axes in interface_of(options).axes.items()
     }
     torch.onnx.export(
         model,
@@ -205,7 +212,7 @@ def _export_torchscript(model: RetinaFace, options: ExportOptions, file: Path) -
 
 def _export_dynamo(model: RetinaFace, options: ExportOptions, file: Path) -> None:
     free = torch.export.Dim.DYNAMIC
-    axes = options.interface().axes[INPUT_NAME]
+    axes = interface_of(options).axes[INPUT_NAME]
     torch.onnx.export(
         model,
         (_example(options),),
@@ -221,17 +228,8 @@ def _export_dynamo(model: RetinaFace, options: ExportOptions, file: Path) -> Non
 
 
 def _example(options: ExportOptions) -> torch.Tensor:
-    # Two images where the batch is free: dynamo takes a 1 for a constant.
+    # Two images where the batch is free: dynamo would make a 1 a constant.
     return torch.zeros(options.batch_size or 2, 3, options.height_px, options.width_px)
-
-
-def _simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    import onnxsim
-
-    simplified, agrees = onnxsim.simplify(model)
-    if not agrees:
-        raise ExportError("onnxsim changed the results of the graph; export with --no-simplify")
-    return cast(onnx.ModelProto, simplified)
 
 
 def _opset(model: onnx.ModelProto) -> int:
@@ -240,7 +238,7 @@ def _opset(model: onnx.ModelProto) -> int:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect what exporters warn of, and keep their logs off the terminal."""
+    """Collect the exporters' warnings, and keep their logs off the terminal."""
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(record=True) as caught:

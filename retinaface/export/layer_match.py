@@ -1,4 +1,4 @@
-"""Match the convolutions of an ONNX file with the layers of the network, batch norms folded."""
+"""Match the convolutions of an ONNX file with the network's layers by their weights."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     import onnx
 
 
-# Of a bias's relative error: below this share of the kernel's norm it is measured by the kernel,
-# for the rounding of a bias near zero would look like a difference.
+# A bias below this share of the kernel's norm is measured relative to the kernel, because the
+# rounding of a bias near zero would look like a difference.
 _SMALL_BIAS = 0.1
 
 
 def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
-    """Match each convolution of the network with one of a file, by their weights.
+    """Match each convolution of the network with the one of a file that has its weights.
 
-    Of one shape the nearest are paired first, so that a layer whose weights differ still finds its
-    counterpart.
+    Among kernels of one shape the nearest pair first, so a layer with different weights still
+    finds its counterpart.
 
     Args:
         model: In evaluation mode.
-        file: ONNX, FP32 or FP16, batch norms folded or not.
+        file: ONNX, FP32 or FP16, with folded batch norms or not.
 
     Returns:
         One entry for each convolution, in the order in which torch executes them.
 
     Raises:
-        ExportError: The file cannot be read, has another number of convolutions or one of another
-            shape, or onnx is not installed.
+        ExportError: The file cannot be read, its convolutions differ in number or shape, or onnx is
+            not installed.
     """
     layers, candidates = torch_convolutions(model), _file_convolutions(file)
     if len(candidates) != len(layers):
@@ -70,7 +70,7 @@ def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
 
 
 def _weight_error(expected: Convolution, actual: Convolution) -> float:
-    """Take the larger of two relative errors: in one norm the stem's bias would hide its kernel."""
+    """Take the larger error of kernel and bias: one norm of both would hide the stem's kernel."""
     kernel_norm = _norm(expected.kernel)
     bias_norm = max(_norm(expected.bias), _SMALL_BIAS * kernel_norm)
     errors = (
@@ -85,7 +85,7 @@ def _norm(array: FloatArray) -> float:
 
 
 def _file_convolutions(file: Path) -> list[Convolution]:
-    """List convolutions of constant weights; a batch norm that follows is folded."""
+    """List convolutions with constant weights; fold the batch norm that follows one."""
     graph = _load_graph(file)
     constants = _constants(graph)
     norms = {
@@ -110,7 +110,7 @@ def _file_convolutions(file: Path) -> list[Convolution]:
 def _fold(
     convolution: Convolution, norm: onnx.NodeProto, constants: dict[str, FloatArray]
 ) -> Convolution:
-    """Fold the operator's definition, y = scale * (x - mean) / sqrt(var + epsilon) + B."""
+    """Fold a batch norm, y = scale * (x - mean) / sqrt(var + epsilon) + B, into a convolution."""
     scale, shift, mean, variance = (constants[name] for name in norm.input[1:])
     epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
     gain = scale / np.sqrt(variance + epsilon)  # (C_out,)
@@ -138,11 +138,11 @@ def _load_graph(file: Path) -> onnx.GraphProto:
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
-    """Read initializers and Constant nodes as float64, also behind Identity and Cast nodes."""
+    """Read initializers and Constant nodes as float64, through Identity and Cast nodes too."""
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:  # sorted, so that what a node takes stands before it
+    for node in graph.node:  # sorted: a node comes after its inputs
         if node.op_type == "Constant":
             values = [a.t for a in node.attribute if a.name == "value"]
             tensors.update(zip(node.output, values, strict=False))

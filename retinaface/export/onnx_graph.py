@@ -1,4 +1,4 @@
-"""Read and mark an ONNX graph: axes, operators, tensors. Imports onnx, but no torch."""
+"""Read and change an ONNX graph: axes, operators, outputs; imports onnx, but no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import numpy_helper
@@ -16,7 +15,7 @@ from retinaface.network.config import OUTPUT_NAMES
 
 
 def set_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
-    """Write the declared axes over what an exporter inferred (`s14`, `Concatloc_dim_1`, formulas).
+    """Replace the axes that an exporter inferred (`s14`, `Concatloc_dim_1`, formulas).
 
     Only declarations change, not the computation; the checker verifies them against the graph.
     """
@@ -42,8 +41,8 @@ def operator_counts(model: onnx.ModelProto) -> dict[str, int]:
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
 
 
-def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
-    """Tell graphs apart by their operators and a hash of nodes and weights, names left out."""
+def graph_sha256(model: onnx.ModelProto) -> str:
+    """Hash nodes and weights without their names."""
     digest = hashlib.sha256()
     for node in model.graph.node:
         attributes = sorted(attribute.SerializeToString() for attribute in node.attribute)
@@ -51,7 +50,7 @@ def graph_facts(model: onnx.ModelProto) -> dict[str, Any]:
         digest.update(b"".join(attributes))
     for content in sorted(_content(tensor) for tensor in model.graph.initializer):
         digest.update(content)
-    return {"operators": operator_counts(model), "sha256": digest.hexdigest()}
+    return digest.hexdigest()
 
 
 def _content(tensor: onnx.TensorProto) -> bytes:
@@ -60,16 +59,16 @@ def _content(tensor: onnx.TensorProto) -> bytes:
 
 
 def with_outputs(path: Path, names: Sequence[str]) -> bytes:
-    """Make a model file in which tensors inside it are outputs too.
+    """Make a model in which tensors inside the graph are outputs too.
 
     Args:
-        names: Of tensors that nodes give.
+        names: Outputs of nodes.
 
     Returns:
         The serialised model.
 
     Raises:
-        ValueError: A name is no tensor of the file.
+        ValueError: The file has no tensor of a name.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -78,11 +77,11 @@ def with_outputs(path: Path, names: Sequence[str]) -> bytes:
         raise ValueError(
             f"{len(unknown)} of {len(names)} names are no tensors of {path}, first {unknown[0]}"
         )
-    del graph.value_info[:]  # what tools left may be of other sizes
+    del graph.value_info[:]  # tools may have left other sizes
     inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
     values = {value.name: value for value in inferred}
     for name in dict.fromkeys(n for n in names if n not in OUTPUT_NAMES):
-        # A tensor of no known type is declared by its name alone; the runtime infers the rest.
+        # The name alone declares a tensor of unknown type; the runtime infers the rest.
         graph.output.append(values.get(name, onnx.ValueInfoProto(name=name)))
     serialized: bytes = model.SerializeToString()
     return serialized

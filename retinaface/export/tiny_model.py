@@ -1,4 +1,4 @@
-"""A small ONNX file with the interface of the network: enough to try a runtime."""
+"""Write a small ONNX file with the network's interface, to try a runtime."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N_PRIORS = 4200
 
 @functools.cache
 def tiny_model() -> Path:
-    """Write a file that gives constants, once: enough to open a session."""
+    """Write a file with constant outputs, once; it is enough to open a session."""
     path = Path(tempfile.mkdtemp(prefix="retinaface-test-")) / "tiny.onnx"
     write_model(path)
     return path
@@ -26,11 +26,11 @@ def write_model(
     precision: str | None = "fp32",
     nan_in: str | None = None,
 ) -> None:
-    """Write a model whose outputs are the mean of each image, spread over the priors.
+    """Write a model that outputs the mean of each image at every prior.
 
     Args:
         size: Height and width of the input.
-        precision: What the file states; None states nothing.
+        precision: The precision that the file states; None states nothing.
         nan_in: An output that becomes NaN.
     """
     import numpy as np

@@ -1,4 +1,4 @@
-"""Verify that an exported file holds what was asked for. Imports onnx, but no torch."""
+"""Verify that an exported file is what was asked for; imports onnx, but no torch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import onnx
 
 from retinaface.errors import ExportError
+from retinaface.export.interface import Interface
 from retinaface.export.onnx_graph import axes_of, set_axes
-from retinaface.export.options import Axis, Interface
+from retinaface.export.options import Axis
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import Precision
@@ -17,11 +18,11 @@ _ELEMENT_TYPE = {"fp32": onnx.TensorProto.FLOAT, "fp16": onnx.TensorProto.FLOAT1
 
 
 def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
-    """See that the exporter made free what should be free: dynamo fixes an axis that it can.
+    """Check that the axes that should be free are free: dynamo fixes those that it can.
 
     Raises:
-        ExportError: The input has other fixed axes than asked for, or an output cannot have the
-            axes that follow from them.
+        ExportError: The input's fixed axes are not those asked for, or an output's axes do not
+            follow from them.
     """
     fixed = {name: tuple(_fixed_size(a) for a in wanted) for name, wanted in axes.items()}
     found = tuple(_fixed_size(a) for a in axes_of(model.graph.input[0]))
@@ -30,7 +31,7 @@ def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]
             f"the exporter did not give the axes asked for: expected {axes[INPUT_NAME]}, "
             f"got {axes_of(model.graph.input[0])}"
         )
-    # Outputs at a batch that no exporter was shown: a fixed one would show up here.
+    # Infer the outputs at a batch that no exporter saw, which reveals a fixed batch.
     probe = onnx.ModelProto.FromString(model.SerializeToString())
     sizes = {"batch": 3, "height": 213, "width": 320}
     sizes["priors"] = len(prior_boxes(sizes["height"], sizes["width"]))
@@ -61,13 +62,13 @@ def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelP
 
     Args:
         expected: Opset, IR version, names, types and axes.
-        precision: Type of the weights.
+        precision: The type of the weights.
 
     Returns:
         The model.
 
     Raises:
-        ExportError: Anything differs; lists everything that does.
+        ExportError: The file differs; lists all differences.
     """
     model = onnx.load(path, load_external_data=False)
     problems = [*_interface_problems(model, expected), *_content_problems(model, precision)]
@@ -116,7 +117,7 @@ def _content_problems(model: onnx.ModelProto, precision: Precision) -> list[str]
     problems = []
     weights = [t for t in model.graph.initializer if len(t.dims) == 4]
     if external := [t.name for t in weights if t.data_location == onnx.TensorProto.EXTERNAL]:
-        problems.append(f"{len(external)} weights lie in another file, first {external[0]}")
+        problems.append(f"{len(external)} weights are in another file, first {external[0]}")
     other = {onnx.TensorProto.DataType.Name(t.data_type) for t in weights}
     wanted = onnx.TensorProto.DataType.Name(_ELEMENT_TYPE[precision])
     if other != {wanted}:

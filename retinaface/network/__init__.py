@@ -1,1 +1,1 @@
-"""The network in reading order: its numbers, its priors, its layers, its checkpoints."""
+"""The network: its numbers, priors, layers, checkpoints, outputs and generated inputs."""

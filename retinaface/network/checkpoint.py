@@ -1,4 +1,4 @@
-"""Checkpoints: strict and safe loading."""
+"""Load checkpoints strictly and safely."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from retinaface.network.model import RetinaFace
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, float32, on the CPU, and where its weights came from.
+    """A model in evaluation mode, float32, on the CPU, and the checkpoint it was loaded from.
 
     Attributes:
-        model: The network.
         source: Path of the checkpoint.
-        sha256: Of the file.
+        sha256: Hash of the checkpoint file.
     """
 
     model: RetinaFace
@@ -36,11 +35,11 @@ class LoadedModel:
 
 
 def load_model(weights: str | Path | None = None, *, progress: bool = False) -> LoadedModel:
-    """Build the network with the weights asked for.
+    """Build the network with the given weights.
 
     Args:
         weights: Path of a checkpoint, `embedded`, or None for the published checkpoint, which is
-            fetched if need be.
+            fetched if it is missing.
         progress: Show a progress bar while fetching.
 
     Raises:
@@ -58,18 +57,18 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
 def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Read a checkpoint without running any code in it, and compare it with the network.
 
-    Prefixes `module.` (from DataParallel) and a wrapping `state_dict` key are taken off.
+    Removes the prefix `module.` (from DataParallel) and a wrapping `state_dict` key.
 
     Args:
         path: File written by `torch.save`.
-        expected: Names and shapes that must be there: the network's own `state_dict()`.
+        expected: The network's own `state_dict()`: names and shapes that the file must have.
 
     Returns:
         The tensors by name, on the CPU.
 
     Raises:
-        WeightsError: The file is missing, damaged, would run code, holds something else than
-            tensors, or its names or shapes differ; lists what is missing, extra, or differs.
+        WeightsError: The file is missing, damaged, would run code, holds objects other than
+            tensors, or has other names or shapes; lists what is missing, extra, or different.
     """
     content = _load_safely(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
@@ -105,14 +104,14 @@ def _load_safely(path: Path) -> object:
         ) from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of odd files
+            warnings.simplefilter("ignore", UserWarning)  # about odd pickle protocols
             content: object = torch.load(path, map_location="cpu", weights_only=True)
         # torch.load does not look at the checksums of its own zip format.
         if zipfile.is_zipfile(path) and (member := zipfile.ZipFile(path).testzip()):
             raise zipfile.BadZipFile(member)
         return content
     except pickle.UnpicklingError as error:
-        # Torch's own unpickler stops at the first thing that is not part of a tensor: a global,
+        # Torch's own unpickler stops at the first object that is not part of a tensor: a global,
         # or an opcode of a pickle (which begins with 0x80) that torch.save does not write.
         foreign = "Unsupported" in str(error) and path.read_bytes()[:1] == b"\x80"
         if foreign or any(word in str(error) for word in ("GLOBAL", "allowed global")):
@@ -121,7 +120,7 @@ def _load_safely(path: Path) -> object:
                 "code when loaded; keep only the state_dict, from a source that you trust"
             ) from error
         raise _damage_error(path, error) from error
-    except Exception as error:  # torch.load raises whatever the damaged bytes lead it to
+    except Exception as error:  # damaged bytes make torch.load raise many types
         raise _damage_error(path, error) from error
 
 

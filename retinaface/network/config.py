@@ -11,7 +11,7 @@ class RetinaFaceConfig:
 
     The defaults are `cfg_mnet` of Face-Detector-1MB-with-landmark, which the published figures use.
     The better-known Pytorch_Retinaface has other prior sizes and LeakyReLU; its weights load into
-    this network without an error and detect nothing right, so the two must not be mixed.
+    this network without an error and detect nothing right, so do not mix the two.
     """
 
     # Output channels of the stem and of the six + six + two depthwise-separable blocks.
@@ -45,14 +45,14 @@ class RetinaFaceConfig:
 
 MOBILENET_025 = RetinaFaceConfig()
 
-# Names in every exported file, and in what the suite says of outputs.
+# Names of the outputs in every exported file and in the suite's messages.
 INPUT_NAME = "input"
 OUTPUT_NAMES = ("loc", "conf", "landmarks")
-# Values that each output holds for one prior.
+# Number of values that each output has for one prior.
 OUTPUT_WIDTHS = {"loc": 4, "conf": 2, "landmarks": 2 * MOBILENET_025.n_landmarks}
-# Stated in the file, so that an environment without onnx can tell.
+# Key of the metadata that states the precision, so that reading it needs no onnx.
 PRECISION_KEY = "retinaface.precision"
 
-# The recipe's post-processing limits (facts of the vendor's scripts and of upstream alike).
+# Post-processing limits of the recipe; the vendor's scripts and upstream have the same ones.
 SCORE_LIMIT = 0.02
 NMS_OVERLAP_LIMIT = 0.4

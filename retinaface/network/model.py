@@ -16,7 +16,7 @@ from retinaface.network.config import MOBILENET_025, RetinaFaceConfig
 
 
 def conv_bn(n_in: int, n_out: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution and batch norm, without an activation."""
+    """Make a convolution and a batch norm, without an activation."""
     padding = kernel // 2
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, stride, padding, bias=False), nn.BatchNorm2d(n_out)
@@ -24,12 +24,12 @@ def conv_bn(n_in: int, n_out: int, kernel: int = 3, stride: int = 1) -> nn.Seque
 
 
 def conv_bn_relu(n_in: int, n_out: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, plain ReLU (not LeakyReLU: see `RetinaFaceConfig`)."""
+    """Make a convolution, a batch norm, a plain ReLU (not LeakyReLU: see `RetinaFaceConfig`)."""
     return conv_bn(n_in, n_out, kernel, stride).append(nn.ReLU())
 
 
 def depthwise_separable(n_in: int, n_out: int, stride: int) -> nn.Sequential:
-    """One MobileNet v1 block (Howard et al. 2017): 3x3 per channel, then 1x1 across channels."""
+    """Make a MobileNet v1 block (Howard et al. 2017): 3x3 per channel, then 1x1 across channels."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_in, 3, stride, 1, groups=n_in, bias=False),
         nn.BatchNorm2d(n_in),
@@ -39,7 +39,7 @@ def depthwise_separable(n_in: int, n_out: int, stride: int) -> nn.Sequential:
 
 
 class MobileNetV1(nn.Module):
-    """Backbone at a quarter of MobileNet's width; a feature map for each stride 8, 16, 32."""
+    """Backbone with a quarter of MobileNet's width; a feature map for each stride 8, 16, 32."""
 
     def __init__(self, config: RetinaFaceConfig) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class MobileNetV1(nn.Module):
         self.stage1, self.stage2, self.stage3 = stages
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(N, 3, H, W) to the levels (N, 64 | 128 | 256, H / stride, W / stride)."""
+        """Compute the levels (N, 64 | 128 | 256, H / stride, W / stride) from (N, 3, H, W)."""
         c3 = self.stage1(x)  # (N, 64, H/8, W/8)
         c4 = self.stage2(c3)  # (N, 128, H/16, W/16)
         c5 = self.stage3(c4)  # (N, 256, H/32, W/32)
@@ -73,7 +73,7 @@ class FPN(nn.Module):
         self.merge2 = conv_bn_relu(channels, channels)
 
     def forward(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Three levels of any width to three levels of `channels`."""
+        """Turn three levels of any width into three levels of `channels`."""
         c3, c4, c5 = features
         p5 = self.output3(c5)
         p4 = self.output2(c4)
@@ -95,14 +95,14 @@ class SSH(nn.Module):
         self.conv7x7_3 = conv_bn(channels // 4, channels // 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, channels, h, w) to the same shape."""
+        """Widen the field of view; (N, channels, h, w), and the same shape as result."""
         shared = self.conv5X5_1(x)
         branches = [self.conv3X3(x), self.conv5X5_2(shared), self.conv7x7_3(self.conv7X7_2(shared))]
         return torch.cat(branches, dim=1).relu()
 
 
 class Head(nn.Module):
-    """A 1x1 convolution whose channels are unfolded into values for each prior."""
+    """A 1x1 convolution; its channels become the values of each prior."""
 
     def __init__(self, channels: int, n_priors: int, n_values: int) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Head(nn.Module):
         self.conv1x1 = nn.Conv2d(channels, n_priors * n_values, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, channels, h, w) to (N, h * w * n_priors, n_values)."""
+        """Turn (N, channels, h, w) into (N, h * w * n_priors, n_values)."""
         out: torch.Tensor = self.conv1x1(x).permute(0, 2, 3, 1)  # (N, h, w, priors * values)
         return out.reshape(out.shape[0], -1, self.n_values)  # (N, h * w * priors, values)
 
@@ -155,13 +155,13 @@ def _over_levels(heads: nn.ModuleList, features: list[torch.Tensor]) -> torch.Te
 
 
 def fold_batch_norms(model: RetinaFace) -> RetinaFace:
-    """Fold every batch norm into the convolution before it; needed before any cast to FP16.
+    """Fold every batch norm into the convolution before it, as a cast to FP16 requires.
 
-    One running variance of the published checkpoint is 89 549, above FP16's 65 504: cast unfolded
-    it becomes infinity and the scores are wrong by up to 0.77, without an error.
+    One running variance of the published checkpoint is 89 549, above FP16's 65 504. A cast without
+    folding makes it infinity, and the scores are wrong by up to 0.77, without an error.
 
     Args:
-        model: In evaluation mode. Left as it is.
+        model: In evaluation mode; stays unchanged.
 
     Returns:
         A copy without batch norms, of the same dtype; folded in float64 and rounded once.

@@ -1,4 +1,4 @@
-"""What the network gives, whatever computes it."""
+"""The network's outputs, whichever runtime computes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from retinaface.typing import FloatArray
 
 
 class RawOutputs(NamedTuple):
-    """What the network says, before decoding; float32, owned by the caller.
+    """Outputs of the network before decoding; float32, owned by the caller.
 
     Attributes:
         loc: (N, P, 4) box offsets.

@@ -15,9 +15,9 @@ from retinaface.typing import FloatArray
 def prior_boxes(
     height_px: int, width_px: int, config: RetinaFaceConfig = MOBILENET_025
 ) -> FloatArray:
-    """Make the prior boxes of one network input size.
+    """Make the prior boxes for one network input size.
 
-    Ordered by level, row, column, size, as the network's heads are flattened. Centres lie at
+    Their order is level, row, column, size, as in the network's outputs. Centres lie at
     (column + 0.5) * stride; computed in float64 and rounded once, as upstream does.
 
     Args:

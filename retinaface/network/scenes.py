@@ -1,4 +1,4 @@
-"""Generate images to run on where there is no photograph. They contain no face."""
+"""Generate images for machines without photographs; they contain no face."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def scene(height_px: int, width_px: int, seed: int) -> ByteArray:
     Args:
         height_px: Height, >= 1.
         width_px: Width, >= 1.
-        seed: Scenes of different seeds differ in everything.
+        seed: Scenes with different seeds differ in everything.
 
     Returns:
         (H, W, 3) uint8, BGR; the same on every machine up to rounding inside OpenCV.
@@ -42,7 +42,7 @@ def synthetic_inputs(n: int, seed: int, height_px: int = 320, width_px: int = 32
     """Make network inputs from scenes.
 
     Args:
-        seed: Of the first; the others follow.
+        seed: Seed of the first scene; the next ones count up.
 
     Returns:
         (n, 3, H, W) float32, BGR minus the mean.
@@ -53,10 +53,7 @@ def synthetic_inputs(n: int, seed: int, height_px: int = 320, width_px: int = 32
 
 
 def noise_inputs(n: int, seed: int, height_px: int = 320, width_px: int = 320) -> FloatArray:
-    """Make network inputs of uniform noise over the whole range of a pixel.
-
-    Args:
-        seed: Of the generator.
+    """Make network inputs of uniform noise over the whole range of pixel values.
 
     Returns:
         (n, 3, H, W) float32, BGR minus the mean.

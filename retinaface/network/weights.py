@@ -13,13 +13,13 @@ from retinaface.files import file_sha256
 
 @dataclass(frozen=True)
 class WeightsChoice:
-    """What exports and references are made of.
+    """The checkpoint of a run.
 
     Attributes:
         source: Path of a checkpoint.
-        description: For people.
-        sha256: Of the file.
-        is_embedded: Whether they are those that ship with the package, which know only
+        description: How messages and reports call it.
+        sha256: Hash of the file.
+        is_embedded: Whether it is the one that ships with the package, which knows only
             generated faces.
     """
 
@@ -33,18 +33,18 @@ def embedded_weights() -> WeightsChoice:
     """Choose the checkpoint that ships with the package.
 
     Raises:
-        AssetError: It is not the pinned one.
+        AssetError: The file is missing, or is not the pinned one.
     """
     path = embedded_checkpoint()
     return WeightsChoice(str(path), EMBEDDED, file_sha256(path), is_embedded=True)
 
 
 def choose_weights(asked: str | None) -> WeightsChoice:
-    """Choose the checkpoint asked for, else the published one where it is here, else the embedded.
+    """Choose the given checkpoint, else the published one if it is here, else the embedded one.
 
     Raises:
-        WeightsError: The file asked for does not exist.
-        AssetError: The published checkpoint is there and has another hash.
+        WeightsError: The given file does not exist.
+        AssetError: The published checkpoint is here, but its hash is not the pinned one.
     """
     if asked == EMBEDDED:
         return embedded_weights()

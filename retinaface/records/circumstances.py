@@ -1,4 +1,4 @@
-"""The types of what a run record says of the circumstances: machine, target, coverage."""
+"""The types of the circumstances in a run record: machine, target, coverage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Batch = Annotated[int, Meta(ge=1)]
 
 
 class Environment(Struct, kw_only=True, omit_defaults=True):
-    """The machine; see `environment.describe_environment`."""
+    """The machine; see `environment.describe_environment`. None: the record does not say."""
 
     python: str
     platform: str
@@ -20,12 +20,12 @@ class Environment(Struct, kw_only=True, omit_defaults=True):
     implementation: str = ""
     libc: str | None = None
     machine: str = ""
-    cpu_flags: list[str] = []
+    cpu_flags: list[str] | None = None
     n_cpus: Annotated[int, Meta(ge=1)] | None = None
     memory_mib: int | None = None
-    clocks: dict[str, str | None] = {}
-    threads: dict[str, str] = {}
-    accelerators: list[Json] = []
+    clocks: dict[str, str | None] | None = None
+    threads: dict[str, str] | None = None
+    accelerators: list[Json] | None = None
 
 
 class Weights(Struct, kw_only=True):
@@ -43,7 +43,7 @@ class Data(Struct, kw_only=True):
 
 
 class Target(Struct, kw_only=True):
-    """What a run was pointed at; see `suite.target`."""
+    """The engines, files and data of a run; see `suite.target`."""
 
     engines: list[str] = []
     pipelines: list[str] = []
@@ -57,14 +57,14 @@ class Target(Struct, kw_only=True):
 
 
 class Skip(Struct, kw_only=True):
-    """Why tests were skipped."""
+    """A reason for a skip, and the tests that it skipped."""
 
     reason: str
     tests: list[str]
 
 
 class Coverage(Struct, kw_only=True, omit_defaults=True):
-    """What a verdict, or a figure, rests on: of `validate` the tests, of `evaluate` the images."""
+    """The basis of a verdict or a figure: the tests of `validate`, the images of `evaluate`."""
 
     suites: dict[str, dict[str, int]] = {}
     skipped: list[Skip] = []

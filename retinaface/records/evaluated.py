@@ -1,4 +1,4 @@
-"""What a record keeps of an evaluation, whichever command made it."""
+"""Make what a record keeps of an evaluation, whichever command made it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,10 @@ def evaluated_result(
     """Make the result of an evaluation; JSON types.
 
     Args:
-        result_id: Engine, pipeline and batch.
-        evaluation: What came out.
         engine: Its description, see `Engine.describe`.
         precision: Of the engine, which a third party's description may leave out.
         coverage: How much of the set it covers, in words.
-        scoring: By which rule the images were chosen.
+        scoring: The rule by which the images were chosen.
     """
     return {
         "id": str(result_id),
@@ -53,7 +51,6 @@ def evaluated_arrays(
     """Collect what is kept beside the figures.
 
     Args:
-        evaluation: What came out.
         stages: A few of its images at every stage.
         model: The file that the engine ran; None for one that builds the network itself.
     """

@@ -1,4 +1,4 @@
-"""Run records are found: each path a record or a folder of them, with rows that could not run."""
+"""Find run records, and rows that could not run: each path is a record or a folder of them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ UNAVAILABLE_FILE = "unavailable.json"
 
 @dataclass(frozen=True)
 class Unavailable:
-    """A row of a matrix that could not run at all, which is a row and not a hole.
+    """A row of a matrix that could not run at all; it is shown, not left out.
 
     Attributes:
-        name: Of the row.
-        package: What could not be installed.
-        version: Of it.
-        python: Of the interpreter.
-        reason: In words.
+        package: It could not be installed.
+        python: Version of the interpreter.
     """
 
     name: str
@@ -51,7 +48,7 @@ def read_unavailable(folder: Path) -> Unavailable:
 def find_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unavailable]]:
     """Read records, and all records in folders that hold records.
 
-    Names are the folders' own; those that would be the same carry their parent's name too.
+    A run is named after its folder; names that would be equal carry their parent's name too.
 
     Raises:
         RecordError: A path holds none, or one cannot be read.

@@ -1,4 +1,4 @@
-"""Records of older versions are brought to the current one: what was not kept then is absent."""
+"""Bring records of older versions to the current one: what was not kept then stays absent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ ABSENT: Mapping[str, Any] = {
     "results": [],
     "tests": [],
 }
-# Version 2 kept the worst output of a comparison alone: no output lies further from its limit.
+# From version 2 on a fact of the machine that is left out is empty; version 1 did not look for it.
+_EMPTY: Mapping[str, Any] = {"cpu_flags": [], "clocks": {}, "threads": {}, "accelerators": []}
+# Version 2 kept only the worst output of a comparison: the others lie nearer to their limits.
 ALL_OUTPUTS = "all"
 # What the suites of version 2 called these checks.
 _FIDELITY_CHECK = re.compile(
@@ -30,8 +32,8 @@ _FIDELITY_CHECK = re.compile(
 _FIXED_SIZE_PIPELINES = ("igie", "ixrt", "upstream-320")
 
 
-def upgraded(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Give a record as this version would have written it.
+def upgrade(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Bring a record to the form in which this version would have written it.
 
     Args:
         data: Content of `record.json`.
@@ -47,6 +49,8 @@ def upgraded(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}; read it with the release that wrote it, or run again"
         )
     record = {**ABSENT, **data, "schema_version": SCHEMA_VERSION}
+    if version > 1 and isinstance(environment := record.get("environment"), Mapping):
+        record["environment"] = {**_EMPTY, **environment}
     if version < 3:
         record["results"] = _with_fidelity(record)
     return record

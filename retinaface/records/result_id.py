@@ -15,9 +15,8 @@ class ResultId:
     The precision is part of the engine's name.
 
     Attributes:
-        engine: Its name.
-        pipeline: Of the images; empty for a result of the engine alone.
-        batch: Images in one call; None likewise.
+        pipeline: Empty for a result of the engine alone.
+        batch: Images in one call; None for a result of the engine alone.
     """
 
     engine: str
@@ -26,7 +25,7 @@ class ResultId:
 
     @classmethod
     def parse(cls, text: str) -> ResultId:
-        """Take an id apart; one of another form is an engine alone."""
+        """Take an id apart; a text of any other form names an engine alone."""
         found = _FORM.fullmatch(text)
         if found is None:
             return cls(text)
@@ -34,7 +33,7 @@ class ResultId:
 
     @property
     def setting(self) -> tuple[str, int] | None:
-        """Pipeline and batch, which results of two engines must share; None for an engine alone."""
+        """Give pipeline and batch, which two comparable engines share; None for an engine alone."""
         return None if self.batch is None else (self.pipeline, self.batch)
 
     def __str__(self) -> str:

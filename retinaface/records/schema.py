@@ -6,37 +6,50 @@ lacks was not measured.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from retinaface.export.manifest import Manifest, Sha256
 from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
 from retinaface.records.result_id import ResultId
 from retinaface.verdicts import Verdict
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 State = Literal["running", "finished", "crashed"]
 # null: it did not end.
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"] | None
 _WORDS = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
 
 
+class Machine(Struct, kw_only=True):
+    """How steady fixed work was while calls were timed; see `checks.speed.machine`."""
+
+    drift: float
+    tail: float
+    taken: float
+
+
 class Speed(Struct, kw_only=True, omit_defaults=True):
     """Times of one call; see `checks.speed.timing.summarise`.
 
     Attributes:
-        samples_s: One for each call.
-        others_share: Of the processors, what other processes took meanwhile: 0 to 1; None where the
-            system does not tell.
+        samples_s: Of all calls, or of very many evenly spaced ones.
+        n_calls: That were timed; None in records of before, which keep all.
+        drift: Median of the last third of the calls over that of the first.
+        smallest_slowdown: Ratio to the baseline that its gate calls nine times of ten.
+        machine: What it did meanwhile.
     """
 
     samples_s: list[float] = []
-    others_share: Annotated[float, Meta(ge=0, le=1)] | None = None
+    n_calls: int | None = None
     median_s: float | None = None
     p90_s: float | None = None
     p99_s: float | None = None
     images_per_s: float | None = None
+    drift: float | None = None
+    smallest_slowdown: float | None = None
+    machine: Machine | None = None
 
 
 class Fidelity(Struct, kw_only=True, omit_defaults=True):
@@ -45,7 +58,7 @@ class Fidelity(Struct, kw_only=True, omit_defaults=True):
     Attributes:
         variant: The export that the engine ran; empty for the model under test.
         kind: Of the input.
-        output: `loc`, `conf`, `landmarks`; `all` in records of before.
+        output: `loc`, `conf`, `landmarks`; `all` in older records.
         max_abs: Largest absolute error.
         ratio: The error as a share of what is allowed: above 1 it fails.
         limit: Largest absolute error that is allowed.
@@ -83,7 +96,7 @@ class Layer(Struct, kw_only=True, omit_defaults=True):
 
 
 class Differences(Struct, kw_only=True, omit_defaults=True):
-    """How detections differ from those of the baseline; shares are fractions of `n_all`."""
+    """The differences of detections from the baseline's; shares are fractions of `n_all`."""
 
     n: float
     n_all: int
@@ -116,24 +129,28 @@ class Traced(Struct, kw_only=True):
     geometry: Json
 
 
-class ModelFile(Struct, kw_only=True):
+class ModelFile(Struct, kw_only=True, omit_defaults=True):
     """The file that an engine ran.
 
     Attributes:
         file: Its name.
         sha256: Of its content.
         kept: Path in the record's folder; None where it was too large.
-        manifest: What the export wrote beside it.
+        manifest: What the export wrote beside it; None where it wrote nothing.
+        manifest_problem: Why the manifest beside it could not be kept.
+        weights: SHA-256 of each file of weights that the graph names, by the file's name.
     """
 
     file: str
     sha256: Sha256
     kept: str | None
-    manifest: Json | None
+    manifest: Manifest | None
+    manifest_problem: str = ""
+    weights: dict[str, Sha256] = {}
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
-    """What was measured of an engine, a pipeline, a precision and a batch."""
+    """The figures of an engine, a pipeline, a precision and a batch."""
 
     id: str
     engine: Json = {}
@@ -145,7 +162,7 @@ class Result(Struct, kw_only=True, omit_defaults=True):
     ap: dict[str, float] = {}
     n_images: int | None = None
     n_detections: int | None = None
-    images_sha256: str | None = None  # of names alone; in records of before
+    images_sha256: str | None = None  # of names alone; in older records
     image_files_sha256: str | None = None
     detect_s: float | None = None
     speed: dict[str, Speed] = {}
@@ -161,7 +178,7 @@ class Result(Struct, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> ResultId:
-        """Engine, pipeline and batch."""
+        """Give engine, pipeline and batch."""
         return ResultId.parse(self.id)
 
 
@@ -178,7 +195,7 @@ class TestResult(Struct, kw_only=True):
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):
-    """A run: what it was, on what, and what it found. Arrays lie beside it."""
+    """A run: its command, its circumstances and its findings. Arrays lie beside it."""
 
     schema_version: Literal[3]
     command: str
@@ -198,6 +215,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
+    warnings: list[str] = []  # what stands beside the verdict
     arrays: dict[str, Sha256] = {}  # hash of each file of arrays
 
 

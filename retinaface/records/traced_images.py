@@ -1,7 +1,7 @@
-"""What a few images become at every stage of a run, kept so that a difference can be placed.
+"""Keep a few images at every stage of a run, so that a difference can be placed.
 
-A record of two runs says that detections moved. Which stage moved first can only be told where the
-values between the stages are kept: the network's input, its raw outputs, the candidates before
+Two records show that detections moved. Which stage moved first can only be found where the values
+between the stages are kept: the network's input, its raw outputs, the candidates before
 suppression, the detections.
 """
 
@@ -29,12 +29,11 @@ class ImageStages:
     """One image at every stage.
 
     Attributes:
-        image: Its id.
-        geometry: Of the way back.
+        geometry: The way from the input back to the image.
         inputs: (3, H, W) float32: what the network saw.
-        raw: Of this image: (P, 4), (P, 2), (P, 10) float32.
+        raw: (P, 4), (P, 2), (P, 10) float32.
         candidates: Above the score limit, before suppression.
-        detections: After it.
+        detections: After suppression.
     """
 
     image: str
@@ -50,7 +49,6 @@ def trace(engine: Engine, pipeline: Pipeline, encoded: Mapping[str, bytes]) -> l
 
     Args:
         engine: Open, for the pipeline's input size.
-        pipeline: The recipe.
         encoded: Bytes of image files by image id.
 
     Raises:
@@ -68,12 +66,12 @@ def trace(engine: Engine, pipeline: Pipeline, encoded: Mapping[str, bytes]) -> l
 
 
 def spread(images: tuple[str, ...], n: int = N_TRACED) -> tuple[str, ...]:
-    """The images to trace: n of them, spread over the list, so that events differ."""
+    """Choose n images to trace, spread over the list, so that events differ."""
     return images[:: max(1, len(images) // n)][:n]
 
 
 def pack_stages(traced: list[ImageStages]) -> tuple[list[dict[str, Any]], dict[str, FloatArray]]:
-    """Split into what belongs into JSON and arrays.
+    """Split traced images into facts for JSON and arrays.
 
     Returns:
         Image id and geometry of each image; arrays by `<position>/<stage>/<name>`.
@@ -93,7 +91,7 @@ def pack_stages(traced: list[ImageStages]) -> tuple[list[dict[str, Any]], dict[s
 def unpack_stages(
     facts: list[Mapping[str, Any]], arrays: Mapping[str, FloatArray]
 ) -> list[ImageStages]:
-    """What `pack_stages` was given.
+    """Restore what `pack_stages` was given.
 
     Raises:
         KeyError: Arrays are missing.
@@ -120,7 +118,7 @@ def unpack_stages(
 
 
 def _geometry_json(geometry: Geometry) -> dict[str, Any]:
-    """JSON types of a geometry."""
+    """Describe a geometry in JSON types."""
     return {**geometry._asdict(), "offset_xy_px": list(geometry.offset_xy_px)}
 
 

@@ -1,11 +1,11 @@
-"""Run records are written: `record.json`, and what was kept, in one folder."""
+"""Write a run record: `record.json`, and the arrays and models beside it, in one folder."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
+import re
 import shlex
 import shutil
 import sys
@@ -20,11 +20,14 @@ import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
+from retinaface.errors import ManifestError
+from retinaface.export.manifest import read_manifest
 from retinaface.files import file_sha256, new_file
 from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
-from retinaface.records.schema import Record
+from retinaface.records.schema import ModelFile, Record
 from retinaface.records.traced_images import ImageStages, pack_stages
+from retinaface.records.warnings import all_warnings
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
@@ -33,7 +36,8 @@ DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
 STAGES_FILE = "stages.npz"
 MODELS_DIR = "models"
-# RetinaFace takes 2 MB; an engine's cache that takes far more is named, not copied.
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
+# RetinaFace takes 2 MB; a file that takes far more, as an engine's cache may, is named, not copied.
 MAX_MODEL_BYTES = 64 * 2**20
 
 
@@ -52,13 +56,13 @@ def new_record() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a record keeps of one result beside its figures.
+    """The arrays and the model that a record keeps of one result beside its figures.
 
     Attributes:
         detections: By image id.
         counts: Of the scored images, in their order; None where nothing was scored.
-        images: The scored images.
-        image_sha256: Of the file of each scored image; empty for one that could not be read.
+        images: Ids of the scored images.
+        image_sha256: Of the file of each scored image; empty text for an unreadable file.
         stages: A few images at every stage.
         model: The file that the engine ran; None for one that builds the network itself.
     """
@@ -74,8 +78,7 @@ class Kept:
 def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept]) -> None:
     """Write a record.
 
-    The results of `record` are completed by what is kept of them: which images are traced, and
-    which model was run.
+    Each result also gets the traced images and the model that are kept of it.
 
     Args:
         folder: Existing; see `files.new_dir`.
@@ -100,8 +103,9 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    whole = {**record, "results": results, "arrays": {}}
-    record_text(whole)  # what is not right is refused before anything is written
+    warnings = all_warnings(record.get("warnings", ()), results)
+    whole = {**record, "results": results, "warnings": warnings, "arrays": {}}
+    record_text(whole)  # refuses what is wrong before anything is written
     files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
     for name, content in files.items():
         with new_file(folder / name) as file, file.open("wb") as sink:
@@ -125,7 +129,7 @@ def record_text(record: Mapping[str, Any]) -> str:
 
 
 def json_safe(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become words. NumPy's floats become Python's."""
+    """Turn NaN and infinity, which JSON lacks, into words, and NumPy's floats into Python's."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
@@ -144,11 +148,11 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
     if model is None or not model.is_file():
         return None
     sha256 = file_sha256(model)
-    manifest = None
-    with contextlib.suppress(OSError, ValueError):  # a vendor's file has none
-        manifest = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
-    if not isinstance(manifest, dict) or manifest.get("sha256") != sha256:
-        manifest = None
+    manifest, problem = None, ""
+    try:
+        manifest = read_manifest(model)
+    except ManifestError as error:  # what was measured is kept all the same
+        problem = str(error)
     kept = None
     if model.stat().st_size <= MAX_MODEL_BYTES:
         kept = f"{MODELS_DIR}/{sha256[:16]}{model.suffix}"
@@ -157,7 +161,26 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
         if not target.exists():
             with new_file(target) as file:
                 shutil.copyfile(model, file)
-    return {"file": model.name, "sha256": sha256, "kept": kept, "manifest": manifest}
+    described = ModelFile(
+        file=model.name,
+        sha256=sha256,
+        kept=kept,
+        manifest=manifest,
+        manifest_problem=problem,
+        weights={file.name: file_sha256(file) for file in _weight_files(model)},
+    )
+    return dict(msgspec.to_builtins(described))
+
+
+def _weight_files(model: Path) -> list[Path]:
+    """List the files of weights that an ONNX graph names and that lie beside it.
+
+    Reads its bytes, for onnx may not be here: an entry of ONNX's `external_data` is a key and a
+    value, each with its length before it.
+    """
+    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = {model.parent / name.decode(errors="replace") for name in names}
+    return sorted(path for path in paths if path.is_file())
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:

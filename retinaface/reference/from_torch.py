@@ -1,4 +1,4 @@
-"""Run torch on inputs: exactly, in FP32, and rounded as in FP16."""
+"""Compute references with torch: exact, in FP32, and rounded as in FP16."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from retinaface.reference.stored import N_UNFOLDED, ReferenceCase, StoredExtras
 from retinaface.typing import FloatArray
 
 _Outputs: TypeAlias = dict[str, FloatArray]
-_CHUNK = 8  # images at a time: float64 activations of many are large
-N_RANGES = 8  # images whose layers are measured
+_CHUNK = 8  # images at a time: float64 activations are large
+N_RANGES = 8  # number of images for the ranges of layers
 
 
 def torch_reference(model: RetinaFace, inputs: Mapping[str, FloatArray]) -> list[ReferenceCase]:
@@ -50,10 +50,10 @@ def torch_reference(model: RetinaFace, inputs: Mapping[str, FloatArray]) -> list
 
 
 def _pick_farther(exact: _Outputs, a: _Outputs, b: _Outputs) -> _Outputs:
-    """Pick of two values the one farther from the exact one.
+    """Pick the one of two values that is farther from the exact one.
 
-    Both are what FP32 may give: with batch norms as they are, and folded as in every export. On
-    flat images one of them can be exact by luck at every prior, and would be no floor at all.
+    FP32 may give both: one with batch norms as they are, the other with folded ones as in every
+    export. On flat images one can be exact by luck at every prior, and would give a floor of zero.
     """
     return {
         name: np.where(
@@ -75,10 +75,10 @@ def _run(network: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
 def full_reference(
     loaded: LoadedModel, inputs: Mapping[str, FloatArray], *, progress: bool = False
 ) -> list[ReferenceCase]:
-    """Run torch on every kind of input: outputs, the FP16 emulator, the trap, ranges of layers.
+    """Run torch on every kind of input: outputs, FP16 emulator, unfolded cast, ranges of layers.
 
     Args:
-        loaded: The network and where its weights came from.
+        loaded: The network and its checkpoint.
         inputs: (N, 3, H, W) float32 by kind.
         progress: Show a progress bar on stderr, where that is a terminal.
 
@@ -95,10 +95,10 @@ def full_reference(
 
 
 class TorchExtras:
-    """`Extras` of images, each computed when it is first asked for: together they take seconds."""
+    """`Extras` of images; each is computed at its first use, because together they take seconds."""
 
     def __init__(self, model: RetinaFace, images: FloatArray) -> None:
-        """Nothing is computed yet.
+        """Store the arguments; compute nothing yet.
 
         Args:
             model: In evaluation mode.
@@ -114,12 +114,12 @@ class TorchExtras:
 
     @functools.cached_property
     def unfolded(self) -> dict[str, FloatArray]:
-        """See `unfolded_outputs`; of the first `N_UNFOLDED` images."""
+        """See `unfolded_outputs`; for the first `N_UNFOLDED` images."""
         return unfolded_outputs(self._model, self._images[:N_UNFOLDED])
 
     @functools.cached_property
     def ranges(self) -> dict[str, float]:
-        """See `activation_ranges`; over the first `N_RANGES` images."""
+        """See `activation_ranges`; for the first `N_RANGES` images."""
         return activation_ranges(self._model, self._images[:N_RANGES])
 
     @functools.cached_property
@@ -131,7 +131,7 @@ class TorchExtras:
 def emulated_outputs(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
     """Run torch in FP16, batch norms folded, every intermediate rounded; float32 by name.
 
-    What the engine `torch-cpu-fp16` gives.
+    The engine `torch-cpu-fp16` gives the same outputs.
     """
     half = fold_batch_norms(model).half()
     chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]

@@ -1,4 +1,4 @@
-"""Inputs by kind: scenes, noise, flat colours, extremes; photographs come from the data."""
+"""Make inputs by kind: scenes, noise, flat colours, extremes; the data set gives photographs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ REAL = "real"
 KINDS = (REAL, "scene", "noise", "extremes", "constant")
 
 
-# Images of each kind: enough for the largest batch where they show detections, fewer elsewhere,
-# because float64 takes time; a larger batch repeats them in turn.
+# Images of each kind: enough for the largest batch where they show detections; fewer elsewhere,
+# because float64 takes time, and a larger batch repeats them.
 N_IMAGES = {REAL: 32, "scene": 16}
 
 
@@ -31,7 +31,7 @@ _SEED = 4_000
 
 
 def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArray:
-    """Make network inputs of a kind, as many as a run uses.
+    """Make as many network inputs of a kind as a run uses.
 
     Args:
         kind: One of `KINDS`.
@@ -51,19 +51,19 @@ def kind_inputs(kind: str, real_images: Callable[[int], FloatArray]) -> FloatArr
 
 
 def network_inputs(pixels_bgr: FloatArray) -> FloatArray:
-    """Subtract the mean from (n, 3, H, W) pixels 0..255."""
+    """Subtract the mean from pixels in 0..255, (n, 3, H, W)."""
     mean = np.reshape(MOBILENET_025.mean_bgr, (1, 3, 1, 1))
     return np.asarray(pixels_bgr - mean, dtype=np.float32)
 
 
 def _flat_inputs(n: int) -> FloatArray:
-    """Make images of one colour: they show only the borders of the padding inside the network."""
+    """Make images of one colour, where only the padding inside the network makes a difference."""
     colours = np.linspace(0, 255, n).round()[:, None] * [1.0, 0.5, 0.25]
     return network_inputs(np.broadcast_to(colours[:, :, None, None], (n, 3, _SIDE, _SIDE)))
 
 
 def _extreme_inputs(n: int) -> FloatArray:
-    """Make chequers of darkest and lightest pixels, of sides 1, 2, 4, ... and their negatives."""
+    """Make chequerboards of darkest and lightest pixels with sides 1, 2, 4, ..., and negatives."""
     where = np.indices((_SIDE, _SIDE))
     images = []
     for i in range(n):
@@ -73,7 +73,7 @@ def _extreme_inputs(n: int) -> FloatArray:
 
 
 def reference_inputs(height_px: int, width_px: int, *, dynamic_size: bool) -> dict[str, FloatArray]:
-    """Make the inputs: scenes, noise, a constant, the extremes; another size where sizes are free.
+    """Make inputs of every kind but photographs; one of another size where sizes are free.
 
     Returns:
         Arrays (1, 3, H, W) float32 by name.

@@ -1,7 +1,6 @@
-"""How far the layers inside an engine lie from float64 torch: NumPy alone, so no torch is needed.
+"""Measure how far the layers inside an engine are from float64 torch; needs NumPy but no torch.
 
-Whole layers are large; a fixed sample of their values represents them where they are kept in a
-file.
+Whole layers are large, so a file holds a fixed sample of their values.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
 
-# Images whose layers are kept, and values of each layer and image: 0.7 MB for all layers.
+# Number of images that a file holds layers of, and values for each layer and image: 0.7 MB in all.
 N_LAYER_IMAGES = 2
 N_VALUES = 1024
-# Knuth's multiplicative hash spreads the sample over channels and places; random numbers of NumPy
-# are others in another version.
+# Knuth's multiplicative hash spreads the sample over channels and places; NumPy's random numbers
+# may change with its version.
 _SPREAD = 2_654_435_761
 
 
@@ -31,10 +30,9 @@ class LayerMatch:
 
     Attributes:
         layer: Name of the torch module.
-        tensor: Name of the tensor that equals the output of the convolution with its batch norm
-            folded in.
-        weight_error: Relative distance (Frobenius norm) of the kernels or of the biases, whichever
-            is larger.
+        tensor: Name of the tensor that equals the convolution's output, with its batch norm folded.
+        weight_error: Relative distance (Frobenius norm) of the kernels or of the biases, the larger
+            of the two.
     """
 
     layer: str
@@ -49,7 +47,7 @@ _LEAST_FLOOR = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class LayerDrift:
-    """Error of a layer's output beside what its precision explains.
+    """Error of a layer's output beside the error that its precision explains.
 
     Attributes:
         layer: Name of the torch module.
@@ -57,8 +55,8 @@ class LayerDrift:
         weight_error: See `LayerMatch`.
         max_abs: Largest absolute error, compared with float64 torch; NaN where the engine
             gives NaN.
-        noise_floor: Largest absolute error of torch in the precision asked for, and at least half
-            a unit in the last place of the largest value; infinite where the precision overflows.
+        noise_floor: Largest absolute error of torch in the given precision, and at least half a
+            unit in the last place of the largest value; infinite where the precision overflows.
     """
 
     layer: str
@@ -73,11 +71,11 @@ class LayerDrift:
 
     @property
     def ratio(self) -> float:
-        """Give the error as a multiple of its noise floor."""
+        """Divide the error by its noise floor."""
         return self.max_abs / self.noise_floor
 
     def as_json(self) -> dict[str, Any]:
-        """Make JSON types for a record."""
+        """Convert to JSON types, for a record."""
         return {
             "layer": self.layer,
             "tensor": self.tensor,
@@ -93,12 +91,11 @@ class LayerDrift:
 
 @dataclass(frozen=True)
 class LayerReference:
-    """What torch gives for some images, by name of the layer or output.
+    """Torch's values for some images, by name of the layer or output.
 
     Attributes:
-        exact: In float64.
-        rounded: In the precision whose rounding makes the noise floor.
-        precision: That precision.
+        exact: Values in float64.
+        rounded: Values in `precision`; their error is the noise floor.
     """
 
     exact: dict[str, FloatArray]
@@ -106,10 +103,10 @@ class LayerReference:
     precision: Precision
 
     def drift(self, match: LayerMatch, shown: Mapping[str, FloatArray]) -> LayerDrift:
-        """Measure one of the tensors that an engine showed.
+        """Measure the drift of one tensor that an engine showed.
 
         Raises:
-            EngineFault: It is missing or has another shape.
+            EngineFault: The tensor is missing or has another shape.
         """
         exact, actual = self.exact[match.layer], shown.get(match.tensor)
         if actual is None or actual.shape != exact.shape:
@@ -124,7 +121,7 @@ class LayerReference:
         return LayerDrift(match.layer, match.tensor, match.weight_error, error, floor)
 
     def output_drifts(self, shown: RawOutputs | Mapping[str, FloatArray]) -> list[LayerDrift]:
-        """Measure the three outputs of the network, as if they were layers."""
+        """Measure the drift of the network's three outputs, as if they were layers."""
         if isinstance(shown, RawOutputs):
             shown = dict(zip(OUTPUT_NAMES, shown, strict=True))
         return [self.drift(LayerMatch(name, name, 0.0), shown) for name in OUTPUT_NAMES]
@@ -132,13 +129,13 @@ class LayerReference:
 
 @dataclass(frozen=True)
 class LayerValues:
-    """A sample of what every layer gives for a few images.
+    """A sample of every layer's output for a few images.
 
     Attributes:
         layers: Names of the modules, in the order of execution.
-        exact: (L, N, V) float64: of float64 torch.
-        float32: (L, N, V) float32: of float32 torch, whose error is the noise floor of FP32.
-        float16: (L, N, V) float32: of the network with everything rounded to FP16.
+        exact: (L, N, V) float64, from float64 torch.
+        float32: (L, N, V) float32, from float32 torch; its error is the noise floor of FP32.
+        float16: (L, N, V) float32, from the network with everything rounded to FP16.
     """
 
     layers: tuple[str, ...]
@@ -147,7 +144,7 @@ class LayerValues:
     float16: FloatArray
 
     def reference(self, precision: Precision) -> LayerReference:
-        """Give what an engine's sample is compared with."""
+        """Make the reference that an engine's sample is compared with."""
         rounded = self.float32 if precision == "fp32" else self.float16
         return LayerReference(
             dict(zip(self.layers, self.exact, strict=True)),
@@ -163,7 +160,7 @@ def sample(layer: FloatArray) -> FloatArray:
         layer: (N, ...).
 
     Returns:
-        (N, V), the same places of every layer of that size.
+        (N, V), from the same places in every layer of that size.
     """
     flat = layer.reshape(len(layer), -1)
     return flat[:, np.arange(N_VALUES, dtype=np.int64) * _SPREAD % flat.shape[1]]

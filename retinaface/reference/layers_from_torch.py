@@ -1,6 +1,6 @@
-"""Run the network's layers in torch: their outputs, and how large these become.
+"""Run the network's layers in torch, for their outputs and the range of their values.
 
-A layer is a convolution together with its batch norm, which is folded into it.
+A layer is a convolution with its batch norm folded in.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from retinaface.typing import FloatArray, Precision
 
 @dataclass(frozen=True)
 class Convolution:
-    """What identifies a convolution.
+    """The weights that identify a convolution.
 
     Attributes:
-        name: Of the module, or of the tensor that it gives.
+        name: Name of the module, or of its output tensor.
         kernel: (C_out, C_in / groups, k, k) float64.
         bias: (C_out,) float64.
     """
@@ -43,12 +43,12 @@ class Convolution:
 
 
 def exact_model(model: RetinaFace) -> RetinaFace:
-    """Make a float64 copy with batch norms folded, without rounding to float32 on the way."""
+    """Make a float64 copy with folded batch norms, without rounding to float32 on the way."""
     return fold_batch_norms(copy.deepcopy(model).double())
 
 
 def activations(network: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
-    """Run a network and keep what its convolutions give.
+    """Run a network and keep the outputs of its convolutions.
 
     Args:
         network: With batch norms folded.
@@ -79,11 +79,11 @@ def activations(network: RetinaFace, images: FloatArray) -> dict[str, FloatArray
 
 
 def match_modules(model: RetinaFace) -> list[LayerMatch]:
-    """Name the modules whose outputs are those of the folded convolutions, for engines of torch.
+    """Match each folded convolution with the module that gives its output, for torch engines.
 
     Returns:
-        One entry for each convolution, in the order of execution; `tensor` is the batch norm after
-        it, which is an Identity where it was folded.
+        One entry for each convolution, in the order of execution; `tensor` names the batch norm
+        after it, which is an Identity once folded.
     """
     modules = dict(model.named_modules())
 
@@ -96,7 +96,7 @@ def match_modules(model: RetinaFace) -> list[LayerMatch]:
 
 
 def torch_convolutions(model: RetinaFace) -> list[Convolution]:
-    """List the convolutions of the network in the order of execution, folded, float64."""
+    """List the folded convolutions of the network in float64, in the order of execution."""
     network = exact_model(model)
     modules: dict[str, Any] = dict(network.named_modules())
     order = [n for n in activations(network, np.zeros((1, 3, 64, 64))) if n in modules]
@@ -109,13 +109,12 @@ def torch_convolutions(model: RetinaFace) -> list[Convolution]:
 
 
 def layer_reference(model: RetinaFace, images: FloatArray, precision: Precision) -> LayerReference:
-    """Run torch in float64 and in a precision, batch norms folded.
+    """Run torch in float64 and in a given precision, with folded batch norms.
 
     Args:
         model: In evaluation mode.
         images: (N, 3, H, W) float32, BGR minus the mean; a few.
-        precision: In FP16 weights and what goes into and out of every layer are rounded: see
-            `rounded_model`.
+        precision: FP16 rounds the weights and every layer's input and output: see `rounded_model`.
     """
     network = rounded_model(model) if precision == "fp16" else fold_batch_norms(model).float()
     exact = activations(exact_model(model), images)
@@ -123,14 +122,14 @@ def layer_reference(model: RetinaFace, images: FloatArray, precision: Precision)
 
 
 def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]:
-    """Measure how large the inputs and outputs of each layer become, in float32.
+    """Measure the largest absolute input or output of each layer, in float32.
 
     Args:
-        model: In evaluation mode. Batch norms are folded, so that they are no layers.
+        model: In evaluation mode. Batch norms are folded, so they are not layers.
         images: (N, 3, H, W) float32, BGR minus the mean.
 
     Returns:
-        Largest absolute value of input and output by name of the module, in the order of execution.
+        Largest absolute value of input and output by module name, in the order of execution.
     """
     network = fold_batch_norms(model).float()
     found: dict[str, float] = {}
@@ -151,7 +150,7 @@ def layer_values(model: RetinaFace, images: FloatArray) -> LayerValues:
 
     Args:
         model: In evaluation mode.
-        images: (N, 3, H, W) float32, BGR minus the mean; the first `N_LAYER_IMAGES` count.
+        images: (N, 3, H, W) float32, BGR minus the mean; only the first `N_LAYER_IMAGES` count.
     """
     images = images[:N_LAYER_IMAGES]
     single, half = (layer_reference(model, images, precision) for precision in ("fp32", "fp16"))

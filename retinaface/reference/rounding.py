@@ -1,4 +1,4 @@
-"""Predict what FP16 does to this network: the error that its rounding must cause."""
+"""Predict the error that the rounding of FP16 must cause in this network."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from retinaface.network.model import RetinaFace, fold_batch_norms
 
 
 def rounded_model(model: RetinaFace) -> RetinaFace:
-    """Make the network as FP16 computes it, predicted in FP32 arithmetic.
+    """Make a network that predicts, in FP32 arithmetic, what FP16 computes.
 
-    Batch norms are folded; weights, and what goes into and comes out of every layer, are rounded
-    to FP16. Sums stay FP32, as in the accumulators of accelerators. Beyond 65 504 the rounding
-    gives infinity, as FP16 does.
+    Batch norms are folded; weights and every layer's input and output are rounded to FP16. Sums
+    stay FP32, as in the accumulators of accelerators. Beyond 65 504 the rounding gives infinity,
+    as FP16 does.
 
     Args:
-        model: In evaluation mode. Left as it is.
+        model: In evaluation mode; stays unchanged.
 
     Returns:
         A copy that takes and gives float32.
@@ -35,7 +35,7 @@ def rounded_model(model: RetinaFace) -> RetinaFace:
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """List the layers that compute something, by name, in the order they were made."""
+    """List the layers that compute something, by name, in the order of their creation."""
     return {
         name: module
         for name, module in model.named_modules()

@@ -1,4 +1,4 @@
-"""Reference inputs and outputs beside an export: written where torch is, read anywhere."""
+"""Store reference inputs and outputs beside an export, for machines without torch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from retinaface.reference.layers import LayerValues
 from retinaface.typing import FloatArray, IntArray, Precision
 
 _SEED = 7
-# Enough to show that the unfolded cast is broken.
+# Number of images; enough to show that the unfolded cast is broken.
 N_UNFOLDED = 4
 
 
 class Extras(Protocol):
-    """What torch says of a case beside its outputs.
+    """Further values that torch gives for a case.
 
     Attributes:
-        emulated: Outputs of torch in FP16, batch norms folded: the emulator of true FP16. Float32.
-        unfolded: Outputs of the network cast with its batch norms as they are, of the first
-            `N_UNFOLDED` images: the trap that must be told from rounding. Float32.
-        ranges: Largest absolute value of what a layer takes and gives, by its name.
-        layers: A sample of what every layer gives; None in a file of an older release.
+        emulated: Outputs of torch in FP16 with folded batch norms, the emulator of true FP16;
+            float32.
+        unfolded: Outputs for the first `N_UNFOLDED` images after a cast to FP16 without folding the
+            batch norms; they show the error that must not pass for rounding. Float32.
+        ranges: Largest absolute input or output of each layer, by its name.
+        layers: A sample of every layer's output; None in a file of an older release.
     """
 
     @property
@@ -57,16 +58,16 @@ class StoredExtras:
 
 @dataclass(frozen=True)
 class ReferenceCase:
-    """Inputs of one kind and what torch makes of them.
+    """Inputs of one kind and torch's outputs for them.
 
     Attributes:
-        name: Kind of the input.
+        name: The kind.
         images: (N, 3, H, W) float32.
         exact: Outputs of float64 torch by name, float64, (N, P, 4), (N, P, 2), (N, P, 10).
         float32: Outputs of float32 torch by name, float32: its error is the noise floor of FP32.
         float16: Outputs of the network with everything rounded to FP16 (see `rounding`), float32:
-            its error is what FP16 must cost.
-        extras: What else torch says of these images; None in a small file.
+            its error is the noise floor of FP16.
+        extras: Further values for these images; None in a small file.
     """
 
     name: str
@@ -77,11 +78,11 @@ class ReferenceCase:
     extras: Extras | None = None
 
     def rounded(self, precision: Precision) -> dict[str, FloatArray]:
-        """Give the outputs whose error is the noise floor of a precision."""
+        """Give the rounded outputs; their error is the noise floor of the precision."""
         return self.float32 if precision == "fp32" else self.float16
 
     def take(self, rows: IntArray) -> ReferenceCase:
-        """Take some of the images, in the order given."""
+        """Take some of the images, in the given order."""
         exact, float32, float16 = ({k: v[rows] for k, v in d.items()} for d in self._outputs())
         return ReferenceCase(self.name, self.images[rows], exact, float32, float16)
 
@@ -90,7 +91,7 @@ class ReferenceCase:
 
 
 def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
-    """Join the images of several cases, which must be of one size, into one."""
+    """Join the images of several cases into one case; all must have one size."""
     images = np.concatenate([case.images for case in cases])
     exact, float32, float16 = (
         {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
@@ -137,10 +138,10 @@ def load_reference(path: Path, names: Sequence[str] | None = None) -> list[Refer
     """Read what `save_reference` wrote.
 
     Args:
-        names: Of the cases to read; None for all.
+        names: The cases to read; None for all.
 
     Raises:
-        DatasetError: The file is missing, damaged, or something else.
+        DatasetError: The file is missing, damaged, or not a reference.
     """
     with _reading(path) as arrays:
         found = dict.fromkeys(key.split("/")[0] for key in arrays.files)
@@ -151,7 +152,7 @@ def reference_names(path: Path) -> dict[str, bool]:
     """List the cases in a file, and whether each has extras; reads no array.
 
     Raises:
-        DatasetError: As `load_reference`.
+        DatasetError: The file is missing, damaged, or not a reference.
     """
     with _reading(path) as arrays:
         names = dict.fromkeys(key.split("/")[0] for key in arrays.files)

@@ -34,20 +34,19 @@ def write_report(
     progress: bool = False,
     sessions: Sequence[AbSession] = (),
 ) -> Page:
-    """Write `output` and, beside it, the same as Markdown.
+    """Write a report to `output`, and the same as Markdown beside it.
 
     Args:
         runs: One or more; the first is what the others are compared with.
         unavailable: Rows that could not run.
         output: `FILE.html`.
-        title: Of the page.
         dataset: Where the images are; None for a report without pictures.
-        n_images: Pictures for each comparison.
+        n_images: Largest number of pictures of each comparison.
         progress: Show a progress bar on stderr, where that is a terminal.
         sessions: Of `retinaface ab`.
 
     Returns:
-        What the page shows.
+        The content of the page.
 
     Raises:
         RecordError: Arrays of a record are damaged.

@@ -1,4 +1,4 @@
-"""What a report shows, as plain data: no HTML, no plots."""
+"""Collect what a report shows, as plain data: no HTML, no plots."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retinaface.comparison.compare import EnvironmentDifference, RunComparison
+from retinaface.comparison.compare import RunComparison
+from retinaface.comparison.environments import EnvironmentDifference, short_key
 from retinaface.comparison.text import interval_text, number, summary
 from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
@@ -23,7 +24,7 @@ _HASHES = ("model", "weights", "retinaface commit")
 
 @dataclass(frozen=True)
 class Skip:
-    """Why tests of some runs were skipped, and how many in each."""
+    """A reason why tests of some runs were skipped, and how many in each."""
 
     runs: str
     reason: str
@@ -32,17 +33,14 @@ class Skip:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that changed, with the boxes of both runs as JPEG; without data no pictures.
+    """An image that changed, with the boxes of both runs drawn, where the image is here.
 
     Attributes:
-        image: Its id.
-        result: Which result.
+        result: Name of the pair of results.
         run: Name of the new run.
         text: What changed.
-        old_jpeg: Base64, of the old run; empty without data.
-        new_jpeg: Likewise, of the new run.
-        width_px: Of each picture.
-        height_px: Likewise.
+        old_jpeg: Base64; empty without the image.
+        new_jpeg: Base64; empty without the image.
     """
 
     image: str
@@ -72,21 +70,26 @@ class Page:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all runs, all comparisons and all sessions turn by turn."""
+        """Give the worst verdict of all runs, all comparisons and all sessions turn by turn."""
         verdicts = [Verdict(run.verdict) for run in self.runs if run.verdict is not None]
         verdicts += [session.verdict for session in self.sessions]
         return worst([*verdicts, *(comparison.verdict for comparison in self.comparisons)])
 
     @property
     def reading_order(self) -> list[int]:
-        """Positions of the runs, what moved first."""
+        """Order the positions of the runs: those that moved come first."""
         ranks = (Verdict.FAIL.value, Verdict.INCONCLUSIVE.value, "", Verdict.PASS.value)
         words = [ranks.index(word) for _, word, _ in self.sentences]
         return sorted(range(len(words)), key=words.__getitem__)
 
     @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """What stands beside the verdict of each run: its name, and the text."""
+        return [(run.name, text) for run in self.runs for text in run.warnings]
+
+    @property
     def has_tests(self) -> bool:
-        """Whether any run holds tests."""
+        """Tell whether any run holds tests."""
         return any(run.tests for run in self.runs)
 
 
@@ -118,14 +121,14 @@ def build_page(
 
 
 def versions_text(run: Run) -> str:
-    """The versions that a reader looks for first."""
+    """Write the versions that a reader looks for first."""
     packages = run.environment["packages"]
     names = ("onnxruntime", "onnxruntime-gpu", "torch", "onnx", "numpy")
     return ", ".join(f"{name} {packages[name]}" for name in names if name in packages)
 
 
 def machine_text(run: Run) -> str:
-    """The machine, in a line."""
+    """Describe the machine in a line."""
     facts = run.environment
     n_cpus = f"{facts['n_cpus']} processors" if facts.get("n_cpus") else ""
     found = (f"Python {facts['python']}", str(facts["cpu"]), n_cpus, str(facts["platform"]))
@@ -133,13 +136,13 @@ def machine_text(run: Run) -> str:
 
 
 def commit_text(run: Run) -> str:
-    """The commit, short enough for a table."""
+    """Write the commit, short enough for a table."""
     commit, plus, dirty = (run.record.commit or "unknown").partition("+")
     return f"{commit[:12]}{plus}{dirty}"
 
 
 def moved_texts(comparison: RunComparison) -> list[str]:
-    """What else moved, beyond what the sentence of the comparison names."""
+    """Say what else moved, beyond what the sentence of the comparison names."""
     rest = comparison.moved()[1:]
     texts = [
         f"{metric.verdict}: {metric.name} of {metric.subject}: "
@@ -152,10 +155,10 @@ def moved_texts(comparison: RunComparison) -> list[str]:
 
 
 def changes_text(comparison: RunComparison) -> str:
-    """What two runs do not share, in a line: versions first."""
+    """Say in a line how the circumstances of two runs differ, versions first."""
     found = sorted(comparison.environment, key=lambda d: not d.key.startswith("packages/"))
     if not found:
-        return "nothing that a record knows of"
+        return "nothing that both runs describe"
     texts = list(dict.fromkeys(map(_change_text, found)))  # a model of many results, once
     if len(texts) > _MAX_CHANGES:
         texts[_MAX_CHANGES:] = [f"and {len(texts) - _MAX_CHANGES} more"]
@@ -163,15 +166,15 @@ def changes_text(comparison: RunComparison) -> str:
 
 
 def _change_text(difference: EnvironmentDifference) -> str:
-    what = difference.key.removeprefix("packages/").rpartition(": ")[2].removeprefix("engine/")
+    what = short_key(difference.key)
     sides = (difference.old, difference.new)
     if what in _HASHES or any(len(side) > _MAX_FACT for side in sides):
-        return f"other {what}"
+        return what
     return f"{what} {sides[0]} → {sides[1]}"
 
 
 def _own_text(run: Run) -> str:
-    """How the tests of a run ended, in a few words."""
+    """Say in a few words how the tests of a run ended."""
     tests: list[str | None] = [test.verdict for test in run.tests.values()]
     bad = [name for name, test in run.tests.items() if test.verdict == Verdict.FAIL.value]
     if run.record.state != "finished":
@@ -193,7 +196,7 @@ def _sentence(comparison: RunComparison) -> tuple[str, str, str]:
 
 
 def _skips(runs: Sequence[Run]) -> list[Skip]:
-    """One for each reason and number: ten runs on one machine lack the same."""
+    """Make one skip for each reason and number: ten runs on one machine lack the same things."""
     found: dict[tuple[str, int], list[str]] = {}
     for run in runs:
         reasons = Counter(t.reason for t in run.tests.values() if t.verdict == SKIPPED)
@@ -206,7 +209,7 @@ def _skips(runs: Sequence[Run]) -> list[Skip]:
 
 
 def _failures(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:
-    """Run, test, verdict and reason of every test that is not green."""
+    """List run, test, verdict and reason of every test that is not green."""
     return [
         (run.name, name, str(test.verdict or "not finished"), test.reason)
         for run in runs

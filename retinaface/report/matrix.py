@@ -1,4 +1,4 @@
-"""The matrix of a report: a row for each metric, a cell for each run."""
+"""Build the matrix of a report: a row for each metric, a cell for each run."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Cell:
 
     Attributes:
         text: The value.
-        change: Against the old run, with its interval; empty for the old run itself.
-        verdict: `PASS`, `FAIL`, `INCONCLUSIVE`, or empty: not judged, or nothing there.
+        change: From the old run, with its interval; empty for the old run itself.
+        verdict: `PASS`, `FAIL`, `INCONCLUSIVE`; empty where nothing was judged or measured.
         note: What was allowed.
     """
 
@@ -51,9 +51,8 @@ class MatrixGroup:
     """The rows of one result.
 
     Attributes:
-        subject: What the old run calls it.
-        others: By run, what a run calls it that calls it otherwise.
-        rows: Of it.
+        subject: Its id in the old run.
+        others: By run, its id there where that differs from `subject`.
     """
 
     subject: str
@@ -62,7 +61,7 @@ class MatrixGroup:
 
 
 def counterparts(runs: Sequence[Run]) -> dict[str, dict[int, str]]:
-    """Results that are shown together: by the old run's id, each run's position and own id."""
+    """Find results to show together: by the old run's id, each run's position and own id."""
     found: dict[str, dict[int, str]] = {}
     for position, run in enumerate(runs):
         ours = {pair.ids[1]: pair.ids[0] for pair in matched_pairs(runs[0], run)}
@@ -72,9 +71,9 @@ def counterparts(runs: Sequence[Run]) -> dict[str, dict[int, str]]:
 
 
 def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> list[MatrixGroup]:
-    """Rows by result, a cell for each run; results that were compared share their rows.
+    """Build rows by result, a cell for each run; results that were compared share their rows.
 
-    What moved comes first, what is not judged last.
+    Rows that moved come first, those that are not judged last.
     """
     table: dict[str, dict[tuple[str, str], list[Cell]]] = {}
     groups: dict[str, MatrixGroup] = {}
@@ -103,13 +102,13 @@ def build_matrix(runs: Sequence[Run], comparisons: Sequence[RunComparison]) -> l
 
 
 def _rank(row: MatrixRow) -> int:
-    """How much a row asks for attention: the worst verdict in it, none for one without."""
+    """Rank a row by its worst verdict; one without a verdict needs the least attention."""
     order = ("", *(str(verdict) for verdict in _RANK if verdict is not None))
     return max(order.index(cell.verdict) for cell in row.cells)
 
 
 def _values(result: Result) -> dict[tuple[str, str], str]:
-    """Figures of a result that stand for themselves."""
+    """Collect the figures of a result that need no comparison."""
     values = {
         (f"AP {split}", "points"): f"{100 * value:.2f}"
         for split, value in result.ap.items()
@@ -122,7 +121,7 @@ def _values(result: Result) -> dict[tuple[str, str], str]:
 
 
 def _join_detections(metrics: Sequence[Metric]) -> list[Metric]:
-    """The metrics, with those on detections joined: the share, and the worst verdict of all."""
+    """Join the metrics on detections into one row: the share, and the worst verdict of all."""
     shown: list[Metric] = []
     joined: dict[str, list[Metric]] = {}
     for metric in metrics:
@@ -131,7 +130,7 @@ def _join_detections(metrics: Sequence[Metric]) -> list[Metric]:
         else:
             shown.append(metric)
     for subject, found in joined.items():
-        worst = max(found, key=lambda metric: _RANK[metric.verdict])  # of equal ones the first
+        worst = max(found, key=lambda metric: _RANK[metric.verdict])  # the first of equal ones
         share, note = found[0].new, f"{worst.name}: {worst.note}"
         shown.append(
             Metric(subject, DETECTIONS, _DETECTIONS_UNIT, None, share, None, worst.verdict, note)

@@ -1,4 +1,4 @@
-"""The images that changed most between two runs, with the boxes of both."""
+"""Draw the images that changed most between two runs, with the boxes of both."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from retinaface.widerface.dataset import WiderFace
 # Small enough that ten runs stay far below what a mail server takes.
 _SIDE_PX = 360
 _JPEG_QUALITY = 70
-# Boxes that are drawn: the rest is noise near the score limit, unless it changed.
+# Boxes below it are noise near the score limit; they are drawn only where they changed.
 _DRAWN_ABOVE = 0.3
 _SAME, _CHANGED = (80, 200, 80), (40, 60, 250)  # green, red
-# Of what changed: below it, lines of two pixels would hide the face.
+# On narrower boxes that changed, lines of two pixels would hide the face.
 _THICK_FROM_PX = 20
 
 
@@ -37,12 +37,12 @@ def changed_pictures(
     *,
     progress: bool = False,
 ) -> list[Picture]:
-    """The images that changed most in each comparison: unexplained changes first, then all.
+    """Choose the images that changed most in each comparison, unexplained changes first.
 
     Args:
-        comparisons: Of the first run with each other.
+        comparisons: Of the first run with each further run.
         dataset: Where the images are; None for the list without pictures.
-        n_images: Of each comparison.
+        n_images: Largest number of each comparison.
         progress: Show a progress bar on stderr, where that is a terminal.
     """
     pictures = []
@@ -103,7 +103,7 @@ def _picture(
 def _thumbnail(
     image: ByteArray, found: Detections | None, changed: Collection[tuple[float, ...]]
 ) -> tuple[str, tuple[int, int]]:
-    """Base64 of a JPEG, and its height and width."""
+    """Draw a small picture: base64 of a JPEG, and its height and width."""
     scale = _SIDE_PX / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     small: ByteArray = np.asarray(

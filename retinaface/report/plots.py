@@ -1,7 +1,7 @@
-"""The plots of a report: curves, differences with intervals, distributions, drift by layer.
+"""Draw the plots of a report: curves, differences with intervals, distributions, layer drift.
 
 Everything here is drawn in `svg.STYLE`, which the caller sets. `ids` are the results that are shown
-together: by the position of the run, what it calls its own.
+together: by the position of a run, the id of its own result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from retinaface.checks.raw_outputs import FACTORS
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric
 from retinaface.records.read import Run
-from retinaface.report.svg import INK, colour, finished, line, marker
+from retinaface.report.svg import INK, colour, finish_svg, line, marker
 from retinaface.typing import FloatArray
 from retinaface.widerface.average_precision import N_THRESHOLDS, Counts
 from retinaface.widerface.ground_truth import SPLITS
@@ -33,11 +33,10 @@ _MAX_SAMPLES = 200
 
 @dataclass(frozen=True)
 class Plot:
-    """Pictures that belong together and what they say.
+    """Pictures that belong together, and their caption.
 
     Attributes:
-        svgs: To be placed into the page as they are.
-        caption: One sentence.
+        svgs: Placed into the page as they are.
     """
 
     svgs: tuple[str, ...]
@@ -45,7 +44,7 @@ class Plot:
 
 
 def precision_recall(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Plot | None:
-    """Curves of each split; None where no run keeps the counts of this result."""
+    """Draw curves of each split; None where no run keeps the counts of this result."""
     kept = [
         (position, found[1])
         for position, result_id in ids.items()
@@ -59,12 +58,12 @@ def precision_recall(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) 
         for position, counts in kept:
             axes.plot(*curve(counts, split), **line(position))
         axes.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-        svgs.append(finished(figure, f"Precision over recall of {subject}, {name}"))
+        svgs.append(finish_svg(figure, f"Precision over recall of {subject}, {name}"))
     return Plot(tuple(svgs), subject)
 
 
 def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
-    """Recall and precision at the thresholds, thinned to what can be seen.
+    """Compute recall and precision at the thresholds, thinned to what can be seen.
 
     Args:
         counts: Of a set of images.
@@ -83,7 +82,7 @@ def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
 
 def ap_differences(comparisons: Sequence[RunComparison]) -> list[Plot]:
-    """Of each result: AP of each run minus the old run's, with its interval and what counts."""
+    """Draw AP of each run minus the old run's for each result, with interval and what counts."""
     by_result: dict[str, list[tuple[int, Metric]]] = {}
     for position, comparison in enumerate(comparisons, start=1):
         for metric in comparison.metrics:
@@ -118,7 +117,7 @@ def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float |
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel("points above the old run")
-    svg = finished(figure, f"AP of each run minus the old run's, {result_id}")
+    svg = finish_svg(figure, f"AP of each run minus the old run's, {result_id}")
     band = "" if allowed is None else f"; the band is what is allowed, ±{allowed:g} points"
     return Plot((svg,), f"{result_id}: AP minus the old run's, 95 % interval{band}")
 
@@ -126,11 +125,11 @@ def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float |
 def speed_distributions(
     timed: str, subject: str, ids: Mapping[int, str], runs: Sequence[Run]
 ) -> Plot | None:
-    """Every sample and the quartiles of each run; None where nothing was timed."""
+    """Draw every sample and the quartiles of each run; None where nothing was timed."""
     rows = list(_timings(timed, ids, runs))
     if not rows:
         return None
-    # A rate where it is known how many images a call takes in every run.
+    # A rate, if the number of images in a call is known for every run.
     is_rate = all(n_images is not None for _, _, n_images in rows)
     unit = "images/s" if is_rate else "ms a call"
     figure, axes = _figure(_WIDTH_IN, 0.7 + 0.22 * len(rows))
@@ -142,13 +141,13 @@ def speed_distributions(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(unit)
     label = f"{timed} of {subject}, {unit}"
-    return Plot((finished(figure, label),), label)
+    return Plot((finish_svg(figure, label),), label)
 
 
 def _timings(
     timed: str, ids: Mapping[int, str], runs: Sequence[Run]
 ) -> Iterator[tuple[int, FloatArray, float | None]]:
-    """Position of the run, seconds of each call, images of a call where that is known."""
+    """Give position of the run, seconds of each call, images of a call where that is known."""
     for position, result_id in ids.items():
         speed = runs[position].results[result_id].speed.get(timed)
         if not speed or not speed.samples_s:
@@ -159,7 +158,7 @@ def _timings(
 
 
 def _draw_samples(axes: Any, samples: FloatArray, y: float, position: int) -> None:
-    """Ticks for the samples, as one path; a bar from quartile to quartile; the median."""
+    """Draw ticks for the samples, as one path; a bar from quartile to quartile; the median."""
     if len(samples) > _MAX_SAMPLES:
         samples = np.quantile(samples, np.linspace(0, 1, _MAX_SAMPLES))
     xs = np.stack([samples, samples, np.full(len(samples), np.nan)], axis=1).reshape(-1)
@@ -171,7 +170,7 @@ def _draw_samples(axes: Any, samples: FloatArray, y: float, position: int) -> No
 
 
 def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Plot | None:
-    """Error of each layer over its noise floor; None where no run measured it."""
+    """Draw the error of each layer over its noise floor; None where no run measured it."""
     kept = [
         (position, runs[position].name, layers)
         for position, result_id in ids.items()
@@ -202,7 +201,7 @@ def layer_drift(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) -> Pl
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")  # powers would be written in TeX
-    svg = finished(figure, f"Largest error of each layer of {subject} against float64 torch")
+    svg = finish_svg(figure, f"Largest error of each layer of {subject} against float64 torch")
     return Plot((svg,), f"{subject}: {worst[1]}")
 
 

@@ -1,4 +1,4 @@
-"""From the content of a report to HTML and Markdown."""
+"""Render the content of a report as HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from retinaface.comparison.text import (
     markdown,
     metric_rows,
     open_commands,
+    same_environment_text,
     summary,
+    unknown_texts,
 )
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.report.content import (
@@ -44,7 +46,7 @@ _TIMED = ("network", "run", "end-to-end", "session", "first-run")
 
 
 def render_html(page: Page) -> str:
-    """One self-contained file: no script, no font, no picture from elsewhere."""
+    """Render one self-contained file: no script, no font, no picture from elsewhere."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -70,19 +72,21 @@ def render_html(page: Page) -> str:
         turns=turn_rows(page.sessions),
         open_commands=open_commands,
         summary=summary,
+        unknown_texts=unknown_texts,
+        same_environment_text=same_environment_text,
         **_plots(page),
     )
 
 
 def _engines(page: Page) -> list[list[str]]:
-    """The rows of engines; none where all runs are of one."""
+    """Make the rows of engines; none where all runs are of one."""
     rows = engine_rows(page.runs)
     is_one = len({row.engine for row in rows}) < 2
     return [] if is_one else [[row.run, *row.cells()] for row in rows]
 
 
 def _metric_groups(comparison: RunComparison) -> dict[str, list[list[str]]]:
-    """Rows by the result that they belong to, in the order of the run."""
+    """Group rows by the result that they belong to, in the order of the run."""
     groups: dict[str, list[list[str]]] = {}
     for subject, *row in metric_rows(comparison):
         groups.setdefault(subject, []).append(row)
@@ -93,33 +97,34 @@ def _plots(page: Page) -> dict[str, Any]:
     together = counterparts(page.runs).items()
     with mpl.rc_context(STYLE):
         speeds = {
-            timed: _drawn(speed_distributions(timed, *one, page.runs) for one in together)
+            timed: _draw_all(speed_distributions(timed, *one, page.runs) for one in together)
             for timed in _TIMED
         }
         return {
             "swatches": [swatch(position) for position in range(len(page.runs))],
             "ap_plots": ap_differences(page.comparisons),
-            "curves": _drawn(precision_recall(*one, page.runs) for one in together),
+            "curves": _draw_all(precision_recall(*one, page.runs) for one in together),
             "speeds": {timed: plots for timed, plots in speeds.items() if plots},
-            "layers": _drawn(layer_drift(*one, page.runs) for one in together),
+            "layers": _draw_all(layer_drift(*one, page.runs) for one in together),
         }
 
 
-def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
+def _draw_all(plots: Iterable[Plot | None]) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
 def _breaks(text: str) -> Markup:
-    """Places where a long name may go on in the next line, before anywhere else."""
+    """Mark places where a long name may break, before it breaks anywhere else."""
     return Markup("<wbr>").join(
         escape(part) for part in text.replace("/", "/\0").replace("[", "\0[").split("\0")
     )
 
 
 def render_markdown(page: Page) -> str:
-    """The same in a form that fits the summary of a CI step."""
+    """Render the page in a form that fits the summary of a CI step."""
     parts = [f"# {page.verdict}: {page.title}"]
     parts += [f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences]
+    parts += [f"- **{name}** warning: {text}" for name, text in page.warnings]
     for group in page.matrix:
         names = [run.name for run in page.runs]
         lines = [f"## {group.subject}", ""]

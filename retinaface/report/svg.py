@@ -1,4 +1,4 @@
-"""SVG that follows the page: its colour of text, light and dark; and one look for each run."""
+"""Write SVG that follows the page's colour of text, light and dark; give each run one look."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Stands for the page's colour of text, which is not known here.
+# Stands for the page's colour of text, which only the browser knows.
 INK = "#010203"
 # Hues of middle lightness: at least 3:1 against the light and the dark background.
 _COLOURS = (
@@ -25,7 +25,7 @@ _COLOURS = (
     "#6a7bd4",
     "#76828c",
 )
-# So that no run is told from another by its colour alone: 20 pairs before one comes again.
+# Runs differ by more than colour: 20 pairs of dashes and marker before one repeats.
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
 STYLE: Any = {
@@ -54,38 +54,38 @@ _NOISE = re.compile(
 
 
 def colour(position: int) -> str:
-    """Of the run at a position, the same in every plot."""
+    """Give the colour of the run at a position, the same in every plot."""
     return _COLOURS[position % len(_COLOURS)]
 
 
 def marker(position: int) -> Any:
-    """Shape, size and colour of a run's points."""
+    """Give shape, size and colour of a run's points."""
     shape = _MARKERS[position % len(_MARKERS)]
     return {"marker": shape, "markersize": 4, "color": colour(position), "linestyle": "none"}
 
 
 def line(position: int) -> Any:
-    """Colour and dashes of a run's lines."""
+    """Give colour and dashes of a run's lines."""
     dashes = _DASHES[position % len(_DASHES)]
     return {"color": colour(position), "linestyle": dashes, "linewidth": 1.2}
 
 
 def swatch(position: int) -> str:
-    """A bit of a run's line with its marker, for the legend."""
+    """Draw a bit of a run's line with its marker, for the legend."""
     figure = Figure(figsize=(0.5, 0.14))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.plot([0, 1], [0, 0], **line(position))
     axes.plot([0.5], [0], **marker(position))
     axes.set_axis_off()
-    return finished(figure, None)
+    return finish_svg(figure, None)
 
 
-def finished(figure: Figure, label: str | None) -> str:
-    """The picture as markup.
+def finish_svg(figure: Figure, label: str | None) -> str:
+    """Write the picture as markup.
 
     Args:
         figure: Drawn in `STYLE`, which must hold here too.
-        label: For those who do not see it; None where it says nothing.
+        label: For those who do not see it; None for decoration.
     """
     sink = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": label or "swatch"}):

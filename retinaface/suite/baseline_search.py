@@ -14,19 +14,21 @@ from retinaface.verdicts import Check, Verdict
 
 
 @dataclass(frozen=True)
-class Sought:
+class BaselineQuery:
     """A result, and the baseline that it needs.
 
     Attributes:
-        name: Of the check that stands in for a comparison.
+        name: Name of the check that stands in for a comparison.
         what: The baseline that it needs, in words.
         metric: `accuracy` or `speed`.
-        keys: What a baseline must have in common with it; the first that finds one counts.
+        keys: What a baseline must have in common with it; the first key that finds one counts.
         engine: What `Engine.describe` gave.
         make_entry: Makes the entry to offer, given all baselines.
         detections: Those to keep beside it.
-        is_usable: Whether a baseline with these keys can be compared with.
-        ungated: Why it is no failure that there is none; empty where it is one.
+        is_usable: Tells whether the result can be compared with a baseline of these keys.
+        ungated: Why a missing baseline is no failure; empty where it is a failure.
+        is_embedded: Whether it is over pictures of the embedded set, whose limits are its own.
+        instead: The check that takes the place of a missing baseline; None: that it is missing.
     """
 
     name: str
@@ -38,17 +40,19 @@ class Sought:
     detections: Mapping[str, Detections] | None = None
     is_usable: Callable[[Entry], bool] = lambda _entry: True
     ungated: str = ""
+    is_embedded: bool = False
+    instead: Check | None = None
 
 
 @dataclass(frozen=True)
 class Match:
-    """A baseline that a result is compared with, and which of the keys found it."""
+    """A baseline to compare a result with, and the position of the key that found it."""
 
     entry: Entry
     i_key: int
 
 
-def find_or_offer(sought: Sought, acceptance: Acceptance) -> Match | Check:
+def find_or_offer(query: BaselineQuery, acceptance: Acceptance) -> Match | Check:
     """Find the baseline of a result; where there is none, offer the result as one.
 
     Returns:
@@ -57,40 +61,45 @@ def find_or_offer(sought: Sought, acceptance: Acceptance) -> Match | Check:
     Raises:
         BaselineError: The baselines cannot be read.
     """
-    founds = [_find(sought, key, acceptance) for key in sought.keys]
+    founds = [_find(query, key, acceptance) for key in query.keys]
     usable: list[Entry] = []
     for i, found in enumerate(founds):
-        if usable := [entry for entry in found.comparable if sought.is_usable(entry)]:
+        if usable := [entry for entry in found.comparable if query.is_usable(entry)]:
             if not acceptance.wanted:
-                return Match(usable[0], i)
+                unfounded = acceptance.judge_limits(
+                    query.name, usable[0], is_embedded=query.is_embedded
+                )
+                return unfounded or Match(usable[0], i)
             break
     if not acceptance.wanted:
+        if query.instead is not None:
+            return query.instead
         nearest = next((found.nearest for found in founds if found.nearest), None)
         # The speed of another device is no baseline: the first of this one is offered.
-        if nearest is not None and (acceptance.is_one_file or sought.metric == "accuracy"):
-            return replace(not_comparable(nearest), name=sought.name)
-        if sought.ungated:
-            return Check(sought.name, Verdict.PASS, sought.ungated)
-    return _offer(sought, usable, acceptance)
+        if nearest is not None and (acceptance.is_one_file or query.metric == "accuracy"):
+            return replace(not_comparable(nearest), name=query.name)
+        if query.ungated:
+            return Check(query.name, Verdict.PASS, query.ungated)
+    return _offer(query, usable, acceptance)
 
 
-def _find(sought: Sought, key: Mapping[str, Any], acceptance: Acceptance) -> Found:
+def _find(query: BaselineQuery, key: Mapping[str, Any], acceptance: Acceptance) -> Found:
     return find_entries(
         acceptance.entries,
-        sought.metric,
+        query.metric,
         key,
         # Entries of a file that was named for this run are worth naming, whatever differs.
         strict=acceptance.is_one_file,
-        runtime=sought.engine.get("runtime"),
+        runtime=query.engine.get("runtime"),
     )
 
 
-def _offer(sought: Sought, usable: Sequence[Entry], acceptance: Acceptance) -> Check:
-    path = acceptance.offer(sought.make_entry(usable), sought.engine, sought.detections)
+def _offer(query: BaselineQuery, usable: Sequence[Entry], acceptance: Acceptance) -> Check:
+    path = acceptance.offer(query.make_entry(usable), query.engine, query.detections)
     if acceptance.wanted:
-        return Check(sought.name, Verdict.PASS, f"to be accepted as {path}")
+        return Check(query.name, Verdict.PASS, f"to be accepted as {path}")
     return Check(
-        sought.name,
+        query.name,
         Verdict.FAIL,
-        f"there is no {sought.what} in {acceptance.place}; {acceptance.next_step(path)}",
+        f"there is no {query.what} in {acceptance.place}; {acceptance.next_step(path)}",
     )

@@ -1,4 +1,4 @@
-"""Network inputs of several kinds, with their outputs in float64 torch."""
+"""Give network inputs of several kinds, with their outputs in float64 torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from retinaface.typing import FloatArray
 if TYPE_CHECKING:
     from retinaface.network.model import RetinaFace
 
-# What a full reference file holds beside a small one, as a need of tests.
+# The need of tests for what a full reference file holds and a small one lacks.
 FULL = "full"
 _NOT_FULL = (
     "the reference file beside --model is a small one, without photographs, layers and the FP16 "
@@ -34,7 +34,7 @@ _NOT_FULL = (
 
 
 class Cases:
-    """Inputs by kind, made and run through torch once; from a reference file where torch is not."""
+    """Inputs by kind, run through torch once; from a reference file where torch is missing."""
 
     def __init__(self, target: Target, real_images: Callable[[int], FloatArray]) -> None:
         """Start with nothing computed.
@@ -59,7 +59,7 @@ class Cases:
         return case.take(np.arange(n) % len(case.images))
 
     def extras(self, kind: str) -> Extras:
-        """Give what else torch says of all images of a kind: see `Extras`.
+        """Give what else torch computes for all images of a kind: see `Extras`.
 
         Raises:
             DatasetError: There is neither torch nor a full reference file.
@@ -73,10 +73,10 @@ class Cases:
     def layer_matches(self, file: Path | None) -> list[LayerMatch]:
         """Match tensors of a file with layers; without a file, modules of the torch network.
 
-        The manifest of an export says it; of any other file torch finds it out.
+        The manifest of an export names them; for any other file torch finds them.
 
         Raises:
-            DatasetError: The file has no manifest that says it, and there is no torch.
+            DatasetError: The file has no manifest that names them, and torch is missing.
             ExportError: The file's convolutions are not those of the network.
         """
         try:
@@ -106,6 +106,16 @@ class Cases:
             return self._from_file(kind)
         return torch_reference(self.model, {kind: kind_inputs(kind, self._real_images)})[0]
 
+    def of_inputs(self, images: FloatArray) -> ReferenceCase:
+        """Run torch on network inputs of the run, (n, 3, H, W).
+
+        Raises:
+            ImportError: There is no torch.
+        """
+        from retinaface.reference.from_torch import torch_reference
+
+        return torch_reference(self.model, {"scored": images})[0]
+
     @functools.cached_property
     def model(self) -> RetinaFace:
         """Load the torch network of the run's weights."""
@@ -132,9 +142,10 @@ class Cases:
 
 
 def _manifest_layers(file: Path) -> list[LayerMatch]:
-    from retinaface.export.options import read_manifest
+    from retinaface.export.manifest import read_manifest
 
-    layers = (read_manifest(file) or {}).get("layers") or {}
+    manifest = read_manifest(file)
+    layers = {} if manifest is None else manifest.layers
     return [LayerMatch(layer, tensor, 0.0) for layer, tensor in layers.items()]
 
 

@@ -1,7 +1,6 @@
-"""The matrix of the validation suites: exports, engines, pipelines, kinds of input.
+"""Build the matrix of the validation suites: exports, engines, pipelines, kinds of input.
 
-It is static: every combination is collected everywhere, and what a machine lacks is skipped, in
-words.
+It is static: every combination is collected everywhere, and a skip names what a machine lacks.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ALL_EXPORTS: tuple[tuple[Exporter, int], ...] = (
     *(("dynamo", opset) for opset in (16, 17, 19)),
 )
 GIVEN = "given"
-# Of the quick selection: the export that engines load, and inputs that show faces.
+# The quick selection runs the export that engines load, and inputs that show faces.
 QUICK_VARIANTS = ("torchscript-13-simplified", GIVEN)
 QUICK_KINDS = (REAL, "scene")
 KIND_PARAMS = [

@@ -1,4 +1,4 @@
-"""Find out what a test needs and lacks; the one place that skips.
+"""Find out what a test needs and lacks; this is the one place that skips.
 
     @pytest.mark.needs("torch", "images")           # by name, of `PROBES`
     @pytest.mark.needs(engine="ort-cpu-fp32")       # of an engine, by `ENGINE_PROBES`
@@ -19,7 +19,7 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.suite.engine_marks import is_for_engine
 from retinaface.suite.hooks.stash import TARGET, option
 from retinaface.suite.pool import EnginePool
-from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
@@ -46,7 +46,7 @@ def needs_of(item: pytest.Item) -> Iterator[Need]:
             yield Need(name, *((value,) if isinstance(value, str) else value))
 
 
-# What lacks the second lacks the first.
+# A machine that lacks the second lacks the first.
 _IMPLIED = {"full-set": "widerface"}
 
 
@@ -59,7 +59,7 @@ def missing(need: Need | str, config: pytest.Config) -> str | None:
         if need.name == INPUT_SIZE:
             # Some engines were built for one size, and a pipeline may need another.
             size_px = PIPELINES[need.pipeline].input_size_px
-            found[need] = unopened(pool, need.engine, size_px)
+            found[need] = opening_problem(pool, need.engine, size_px)
         elif need.engine:
             found[need] = ENGINE_PROBES[need.name](pool, need.engine)
         else:
@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose needs are not met, in words; fail it where the user named the need."""
+    """Skip a test and name the needs that are not met; fail it where the user named the need."""
     config = item.config
     needs = dict.fromkeys(needs_of(item))
     lacking = {need: why for need in needs if (why := missing(need, config)) is not None}
@@ -114,14 +114,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _is_implied(need: Need, lacking: dict[Need, str]) -> bool:
-    """Tell whether another missing need says this too."""
+    """Tell whether another missing need implies this one."""
     if need.engine and need.name != ENGINE:
         return Need(ENGINE, need.engine) in lacking
     return Need(_IMPLIED.get(need.name, "")) in lacking
 
 
 def _demand(need: Need, config: pytest.Config) -> str | None:
-    """Quote what the user said that makes a missing need a failure."""
+    """Say what makes a missing need a failure; None where it is a skip."""
     target = config.stash[TARGET]
     if need.name in option(config, "require"):
         return f"--require {need.name}"
@@ -138,7 +138,7 @@ def _demand(need: Need, config: pytest.Config) -> str | None:
 
 
 def _should_run(engine: str, config: pytest.Config) -> bool:
-    """Tell whether nothing is missing that would excuse an engine of the default matrix."""
+    """Tell whether everything is here that an engine of the default matrix may lack."""
     from retinaface.errors import RetinaFaceError
 
     entry = find_engine(engine)

@@ -1,4 +1,4 @@
-"""The options of a run, declared once: for pytest, for `validate`, and for the environment.
+"""Declare the options of a run once: for pytest, for `validate`, and for the environment.
 
 Imports no NumPy: `validate --help` reads it.
 """
@@ -34,9 +34,8 @@ class RunOption:
         name: Without the two dashes.
         help: For `--help`; ends with the default in brackets.
         metavar: Its value's name in `--help`.
-        kind: What its value is. Of a choice, a path may have words in its place: `embedded`.
-        choices: All values that a choice has.
-        words: What a path may be in place of one.
+        choices: All values of a choice.
+        words: Words that may stand in place of a path, such as `embedded`.
         separator: In its variable, between several values: a comma or a space, a colon or semicolon
             as in `PATH`, a semicolon. None for an option that is given once.
         variable: Whether its value may come from the environment.
@@ -45,7 +44,7 @@ class RunOption:
     name: str
     help: str
     metavar: str | None = None
-    kind: Literal["text", "path", "count", "choice", "flag"] = "text"
+    kind: Literal["text", "path", "count", "seconds", "choice", "flag"] = "text"
     choices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     separator: Literal["words", "paths", "semicolons"] | None = None
@@ -53,7 +52,7 @@ class RunOption:
 
     @property
     def key(self) -> str:
-        """Give its name as Python writes it."""
+        """Give its name with underscores, as Python needs it."""
         return self.name.replace("-", "_")
 
     def values(self, environ: Mapping[str, str]) -> list[str]:
@@ -86,6 +85,13 @@ OPTIONS = (
         separator="words",
     ),
     RunOption("batch", "Most images in one call.", "N", kind="count"),
+    RunOption(
+        "soak",
+        "Also run each engine for so long, outputs checked, and judge whether calls grow slower or "
+        "single ones are slow.",
+        "SECONDS",
+        kind="seconds",
+    ),
     RunOption(
         "model",
         "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. No "

@@ -1,4 +1,4 @@
-"""Where the suites and the accepted baselines lie: in a checkout, or inside the installed package.
+"""Find the suites and the accepted baselines: in a checkout, or in the installed package.
 
 The build lays both out in the wheel as a checkout has them, so test ids are the same from there.
 """
@@ -12,9 +12,9 @@ from retinaface.errors import RetinaFaceError
 
 SUITES = "tests/validation"
 BASELINES = "baselines"
-# What the build makes of a checkout, see setup.py.
+# The build copies them there, see setup.py.
 SHIPPED = Path(__file__).resolve().parents[1] / "shipped"
-# What the conftest.py of a checkout imports; that of a user's project with such folders does not.
+# A checkout's conftest.py imports it; that of a user's project with such folders does not.
 _PLUGINS = b"retinaface.suite"
 
 
@@ -35,7 +35,7 @@ class Place:
     is_shipped: bool = False
 
     def pytest_words(self, cache: Path) -> list[str]:
-        """Tell pytest what a checkout tells it by its files: settings, and the options of a run.
+        """Give pytest what it finds in the files of a checkout: settings, and the options of a run.
 
         Args:
             cache: Absolute folder for what pytest and its plugins keep from run to run.

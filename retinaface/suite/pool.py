@@ -1,4 +1,4 @@
-"""The engines of a run: opened once for each input size, from the files the run was pointed at."""
+"""Open the engines of a run, once for each input size, from the files that the run names."""
 
 from __future__ import annotations
 

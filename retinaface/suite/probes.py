@@ -30,7 +30,7 @@ def _checkpoint(target: Target) -> str | None:
 
 
 def _scorable(target: Target) -> str | None:
-    """Refuse AP of weights that never saw such pictures: it is comparable with nothing."""
+    """Refuse AP of the embedded pictures for other weights: there is nothing to compare it with."""
     if not target.data.is_embedded or target.data.is_named or target.has_embedded_weights:
         return None
     return (
@@ -124,11 +124,11 @@ def _compiles(_target: Target) -> str | None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its parts warn of each other
+            warnings.simplefilter("ignore")  # its parts warn about each other
             torch.compile(lambda x: x + 1, fullgraph=True)(torch.zeros(3))
     except Exception as error:  # noqa: BLE001 - the compiler's exceptions have no base of their own
-        said = " ".join(str(error).splitlines()[:2])
-        return f"torch.compile failed ({type(error).__name__}: {said})"
+        reason = " ".join(str(error).splitlines()[:2])
+        return f"torch.compile failed ({type(error).__name__}: {reason})"
     return None
 
 
@@ -148,6 +148,12 @@ def _resident_memory(_target: Target) -> str | None:
     except OSError as error:
         return f"the memory of this process cannot be read ({error})"
     return None
+
+
+def _soak(target: Target) -> str | None:
+    if target.soak_s is not None:
+        return None
+    return "no length is given; to run each engine for a while, add --soak SECONDS"
 
 
 PROBES: dict[str, Callable[[Target], str | None]] = {
@@ -172,10 +178,11 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch-compile": _compiles,
     "opencv-dnn": _opencv_dnn,
     "resident-memory": _resident_memory,
+    "soak": _soak,
 }
 
 
-def unopened(
+def opening_problem(
     pool: EnginePool, engine: str, size_px: tuple[int, int] | None = FIXED_SIZE
 ) -> str | None:
     """Say why an engine cannot be opened for an input size; None if it can; it stays open."""
@@ -190,7 +197,7 @@ def unopened(
 
 def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
     """Say why an engine does not show the tensors inside it; None if it does."""
-    if (reason := unopened(pool, engine)) is not None:
+    if (reason := opening_problem(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
     if type(opened)._run_intermediates is Engine._run_intermediates:
@@ -200,7 +207,7 @@ def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
 
 def _one_step(pool: EnginePool, engine: str) -> str | None:
     """Say why an engine's run is not separate from its copies; None if it is."""
-    if (reason := unopened(pool, engine)) is not None:
+    if (reason := opening_problem(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
     if isinstance(opened, StagedEngine):
@@ -210,7 +217,7 @@ def _one_step(pool: EnginePool, engine: str) -> str | None:
 
 def _no_builds(pool: EnginePool, engine: str) -> str | None:
     """Say why there is no build of an engine to make twice; None if there is."""
-    if (reason := unopened(pool, engine)) is not None:
+    if (reason := opening_problem(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
     if opened.built_file is not None:
@@ -228,9 +235,9 @@ def _slow(_pool: EnginePool, engine: str) -> str | None:
     )
 
 
-# What an engine must offer. What lacks the engine lacks all of it, which is said once.
+# What an engine must offer. Where the engine itself is missing, only that is reported.
 ENGINE_PROBES: dict[str, Callable[[EnginePool, str], str | None]] = {
-    "engine": unopened,
+    "engine": opening_problem,
     "layers": _hidden_layers,
     "stages": _one_step,
     "builds": _no_builds,

@@ -14,10 +14,11 @@ from retinaface.files import new_file
 from retinaface.records.migrate import ABSENT
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
+from retinaface.records.warnings import all_warnings
 from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
 
-# Of two phases of one test the worse counts.
+# The worse of two phases of one test counts.
 _RANK = {None: 0, SKIPPED: 1, "PASS": 1, "INCONCLUSIVE": 2, "FAIL": 3}
 
 
@@ -53,13 +54,13 @@ class TestEntry:
 
 
 class ValidationRun:
-    """Collects what tests found and keeps the record of it up to date."""
+    """Collects what tests found and keeps the record up to date."""
 
     def __init__(self, header: Mapping[str, Any], record_dir: Path | None) -> None:
         """Start a run.
 
         Args:
-            header: What every record starts with, and the target; JSON types.
+            header: The beginning of every record, and the target; JSON types.
             record_dir: Existing, empty folder for the record; None for no record.
         """
         self._header = dict(header)
@@ -73,6 +74,7 @@ class ValidationRun:
             Counter()
         )  # of those, what the quick selection left out
         self.expected: list[str] = []
+        self.noted: list[str] = []  # beside the verdict, whatever it is
         self.problem: str | None = None  # with the run itself: then it is no pass
         self._write("running", None)
 
@@ -120,13 +122,17 @@ class ValidationRun:
             if entry.outcome not in (None, SKIPPED)
         )
 
+    def warnings(self) -> list[str]:
+        """List what a reader must know beside the verdict."""
+        return all_warnings(self.noted, self.results.values())
+
     def unfinished(self) -> list[str]:
         """List tests that should have run and did not end."""
         ended = {entry.id for entry in self.tests.values() if entry.outcome is not None}
         return [test_id for test_id in self.expected if test_id not in ended]
 
     def coverage(self) -> dict[str, Any]:
-        """Say what the verdict rests on: outcomes by suite, skips by reason."""
+        """Give the basis of the verdict: outcomes by suite, skips by reason."""
         suites: dict[str, Counter[str]] = {}
         skips: dict[str, list[str]] = {}
         for entry in self.tests.values():
@@ -163,6 +169,7 @@ class ValidationRun:
             "problem": self.problem,
             "seconds": round(time.monotonic() - self._started, 3),
             "coverage": self.coverage(),
+            "warnings": self.warnings(),
             "tests": [_test_json(entry) for entry in self.tests.values()],
         }
         if is_finished:

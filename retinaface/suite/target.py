@@ -1,4 +1,4 @@
-"""What a validation run is pointed at: engines, pipelines, model, data, baseline; checked first."""
+"""Check and hold the target of a validation run: engines, pipelines, models, data, baseline."""
 
 from __future__ import annotations
 
@@ -10,37 +10,35 @@ from typing import Any
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
-from retinaface.export.options import read_manifest
+from retinaface.export.manifest import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.subsets import SUBSETS
 
-# Engines that are tested when none is named: those of ONNX Runtime. torch is what they are held
-# against; every other runtime is an extra of its own, tested where somebody asks for it.
+# Engines that are tested when none is named: those of ONNX Runtime. They are compared with torch;
+# every other runtime is an extra of its own, tested where somebody asks for it.
 DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_default)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to validate.
+    """The engines, files and data to validate.
 
     Attributes:
-        engines: Names.
         engines_named: Whether the user named them: then each must run.
-        pipelines: Names.
         pipelines_named: Whether the user named them.
         batch: Most images in one call for accuracy; None for each pipeline's own.
         models: Exported files to judge; each engine takes the first that it can run. Empty: exports
             are made.
         engine_files: Prebuilt engines to judge; each engine whose builds are files takes the first
             that it can run, and none of the models.
-        engine_options: Settings of the engines.
         weights: What exports and references are made of.
         data: Images and their ground truth.
         sources_note: A line for the user where the embedded set steps in unasked; else empty.
-        subset: Named part of it.
+        subset: Named part of the images.
         baseline: File or folder; None for `baselines/` of the checkout or of the package.
+        soak_s: How long each engine is also run; None for not at all.
     """
 
     engines: tuple[str, ...] = DEFAULT_ENGINES
@@ -56,6 +54,7 @@ class Target:
     sources_note: str = ""
     subset: str | None = None
     baseline: Path | None = None
+    soak_s: float | None = None
 
     @property
     def has_files(self) -> bool:
@@ -67,12 +66,13 @@ class Target:
         """Tell whether what is judged was made from the weights of the embedded set."""
         if not self.models:
             return self.weights.is_embedded and not self.engine_files
-        sources = [(read_manifest(model) or {}).get("weights", {}) for model in self.models]
-        return all(source.get("sha256") == embedded_weights().sha256 for source in sources)
+        manifests = [read_manifest(model) for model in self.models]
+        sources = [None if found is None else found.weights.sha256 for found in manifests]
+        return all(sha256 == embedded_weights().sha256 for sha256 in sources)
 
     @property
     def data_note(self) -> str:
-        """Say what the verdict's line adds about the data; nothing where it is the user's."""
+        """Give the note on the data beside the verdict; empty where the data are the user's."""
         if not self.data.is_embedded:
             return ""
         return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
@@ -112,18 +112,21 @@ def make_target(
     widerface: str | None = None,
     subset: str | None = None,
     baseline: str = "auto",
+    soak_s: float | None = None,
 ) -> Target:
     """Check options before anything runs.
 
     Raises:
         TargetError: An unknown pipeline or subset, a file or folder that is not there.
         EngineUnavailable: An unknown engine.
+        ManifestError: The manifest beside a model is damaged.
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
     for model in models:
         if not model.exists():
             raise TargetError(f"--model {model} does not exist; give an exported file")
+        read_manifest(model)  # a damaged one is found before anything runs
     sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
     _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)
@@ -143,6 +146,7 @@ def make_target(
         sources_note=sources.note,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
+        soak_s=soak_s,
     )
 
 
@@ -156,7 +160,7 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:
-    """Read the options, which every engine of the run must know."""
+    """Read the options; every engine of the run must know them."""
     try:
         options = read_pairs(texts)
     except ValueError as error:
@@ -173,7 +177,7 @@ def _check_engine_files(
     *,
     is_built_from_known: bool,
 ) -> None:
-    """Refuse builds that are not there, that nobody loads, or whose outputs nothing predicts."""
+    """Refuse builds that are missing, that no engine loads, or whose outputs are not known."""
     for file in files:
         if not file.is_file():
             raise TargetError(f"--engine-file {file} does not exist; give a built engine")

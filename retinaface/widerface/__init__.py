@@ -1,1 +1,1 @@
-"""The data set and its protocol: ground truth, predictions, average precision."""
+"""WIDER FACE: the data set and its protocol, with ground truth, predictions, average precision."""

@@ -1,4 +1,4 @@
-"""WIDER FACE average precision: counts of one image, their sum, AP. No I/O.
+"""Compute WIDER FACE average precision: count each image, add the counts, integrate; no I/O.
 
 The protocol is that of the official Matlab code (WIDER FACE, Yang et al. 2016, `eval_tools`):
 detections sorted by score, min-max normalised over the whole set, matched at an overlap of 0.5 with
@@ -29,11 +29,11 @@ class ScoredBoxes(Protocol):
 
     @property
     def boxes_xywh(self) -> FloatArray:
-        """(D, 4) float64: left, top, width, height."""
+        """Give (D, 4) float64: left, top, width, height."""
 
     @property
     def scores(self) -> FloatArray:
-        """(D,) float64."""
+        """Give (D,) float64."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class ScoreRange:
     high: float
 
     def normalise(self, scores: FloatArray) -> FloatArray:
-        """Map scores to [0, 1]; all to NaN where the range is empty, which gives AP 0."""
+        """Map scores to [0, 1]; an empty range makes all NaN, which gives AP 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray((scores - self.low) / (self.high - self.low))
 
 
 def score_range(scores: Iterable[FloatArray]) -> ScoreRange:
-    """Find the range over a whole set, starting from 1 and 0 as the official code does."""
+    """Find the range over a whole set; start from 1 and 0, as the official code does."""
     low, high = 1.0, 0.0
     for array in scores:
         if len(array):
@@ -60,17 +60,17 @@ def score_range(scores: Iterable[FloatArray]) -> ScoreRange:
 
 @dataclass(frozen=True)
 class Counts:
-    """True and false positives of a list of images, stored by the detections that cause them.
+    """True and false positives of a list of images, stored by detection.
 
-    A detection enters at its `threshold_index` and stays; so counts at all thresholds are running
-    sums, and a set of images takes a few bytes for each detection instead of 48 kB for each image.
+    A detection enters at its `threshold_index` and stays, so counts at all thresholds are running
+    sums. A set takes a few bytes for each detection instead of 48 kB for each image.
 
     Attributes:
         n_faces: (I, 3) int32: faces of each image that count in easy, medium, hard.
-        image_index: (D,) int32: row of `n_faces` that a detection belongs to.
-        threshold_index: (D,) int16: first threshold at which it counts, in 0..999.
-        is_proposal: (D, 3) bool: it counts as a detection (it does not hit an ignored face).
-        is_hit: (D, 3) bool: it is the first to find a face that counts.
+        image_index: (D,) int32: the detection's row of `n_faces`.
+        threshold_index: (D,) int16: first threshold at which the detection counts, in 0..999.
+        is_proposal: (D, 3) bool: whether it counts as a detection (does not hit an ignored face).
+        is_hit: (D, 3) bool: whether it is the first to find a face that counts.
     """
 
     n_faces: IntArray
@@ -81,7 +81,7 @@ class Counts:
 
     @property
     def n_images(self) -> int:
-        """Count the images, those without a detection included."""
+        """Count the images, including those without a detection."""
         return len(self.n_faces)
 
 
@@ -98,18 +98,18 @@ def count_image(
         boxes_xywh: (D, 4) pixels, in any order.
         scores: (D,).
         faces_xywh: (F, 4) pixels.
-        counted: (F, 3): whether a face counts in easy, medium, hard; else it is ignored there.
-        scores_range: Of the whole set of detections.
+        counted: (F, 3): whether a face counts in easy, medium, hard; otherwise it is ignored there.
+        scores_range: Score range of the whole set of detections.
 
     Returns:
-        Counts of one image. Detections whose normalised score is below 0 or NaN are left out.
+        Counts of one image, without detections with a normalised score below 0 or NaN.
     """
     n_faces = counted.sum(axis=0, dtype=np.int32)[None]  # (1, 3)
     order = np.argsort(-scores, kind="stable")
     normalised = scores_range.normalise(scores[order].astype(np.float64))
     first = np.searchsorted(-THRESHOLDS, -normalised, side="left")  # NaN sorts behind all
     used = first < N_THRESHOLDS
-    # An image without any annotated face gives no false positives: the official code skips it.
+    # An image without annotated faces gives no false positives: the official code skips it.
     if not len(faces_xywh) or not used.any():
         nothing = np.zeros((0, len(SPLITS)), dtype=bool)
         none = np.zeros(0, dtype=np.int32)
@@ -123,7 +123,7 @@ def count_image(
     first_match = np.zeros(len(best), dtype=bool)
     rows = np.flatnonzero(matched)
     first_match[rows[np.unique(best[rows], return_index=True)[1]]] = True
-    counts_here = counted[best]  # (D, 3): the best face counts in this split
+    counts_here = counted[best]  # (D, 3): whether the best face counts in this split
     return Counts(
         n_faces,
         np.zeros(int(used.sum()), dtype=np.int32),
@@ -134,7 +134,7 @@ def count_image(
 
 
 def add_counts(parts: Sequence[Counts]) -> Counts:
-    """Join counts of disjoint images, made with one and the same score range."""
+    """Join counts of disjoint images, which must use the same score range."""
     offsets = np.cumsum([0, *(part.n_images for part in parts)])
     index = [part.image_index + start for part, start in zip(parts, offsets[:-1], strict=True)]
     return Counts(
@@ -150,8 +150,8 @@ def precision_recall(counts: Counts) -> tuple[FloatArray, FloatArray]:
     """Compute precision and recall of each split at each threshold.
 
     Returns:
-        Two (1000, 3) float64 arrays. Precision is 0 where nothing is detected yet, recall where a
-        split has no faces.
+        Two (1000, 3) float64 arrays. Precision is 0 where there is no detection yet, recall is 0
+        where a split has no faces.
     """
     proposals, hits = (
         np.stack(
@@ -182,10 +182,10 @@ def average_precision(counts: Counts) -> dict[str, float]:
 
 
 def count_set(predictions: Mapping[str, ScoredBoxes], truth: GroundTruth) -> Counts:
-    """Count all images of a ground truth; in one without predictions every face is missed.
+    """Count all images of a ground truth; an image without predictions has all faces missed.
 
     Args:
-        predictions: By image id; those of other images are not looked at.
+        predictions: Predictions by image id; those of other images are ignored.
         truth: The images that make up the set.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The WIDER FACE validation set on disk: image list and images, in the layouts it comes in."""
+"""Read the WIDER FACE validation set from disk: image list and images, in its various layouts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class ImageArchive:
-    """Images in the official zip, read in place."""
+    """Images in the official zip, which stays packed."""
 
     archive: zipfile.ZipFile
 
@@ -55,12 +55,12 @@ class WiderFace:
     """A copy of the validation set on disk.
 
     Attributes:
-        root: What the user named.
+        root: The folder that the user named.
         truth: Ground truth of all images.
-        listed: Image ids in the order of the copy's own list, `val/wider_val.txt`; else in the
-            order of the ground truth.
-        store: Where the images lie.
-        notes: What the reader of a result should know of how the copy was read.
+        listed: Image ids in the order of the copy's own list, `val/wider_val.txt`; without a list,
+            in the order of the ground truth.
+        store: The images.
+        notes: Notes for the reader of a result, such as a pinned file in place of a missing one.
     """
 
     root: Path
@@ -73,7 +73,7 @@ class WiderFace:
         """Read the bytes of one image file.
 
         Raises:
-            ImageError: It cannot be read.
+            ImageError: The file cannot be read.
         """
         try:
             return self.store.read(image)
@@ -81,14 +81,14 @@ class WiderFace:
             raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
 
     def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
-        """Select the images to run, in the order of the copy's list, all of them present.
+        """Select the images to run, in the order of the copy's list; all must be there.
 
         Args:
-            subset: A named subset; images outside it are ignored.
-            limit: Only the first so many.
+            subset: `every-8`; images outside it are ignored.
+            limit: Keep only this many images, from the first.
 
         Raises:
-            DatasetError: An image of the selection is missing, or nothing is selected.
+            DatasetError: An image of the selection is missing, or the selection is empty.
         """
         if subset is None:
             images = list(self.listed)
@@ -98,11 +98,11 @@ class WiderFace:
             images = sorted(wanted, key=lambda image: rank.get(image, len(rank)))
         images = images[:limit]
         if not images:
-            raise DatasetError(f"no image is selected in {self.root}; check its list and --limit")
+            raise DatasetError(f"no image of {self.root} is selected; check its list and --limit")
         if missing := [image for image in images if not self.store.has(image)]:
             fits = set(self.truth.subset("every-8").images)
             hint = (
-                "; the images that are there are the subset every-8: add --subset every-8"
+                "; the subset every-8 is complete: add --subset every-8"
                 if subset is None and fits == {i for i in self.listed if self.store.has(i)}
                 else "; complete the folder (retinaface assets fetch WIDER_val.zip)"
             )
@@ -114,15 +114,15 @@ class WiderFace:
 
 
 def open_widerface(root: Path) -> WiderFace:
-    """Find images, list and ground truth below a folder.
+    """Find images, list and ground truth in a folder.
 
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...`), the official one
-    (`WIDER_val/images/<event>/...`, or `WIDER_val.zip` as it was downloaded), each with the ground
+    (`WIDER_val/images/<event>/...`, or `WIDER_val.zip` as downloaded), each with the ground
     truth in `ground_truth/`, `eval_tools/ground_truth/` or `wider_face_split/`.
 
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
-        AssetError: The ground truth is not in the folder, nor anywhere a pinned file is looked for.
+        AssetError: The ground truth is neither in the folder nor among the pinned files.
     """
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
@@ -154,7 +154,7 @@ def _open_store(root: Path) -> ImageFolder | ImageArchive:
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
-    """Read a list of images, one `<event>/<name>.jpg` a line; a leading slash is allowed.
+    """Read a list of images, one `<event>/<name>.jpg` a line, with or without a leading slash.
 
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
@@ -175,13 +175,13 @@ def read_image_list(path: Path) -> tuple[str, ...]:
 
 
 def default_root(*, images: bool = True) -> Path:
-    """Find the data set in the mirror or the cache, for commands without a folder.
+    """Find the data set in the mirror or the cache, for commands that name no folder.
 
     Args:
-        images: Whether the images are needed; else the ground truth is enough.
+        images: Whether the images are needed; otherwise the ground truth is enough.
 
     Raises:
-        DatasetError: It is in neither.
+        DatasetError: The data set is in neither.
     """
     places = [d / "widerface" for d in (mirror_dir(), cache_dir()) if d is not None]
     wanted = [*_IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
@@ -196,10 +196,10 @@ def default_root(*, images: bool = True) -> Path:
 
 
 def check_whole(root: Path, *, may_fetch: bool) -> None:
-    """Check, without reading them, that the files of a data set that was found are all there.
+    """Check that all files of a data set are there, without reading the images.
 
     Args:
-        may_fetch: Whether ground truth that is not there may be fetched later.
+        may_fetch: Whether missing ground truth may be fetched later.
 
     Raises:
         DatasetError: Ground truth or images are missing, or the list is damaged.

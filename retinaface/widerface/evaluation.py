@@ -1,10 +1,10 @@
-"""WIDER FACE AP of an engine: detections of every image, counts, AP."""
+"""Evaluate an engine on WIDER FACE: detect in every image, count, compute AP."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import official_form, write_predictions
 
 _Found = tuple[str, Detections | ImageError]
@@ -30,16 +31,18 @@ _Found = tuple[str, Detections | ImageError]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run over the data set gave.
+    """The result of a run over the data set.
 
     Attributes:
-        detections: By image id, in the order of the run.
-        bad_images: Message by image id of those that could not be used; all their faces are missed.
-        counts: Of every image that is scored, in the order of `images`.
-        images: The images that are scored.
-        ap: By split, as fractions.
+        detections: Detections by image id, in the order of the run.
+        bad_images: Error messages by image id, for images that could not be used; all their faces
+            are missed.
+        counts: Counts of every scored image, in the order of `images`.
+        images: The scored images.
+        ap: AP by split, as fractions.
         detect_s: Seconds from the first read to the last detection.
-        image_sha256: Of the file of each scored image; empty where it could not be read.
+        image_sha256: Hash of each scored image's file; empty where it could not be read.
+        warning: That next to nothing was found; empty where something was.
     """
 
     detections: dict[str, Detections]
@@ -49,6 +52,7 @@ class Evaluation:
     ap: dict[str, float]
     detect_s: float
     image_sha256: dict[str, str]
+    warning: str = ""
 
 
 def evaluate(
@@ -63,21 +67,20 @@ def evaluate(
     predictions_dir: Path | None = None,
     progress: bool = False,
 ) -> Evaluation:
-    """Run an engine over a selection of the data set and score it by the official protocol.
+    """Run an engine on a selection of the data set and score it by the official protocol.
 
     Args:
-        engine: Open, for the pipeline's input size.
+        engine: An open engine with the pipeline's input size.
         truth: The selection, from `dataset.select`; its order is the order of the run.
         batch_size: Most images in one call of the engine.
         workers: Threads that prepare images.
-        skip_bad_images: Count an image that cannot be decoded as one in which every face was
-            missed.
-        predictions_dir: Existing folder to write predictions in the official format into.
+        skip_bad_images: Count an image that does not decode as one with all faces missed.
+        predictions_dir: Existing folder for predictions in the official format.
         progress: Show a progress bar on stderr, where that is a terminal.
 
     Raises:
         ImageError: An image cannot be used.
-        DatasetError: Every image was bad.
+        DatasetError: No image could be used.
     """
     detections: dict[str, Detections] = {}
     hashes = dict.fromkeys(truth.images, "")
@@ -103,10 +106,23 @@ def evaluate(
             write_predictions(predictions_dir, image, found.boxes_xyxy, found.scores)
     detect_s = time.perf_counter() - started
     if not detections:
-        raise DatasetError(f"none of {len(truth.images)} images could be used; nothing to score")
+        raise DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
+    return _conclude(detections, bad, scored, truth, detect_s, hashes)
+
+
+def _conclude(
+    detections: dict[str, Detections],
+    bad: dict[str, str],
+    scored: Mapping[str, ScoredBoxes],
+    truth: GroundTruth,
+    detect_s: float,
+    hashes: dict[str, str],
+) -> Evaluation:
     counts = count_set(scored, truth)
     ap = average_precision(counts)
-    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)
+    n_detections = sum(len(found.scores) for found in detections.values())
+    warning = next_to_nothing(ap, n_images=len(truth.images), n_detections=n_detections)
+    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes, warning)
 
 
 def _count(
@@ -119,7 +135,7 @@ def _count(
 
 
 def _hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
-    """Keep the hash of every file that is read."""
+    """Make a reader that stores the hash of every file."""
 
     def read_and_hash(image: str) -> bytes:
         data = read(image)

@@ -1,4 +1,4 @@
-"""WIDER FACE ground truth: the four official `.mat` files, checked against each other."""
+"""Read the WIDER FACE ground truth, four `.mat` files that are compared with each other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import DatasetError
 from retinaface.files import file_sha256
 from retinaface.typing import BoolArray, FloatArray, IntArray
+from retinaface.widerface.subsets import images_of_subset
 
 SPLITS = ("easy", "medium", "hard")
-SUBSETS = ("every-8",)
-# Of the official validation set: they tell one split's file from another's.
+# Numbers of the official validation set, which reveal an exchanged file.
 OFFICIAL_N_IMAGES = 3226
 OFFICIAL_N_FACES = {"easy": 7211, "medium": 13319, "hard": 31958}
 _TRUTH_DIRS = ("ground_truth", "eval_tools/ground_truth", "wider_face_split", ".")
@@ -32,22 +32,27 @@ class GroundTruth:
         images: Image ids `<event>/<name>`, without an ending, in the order of the official list.
         faces_xywh: For each image (F, 4) float64, pixels: left, top, width, height.
         counted: For each image (F, 3) bool: whether a face belongs to easy, medium, hard. A face
-            that does not is ignored there: a hit on it is neither right nor wrong.
-        n_images_total: Images of the whole set that this is a part of.
-        sha256: Of the four files, by name.
+            of another split is ignored: a hit on it is neither right nor wrong.
+        all_images: Images of the whole set that these are a part of.
+        sha256: Hashes of the four files, by name.
     """
 
     images: tuple[str, ...]
     faces_xywh: tuple[FloatArray, ...]
     counted: tuple[BoolArray, ...]
-    n_images_total: int
+    all_images: tuple[str, ...]
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def n_images_total(self) -> int:
+        """Count the images of the whole set."""
+        return len(self.all_images)
 
     def select(self, images: Iterable[str]) -> GroundTruth:
         """Keep the given images, in the given order.
 
         Raises:
-            DatasetError: An image that the ground truth does not know.
+            DatasetError: The ground truth lacks an image.
         """
         index = {image: i for i, image in enumerate(self.images)}
         chosen = list(images)
@@ -61,30 +66,24 @@ class GroundTruth:
             tuple(chosen),
             tuple(self.faces_xywh[i] for i in picked),
             tuple(self.counted[i] for i in picked),
-            self.n_images_total,
+            self.all_images,
             self.sha256,
         )
 
     def subset(self, name: str) -> GroundTruth:
-        """Keep the images of a named subset: `every-8` is every eighth of each event in name order.
+        """Keep the images of a subset; see `images_of_subset`.
 
         Raises:
-            DatasetError: No such subset.
+            DatasetError: The subset is unknown.
         """
-        if name not in SUBSETS:
-            raise DatasetError(f"unknown subset {name!r}; expected one of: {', '.join(SUBSETS)}")
-        events: dict[str, list[str]] = {}
-        for image in self.images:
-            events.setdefault(image.partition("/")[0], []).append(image)
-        chosen = {image for names in events.values() for image in sorted(names)[::8]}
-        return self.select(image for image in self.images if image in chosen)
+        return self.select(images_of_subset(name, self.images))
 
 
 def image_id(text: str) -> str:
-    """Check and normalise the name of an image: `/<event>/<name>.jpg` becomes `<event>/<name>`.
+    """Check and normalise an image name: `/<event>/<name>.jpg` becomes `<event>/<name>`.
 
     Raises:
-        DatasetError: Not of that form, or it leads out of the folder (`..`).
+        DatasetError: The name has another form, or leads out of the folder (`..`).
     """
     parts = text.strip().removeprefix("/").split("/")
     if len(parts) != 2 or any(p in ("", ".", "..") or _UNSAFE.search(p) for p in parts):
@@ -94,16 +93,16 @@ def image_id(text: str) -> str:
 
 
 def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
-    """Read the four `.mat` files below a folder.
+    """Read the four `.mat` files in a folder.
 
     A folder without a `ground_truth/` may lack files (the official zips hold `wider_face_val.mat`
-    at most); the pinned ones take their place, and a note says so.
+    at most); pinned files replace them, and a note says so.
 
     Returns:
         The ground truth, and the notes.
 
     Raises:
-        DatasetError: A file is missing, unreadable, or not the one that its name says.
+        DatasetError: A file is missing, unreadable, or has other content than its name says.
         AssetError: A pinned file is needed and cannot be found.
     """
     found = find_ground_truth(root)
@@ -119,10 +118,10 @@ def load_ground_truth(root: Path) -> tuple[GroundTruth, tuple[str, ...]]:
 
 
 def find_ground_truth(root: Path) -> dict[str, Path | None]:
-    """Find each of the four files below a folder; None for one that is not there.
+    """Find each of the four files in a folder; None for a missing one.
 
     Raises:
-        DatasetError: There is a `ground_truth/`, and it lacks a file.
+        DatasetError: The folder has a `ground_truth/`, which lacks a file.
     """
     found: dict[str, Path | None] = {}
     for name in ("wider_face_val.mat", *(f"wider_{split}_val.mat" for split in SPLITS)):
@@ -144,25 +143,25 @@ def _load_mat(path: Path) -> dict[str, Any]:
     try:
         _check_mat_is_whole(path)
         content: dict[str, Any] = scipy.io.loadmat(path, variable_names=[*wanted, "gt_list"])
-    except Exception as error:  # scipy raises whatever the damaged bytes lead it to
+    except Exception as error:  # damaged bytes make scipy raise many types
         raise DatasetError(
             f"cannot read ground truth {path}: {type(error).__name__}: {error}; fetch it again"
         ) from error
     if not is_split and "gt_list" in content:
         raise DatasetError(
-            f"{path} is not the WIDER FACE ground truth that its name says: it is a split's; "
+            f"{path} should be the ground truth of all faces, but it is that of a split; "
             f"fetch it again: retinaface assets fetch {path.name}"
         )
     if missing := [key for key in wanted if key not in content]:
         raise DatasetError(
-            f"{path} is not the WIDER FACE ground truth that its name says: "
-            f"it lacks {', '.join(missing)}; fetch it again: retinaface assets fetch {path.name}"
+            f"{path} is not WIDER FACE ground truth: it lacks {', '.join(missing)}; "
+            f"fetch it again: retinaface assets fetch {path.name}"
         )
     return content
 
 
 def _check_mat_is_whole(path: Path) -> None:
-    """Walk over the elements of a MATLAB 5 file; scipy does not see a missing last one."""
+    """Walk over the elements of a MATLAB 5 file, because scipy misses a cut at the last one."""
     data = path.read_bytes()
     order: Literal["little", "big"] = "little" if data[126:128] == b"IM" else "big"
     position = 128
@@ -195,9 +194,7 @@ def _ground_truth_from_mats(
         }
         for path, mat in zip(paths[1:], splits.values(), strict=True):
             if _image_names(mat) != images:
-                raise DatasetError(
-                    f"{path} lists different images than {paths[0]}; fetch both again"
-                )
+                raise DatasetError(f"{path} and {paths[0]} list different images; fetch both again")
         counted = []
         for i, box in enumerate(boxes):
             mask = np.zeros((len(box), len(SPLITS)), dtype=bool)
@@ -213,7 +210,7 @@ def _ground_truth_from_mats(
         raise DatasetError(f"{paths[0]} lists no images; fetch it again")
     _check_splits(images, counted, paths)
     hashes = {path.name: file_sha256(path) for path in paths}
-    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images), hashes)
+    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), tuple(images), hashes)
 
 
 def _checked_boxes(boxes: FloatArray) -> FloatArray:
@@ -230,13 +227,13 @@ def _face_indices(one_based: IntArray, n_faces: int) -> IntArray:
 
 
 def _check_splits(images: list[str], counted: list[BoolArray], paths: list[Path]) -> None:
-    """Tell whether the files of the splits were exchanged: easy is in medium, medium in hard."""
+    """Refuse exchanged files of splits: medium contains easy, and hard contains medium."""
     mask = np.concatenate(counted)
     for left, right in ((0, 1), (1, 2)):
         if (mask[:, left] & ~mask[:, right]).any():
             raise DatasetError(
-                f"{paths[1 + left]} holds faces that {paths[1 + right].name} lacks: one of them is "
-                "not the file that its name says; fetch both again"
+                f"{paths[1 + left]} has faces that {paths[1 + right].name} lacks: one of them has "
+                "the content of another file; fetch both again"
             )
     if len(images) == OFFICIAL_N_IMAGES:
         for path, (split, expected), got in zip(

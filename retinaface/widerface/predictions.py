@@ -1,4 +1,4 @@
-"""The official prediction format: `<event>/<name>.txt` with name, count, `x y w h score` lines."""
+"""Read and write the official format: `<event>/<name>.txt`, name, count, `x y w h score` lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Detections of one image as the format holds them.
+    """Detections of one image in the official format.
 
     Attributes:
         boxes_xywh: (D, 4) float64, pixels: left, top, width, height.
@@ -34,7 +34,7 @@ class Predictions:
 
 
 def official_form(boxes_xyxy: FloatArray, scores: FloatArray) -> Predictions:
-    """Round as a file of `format_predictions` does when it is read back; AP is defined on that.
+    """Round as writing with `format_predictions` and reading back would; AP is defined on that.
 
     Corners are truncated towards zero before they are subtracted.
 
@@ -44,7 +44,7 @@ def official_form(boxes_xyxy: FloatArray, scores: FloatArray) -> Predictions:
     """
     corners = np.trunc(boxes_xyxy).astype(np.float64).reshape(-1, 4)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    # Through the decimal form: it is not the same float64 as the float32 itself.
+    # Through the decimal form, which gives another float64 than the float32 itself.
     return Predictions(boxes, np.array([float(str(score)) for score in scores]))
 
 
@@ -56,7 +56,7 @@ def format_predictions(name: str, boxes_xyxy: FloatArray, scores: FloatArray) ->
     Args:
         name: The image's name without event and ending.
         boxes_xyxy: (D, 4) float32, pixels.
-        scores: (D,) float32; written with the fewest digits that tell one float32 from the next.
+        scores: (D,) float32; written with the fewest digits that identify a float32.
     """
     boxes = official_form(boxes_xyxy, scores).boxes_xywh.astype(np.int64)
     lines = [
@@ -67,17 +67,17 @@ def format_predictions(name: str, boxes_xyxy: FloatArray, scores: FloatArray) ->
 
 
 def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
-    """Read one file.
+    """Parse the text of one file.
 
     Args:
-        source: What error messages call it.
+        source: Name of the file in error messages.
 
     Returns:
-        The name that the file states, and its detections in the file's order.
+        The name in the file, and its detections in the file's order.
 
     Raises:
-        DatasetError: A missing header, a count that does not fit, a line without five numbers, or
-            a number that is not finite.
+        DatasetError: The header is missing, the count is wrong, a line does not have five numbers,
+            or a number is not finite.
     """
     lines = text.splitlines()
     while lines and not lines[-1].strip():
@@ -105,7 +105,7 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
         values = np.array(rows, dtype=np.float64).reshape(-1, N_COLUMNS)
     except ValueError as error:
         raise DatasetError(f"{source}: {error}; expected numbers: x y w h score") from error
-    usable = np.abs(values) <= LARGEST  # not so for a NaN
+    usable = np.abs(values) <= LARGEST  # false for a NaN
     if not usable.all():
         number = 3 + int(np.flatnonzero(~usable.all(axis=1))[0])
         raise DatasetError(
@@ -117,14 +117,14 @@ def parse_predictions(text: str, source: str) -> tuple[str, Predictions]:
 def read_predictions(path: Path) -> dict[str, Predictions]:
     """Read a folder or zip of prediction files.
 
-    The event folders may lie below other folders; files that do not end in `.txt` are passed over.
+    The event folders may be inside other folders; files that do not end in `.txt` are ignored.
 
     Returns:
         Detections by image id `<event>/<name>`.
 
     Raises:
-        DatasetError: Nothing to read, a malformed file, a name that leads out of the folder, a file
-            whose first line names another image, or two files for one image.
+        DatasetError: There is nothing to read, a file is malformed, a name leads out of the folder,
+            the first line of a file names another image, or an image has two files.
     """
     result: dict[str, Predictions] = {}
     for member, data in _text_files(path):
@@ -141,10 +141,10 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
         stated_parts = stated.removesuffix(".jpg").strip("/").split("/")[-2:]
         if stated_parts != image.split("/")[-len(stated_parts) :]:
             raise DatasetError(
-                f"{source}: its first line names another image, {stated!r}; files were exchanged"
+                f"{source}: its first line names another image, {stated!r}; rename the file"
             )
         if image in result:
-            raise DatasetError(f"{source}: a second file for {image}; keep one")
+            raise DatasetError(f"{source}: it is the second file for {image}; keep one")
         result[image] = predictions
     if not result:
         raise DatasetError(f"no prediction files in {path}: expected <event>/<name>.txt")
@@ -152,7 +152,7 @@ def read_predictions(path: Path) -> dict[str, Predictions]:
 
 
 def _text_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """List names below the folder or zip, with their bytes, sorted."""
+    """List the text files in the folder or zip, sorted, with their bytes."""
     try:
         if path.is_dir():
             for file in sorted(path.rglob("*.txt")):
@@ -174,7 +174,7 @@ def _text_files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def write_predictions(folder: Path, image: str, boxes_xyxy: FloatArray, scores: FloatArray) -> None:
-    """Write one image's detections below a folder, as `<event>/<name>.txt`.
+    """Write one image's detections into a folder, as `<event>/<name>.txt`.
 
     Raises:
         DatasetError: The image id would lead out of the folder.

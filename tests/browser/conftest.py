@@ -1,4 +1,4 @@
-"""The report, and a browser to open it in."""
+"""Make the report, and a browser to open it in."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.made.reports import HEIGHT_PX, write_report_of_ten
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory):
-    """The report of ten runs, which no test changes."""
+    """Write the report of ten runs, which no test changes."""
     return write_report_of_ten(tmp_path_factory.mktemp("report"))
 
 
@@ -20,7 +20,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, report):
-    """Open the report, with what the browser complained of and asked for."""
+    """Open the report, and keep the browser's complaints and requests."""
     contexts = []
 
     def open_it(width_px=1280, scheme="light", **options):

@@ -1,4 +1,4 @@
-"""What is said where no browser can be had, and what the benchmark of the report measures."""
+"""A missing browser is reported with its reason, and the report's benchmark opens a real report."""
 
 import re
 import shutil

@@ -31,7 +31,7 @@ def test_the_page_does_not_scroll_sideways_and_nothing_is_cut_off(open_page, wid
 
 
 def _beyond_the_edge(page):
-    """What ends right of the page and cannot be scrolled to."""
+    """Find what ends right of the page and cannot be scrolled to."""
     return page.evaluate("""() => [...document.querySelectorAll('body *')]
         .filter(e => !e.closest('.scroll table, svg') && !e.matches('.skip'))
         .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
@@ -71,7 +71,7 @@ def test_every_image_decodes(open_page):
 
 
 def test_no_plot_has_words_that_are_markup(open_page):
-    """Neither TeX of the library that draws, nor a text outside its picture."""
+    """Look for TeX of the plotting library, and for text outside its picture."""
     page = open_page()
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     words = page.locator("svg text").all_text_contents()
@@ -87,7 +87,7 @@ def test_no_plot_has_words_that_are_markup(open_page):
 
 @pytest.mark.parametrize("width_px", WIDTHS_PX)
 def test_the_words_of_a_plot_are_large_enough(open_page, width_px):
-    """At least 8 px in height on a phone and on a screen."""
+    """Ask for at least 8 px in height on a phone and on a screen."""
     page = open_page(width_px)
     sizes = page.evaluate("""() => [...document.querySelectorAll('svg text')]
         .map(t => t.getBoundingClientRect().height).filter(h => h > 0)""")

@@ -28,8 +28,8 @@ UNMATCHED = {"fp32": 0.0002, "fp16": 0.005}
 # Full-set AP of FP16 lies within 0.03 points of FP32; an eighth of the images varies about three
 # times as much.
 AP_TOLERANCE = {"fp32": 0.0002, "fp16": 0.005}
-# A pipeline is compared over every image once. What stands beside that (another exporter, another
-# batch size, a slow emulator) over every fourth: 109 images, some 11 000 detections.
+# A pipeline is compared over every image once. Variations (another exporter, another batch size, a
+# slow emulator) are compared over every fourth: 109 images, some 11 000 detections.
 EVERY = 4
 PUBLISHED_AP = {"easy": 0.9070, "medium": 0.8816, "hard": 0.7382}
 PUBLISHED_TOLERANCE = 0.0002
@@ -143,7 +143,7 @@ def test_fp16_agrees_with_the_goldens_up_to_rounding(name, every, dataset):
 
 
 @pytest.mark.needs("torch", "onnx", "onnxruntime")
-def test_the_plain_way_of_the_benchmarks_agrees_with_the_goldens(dataset, tmp_path):
+def test_the_plain_detector_of_the_benchmarks_agrees_with_the_goldens(dataset, tmp_path):
     truth = dataset.select("every-8")
     with open_engine("ort-cpu-fp32") as engine:
         plain.detect(engine, truth.images, dataset.read_bytes, tmp_path, plain.Stopwatch())

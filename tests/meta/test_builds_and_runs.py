@@ -1,4 +1,4 @@
-"""Builds that differ are both judged, and a run that is timed alone must have ended."""
+"""Different builds are both judged, and a run that is timed alone must have ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_ENDED = "the run returned before the device was done"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One run over all of them."""
+    """Run the suites once over all builds."""
     names = [*(f"{n}_cpu_fp32" for n in BUILDING), *(f"{n}_cuda_fp32" for n in STAGED)]
     staged = " or ".join(f"{name}_cuda" for name in STAGED)
     return pytest_run(
@@ -35,7 +35,7 @@ def test_builds_that_are_right_pass(name, run):
     assert list(outcomes.values()) == ["PASS"] * 3, run.output[-2000:]
 
 
-def test_of_builds_that_are_equal_none_is_judged_twice(run):
+def test_builds_that_are_equal_are_judged_once(run):
     first, *others = checks_of(run, "builds_cpu")
     assert first["numbers"] == {"n_differing": 0}
     assert len(others) == 2

@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Over the embedded set, by name."""
+    """Make records over the embedded set, by name."""
     folder = tmp_path_factory.mktemp("runs")
     for name, (engine, *options) in RUNS.items():
         arguments = ["--pipeline", "igie", "--engine", engine, *EMBEDDED, *options]

@@ -8,7 +8,7 @@ from tests.support.runs import EMBEDDED, SUITES, pytest_run, validate
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx")
 MODULE = "tests.support.given.faulty_engines"
-# What a run without data sees of an engine: raw outputs, placement, timed calls.
+# Tests of an engine that need no data: raw outputs, placement, timed calls.
 TESTS = (
     f"{SUITES}/test_export_fidelity.py::test_the_model_under_test_agrees_with_float64_torch",
     f"{SUITES}/test_fp16_parity.py::test_outputs_lie_within_what_fp16_rounding_predicts",
@@ -19,7 +19,7 @@ VALUES, TIMES, PLACE = "noise and b3-", "network and b8", "test_placement"
 # All of them, for an engine without a fault.
 SELECTION = f"({VALUES}) or {PLACE} or ({TIMES})"
 WRONG_VALUES = "error against float64 torch"
-# Which test must be red, and what it must say.
+# The test that must be red, and words of its message.
 FAULTS = {
     "nan_in_one_output_cpu_fp32": (VALUES, "nan"),
     "constant_scores_cpu_fp32": (VALUES, WRONG_VALUES),
@@ -33,20 +33,25 @@ FAULTS = {
     "skips_work_cpu_fp32": (TIMES, "timed calls gave wrong outputs"),
     "alternates_calls_cpu_fp32": (TIMES, "timed calls gave wrong outputs"),
     "drops_tail_cpu_fp32": ("noise and b32", WRONG_VALUES),
-    "lower_scores_cpu_fp32": (VALUES, "conf: error against"),
-    "lower_scores_cpu_fp16": (VALUES, "conf: error against"),
+    "lower_scores_cpu_fp32": (VALUES, "conf log-odds: error against"),
+    "lower_scores_cpu_fp16": (VALUES, "conf log-odds: error against"),
     "swapped_landmarks_cpu_fp16": (VALUES, "landmarks: error against"),
-    "unfolded_cpu_fp16": (VALUES, "conf: error against"),
+    "unfolded_cpu_fp16": (VALUES, "conf log-odds: error against"),
+    "background_alone_cpu_fp32": (VALUES, "conf log-odds: error against"),
+    "background_alone_cpu_fp16": (VALUES, "background and face add up to 1 within 0.01"),
+    "unnormalized_scores_cpu_fp32": (VALUES, "background and face add up to 1 within 0.01"),
+    "unnormalized_scores_cpu_fp16": (VALUES, "background and face add up to 1 within 0.01"),
+    "runs_on_cuda_cpu_fp32": (PLACE, "ran on CUDAExecutionProvider (cuda), not on the CPU"),
     "raises_cpu_fp32": (SELECTION, "RuntimeError: out of memory"),
     "fallen_back_cuda_fp32": (PLACE, "device is cpu, the name says cuda"),
     "lying_placement_cuda_fp32": (PLACE, "no proof of placement"),
 }
-HONEST = ("wrapped_cpu_fp32", "wrapped_cpu_fp16")
+HONEST = ("wrapped_cpu_fp32", "wrapped_cpu_fp16", "noisy_by_a_millionth_cpu_fp32")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One run over all of them: engines do not touch each other."""
+    """Run the suites once over all engines, which do not affect each other."""
     engines = [f"--engine={MODULE}:{name}" for name in (*HONEST, *FAULTS)]
     folder = tmp_path_factory.mktemp("engines") / "record"
     of_faults = [f"({fault} and ({tests}))" for fault, (tests, _) in FAULTS.items()]
@@ -64,10 +69,12 @@ def test_a_faulty_engine_fails_for_the_right_reason(fault, run):
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_a_third_partys_honest_engine_passes(name, run):
+def test_an_honest_engine_of_a_third_party_passes(name, run):
     outcomes = run.outcomes(f"{MODULE}:{name}")
     assert len(outcomes) == 3
-    assert set(outcomes.values()) == {"PASS"}, run.reasons(f"{MODULE}:{name}")
+    open_by_noise = run.noise()  # nothing is timed alone here, so times may be left open
+    found = {v for i, v in outcomes.items() if i not in open_by_noise}
+    assert found == {"PASS"}, run.reasons(f"{MODULE}:{name}")
 
 
 @pytest.mark.parametrize(

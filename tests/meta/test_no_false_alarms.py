@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.baselines.entries import find_entries, load_baselines
-from retinaface.checks.accuracy import check_ap, check_detections
+from retinaface.checks.accuracy import check_ap, check_detections, check_shifts
 from retinaface.checks.ap_changes import compare_with_entry
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_root
@@ -56,6 +56,10 @@ def test_a_healthy_engine_agrees_with_its_baseline(setting, dataset):
     found = find_entries(load_baselines(BASELINES), "accuracy", key, strict=False)
     entry = next(entry for entry in found.comparable if not entry.is_published)
     comparison = compare_with_entry(entry, result.detections, truth)
-    checks = [*check_ap(entry, comparison), *check_detections(entry, comparison, precision)]
+    checks = [
+        *check_ap(entry, comparison),
+        *check_detections(entry, comparison, precision),
+        *check_shifts(comparison, precision),
+    ]
     assert len(SETTINGS) == 20
     assert [str(c) for c in checks if c.verdict is not Verdict.PASS] == []

@@ -36,15 +36,15 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
             assert found == ["PASS"] * n, (suite, engine, run.reasons(suite))
     assert set(run.outcomes("test_run_alone").values()) == {"FAIL"}
     for engine, pipeline, published in zip(ENGINES, ("igie", "ixrt"), PUBLISHED, strict=True):
-        said = run.reasons(f"test_run_alone[{engine}")
+        reasons = run.reasons(f"test_run_alone[{engine}")
         of = f"against speed {pipeline} fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: "
-        assert of in said
-        assert f"published {published}" in said
+        assert of in reasons
+        assert f"published {published}" in reasons
 
 
 @pytest.mark.needs("torch", "onnxruntime", "onnxconverter_common")
 def test_tensorrts_engines_are_placed_and_agree(tmp_path):
-    """Only what no other engine's run shows already: FP32 and FP16 by their own plans."""
+    """Run only what no other engine's run shows already: FP32 and FP16 by their own plans."""
     engines = ("tensorrt-cuda-fp32", "tensorrt-cuda-fp16")
     run = pytest_run(
         tmp_path / "record",
@@ -57,7 +57,7 @@ def test_tensorrts_engines_are_placed_and_agree(tmp_path):
         *(f"--engine={name}" for name in engines),
     )
     assert run.code == 0, run.output[-3000:]
-    agree = ("test_the_model_under_test", "lie_within")  # FP32 and FP16 are held to other limits
+    agree = ("test_the_model_under_test", "lie_within")  # FP32 and FP16 have different limits
     for engine, other in zip(engines, agree, strict=True):
         for suite in ("test_placement", other):
             found = [v for i, v in run.outcomes(suite).items() if engine in i]

@@ -4,7 +4,7 @@ import fcntl
 import time
 
 TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
-# What a child begins with: a record that says which test is running.
+# A child begins with a record that names the running test.
 BEGIN = f"""
 import json, os, signal, subprocess, sys, time
 def record(running, state="running"):
@@ -45,7 +45,7 @@ def free_soon(path):
 
 
 def is_free(path):
-    """Whether nobody holds the lock any more; a killed process lets go of it in its own time."""
+    """Tell whether the lock is free; a killed process takes a while to release it."""
     deadline = time.monotonic() + 5
     with path.open("w") as file:
         while time.monotonic() < deadline:

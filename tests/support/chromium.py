@@ -1,4 +1,4 @@
-"""A browser without a window: found, started, and asked whether it works."""
+"""Find a browser without a window, start it, and check that it works."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ARGUMENTS = (
 
 
 def chromium_path() -> str | None:
-    """The machine's own; none is downloaded."""
+    """Find the browser of this machine; none is downloaded."""
     return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
@@ -40,7 +40,7 @@ def open_chromium() -> Iterator[Browser]:
 
 
 def missing_chromium() -> str | None:
-    """What a page cannot be opened for, in words; None if one was opened."""
+    """Say why a page cannot be opened; None if one was opened."""
     try:
         from playwright.sync_api import Error
     except ImportError as error:

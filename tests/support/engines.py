@@ -1,4 +1,4 @@
-"""Engines without a runtime, and what they are asked to be and given, for tests."""
+"""Engines without a runtime for tests, their specifications and their inputs."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ class Showing(Counting):
 
 
 def spec(**changes: Any) -> EngineSpec:
-    """What a test's engine is asked to be."""
+    """Make the specification of a test's engine."""
     return EngineSpec(**({"name": "test", "precision": "fp32", "device": "cpu"} | changes))
 
 
 def images(n: int, value: float = 1.0) -> np.ndarray:
-    """A batch of one value."""
+    """Make a batch of one value."""
     return np.full((n, 3, 320, 320), value, dtype=np.float32)
 
 
 def noise(n: int, seed: int = 0) -> np.ndarray:
-    """A batch of different images, of the spread that pixels minus the mean have."""
+    """Make a batch of different images, spread as pixels minus the mean are."""
     return np.random.default_rng(seed).normal(0, 60, (n, 3, 320, 320)).astype(np.float32)
 
 
 def outputs_of(model: Path, batch: np.ndarray) -> list[np.ndarray]:
-    """What ONNX Runtime gives for a file: what other engines should give."""
+    """Run a file with ONNX Runtime: other engines should give the same."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
@@ -76,7 +76,7 @@ def assert_near(
 
 
 def assert_refused(name: str, text: str, **settings: Any) -> str:
-    """Check that an engine is refused in one line that holds a text; gives the line."""
+    """Check that an engine is refused in one line that holds a text, and give the line."""
     with pytest.raises(EngineUnavailable) as caught:
         open_engine(name, **settings)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""Comparison of our detections with those that other people's code made."""
+"""Compare our detections with those that other people's code made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE_ABOVE = 0.03
 
 
 def golden_file(name: str) -> Path:
-    """A prediction zip in the folder that RETINAFACE_GOLDEN names."""
+    """Find a prediction zip in the folder that RETINAFACE_GOLDEN names."""
     return Path(os.environ["RETINAFACE_GOLDEN"]) / name
 
 
@@ -37,8 +37,8 @@ def unmatched_share(
         mine = ours[image]
         match = match_detections(_xyxy(theirs), theirs.scores, _xyxy(mine), mine.scores)
         for side, matched in (
-            (theirs, match.reference_matched),
-            (mine, match.candidate_matched),
+            (theirs, match.old_matched),
+            (mine, match.new_matched),
         ):
             compared = side.scores > SCORE_ABOVE
             n_unmatched += int((~matched[compared]).sum())

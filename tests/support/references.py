@@ -1,4 +1,4 @@
-"""Slow or plain forms that unit tests and benchmarks alone compare with.
+"""Compute in a slow or plain form, for unit tests and benchmarks alone to compare with.
 
 Those of the validation suites lie in `retinaface/suite/properties/`.
 """
@@ -27,7 +27,7 @@ def nms_numpy(boxes_xyxy: np.ndarray, scores: np.ndarray, overlap_limit: float) 
 
 
 def chains_slow(lost: Sequence[Change], gained: Sequence[Change]) -> list[Change]:
-    """Changes that follow from others, found one pair at a time until no more are found."""
+    """Find changes that follow from others, one pair at a time until none is left."""
     sides = [list(lost), list(gained)]
     found_more = True
     while found_more:
@@ -45,3 +45,16 @@ def _suppresses(better: Change, change: Change) -> bool:
     overlap = overlap_matrix(*boxes, extra_px=1.0)[0, 0]
     is_better = better.score >= change.score - FLIP_SCORE
     return bool(better.cause and is_better and overlap > 0.4 - FLIP_OVERLAP)
+
+
+def clustered_error_slow(values: np.ndarray, clusters: np.ndarray) -> float:
+    """Standard error of a mean, cluster by cluster: the sums of what is left in each, squared."""
+    names = sorted(set(clusters.tolist()))
+    total = 0.0
+    for name in names:
+        left = 0.0
+        for value, cluster in zip(values, clusters, strict=True):
+            if cluster == name:
+                left += value - values.mean()
+        total += left**2
+    return float((total * len(names) / (len(names) - 1)) ** 0.5 / len(values))

@@ -1,4 +1,4 @@
-"""Validation runs in a process of their own, and what their records say."""
+"""Run validation in a process of its own, and read its record."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITES = "tests/validation"
 EMBEDDED = ("--weights=embedded", "--widerface=embedded")
 _LIMIT_S = 600
+# Checks of times within a run, which a machine that does more than this run leaves open.
+_WITHIN_RUN = ("drift within the run", "slow calls")
 # What every run imports. A package that is not here is passed over.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -48,7 +50,7 @@ _FORKS.set_forkserver_preload(
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: how it ended, what it said, and its record."""
+    """A finished run: its exit code, its output and its record."""
 
     code: int
     output: str
@@ -59,26 +61,39 @@ class Run:
         return self.record["verdict"]
 
     def outcomes(self, containing: str = "") -> dict[str, str]:
-        """Verdict of each test whose id contains the text."""
+        """Give the verdict of each test whose id contains the text."""
         return {t["id"]: t["verdict"] for t in self.record["tests"] if containing in t["id"]}
 
+    def noise(self) -> set[str]:
+        """Ids of tests that the machine's noise alone left open: what they time was not blamed."""
+        return {
+            t["id"]
+            for t in self.record["tests"]
+            if t["verdict"] == "INCONCLUSIVE"
+            and all(
+                c["verdict"] == "PASS"
+                or (c["verdict"] == "INCONCLUSIVE" and c["name"] in _WITHIN_RUN)
+                for c in t["checks"]
+            )
+        }
+
     def reasons(self, containing: str = "") -> str:
-        """What the tests that are not green say, their checks included."""
+        """Join the reasons of the tests that are not green, their checks included."""
         tests = [
             t
             for t in self.record["tests"]
             if containing in t["id"] and t["verdict"] in ("FAIL", "INCONCLUSIVE")
         ]
         checks = [c for t in tests for c in t["checks"] if c["verdict"] != "PASS"]
-        said = [t["reason"] for t in tests] + [f"{c['name']}: {c['message']}" for c in checks]
-        return "\n".join(said)
+        texts = [t["reason"] for t in tests] + [f"{c['name']}: {c['message']}" for c in checks]
+        return "\n".join(texts)
 
 
 def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     """Run the suites with pytest, with a fault inside the package if one is named.
 
     In a process of its own, forked off one that has imported what every run imports: that start-up
-    is most of a short run. Nothing of it was used there, so a fault breaks one run alone.
+    is most of a short run. The parent used none of them, so a fault breaks one run alone.
     """
     words = ["-p", "no:cacheprovider", "--assert=plain", "-q"]
     if fault is not None:
@@ -112,7 +127,7 @@ def _child(words: list[str], environment: dict[str, str], output: Path) -> None:
 
 @contextlib.contextmanager
 def runs_ahead(folder: Path, calls: Mapping[str, Sequence[str]]) -> Iterator[Callable[[str], Run]]:
-    """Runs with a fault each, as many at a time as there are processors: most of one is start-up.
+    """Run the suites once for each fault, as many at a time as there are processors.
 
     Args:
         folder: For the records.
@@ -152,7 +167,7 @@ def _run(command: list[str], folder: Path) -> Run:
 
 
 def _environment(fault: str | None) -> dict[str, str]:
-    # A run is a session of its own: told that it is a worker of another, it would take no times.
+    # A run is a session of its own: as the worker of another session it would take no times.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     named = {"INJECTED_FAULT": fault} if fault is not None else {}
     return {**inherited, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT), **named}

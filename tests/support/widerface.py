@@ -1,4 +1,4 @@
-"""Engines that find what is asked of them, and scored images to count."""
+"""Engines that find known boxes, and scored images to count."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Finder(Recorder):
 
 @st.composite
 def images(draw: st.DrawFn, max_images: int = 5) -> list[dict[str, np.ndarray]]:
-    """Images with boxes, scores that differ, faces, and which of them count in each split."""
+    """Make images with boxes, distinct scores, faces, and which of them count in each split."""
     result = []
     for _ in range(draw(st.integers(1, max_images))):
         n_boxes, n_faces = draw(st.integers(0, 8)), draw(st.integers(0, 5))
@@ -65,7 +65,7 @@ def images(draw: st.DrawFn, max_images: int = 5) -> list[dict[str, np.ndarray]]:
 def fixed_range_counts(
     items: list[dict[str, np.ndarray]], scores_range: ScoreRange = ScoreRange(0.0, 1.0)
 ) -> list[Counts]:
-    """Counts of each image, for a range that does not follow the scores."""
+    """Count each image, for a range that does not follow the scores."""
     return [
         count_image(i["boxes"], i["scores"], i["faces"], i["counted"], scores_range) for i in items
     ]

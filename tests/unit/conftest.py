@@ -1,4 +1,4 @@
-"""What unit tests share."""
+"""Fixtures of all unit tests."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ def _no_user_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(scope="session")
 def shared_exports(tmp_path_factory):
-    """What an exporter gives for the same weights and options is made once, for all workers.
+    """Run an exporter once for the same weights and options, for all workers.
 
-    A run of dynamo takes 5 s. Tests that put something in an exporter's place are not served.
+    A run of dynamo takes 5 s. Tests that replace an exporter do not use this.
     """
     import torch
 

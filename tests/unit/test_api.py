@@ -1,4 +1,4 @@
-"""The public API: light to import, typed, and as docs/python-api.md shows it."""
+"""The public API is light to import, typed, and works as docs/python-api.md shows."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def python(code):
     ).stdout
 
 
-def test_importing_the_package_imports_next_to_nothing():
+def test_importing_the_package_imports_nothing_heavy():
     heavy = {"numpy", "cv2", "torch", "retinaface.api", "retinaface.errors"}
     code = f"import sys, retinaface; dir(retinaface); print({heavy!r} & set(sys.modules))"
     assert python(code) == "set()\n"
@@ -45,12 +45,12 @@ def test_every_name_is_imported_at_its_first_use():
         assert getattr(retinaface, name) is getattr(retinaface, name)
 
 
-def test_an_unknown_name_is_said_as_python_says_it():
+def test_an_unknown_name_raises_the_usual_attribute_error():
     with pytest.raises(AttributeError, match="module 'retinaface' has no attribute 'detekt'"):
         retinaface.detekt  # noqa: B018 - looking it up is what is tested
 
 
-def test_the_names_for_type_checkers_are_those_that_are_offered():
+def test_type_checkers_see_the_offered_names():
     tree = ast.parse((ROOT / "retinaface/__init__.py").read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
     typed = {alias.name: part.module for part in block.body for alias in part.names}
@@ -119,12 +119,12 @@ def test_an_engine_runs_the_pipelines_that_it_was_opened_for():
     [None, [[1]], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)],
     ids=["none", "list", "grey", "float"],
 )
-def test_what_is_no_image_is_refused(image):
+def test_arguments_that_are_not_images_are_refused(image):
     with pytest.raises(TypeError, match=r"expected a path, or \(H, W, 3\) uint8 in BGR, got"):
         retinaface.detect(Counting(spec()), image)
 
 
-def test_wrong_arguments_are_refused_in_words(tmp_path):
+def test_wrong_arguments_are_refused_with_a_message(tmp_path):
     engine = Counting(spec())
     with pytest.raises(ValueError, match="unknown pipeline 'igi'; expected one of: igie, ixrt"):
         retinaface.open_engine("ort-cpu-fp32", pipeline="igi")
@@ -146,8 +146,8 @@ def test_wrong_arguments_are_refused_in_words(tmp_path):
         retinaface.compare(str(tmp_path), tmp_path)
 
 
-def test_the_embedded_set_never_steps_in():
-    """It is used where it is asked for in so many words."""
+def test_the_embedded_set_never_replaces_missing_data():
+    """It is used only on explicit request."""
     with pytest.raises(DatasetError, match="no WIDER FACE images in"):
         retinaface.evaluate(Counting(spec()))
     with pytest.raises(DatasetError, match="no WIDER FACE ground truth in"):

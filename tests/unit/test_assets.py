@@ -93,7 +93,7 @@ def test_fetch_tries_the_urls_in_order(cache):
     ],
     ids=["wrong-hash", "cut-short", "unavailable"],
 )
-def test_a_failed_download_leaves_nothing_and_says_what_to_do(cache, respond, reason):
+def test_a_failed_download_leaves_nothing_and_names_the_next_step(cache, respond, reason):
     with server(respond) as url, pytest.raises(AssetError, match=reason) as caught:
         fetch_asset(asset(f"{url}/a"))
     message = str(caught.value)
@@ -122,7 +122,7 @@ def test_the_mirror_comes_before_the_cache(cache, tmp_path, monkeypatch):
     assert find_asset(asset()) is None
 
 
-def test_a_damaged_file_in_the_mirror_is_an_error_not_passed_over(tmp_path, monkeypatch):
+def test_a_damaged_file_in_the_mirror_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path))
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/file.bin").write_bytes(CONTENT[:-1])
@@ -130,13 +130,13 @@ def test_a_damaged_file_in_the_mirror_is_an_error_not_passed_over(tmp_path, monk
         fetch_asset(asset("http://127.0.0.1:9/a"))
 
 
-def test_a_mirror_that_is_not_there_is_an_error(tmp_path, monkeypatch):
+def test_a_missing_mirror_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path / "missing"))
     with pytest.raises(AssetError, match="is not a folder; correct or unset it"):
         mirror_dir()
 
 
-def test_the_cache_is_the_users_where_no_variable_names_one(monkeypatch):
+def test_the_cache_is_the_users_without_a_variable(monkeypatch):
     monkeypatch.delenv("RETINAFACE_CACHE")
     assert cache_dir().name == "retinaface"
 

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, on a tiny data set."""
+"""The benchmarks work on a tiny data set."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Crowded(Recorder):
 
 
 class Shifting(Crowded):
-    """Other boxes at every call: no two ways can agree."""
+    """Gives other boxes at every call, so no two ways can agree."""
 
     n = 0
 
@@ -64,7 +64,7 @@ def model_of(dataset):
     return dataset.root / "any.model"
 
 
-def test_the_plain_priors_and_letterbox_are_ours():
+def test_the_plain_priors_and_letterbox_agree_with_ours():
     np.testing.assert_array_equal(plain.priors(), prior_boxes(320, 320))
     for seed, (height, width) in enumerate([(160, 200), (500, 77), (320, 320), (333, 1000)]):
         image = scene(height, width, seed)
@@ -72,7 +72,7 @@ def test_the_plain_priors_and_letterbox_are_ours():
         np.testing.assert_array_equal(plain.letterbox(image)[0], tensor)
 
 
-def test_the_plain_way_finds_and_scores_what_we_do(dataset, tmp_path):
+def test_the_plain_way_gives_our_detections_and_ap(dataset, tmp_path):
     truth = dataset.select()
     watch = plain.Stopwatch()
     plain.detect(Crowded(), truth.images, dataset.read_bytes, tmp_path, watch, batch_size=4)
@@ -132,12 +132,12 @@ def test_ratios_are_those_of_each_turn():
     assert report.spread([1.5, 1.0, 1.25]) == "1.25 (1.00 to 1.50)"
 
 
-def test_a_section_replaces_what_stands_between_its_markers(tmp_path):
+def test_a_section_replaces_the_text_between_its_markers(tmp_path):
     path = tmp_path / "README.md"
     path.write_text("a\n<!-- x -->\nold\n<!-- /x -->\nb\n")
     report.write_section("x", "new", path)
     assert path.read_text() == "a\n<!-- x -->\n\nnew\n<!-- /x -->\nb\n"
-    with pytest.raises(ValueError, match="should hold <!-- y -->"):
+    with pytest.raises(ValueError, match="expected <!-- y -->"):
         report.write_section("y", "new", path)
 
 
@@ -169,7 +169,7 @@ def test_one_row_runs_in_a_process_of_its_own(dataset):
         measure.scale(cells, dataset.root, "no-such-engine", turns=1)
 
 
-def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path):
+def test_an_error_of_the_command_line_is_one_line(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "end-to-end", "--widerface", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 2

@@ -1,4 +1,4 @@
-"""What the README and docs/ show exists: links, commands, options, environments, blocks."""
+"""Links, commands, options, environments and blocks in the README and docs/ exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative
 
 
 def blocks(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Fenced and indented blocks as (language, content), and the text without them."""
+    """Split a page into its blocks as (language, content), and the text without them."""
     found: list[tuple[str, str]] = []
     prose: list[str] = []
     fence: list[str] | None = None
@@ -61,21 +61,21 @@ def blocks(text: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def slugs(path: Path) -> set[str]:
-    """Anchors of the headings of a page, as GitHub makes them."""
+    """List the anchors of a page's headings, as GitHub makes them."""
     _, prose = blocks(path.read_text())
     headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def code(path: Path) -> list[str]:
-    """Lines of all code on a page, inline code too; a line that ends with a backslash goes on."""
+    """List all lines of code on a page, inline code too; join lines that end with a backslash."""
     found, prose = blocks(path.read_text())
     lines = "\n".join(content for _, content in found).replace("\\\n", " ").splitlines()
     return [*lines, *re.findall(r"`([^`\n]+)`", prose)]
 
 
 def commands(path: Path) -> Iterator[list[str]]:
-    """Words of each call of `retinaface`, variables before it left out."""
+    """Give the words of each call of `retinaface`, without variables before it."""
     for line in code(path):
         match = re.match(r"(?:[A-Z_]+=\S+ )*retinaface (.+)", line.strip())
         if match:
@@ -96,12 +96,12 @@ def all_options(command: click.Command) -> set[str]:
 
 
 def pytest_options(config: pytest.Config) -> set[str]:
-    """Long options that this run of pytest knows, the suite's own among them."""
+    """List the long options of this run of pytest, the suite's own included."""
     return {f"--{name.replace('_', '-')}" for name in vars(config.option)}
 
 
 def tox_environments() -> set[str]:
-    """Names of tox.ini, braces spread out."""
+    """List the environments of tox.ini, with braces expanded."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read_string((ROOT / "tox.ini").read_text())
     names: set[str] = set()
@@ -130,14 +130,14 @@ def test_the_index_names_every_page():
 
 
 def named_block(text: str, name: str) -> str:
-    """Content of the fenced block that follows `<!-- block: NAME -->`."""
+    """Give the content of the fenced block after `<!-- block: NAME -->`."""
     _, _, rest = text.partition(f"<!-- block: {name} -->\n")
     found, _ = blocks(rest)
     return found[0][1] if found else ""
 
 
 def test_ci_runs_the_block_of_tests_of_the_readme():
-    """Its own program, run on the README as it is, and on one with another block before it."""
+    """CI's own program runs on the README, and on a copy with another block before it."""
     script = (ROOT / ".ci" / "run").read_text()
     program = re.search(r"^awk '(.+?)' README\.md", script, flags=re.DOTALL | re.MULTILINE)[1]
     readme = (ROOT / "README.md").read_text()
@@ -177,13 +177,13 @@ def test_every_tox_environment_exists(page):
     named = set(re.findall(r"(?<![-:])\b(?:validate|export)-[a-z]+\d*\b(?!-)", text))
     for names in re.findall(r"\btox (?:run )?-e (\S+)", text):
         named |= set(names.split(","))
-    # A row that was made up, to show what one that cannot be installed says.
+    # An invented row, which shows a failed installation.
     assert named - {"validate-ort199"} <= tox_environments()
 
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
-    """The module of the page, imported as a reader would have it."""
+    """Import the page's module as a reader would."""
     found, _ = blocks(EXAMPLE.read_text())
     (source,) = [content for language, content in found if language == "python"]
     (tmp_path / "acme_engine.py").write_text(source + "\n")

@@ -47,6 +47,6 @@ def test_a_slug_fits_the_schema_and_stays(text):
     assert slug(result) == result
 
 
-def test_a_signal_is_told_by_its_name_where_it_has_one():
+def test_a_signal_is_named_if_it_has_a_name():
     assert signal_name(signal.SIGKILL) == "SIGKILL"
     assert signal_name(signal.SIGRTMIN + 1) == f"signal {signal.SIGRTMIN + 1}"

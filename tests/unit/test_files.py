@@ -9,7 +9,7 @@ from retinaface.files import check_output_dir, check_output_file, new_dir, new_f
 
 
 class Stop(Exception):
-    """What a test raises in the middle of writing."""
+    """Raised by a test in the middle of writing."""
 
 
 def test_new_dir_appears_whole(tmp_path):
@@ -53,7 +53,7 @@ def test_new_dir_leaves_nothing_behind_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_new_dir_refuses_what_holds_something(tmp_path):
+def test_new_dir_refuses_a_file_and_a_folder_that_is_not_empty(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/x").touch()
     (tmp_path / "file").touch()
@@ -102,7 +102,7 @@ def test_new_file_writes_to_a_pipe_and_leaves_it_one(tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_checks_find_out_before_any_work(tmp_path):
+def test_checks_refuse_paths_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     for check in (check_output_dir, check_output_file):
         with pytest.raises(OutputError, match="cannot write"):

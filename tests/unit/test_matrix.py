@@ -1,4 +1,4 @@
-"""The matrix of SDK versions: the table, tox.ini, and rows that cannot run."""
+"""The matrix of SDK versions: its table, tox.ini, and rows that cannot run."""
 
 import configparser
 import json
@@ -22,7 +22,7 @@ TENSORRT = {"tensorrt-cu13", "cuda-bindings"}
 
 
 def environments():
-    """Names of the matrix in tox.ini, braces spread out."""
+    """List the matrix environments of tox.ini, with braces expanded."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read_string((ROOT / "tox.ini").read_text())
     names = []
@@ -72,7 +72,7 @@ def exported(tmp_path):
 
 @pytest.fixture
 def pip(monkeypatch):
-    """Stands for pip and for retinaface: what they were called with, and what they answer."""
+    """Replace pip and retinaface; record their calls and give their answers."""
     calls = []
     answers = {"code": 0, "stderr": ""}
 
@@ -106,7 +106,7 @@ def test_the_row_of_an_accelerator_names_its_engines(exported, pip, monkeypatch)
     assert {"--engine=ort-cuda-fp32", "--engine=ort-cuda-fp16"} < set(calls[1])
 
 
-def test_what_cannot_be_installed_is_a_row_that_says_so(exported, pip, capsys):
+def test_a_failed_installation_is_a_row_with_the_reason(exported, pip, capsys):
     calls, answers = pip
     answers |= {
         "code": 1,
@@ -144,7 +144,7 @@ def test_a_broken_network_is_not_a_property_of_the_row(exported, pip, capsys):
         ("compare", r"holds no run; run: tox run -e export"),
     ],
 )
-def test_what_is_missing_is_one_line_with_the_next_step(
+def test_a_missing_part_is_one_line_with_the_next_step(
     exported, pip, capsys, monkeypatch, environment, message
 ):
     monkeypatch.delenv("IXUCA_WHEELS", raising=False)
@@ -184,7 +184,7 @@ def test_a_vendors_row_names_engines_of_this_package(name):
 
 
 def test_a_vendors_row_without_engines_is_refused(exported, pip, monkeypatch, tmp_path, capsys):
-    """The default engines are not the vendor's: a run of them would say nothing of the SDK."""
+    """The default engines are not the vendor's, so a run with them would not test the SDK."""
     settings = {"wheels": "ACME_WHEELS", "tag": "acme.2.1.0"}
     rows = {**ROWS, "acme210": Row("acme210", {}, settings)}
     monkeypatch.setattr(matrix, "read_rows", lambda: rows)

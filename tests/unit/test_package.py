@@ -1,4 +1,4 @@
-"""What holds for the package as a whole: its imports, its figures, its layering."""
+"""Rules for the package as a whole: imports, figures, layers, sizes."""
 
 import ast
 import re
@@ -38,7 +38,7 @@ def test_help_imports_nothing_heavy(command):
 
 
 def test_importing_the_package_imports_no_runtime():
-    """All of it: each module but the engines themselves, which are imported when one is opened."""
+    """This covers every module but the engines themselves, which are imported when opened."""
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted((ROOT / "retinaface").rglob("*.py"))
@@ -55,7 +55,7 @@ def test_importing_the_package_imports_no_runtime():
 
 
 def test_no_runtime_is_pulled_without_its_name():
-    """Neither by the package nor by the extra of another."""
+    """Neither the package nor another runtime's extra pulls it."""
     found = [line.partition(";") for line in metadata.requires("retinaface")]
     for package, _, marker in found:
         name = re.match(r"[a-z0-9-]+", package.lower())[0].removeprefix("apache-")
@@ -65,14 +65,14 @@ def test_no_runtime_is_pulled_without_its_name():
     assert {"openvino", "ncnn", "tensorrt-cu13"} <= names
 
 
-def test_skips_stand_only_in_the_needs_of_a_run():
+def test_only_the_needs_of_a_run_skip():
     word = "pytest." + "skip("
     here = [p for p in (ROOT / "tests").rglob("*.py") if word in p.read_text()]
     assert here == []
 
 
 def imported_modules(path):
-    """Names of modules and of what is taken from them, wherever in the file the import stands."""
+    """List the imported modules and names, wherever in the file the import is."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -81,7 +81,7 @@ def imported_modules(path):
 
 
 def test_no_test_file_is_imported():
-    """Helpers live in tests/support: a test file can be split, and is collected once."""
+    """Helpers live in tests/support, so a test file can be split and is collected once."""
     names = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     found = [
         f"{path.relative_to(ROOT)} imports {module}"
@@ -92,7 +92,7 @@ def test_no_test_file_is_imported():
     assert found == [], "\n".join(found)
 
 
-# Functions of more than 40 lines, and why.
+# Functions with more than 40 lines, and the reason.
 LONG_FUNCTIONS = {
     "cli/detect.py: detect": "a line for each option of the command",
     "cli/evaluate.py: evaluate": "a line for each option of the command",
@@ -100,14 +100,14 @@ LONG_FUNCTIONS = {
 
 
 def lines_of_code(function):
-    """Lines of a function without its docstring."""
+    """Count the lines of a function without its docstring."""
     first = function.body[0]
     n_doc = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) is not None else 0
     return function.end_lineno - function.lineno + 1 - n_doc
 
 
 def test_rooms_are_small():
-    """Modules of at most 250 lines, functions of 40, folders of 15 modules."""
+    """Modules have at most 250 lines, functions 40, folders 15 modules."""
     package, found = ROOT / "retinaface", []
     for path in sorted(package.rglob("*.py")):
         room, text = path.relative_to(package), path.read_text()

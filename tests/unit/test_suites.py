@@ -1,4 +1,4 @@
-"""The validation suites stand alone: a wheel holds them without the rest of `tests`."""
+"""The validation suites need no other tests: a wheel holds only them."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ SUITES = Path(__file__).resolve().parents[1] / "validation"
 
 
 def imported(path):
-    """Modules that a file imports, wherever in it."""
+    """List the modules that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -18,7 +18,7 @@ def imported(path):
 
 
 @pytest.mark.parametrize("path", sorted(SUITES.glob("*.py")), ids=lambda path: path.stem)
-def test_a_suite_imports_nothing_of_the_tests(path):
+def test_a_suite_imports_no_other_tests(path):
     bad = [name for name in imported(path) if name.startswith((".", "tests", "conftest"))]
     assert bad == []
 

@@ -1,4 +1,4 @@
-"""The picture of a terminal holds the lines that stay, in their colours, and no others."""
+"""The picture of a terminal holds exactly the lines that stay, in their colours."""
 
 import sys
 
@@ -27,7 +27,7 @@ def test_a_command_runs_in_a_terminal_and_is_drawn(tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert "tty True" in result.stdout
-    assert "ended with 3" in result.stderr
+    assert "ended with exit code 3" in result.stderr
     drawn = picture.read_text().replace("&#160;", " ")
     assert drawn.startswith("<svg")
     assert "a title" in drawn

@@ -28,7 +28,7 @@ def test_the_worst_does_not_depend_on_order_or_number(verdicts):
     assert worst(iter(reversed(verdicts * 2))) is worst(verdicts)
 
 
-def test_nothing_measured_is_no_pass():
+def test_a_run_without_verdicts_does_not_pass():
     assert worst([]) is INCONCLUSIVE
 
 
@@ -57,7 +57,7 @@ def test_an_interval_passes_inside_delta_and_fails_outside(low, high, expected):
 
 @given(st.floats(-9, 9), st.floats(0, 9), st.floats(0.01, 9))
 def test_judging_an_interval_is_symmetrical(low, width, delta):
-    """An unexplained gain is a change as much as a loss is."""
+    """An unexplained gain is a change just like a loss."""
     high = low + width
     assert judge_interval(low, high, delta) is judge_interval(-high, -low, delta)
 
@@ -80,7 +80,7 @@ def test_only_a_slowdown_beyond_the_noise_fails(low, high, expected, faster):
     assert is_faster(high, 0.1) is faster
 
 
-def test_the_line_of_the_verdict_names_the_data_where_there_is_something_to_say():
+def test_the_line_of_the_verdict_names_the_data_if_there_is_a_note():
     assert verdict_line(PASS) == "VERDICT: PASS"
     assert verdict_line(FAIL, "embedded set") == "VERDICT: FAIL (embedded set)"
 
@@ -100,7 +100,7 @@ def test_a_check_reads_as_one_sentence():
         (1.0, None, None, None),
     ],
 )
-def test_a_margin_is_what_is_left_of_the_limit(value, baseline, limit, margin):
+def test_a_margin_is_the_distance_to_the_limit(value, baseline, limit, margin):
     check = Check("x", PASS, "", value=value, baseline=baseline, limit=limit)
     assert check.margin == (None if margin is None else pytest.approx(margin))
     assert check.as_json()["margin"] == check.margin

@@ -1,8 +1,6 @@
-"""What a wheel holds: the package, and the suites and baselines laid out as in a checkout."""
+"""A wheel holds the package, and suites and baselines in the layout of a checkout."""
 
-import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ NOT_PACKAGED = {"__pycache__", "shipped"}
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """What goes into a wheel, built by setuptools as `pip wheel` has it."""
+    """Build the content of a wheel with setuptools, as `pip wheel` does."""
     folder = tmp_path_factory.mktemp("build")
     words = ["setup.py", "--quiet", "egg_info", f"--egg-base={folder}"]
     words += ["build_py", f"--build-lib={folder / 'lib'}"]
@@ -43,7 +41,7 @@ def test_the_wheel_holds_all_of_the_package(built):
     assert files(built, "**/*") == files(ROOT / "retinaface", "**/*")
 
 
-def test_the_suites_and_baselines_lie_as_in_a_checkout(built):
+def test_the_suites_and_baselines_have_the_layout_of_a_checkout(built):
     patterns = ("pyproject.toml", "tests/validation/*.py", "baselines/*/*.*")
     expected = {name for name in files(ROOT, *patterns) if ".candidate." not in name}
     assert len(expected) > 30
@@ -54,7 +52,7 @@ def test_the_suites_and_baselines_lie_as_in_a_checkout(built):
         assert (shipped / name).read_bytes() == (ROOT / name).read_bytes(), name
 
 
-def test_a_source_distribution_holds_what_the_wheel_is_made_of(built):
+def test_a_source_distribution_holds_the_sources_of_the_wheel(built):
     sources = (built.parents[1] / "retinaface.egg-info/SOURCES.txt").read_text().splitlines()
     assert {"setup.py", "pyproject.toml"} < set(sources)
     made_of = {f"retinaface/{name}" for name in files(ROOT / "retinaface", "**/*")}
@@ -81,25 +79,32 @@ def ids(output):
     return [line for line in output.splitlines() if "::" in line]
 
 
-def test_ids_of_tests_are_those_of_a_checkout(built, tmp_path):
-    """The suites are collected where the wheel is unpacked, in a folder that holds nothing."""
-    words = ["--collect-only", "-q", "--quick"]
-    checkout = ["-m", "pytest", "-p", "no:cacheprovider", "tests/validation", *words]
-    expected = ids(process(ROOT, checkout, ROOT))
-    assert len(expected) > 100
-    assert expected[0].startswith("tests/validation/test_")
-    found = ids(process(tmp_path, ["-m", "retinaface", "validate", *words], built.parent))
-    assert found == expected
-    assert list(tmp_path.iterdir()) == []
+COLLECT = ["--collect-only", "-q", "--quick"]
 
 
-@pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
-def test_a_run_from_the_wheel_leaves_its_record_alone(built, tmp_path):
-    words = ["tests/validation/test_placement.py", "--engine=ort-cpu-fp32", "--record=r"]
-    words += ["--weights=embedded", "--widerface=embedded", "-m", "alone"]
-    output = process(tmp_path, ["-m", "retinaface", "validate", *words], built.parent)
-    assert output.endswith("VERDICT: PASS (embedded set)\n")
-    record = json.loads((tmp_path / "r/record.json").read_text())
-    (test,) = record["tests"]
-    assert re.fullmatch(r"tests/validation/test_placement\.py::\w+\[ort-cpu-fp32\]", test["id"])
-    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+@pytest.fixture(scope="module")
+def collected(built, tmp_path_factory):
+    """Ids of tests where the wheel is unpacked, in a folder that holds nothing."""
+    folder = tmp_path_factory.mktemp("empty")
+    found = ids(process(folder, ["-m", "retinaface", "validate", *COLLECT], built.parent))
+    assert len(found) > 100
+    assert list(folder.iterdir()) == []
+    return found
+
+
+def test_ids_of_tests_are_those_of_a_checkout(collected):
+    checkout = ["-m", "pytest", "-p", "no:cacheprovider", "tests/validation", *COLLECT]
+    assert collected == ids(process(ROOT, checkout, ROOT))
+    assert collected[0].startswith("tests/validation/test_")
+
+
+def test_suites_are_left_out_by_the_paths_of_a_checkout(built, collected, tmp_path):
+    suites = [f"tests/validation/test_{name}.py" for name in ("fps", "layer_drift", "placement")]
+    parity = next(name for name in collected if "test_fp16_parity" in name)
+    words = ["--ignore", suites[0], f"--ignore={suites[1]}", "--ignore-glob=tests/*/test_placem*"]
+    words += ["--deselect", parity, "--deselect=tests/validation/test_engine_contract.py"]
+    run = ["-m", "retinaface", "validate", *COLLECT, *words]
+    left_out = (*suites, "tests/validation/test_engine_contract.py")
+    left = [name for name in collected if not name.startswith(left_out) and name != parity]
+    assert len(left) < len(collected) - 4
+    assert ids(process(tmp_path, run, built.parent)) == left

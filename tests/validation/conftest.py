@@ -1,4 +1,4 @@
-"""What pytest needs of the validation suites: their matrix, and costly things made once."""
+"""Set up the validation suites: their matrix, and costly things made once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from retinaface.suite.cases import Cases
 from retinaface.suite.hooks.stash import TARGET
 from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
 from retinaface.suite.judged.outputs import Explainer
+from retinaface.suite.judged.scored import remembered
 from retinaface.suite.matrix import (
     GIVEN,
     Variant,
@@ -30,7 +31,7 @@ from retinaface.widerface.scoring import coverage_note
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Exporters and new SDKs warn by nature: here warnings are shown, not raised."""
+    """Show warnings instead of raising them: exporters and new SDKs warn by nature."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -38,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Spread the tests over the matrix; what a machine lacks is skipped later, in words."""
+    """Spread the tests over the matrix; what a machine lacks is skipped and named later."""
     target = metafunc.config.stash[TARGET]
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", variant_params(target))
@@ -46,26 +47,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("engine_name", "pipeline_name"), engine_pipeline_params(target))
     elif "engine_name" in metafunc.fixturenames:
         params = engine_params(target, metafunc.definition.iter_markers())
-        # All of the contract or the builds of one engine, then the next: each is opened anew.
+        # All tests of contract or builds for one engine, then the next: each is opened anew.
         scope = "module" if {"subject", "builds"} & set(metafunc.fixturenames) else None
         metafunc.parametrize("engine_name", params, scope=scope)
 
 
 @pytest.fixture(scope="session")
 def pool(pytestconfig: pytest.Config) -> EnginePool:
-    """The engines of the run."""
+    """Give the engines of the run."""
     return pytestconfig.stash[POOL]
 
 
 @pytest.fixture(scope="session")
 def dataset(target: Target) -> WiderFace:
-    """The data set of the run."""
+    """Give the data set of the run."""
     return open_widerface(target.data.root)
 
 
 @pytest.fixture(scope="session")
 def photographs(target: Target):
-    """The first n photographs of the run, spread over the events: bytes by name."""
+    """Read the first n photographs of the run, spread over the events: bytes by name."""
 
     @functools.cache
     def get(n: int) -> dict[str, bytes]:
@@ -78,21 +79,27 @@ def photographs(target: Target):
 
 @pytest.fixture(scope="session")
 def pipeline(target: Target) -> Pipeline:
-    """The recipe of raw outputs and timings: the first of the run's whose inputs have one size."""
+    """Choose the recipe of raw outputs and timings: the run's first whose inputs have one size."""
     fixed = [p for p in target.pipelines if PIPELINES[p].input_size_px == FIXED_SIZE]
     return PIPELINES[fixed[0] if fixed else "igie"]
 
 
 @pytest.fixture(scope="session")
 def cases(target: Target, pipeline: Pipeline, photographs) -> Cases:
-    """Inputs of every kind with their exact outputs."""
+    """Give inputs of every kind with their exact outputs."""
     return Cases(target, lambda n: photograph_inputs(photographs(n), pipeline))
 
 
 @pytest.fixture(scope="session")
 def explained(cases: Cases):
     """Add the layer that starts it to a check that failed: `explained(check, engine, case)`."""
-    return Explainer(cases).explained
+    return Explainer(cases).explain
+
+
+@pytest.fixture(scope="session")
+def exact_case(cases: Cases):
+    """Run torch on a batch of network inputs, once for each: `exact_case(images)`."""
+    return remembered(cases.of_inputs)
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +132,7 @@ def evaluated(pool: EnginePool, dataset: WiderFace, target: Target, validation_r
             try:
                 measured = measure(pool, dataset, engine_name, pipeline_name)
                 name = ResultId(engine_name, pipeline_name, measured.batch)
-                covered = coverage_note(dataset.select(target.subset), target.subset)
+                covered = coverage_note(dataset.select(target.subset))
                 record_evaluation(validation_run, name, measured, covered)
                 made[key] = measured
             except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why

@@ -176,7 +176,7 @@ def test_nms_does_not_depend_on_the_place_in_the_image(drawn, limit, x, y):
 
 
 def falling(boxes):
-    """Boxes as an array, and scores that prefer the earlier."""
+    """Make an array of boxes, and scores that prefer the earlier."""
     return np.float32(boxes).reshape(-1, 4), np.linspace(0.9, 0.5, len(boxes), dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """Builds that are files: made twice from one source, and both judged where they differ.
 
 All other suites judge the first. A compiler that picks kernels by timing them may pick others the
-next time, and one build that is right says nothing of the other.
+next time, and one right build does not vouch for the next.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.engines.base import Engine
 from retinaface.reference.inputs import N_IMAGES
@@ -38,7 +39,7 @@ class Builds:
 
     @property
     def n_differing(self) -> int | None:
-        """Bytes in which the files differ; None where one is longer."""
+        """Count bytes in which the files differ; None where one is longer."""
         ours, theirs = (
             np.frombuffer(engine.built_file.read_bytes(), np.uint8)
             for engine in (self.first, self.second)
@@ -46,7 +47,7 @@ class Builds:
         return int((ours != theirs).sum()) if ours.size == theirs.size else None
 
     def are_equal(self, name: str) -> Check:
-        """That they are equal in every byte: then there is nothing more to judge."""
+        """Judge builds that are equal in every byte: there is nothing more to compare."""
         assert self.n_differing == 0
         file = self.first.built_file.name
         return Check(name, Verdict.PASS, f"two builds are equal in every byte ({file})")
@@ -54,14 +55,14 @@ class Builds:
 
 @pytest.fixture(scope="module")
 def builds(engine_name: str, pool: Any):
-    """The run's build, and one more of the same source."""
+    """Make the run's build, and one more of the same source."""
     first = pool.get(engine_name)
     with pool.open(engine_name, model=first.spec.model, build=SECOND) as second:
         yield Builds(first, second)
 
 
 def test_a_second_build_is_one_of_its_own(builds, gate):
-    """A cache that gives the first again would leave nothing to judge."""
+    """Catch a cache that gives the first build again, which leaves nothing to judge."""
     first, second = builds.first.built_file, builds.second.built_file
     problems = []
     if second is None or not second.is_file():
@@ -79,14 +80,15 @@ def test_a_second_build_is_one_of_its_own(builds, gate):
 
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 def test_the_second_build_agrees_with_float64_torch(builds, kind, cases, gate):
-    """By the limits that hold for the first."""
+    """Judge the second build by the limits of the first."""
     name = f"second build, {kind}"
     if builds.n_differing == 0:
         gate(builds.are_equal(name))
         return
     case, precision = cases.get(kind, N_ROWS), builds.second.spec.precision
-    errors = output_errors(builds.second.infer(case.images), case, precision)
-    gate(check_fidelity(name, errors))
+    outputs = builds.second.infer(case.images)
+    errors = output_errors(outputs, case, precision)
+    gate(check_fidelity(name, errors), check_probabilities(name, outputs.scores, precision))
 
 
 @pytest.mark.parametrize("kind", DETECTION_KINDS)

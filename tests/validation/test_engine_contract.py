@@ -12,33 +12,45 @@ import numpy as np
 import pytest
 
 from retinaface.checks.engine_contract import (
-    N_PARTS,
     check_different,
     check_same,
     description_problems,
-    growth_per_run,
-    resident_bytes,
+    measure_growth,
     shapes_of,
 )
+from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.base import Engine
+from retinaface.engines.catalogue import find_engine
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
-from retinaface.suite.judged.contract import BUDGET_S, copied, open_subject
+from retinaface.suite.display.forecast import count_images
+from retinaface.suite.judged.batch_walk import last_batches
+from retinaface.suite.judged.contract import copy_outputs, open_subject
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = pytest.mark.needs("reference")
 N_REPEATS = 20
-RUNS = (50, 500)
+ENOUGH_WRONG = 3  # batch sizes, which say what the others would
+# Calls of one image, of an engine of seconds an image too; turns of a whole batch and a short one.
+LEAK_CALLS, SLOW_LEAK_CALLS, LEAK_TURNS = 100, 20, 10
 # Half of the smallest array that a call gives, the scores of one 320x320 image (4200 x 2 float32):
 # an engine that keeps one output of each call is seen, and so is one that keeps its input.
 LEAK_BYTES = 4200 * 2 * 4 / 2
 
 
 @pytest.fixture(scope="module")
-def subject(engine_name, pool, cases):
-    """The engine, opened for 64 images where it takes so many; closed before the next is opened."""
-    with open_subject(engine_name, pool, cases) as opened:
+def ends(target):
+    """List the last batches of each evaluation of the run whose inputs have one size."""
+    n = count_images(target)
+    fixed = [p for p in map(PIPELINES.get, target.pipelines) if p.input_size_px is not None]
+    return tuple({last_batches(n, target.batch or p.batch_size): None for p in fixed})
+
+
+@pytest.fixture(scope="module")
+def subject(engine_name, pool, cases, ends):
+    """Open the engine for 64 images where it takes so many; close it before the next is opened."""
+    with open_subject(engine_name, pool, cases, ends) as opened:
         yield opened
 
 
@@ -66,18 +78,38 @@ def test_outputs_have_the_shapes_and_types_of_the_contract(subject, gate):
 
 @pytest.mark.quick
 def test_every_row_of_a_batch_is_that_of_its_image_alone(subject, gate):
-    checks = [check_different("images alone", subject.alone, subject.allowed)]
-    for n in subject.batches:
-        # Not always the same first row: an engine that keeps one by position shows.
-        rows = (np.arange(n) + len(checks)) % len(subject.images)
+    """Run every size up to 32, and the last batches of the run, in the order of `batch_walk`."""
+    different = check_different("images alone", subject.alone, subject.allowed)
+    gate(different, *_walked(subject, subject.walk.first))
+
+
+def test_rows_of_batches_up_to_64_and_in_another_order(subject, gate):
+    """Run every other size up to 64, then those up to 32 again: see `batch_walk`."""
+    if not subject.walk.second:
+        text = f"all in the first walk{subject.walk.note}"
+        gate(Check("further batch sizes", Verdict.PASS, text))
+        return
+    gate(*_walked(subject, subject.walk.second))
+
+
+def _walked(subject, sizes):
+    """Run batches of these sizes, one after another, until a few are wrong."""
+    before, n_wrong = None, 0
+    for i, n in enumerate(sizes):
+        # The first row varies, so that an engine that keeps one by position shows.
+        rows = (np.arange(n) + i + 1) % len(subject.images)
         outputs = subject.engine.infer(subject.images[rows])
-        checks.append(subject.check(f"batch {n}{subject.note}", outputs, rows))
-    gate(*checks)
+        after = "" if before is None else f" after {before}"
+        check = subject.check(f"batch {n}{after}{subject.note}", outputs, rows)
+        yield check
+        before, n_wrong = n, n_wrong + (check.verdict is not Verdict.PASS)
+        if n_wrong == ENOUGH_WRONG:
+            return
 
 
 @pytest.mark.quick
 def test_a_buffer_that_is_filled_again_gives_the_new_images(subject, gate):
-    """Same address, same shape, other content; and outputs that the new content does not change."""
+    """Reuse a buffer: same address and shape, new content, which must not change old outputs."""
     n = min(3, subject.engine.spec.max_batch)
     buffer, checks = np.empty_like(subject.images[:n]), []
     for turn in range(4):
@@ -144,7 +176,7 @@ def _named(error: Exception | None) -> str:
 def test_returned_arrays_belong_to_the_caller(subject, gate):
     engine, images = subject.engine, subject.images
     first = engine.infer(images[:2])
-    kept = copied(first)
+    kept = copy_outputs(first)
     second = engine.infer(images[1:3])
     checks = [check_same("arrays of a call, after the next", first, kept, _exactly())]
     shared = [
@@ -164,7 +196,7 @@ def test_returned_arrays_belong_to_the_caller(subject, gate):
 
 
 def _exactly() -> dict[str, float]:
-    """No difference at all; the smallest number, because a limit is divided by."""
+    """Allow no difference: the smallest number, because differences are divided by the limit."""
     return dict.fromkeys(("loc", "conf", "landmarks"), float(np.finfo(np.float64).tiny))
 
 
@@ -199,31 +231,49 @@ def test_a_closed_engine_refuses_to_run(engine_name, subject, pool, gate):
 
 def test_runs_on_one_input_give_one_result(subject, gate):
     images = subject.images[:1]
-    first = copied(subject.engine.infer(images))
-    runs = [copied(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
+    first = copy_outputs(subject.engine.infer(images))
+    runs = [copy_outputs(subject.engine.infer(images)) for _ in range(N_REPEATS - 1)]
     checks = [check_same("", run, first, subject.allowed) for run in runs]
     worst = max(checks, key=_difference)
     gate(Check(f"{N_REPEATS} runs on one image", worst.verdict, worst.message, worst.numbers))
 
 
 def _difference(check: Check) -> float:
-    """What a check found; other shapes and a NaN come before any number."""
+    """Give the difference that a check found; wrong shapes and a NaN exceed any number."""
     return float(np.nan_to_num(check.numbers.get("difference", np.inf), nan=np.inf))
 
 
+def test_an_engine_runs_in_other_threads_than_its_own(engine_name, subject, pool, gate):
+    """Opened in one thread, called in another, then in a third, in the first and in this one."""
+    model = subject.engine.spec.model
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        engine = first.submit(pool.open, engine_name, model=model).result()
+        with engine, ThreadPoolExecutor(1) as third:
+            callers = {"second": second, "third": third, "its own": first}
+            outputs = {
+                f"called in {name} thread": threads.submit(_infer, engine, subject, [i]).result()
+                for i, (name, threads) in enumerate(callers.items())
+            }
+            outputs["called in the main thread"] = _infer(engine, subject, [0])
+    rows = [0, 1, 2, 0]
+    gate(*(subject.check(k, o, [r]) for (k, o), r in zip(outputs.items(), rows, strict=True)))
+
+
+def _infer(engine, subject, rows):
+    return engine.infer(subject.images[rows])
+
+
 def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool, gate):
-    """As `detect` opens an engine, which is where calls overlap."""
+    """Open the engine as `detect` does, and call it from one thread more than it takes calls."""
     model = subject.engine.spec.model
     with pool.open(engine_name, model=model, shares_cpus=True) as engine:
-        n_calls = engine.parallel_calls
-        if n_calls == 1:
-            gate(Check("threads", Verdict.PASS, "parallel_calls is 1: no calls at a time"))
-            return
-        rows = [[i % len(subject.images)] for i in range(8 * n_calls)]
-        with ThreadPoolExecutor(n_calls) as threads:
-            outputs = list(threads.map(lambda r: engine.infer(subject.images[r]), rows))
+        n_threads = engine.parallel_calls + 1
+        rows = [[i % len(subject.images)] for i in range(8 * n_threads)]
+        with ThreadPoolExecutor(n_threads) as threads:
+            outputs = list(threads.map(lambda r: _infer(engine, subject, r), rows))
+        text = f"{n_threads} threads, parallel_calls {engine.parallel_calls}"
     checks = [
-        subject.check(f"call {i + 1} of {len(rows)}, {n_calls} at a time", found, row)
+        subject.check(f"call {i + 1} of {len(rows)}, {text}", found, row)
         for i, (found, row) in enumerate(zip(outputs, rows, strict=True))
     ]
     gate(*checks)
@@ -231,23 +281,42 @@ def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool
 
 @pytest.mark.needs("resident-memory")
 def test_runs_leave_no_memory_behind(subject, gate):
-    """Resident memory of this process; that of an accelerator is not seen."""
-    n_runs = int(np.clip(BUDGET_S / subject.seconds, *RUNS)) // N_PARTS * N_PARTS
-    for image in subject.images[:10]:  # warm-up
-        subject.engine.infer(image[None])
-    marks = [resident_bytes()]
-    for i in range(n_runs):
-        subject.engine.infer(subject.images[[i % len(subject.images)]])
-        if (i + 1) % (n_runs // N_PARTS) == 0:
-            marks.append(resident_bytes())
-    growth = growth_per_run(marks, n_runs // N_PARTS)
+    """Measure resident memory of this process; it does not include that of an accelerator."""
+    engine, images = subject.engine, subject.images
+    is_slow = find_engine(engine.spec.name).is_interpreted
+    n_calls = SLOW_LEAK_CALLS if is_slow else LEAK_CALLS
+    large, small = _leak_batches(subject)
+    words = f"batch {large} and {small}"
+
+    def turn(i):
+        for n in (large, small):
+            engine.infer(images[(np.arange(n) + i) % len(images)])
+
+    for i in range(3):  # warm-up
+        turn(i)
+    in_turns = measure_growth(turn, LEAK_TURNS)
+    alone = measure_growth(lambda i: engine.infer(images[[i % len(images)]]), n_calls)
+    gate(
+        _leak("memory", f"{n_calls} runs of batch 1", n_calls, *alone),
+        _leak("memory of batches", f"{LEAK_TURNS} turns of {words}", LEAK_TURNS, *in_turns),
+    )
+
+
+def _leak_batches(subject):
+    """The whole batch of the run and a shorter one: memory may be left at one, or between them."""
+    sizes = sorted(subject.walk.first)
+    end = next((end for end in subject.ends if {*end} <= {*sizes}), ())
+    large = end[0] if end else max(n for n in sizes if n <= 32)
+    return large, end[-1] if end and end[-1] != large else min(2, large)
+
+
+def _leak(name, runs, n_runs, growth, total):
     text = (
-        f"{n_runs} runs of batch 1 left {growth / 1e3:.2f} kB each behind, allowed "
-        f"{LEAK_BYTES / 1e3:.1f} (half of the scores of one image); in all "
-        f"{(marks[-1] - marks[0]) / 1e6:.1f} MB"
+        f"{runs} left {growth / 1e3:.2f} kB each behind, allowed {LEAK_BYTES / 1e3:.1f} (half of "
+        f"the scores of one image); in all {total / 1e6:.1f} MB"
     )
     verdict = Verdict.PASS if growth < LEAK_BYTES else Verdict.FAIL
-    gate(Check("memory", verdict, text, {"growth_bytes_per_run": growth, "n_runs": n_runs}))
+    return Check(name, verdict, text, {"growth_bytes_per_run": growth, "n_runs": n_runs})
 
 
 @pytest.mark.quick

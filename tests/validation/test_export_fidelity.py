@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.suite.judged.outputs import record_fidelity
 from retinaface.suite.matrix import GIVEN, KIND_PARAMS, QUICK_KINDS, QUICK_VARIANTS
@@ -15,9 +16,10 @@ BATCHES = (1, 3, 32)
 @pytest.mark.quick(variant=QUICK_VARIANTS)
 @pytest.mark.needs("onnx")
 def test_a_file_holds_what_was_asked_for(variant, exported, gate):
-    """Names, axes, types, opset, IR version, one file, the ONNX checker."""
+    """Check names, axes, types, opset, IR version, one file, and run the ONNX checker."""
     from retinaface.errors import ExportError
-    from retinaface.export.options import ExportOptions, read_manifest
+    from retinaface.export.interface import interface_of
+    from retinaface.export.manifest import read_manifest
     from retinaface.export.verification import verify
 
     if variant == GIVEN:
@@ -26,15 +28,15 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
         if manifest is None:
             text = f"{path} has no manifest of its own beside it, so nothing says what it should be"
             gate(Check("manifest", Verdict.INCONCLUSIVE, text))
-        options = ExportOptions(**manifest["options"])
+        options = manifest.options
     else:
         options = variant.options()
     try:
         path = exported(variant)
-        verify(path, options.interface(), options.precision)
+        verify(path, interface_of(options), options.precision)
     except ExportError as error:
         gate(Check("interface of the file", Verdict.FAIL, str(error)))
-    gate(Check("interface of the file", Verdict.PASS, str(options.interface())))
+    gate(Check("interface of the file", Verdict.PASS, str(interface_of(options))))
 
 
 @pytest.mark.quick(variant=QUICK_VARIANTS, batch=(1, 3), kind=QUICK_KINDS)
@@ -58,12 +60,14 @@ def test_outputs_agree_with_float64_torch(
     path = exported(variant)
     engine = pool.get(engine_name, model=path)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp32")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp32")
     name = record_fidelity(
         validation_run, engine, pipeline.name, errors, batch=batch, variant=str(variant)
     )
     check = check_fidelity(f"{engine_name} on {path.name}, batch {batch}", errors)
-    gate(explained(check, engine, case), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp32")
+    gate(explained(check, engine, case), sums, result=name)
 
 
 @pytest.mark.quick(batch=(1, 3), kind=QUICK_KINDS)
@@ -73,10 +77,12 @@ def test_outputs_agree_with_float64_torch(
 def test_the_model_under_test_agrees_with_float64_torch(
     engine_name, batch, kind, pool, cases, pipeline, explained, validation_run, gate
 ):
-    """As accuracy and speed use it: the run's own file or weights, not one of the matrix."""
+    """Judge the run's own file or weights, which accuracy and speed use, not one of the matrix."""
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp32")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp32")
     name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name}, batch {batch}", errors)
-    gate(explained(check, engine, case), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp32")
+    gate(explained(check, engine, case), sums, result=name)

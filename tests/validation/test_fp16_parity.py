@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
@@ -30,10 +31,12 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
 ):
     engine = pool.get(engine_name)
     case = cases.get(kind, batch)
-    errors = output_errors(engine.infer(case.images), case, "fp16")
+    outputs = engine.infer(case.images)
+    errors = output_errors(outputs, case, "fp16")
     name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)
     check = check_fidelity(f"{engine_name} against FP16 rounding, batch {batch}", errors)
-    gate(explained(check, engine, case, precision="fp16"), result=name)
+    sums = check_probabilities(engine_name, outputs.scores, "fp16")
+    gate(explained(check, engine, case, precision="fp16"), sums, result=name)
 
 
 @pytest.mark.quick
@@ -47,7 +50,7 @@ def test_detections_agree_with_fp32_of_the_same_engine(engine_name, kind, pool, 
 
 
 def fp32_outputs(engine_name, pool, case):
-    """FP32 of the same runtime and device; float64 torch where there is no such engine."""
+    """Give FP32 outputs of the same runtime and device; float64 torch where it has no FP32."""
     sibling = re.sub(r"([-_])fp16$", r"\1fp32", engine_name)
     if sibling != engine_name:
         try:
@@ -62,7 +65,7 @@ def fp32_outputs(engine_name, pool, case):
 @pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", KIND_PARAMS)
 def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, cases, target, gate):
-    """The arbiter on a CPU: torch in FP16, every intermediate rounded, batch norms folded."""
+    """Check the arbiter on a CPU: torch in FP16, every intermediate rounded, batch norms folded."""
     case = cases.get(kind, N_IMAGES.get(kind, 4))
     outputs = raw_outputs(cases.extras(kind).emulated, len(case.images))
     checks = [check_fidelity(ARBITER, output_errors(outputs, case, "fp16"))]
@@ -73,7 +76,7 @@ def test_the_emulation_of_fp16_agrees_with_the_prediction(kind, cases, target, g
 
 
 def raw_outputs(by_name, n):
-    """The first n of outputs by name, in turn where there are fewer, as an engine gives them."""
+    """Take the first n outputs by name, in turn where there are fewer, as an engine gives them."""
     return RawOutputs(*(array[np.arange(n) % len(array)] for array in by_name.values()))
 
 
@@ -100,14 +103,14 @@ def test_every_layer_stays_within_the_range_of_fp16(kind, cases, gate):
 @pytest.mark.quick
 @pytest.mark.needs("full-reference")
 def test_a_cast_of_unfolded_batch_norms_is_caught(cases, gate):
-    """The trap: `model.half()` with batch norms as they are; one variance is beyond FP16."""
+    """Detect the trap of `model.half()` with unfolded batch norms: one variance is beyond FP16."""
     case = cases.get("scene", N_UNFOLDED)
     raw = raw_outputs(cases.extras("scene").unfolded, N_UNFOLDED)
     check = check_fidelity("model.half()", output_errors(raw, case, "fp16"))
     caught = check.verdict is Verdict.FAIL
     gate(
         Check(
-            "the unfolded cast is told from FP16 rounding",
+            "the unfolded cast is distinguished from FP16 rounding",
             Verdict.PASS if caught else Verdict.FAIL,
             "it was " + ("caught" if caught else f"not caught: {check.message}"),
         )

@@ -19,7 +19,7 @@ from retinaface.verdicts import Check, Verdict
 def test_no_layer_drifts_beyond_rounding(
     engine_name, kind, pool, cases, pipeline, target, validation_run, gate
 ):
-    """The outputs may hide what a layer does: an error that a later ReLU or softmax takes away."""
+    """Catch what outputs hide: an error inside that a later ReLU or softmax takes away."""
     engine = pool.get(engine_name)
     values = cases.extras(kind).layers
     if values is None:

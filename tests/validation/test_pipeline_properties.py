@@ -27,7 +27,7 @@ each_pipeline = pytest.mark.parametrize("name", list(PIPELINES))
 
 
 def way_back_bound(name, height, width):
-    """How far the way back may miss, in pixels of the image, for x and for y.
+    """Bound how far the way back may miss, in pixels of the image, for x and for y.
 
     Truncation cuts `lost` = side * ratio - int(side * ratio) input pixels, less than one, off a
     side, so that axis is scaled by ratio - lost / side.
@@ -86,7 +86,7 @@ def test_padding_lies_where_the_recipe_puts_it(name, size):
 
 
 def paint_dot(height, width, x, y, radius, channel):
-    """A smooth dot around a point, in one channel, on grey that equals the padding."""
+    """Draw a smooth dot around a point, in one channel, on grey that equals the padding."""
     image = np.full((height, width, 3), 114, np.uint8)
     distance = np.hypot(np.arange(width) + 0.5 - x, np.arange(height)[:, None] + 0.5 - y)
     dot = 70 * (1 + np.cos(np.pi * np.minimum(distance / radius, 1)))

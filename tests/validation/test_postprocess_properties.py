@@ -22,7 +22,7 @@ from retinaface.suite.properties.strategies import JUST_ABOVE, LIMIT, geometry, 
 pytestmark = pytest.mark.quick
 # Share of the longer image side: a dozen float32 operations on sizes of up to 1.5 inputs.
 WHOLE_WAY = 2.0**-18
-# Closer to the limit than this, float32 may decide otherwise than float64.
+# Closer to the limit than this, float32 and float64 may decide differently.
 OVERLAP_MARGIN = 1e-3
 
 SIZES = [(320, 320), (683, 1024), (200, 1024), (60, 77), (480, 360)]

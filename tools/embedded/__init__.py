@@ -1,4 +1,4 @@
-"""Programs that made the embedded set: pictures, ground truth, and a checkpoint trained on others.
+"""Programs that made the embedded set: pictures, ground truth, and a checkpoint.
 
 python -m tools.embedded pictures          the 67 pictures and their ground truth
 python -m tools.embedded training-set      generated pictures to train on

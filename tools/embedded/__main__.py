@@ -1,4 +1,4 @@
-"""`python -m tools.embedded`: make the embedded set again."""
+"""Make the embedded set again: `python -m tools.embedded`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
     """Make the pictures, the ground truth and the checkpoint that ship with the package.
 
     Pictures are the same each time, up to rounding inside OpenCV. Training is not reproducible to
-    the bit: what ships is pinned by hash in retinaface/assets.py.
+    the bit, so retinaface/assets.py pins the shipped checkpoint by its hash.
     """
 
 
@@ -37,9 +37,9 @@ def pictures(output: Path) -> None:
 
 @main.command("training-set")
 @click.option("--output", type=FOLDER, default=WORK / "pictures", show_default=True)
-@click.option("--pictures", "n_pictures", type=click.IntRange(1), help="How many.")
+@click.option("--pictures", "n_pictures", type=click.IntRange(1), help="Number of pictures.")
 def training_set(output: Path, n_pictures: int | None) -> None:
-    """Draw pictures to train on; four minutes on two cores."""
+    """Draw pictures to train on; this takes four minutes on two cores."""
     from tools.embedded.training_set import N_PICTURES, write_training_set
 
     write_training_set(output, n_pictures or N_PICTURES)
@@ -48,9 +48,11 @@ def training_set(output: Path, n_pictures: int | None) -> None:
 @main.command()
 @click.option("--pictures", "folder", type=FOLDER, default=WORK / "pictures", show_default=True)
 @click.option("--output", type=FOLDER, default=WORK / "checkpoints", show_default=True)
-@click.option("--steps", type=click.IntRange(1), help="Stop after so many: a smoke test.")
+@click.option(
+    "--steps", type=click.IntRange(1), help="Stop after this many steps, for a smoke test."
+)
 def train(folder: Path, output: Path, steps: int | None) -> None:
-    """Train from random weights; within an hour on two cores."""
+    """Train from random weights; this takes up to an hour on two cores."""
     from tools.embedded.train import Schedule
     from tools.embedded.train import train as run
     from tools.embedded.training_set import TrainingSet
@@ -62,7 +64,7 @@ def train(folder: Path, output: Path, steps: int | None) -> None:
 @click.argument("checkpoint", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--output", type=click.Path(path_type=Path), default=PACKAGE / "embedded.pth")
 def publish(checkpoint: Path, output: Path) -> None:
-    """Build the FP16 trap into a checkpoint, and print the hash to pin."""
+    """Add the FP16 trap to a checkpoint, and print the hash to pin."""
     import torch
 
     from retinaface.files import file_sha256
@@ -75,7 +77,7 @@ def publish(checkpoint: Path, output: Path) -> None:
 
 @main.command()
 def noise() -> None:
-    """Compare honest engines on the set: the figures that the delta of its AP rests on."""
+    """Compare honest engines on the set, to justify the delta of its AP."""
     from tools.embedded.noise import honest_shifts
 
     click.echo(

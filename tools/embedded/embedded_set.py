@@ -16,7 +16,7 @@ from tools.embedded.pictures import clipped_boxes_xywh, draw_picture
 
 _SPLITS = (("hard", 1), ("medium", 2), ("easy", 3))
 _LEAST_SIDE_PX = 1
-# The date that the format wants in its first line would make two equal files differ.
+# Without the usual date, which would make equal files differ.
 _HEADER = b"MATLAB 5.0 MAT-file, generated faces of the embedded set".ljust(116)
 
 
@@ -34,7 +34,7 @@ def write_embedded_set(folder: Path) -> None:
 
 
 def _write_picture(folder: Path, named: NamedPlan) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Draw one; its boxes in whole pixels, and the difficulty of each."""
+    """Draw one picture; return its boxes in whole pixels, and the difficulty of each."""
     image, faces = draw_picture(named.plan, named.seed)
     path = folder / named.event / f"{named.name}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)

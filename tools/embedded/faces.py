@@ -1,4 +1,4 @@
-"""Draw one face as polygons: a head on a cylinder, turned and tilted, with what may cover it."""
+"""Draw a face as polygons: a head on a cylinder, turned and tilted, perhaps covered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Colour = tuple[float, float, float]  # BGR, 0 to 255
 
 # Half axes of the head in face units; the unit is half the width of a head seen from the front.
 HEAD_X, HEAD_Y = 1.0, 1.28
-# Eyes, nose, corners of the mouth, as one looks at the picture: (x, y) in face units.
+# Eyes, nose, corners of the mouth, from the viewer's side: (x, y) in face units.
 LANDMARKS = np.array(
     [(-0.40, -0.22), (0.40, -0.22), (0.0, 0.24), (-0.30, 0.66), (0.30, 0.66)], np.float32
 )
@@ -34,7 +34,7 @@ HAIR_TONES: tuple[Colour, ...] = (
     (170, 170, 176),
 )
 COVERS = ("none", "glasses", "sunglasses", "mask", "cap", "hand", "beard")
-_SHIFT = 4  # bits of a pixel that OpenCV draws with
+_SHIFT = 4  # fractional bits of a pixel for OpenCV's drawing
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Face:
         roll: Radians, clockwise in the picture.
         yaw: Radians, to the right in the picture.
         pitch: Radians, down in the picture.
-        seed: Of colours and proportions.
-        cover: What lies over it: one of `COVERS`.
+        seed: Seed of colours and proportions.
+        cover: The object over it: one of `COVERS`.
         blur_px: Standard deviation of a blur, in pixels of the picture.
-        swaps_channels: Skin, hair and lips in red for blue: a doll, and no face.
-        hides_features: A head without eyes, nose and mouth: no face.
+        swaps_channels: Whether red and blue of skin, hair and lips are swapped: a doll, not a face.
+        hides_features: Whether eyes, nose and mouth are missing: not a face.
     """
 
     centre_px: tuple[float, float]
@@ -67,11 +67,11 @@ class Face:
 
     @property
     def is_face(self) -> bool:
-        """Whether a detector should find it."""
+        """Tell whether a detector should find it."""
         return not (self.swaps_channels or self.hides_features)
 
     def box_xywh(self) -> tuple[float, float, float, float]:
-        """Left, top, width, height of the tilted head, in pixels."""
+        """Compute left, top, width, height of the tilted head, in pixels."""
         a, b = HEAD_X * self._narrowing * self.width_px / 2, HEAD_Y * self.width_px / 2
         half_w = float(np.hypot(a * np.cos(self.roll), b * np.sin(self.roll)))
         half_h = float(np.hypot(a * np.sin(self.roll), b * np.cos(self.roll)))
@@ -79,12 +79,12 @@ class Face:
         return x - half_w, y - half_h, 2 * half_w, 2 * half_h
 
     def landmarks_px(self) -> FloatArray:
-        """(5, 2) float32: eyes, nose, corners of the mouth."""
+        """Compute eyes, nose, corners of the mouth, (5, 2) float32."""
         return self.to_picture(self.project(LANDMARKS))
 
     @property
     def _narrowing(self) -> float:
-        """A turned head looks narrower."""
+        """Compute how much narrower a turned head looks."""
         return 1 - 0.18 * abs(float(np.sin(self.yaw)))
 
     def project(self, points: FloatArray) -> FloatArray:
@@ -96,7 +96,7 @@ class Face:
         return np.stack([x, y], axis=1).astype(np.float32)
 
     def to_picture(self, points: FloatArray) -> FloatArray:
-        """Face units to pixels of the picture: scale, tilt, place."""
+        """Turn face units into pixels of the picture: scale, tilt, place."""
         c, s = np.cos(self.roll), np.sin(self.roll)
         turned = points @ np.array([[c, s], [-s, c]], np.float32)
         return np.asarray(
@@ -106,7 +106,7 @@ class Face:
 
 @dataclass
 class _Canvas:
-    """A patch of the picture, enlarged, with the alpha of what was drawn."""
+    """An enlarged patch of the picture, with the alpha of the drawing."""
 
     face: Face
     origin: tuple[int, int]
@@ -131,11 +131,10 @@ def _ellipse(
 
 
 def draw_face(image: Image, face: Face) -> None:
-    """Draw a face, or what looks like one, into a picture.
+    """Draw a face, or a lookalike, into a picture.
 
     Args:
-        image: (H, W, 3) uint8 BGR; changed in place. What lies outside it is cut off.
-        face: Where, how large, how turned.
+        image: (H, W, 3) uint8 BGR; changed in place. Parts outside are cut off.
     """
     reach = 1.75 * face.width_px / 2 * HEAD_Y + 2
     x, y = face.centre_px
@@ -168,7 +167,7 @@ def draw_face(image: Image, face: Face) -> None:
 
 
 def _lighting(canvas: _Canvas) -> FloatArray:
-    """Brightness over the patch: from one side of the head to the other."""
+    """Compute the brightness over the patch, from one side of the head to the other."""
     rng = np.random.default_rng(canvas.face.seed + 1)
     strength, angle = rng.uniform(0, 0.35), rng.uniform(0, 2 * np.pi)
     level = rng.uniform(0.72, 1.12)

@@ -1,8 +1,8 @@
-"""Give a checkpoint the trap of the published one: a running variance beyond FP16's largest number.
+"""Give a checkpoint the published one's trap: a running variance beyond FP16's largest number.
 
-Scaling one output channel of a convolution by k, and mean and variance of the batch norm behind it
-by k and k squared, leaves the function as it is. Cast to FP16 without folding, the variance becomes
-infinity, the channel constant, and the scores wrong, without an error.
+Scaling one output channel of a convolution by k, and mean and variance of the batch norm after it
+by k and k squared, does not change the function. A cast to FP16 without folding makes the variance
+infinite, the channel constant, and the scores wrong, without an error.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import math
 import torch
 
 FP16_LARGEST = 65_504.0
-# Where the published checkpoint has it: the batch norm of the stem.
+# The batch norm of the stem, as in the published checkpoint.
 CONVOLUTION, NORM = "body.stage1.0.0", "body.stage1.0.1"
-_EPS = 1e-5  # of torch's batch norm
+_EPS = 1e-5  # default of torch's batch norm
 
 
 def with_fp16_trap(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Scale the channel of the stem whose variance is largest.
+    """Scale the channel of the stem with the largest variance.
 
     Args:
-        state: Of the network, float32.
+        state: State of the network, float32.
 
     Returns:
-        A copy; the same function up to float32 rounding.
+        A copy that computes the same function up to float32 rounding.
     """
     result = {name: tensor.clone() for name, tensor in state.items()}
     variance = result[f"{NORM}.running_var"]
@@ -33,6 +33,6 @@ def with_fp16_trap(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     k = 2.0 ** math.ceil(math.log2(math.sqrt(FP16_LARGEST / float(variance[channel]))) + 1e-9)
     result[f"{CONVOLUTION}.weight"][channel] *= k
     result[f"{NORM}.running_mean"][channel] *= k
-    # The norm divides by sqrt(variance + eps); eps does not scale, so the variance takes it along.
+    # The norm divides by sqrt(variance + eps); the variance makes up for eps, which does not scale.
     variance[channel] = (variance[channel] + _EPS) * k * k - _EPS
     return result

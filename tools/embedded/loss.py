@@ -1,8 +1,8 @@
-"""Multibox loss: which prior should find which face, and how wrong its three outputs are.
+"""Compute the multibox loss: match priors with faces, and measure their outputs' errors.
 
-Matching and hard-negative mining are those of SSD (Liu et al. 2016, sections 2.2), the landmark
-term is that of RetinaFace (Deng et al. 2020, equation 1); the weights are those that
-Face-Detector-1MB-with-landmark states for this network.
+Matching and hard-negative mining follow SSD (Liu et al. 2016, section 2.2), the landmark term
+follows RetinaFace (Deng et al. 2020, equation 1), and the weights are those of
+Face-Detector-1MB-with-landmark for this network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from retinaface.network.config import MOBILENET_025
 from retinaface.network.priors import prior_boxes
 
 MATCH_OVERLAP = 0.35
-# A face that no prior overlaps by this much is too small to be learned; its best prior is left out.
+# A face that no prior overlaps by this much is too small to learn; its best prior does not count.
 LEAST_OVERLAP = 0.10
 NEGATIVES_PER_POSITIVE = 7
 LOC_WEIGHT = 2.0
@@ -27,12 +27,12 @@ LOC_WEIGHT = 2.0
 
 @dataclass(frozen=True)
 class Targets:
-    """What the priors of a batch should say.
+    """The outputs that the priors of a batch should give.
 
     Attributes:
         labels: (N, P) int64: 1 face, 0 none, -1 not judged.
-        loc: (N, P, 4) float32 offsets; of use where the label is 1.
-        landmarks: (N, P, 10) float32 offsets, likewise.
+        loc: (N, P, 4) float32 offsets; they count where the label is 1.
+        landmarks: (N, P, 10) float32 offsets; they count where the label is 1.
     """
 
     labels: torch.Tensor
@@ -43,12 +43,12 @@ class Targets:
 def make_targets(
     boxes_xyxy: list[NDArray[np.float32]], landmarks_xy: list[NDArray[np.float32]], side_px: int
 ) -> Targets:
-    """Match priors and faces.
+    """Match priors with faces.
 
     Args:
         boxes_xyxy: For each image (F, 4), fractions of the input.
         landmarks_xy: For each image (F, 5, 2), fractions of the input.
-        side_px: Of the square input.
+        side_px: Side of the square input.
     """
     priors = prior_boxes(side_px, side_px)  # (P, 4) cxcywh
     corners = np.concatenate(
@@ -77,7 +77,7 @@ def _match(
     best = overlaps.max(axis=1)
     best_prior, best_of_face = overlaps.argmax(axis=0), overlaps.max(axis=0)
     labels[best >= MATCH_OVERLAP] = 1
-    for j in np.argsort(best_of_face):  # each face has its best prior, whatever the overlap
+    for j in np.argsort(best_of_face):  # each face gets its best prior, whatever the overlap
         is_learned = best_of_face[j] >= LEAST_OVERLAP
         labels[best_prior[j]] = 1 if is_learned else -1
         face[best_prior[j]] = j
@@ -95,7 +95,7 @@ def _match(
 def multibox_loss(
     loc: torch.Tensor, logits: torch.Tensor, landmarks: torch.Tensor, targets: Targets
 ) -> torch.Tensor:
-    """Add up the errors of boxes, scores and landmarks, for each matched prior.
+    """Add the errors of boxes, scores and landmarks, divided by the number of matched priors.
 
     Args:
         loc: (N, P, 4) offsets.
@@ -104,7 +104,7 @@ def multibox_loss(
         targets: What they should be.
 
     Returns:
-        A scalar. Of the priors without a face only the worst count: seven for each with one.
+        A scalar. Among priors without a face only the worst count, seven for each prior with one.
     """
     is_face = targets.labels == 1
     n_faces = is_face.sum().clamp(min=1)

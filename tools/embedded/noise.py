@@ -1,4 +1,4 @@
-"""How much AP of the embedded set moves between honest engines: where its delta comes from."""
+"""Measure how much AP of the embedded set moves between honest engines, which gives its delta."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retinaface.widerface.evaluation import Evaluation, evaluate
 from retinaface.widerface.ground_truth import SPLITS
 
 EXACT = "ort-cpu-fp32"
-# Another runtime, other arithmetic, and FP16 with every intermediate rounded or in storage alone.
+# Another runtime, other arithmetic, and FP16 that rounds every intermediate or only the weights.
 HONEST = ("torch-cpu-fp32", "opencv-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
 
 
@@ -25,13 +25,11 @@ class Shift:
     """AP of one honest engine minus that of another, in points, with its paired interval.
 
     Attributes:
-        pipeline: The recipe.
-        engine: The other engine.
         split: easy, medium or hard.
-        ap: Of the exact engine, in percent.
-        difference: In points.
-        low: End of the interval that 95 % of paired resamples lie in.
-        high: The other end.
+        ap: AP of the exact engine, in percent.
+        difference: Difference in points.
+        low: Lower end of the interval with 95 % of paired resamples.
+        high: Upper end.
     """
 
     pipeline: str
@@ -44,12 +42,12 @@ class Shift:
 
     @property
     def standard_error(self) -> float:
-        """Of the paired difference, in points: the interval's width over that of a normal one."""
+        """Compute the standard error of the difference, in points, from the interval's width."""
         return (self.high - self.low) / (2 * 1.96)
 
 
 def honest_shifts() -> Iterator[Shift]:
-    """Compare honest engines over all pipelines that they can run."""
+    """Compare honest engines with all pipelines that they can run."""
     for pipeline in PIPELINES:
         exact = _evaluate(EXACT, pipeline)
         for engine in HONEST:

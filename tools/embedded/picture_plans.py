@@ -1,4 +1,4 @@
-"""The 67 pictures: what each shows. Shapes and sizes are as varied as those of WIDER FACE."""
+"""Plan the 67 pictures, with shapes and sizes as varied as those of WIDER FACE."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SHAPES = (
     (240, 320),
     (427, 640),
 )
-# A face counts from this height on, in pixels of a picture whose longer side is 320; what makes it
-# hard to find (blur, cover, turn) makes it count as smaller.
+# A face counts from this height on, in pixels of a picture with a longer side of 320. A face that
+# is hard to find (blur, cover, turn) counts as smaller.
 EASY_PX, MEDIUM_PX, HARD_PX = 8.0, 4.5, 1.8
 _BLUR_FACTOR, _COVER_FACTOR, _TURN_FACTOR = 0.5, 0.5, 0.5
 _HIDING = ("sunglasses", "mask", "hand")
@@ -41,7 +41,7 @@ class NamedPlan:
 
 
 def picture_plans() -> list[NamedPlan]:
-    """All plans, in the order of the list file."""
+    """List all plans, in the order of the list file."""
     plans = []
     for number, (event, members) in enumerate(_EVENTS.items()):
         for i, plan in enumerate(members()):
@@ -117,12 +117,10 @@ _EVENTS = {
 
 
 def difficulty(face: Face, height_px: float, plan: Plan) -> int:
-    """How many of the lists hard, medium, easy a face is in: 0 (ignored) to 3.
+    """Count the lists hard, medium, easy that contain a face: 0 (ignored) to 3.
 
     Args:
-        face: How it is turned, blurred and covered.
-        height_px: Of its box inside the picture.
-        plan: Of the picture.
+        height_px: Height of the face's box inside the picture.
     """
     effective = height_px * 320 / plan.long_side_px
     if face.blur_px > 0 or plan.blur_px > 0.7:

@@ -1,4 +1,4 @@
-"""Compose one picture of faces, and say where they are."""
+"""Compose a picture of faces, and give their places."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from tools.embedded.scenery import background, draw_lookalike, finish
 
 @dataclass(frozen=True)
 class Plan:
-    """What a picture shows.
+    """The content of a picture.
 
     Attributes:
-        height_px: Of the picture.
-        width_px: Of the picture.
-        n_faces: Wanted; fewer where they find no room.
+        n_faces: Wanted number of faces; fewer appear if there is no room.
         heights: Smallest and largest height of a head, as shares of the picture's longer side.
         n_lookalikes: Dolls, blank heads, balls, clocks, animals.
         turned: Largest tilt and turn of a head, in radians.
         blurred: Share of faces that are blurred.
         covered: Share of faces that something covers.
-        grey: Black and white.
+        grey: Whether the picture is black and white.
         noise: Standard deviation of the sensor's noise, in grey levels.
-        blur_px: Of the lens.
+        blur_px: Blur of the lens.
     """
 
     height_px: int
@@ -43,7 +41,7 @@ class Plan:
 
     @property
     def long_side_px(self) -> int:
-        """The longer side."""
+        """Give the longer side."""
         return max(self.height_px, self.width_px)
 
 
@@ -51,17 +49,16 @@ def draw_picture(plan: Plan, seed: int) -> tuple[Image, list[Face]]:
     """Draw a picture.
 
     Args:
-        plan: What it shows.
-        seed: Pictures of different seeds differ in everything.
+        seed: Pictures with different seeds differ in everything.
 
     Returns:
-        (H, W, 3) uint8 BGR, and its faces; those that are covered by others are left out. The same
-        on every machine up to rounding inside OpenCV.
+        (H, W, 3) uint8 BGR, and its faces without those behind others; the same on every machine,
+        up to rounding inside OpenCV.
     """
     rng = np.random.default_rng(seed)
     image = background(rng, plan.height_px, plan.width_px)
     heads = _heads(plan, rng)
-    for i in np.argsort([head.width_px for head in heads]):  # what is near hides what is far
+    for i in np.argsort([head.width_px for head in heads]):  # near heads hide far ones
         head = heads[i]
         if head.hides_features and rng.random() < 0.6:
             draw_lookalike(rng, image, *head.centre_px, head.width_px)
@@ -72,7 +69,7 @@ def draw_picture(plan: Plan, seed: int) -> tuple[Image, list[Face]]:
 
 
 def _heads(plan: Plan, rng: np.random.Generator) -> list[Face]:
-    """Places for faces and lookalikes that overlap at most a little."""
+    """Place faces and lookalikes, which overlap at most a little."""
     low, high = np.log(np.asarray(plan.heights) * plan.long_side_px)
     placed: list[Face] = []
     kinds = [True] * plan.n_faces + [False] * plan.n_lookalikes
@@ -107,7 +104,7 @@ def _head(plan: Plan, rng: np.random.Generator, height_px: float, is_face: bool)
 
 
 def _overlap(a: Face, b: Face) -> float:
-    """Shared area of two boxes as a share of the smaller one."""
+    """Compute the shared area of two boxes as a share of the smaller one."""
     ax, ay, aw, ah = a.box_xywh()
     bx, by, bw, bh = b.box_xywh()
     w = min(ax + aw, bx + bw) - max(ax, bx)
@@ -116,7 +113,7 @@ def _overlap(a: Face, b: Face) -> float:
 
 
 def clipped_boxes_xywh(faces: list[Face], plan: Plan) -> NDArray[np.float64]:
-    """(F, 4) boxes of faces inside the picture, in pixels."""
+    """Clip the boxes of faces to the picture; (F, 4), pixels."""
     boxes = np.array([face.box_xywh() for face in faces], np.float64).reshape(-1, 4)
     low = np.clip(boxes[:, :2], 0, None)
     high = np.minimum(boxes[:, :2] + boxes[:, 2:], (plan.width_px, plan.height_px))

@@ -1,4 +1,4 @@
-"""What surrounds the faces of a picture: shading, shapes, texture, and what looks alike."""
+"""Draw the surroundings of faces: shading, shapes, texture, lookalikes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.embedded.faces import SKIN_TONES, Image
 
 
 def background(rng: np.random.Generator, height: int, width: int) -> Image:
-    """Shading with shapes in it: walls, furniture, foliage, as colours and edges alone."""
+    """Draw shading with shapes: walls, furniture, foliage, only as colours and edges."""
     shading = cv2.resize(
         rng.uniform(25, 230, (3, 4, 3)).astype(np.float32),
         (width, height),
@@ -34,7 +34,7 @@ def background(rng: np.random.Generator, height: int, width: int) -> Image:
 
 
 def _blob(rng: np.random.Generator, centre: np.ndarray, side: float) -> np.ndarray:
-    """Corners of a rectangle, a triangle, or something round."""
+    """Make the corners of a rectangle, a triangle, or something round."""
     n = int(rng.choice((3, 4, 4, 18)))
     angle = rng.uniform(0, 2 * np.pi) + np.arange(n) * 2 * np.pi / n
     if n == 4 and rng.random() < 0.7:
@@ -44,7 +44,7 @@ def _blob(rng: np.random.Generator, centre: np.ndarray, side: float) -> np.ndarr
 
 
 def draw_lookalike(rng: np.random.Generator, image: Image, x: float, y: float, size: float) -> None:
-    """Draw something round that is no face: a ball, a clock, an animal, a plate, a lamp, fruit."""
+    """Draw something round that is not a face: a ball, clock, animal, plate, lamp, fruit."""
     kind = rng.choice(("ball", "clock", "animal", "plate", "fruit"))
     c = (round(x), round(y))
     r = max(1, round(size / 2))
@@ -125,7 +125,7 @@ def draw_lookalike(rng: np.random.Generator, image: Image, x: float, y: float, s
 def finish(
     rng: np.random.Generator, image: Image, *, noise: float, blur_px: float, grey: bool
 ) -> Image:
-    """Camera: blur of the lens, texture and noise of the sensor, black and white film."""
+    """Apply a camera: blur of the lens, texture and noise of the sensor, black and white film."""
     height, width = image.shape[:2]
     if blur_px > 0:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Train the network on generated pictures; a checkpoint after each epoch."""
+"""Train the network on generated pictures, with a checkpoint after each epoch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tools.embedded.training_set import INPUT_PX, TrainingSet
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, how fast.
+    """Length and rates of the training.
 
     Attributes:
         n_epochs: Passes over the pictures.
         batch: Pictures in one step.
         peak_rate: Highest learning rate of the cycle (Smith & Topin 2018), reached after a tenth.
-        weight_decay: Of AdamW (Loshchilov & Hutter 2019).
-        seed: Of weights, order and augmentation.
+        weight_decay: Weight decay of AdamW (Loshchilov & Hutter 2019).
+        seed: Seed of weights, order and augmentation.
     """
 
     n_epochs: int = 11
@@ -48,10 +48,8 @@ def train(
     """Train from random weights.
 
     Args:
-        pictures: What to train on.
         folder: Takes `epoch-NN.pth` and `log.jsonl`.
-        schedule: How.
-        n_steps: Stop after so many steps; None for all.
+        n_steps: Stop after this many steps; None for all.
         report: Takes a line for each epoch.
 
     Returns:
@@ -103,7 +101,7 @@ def train(
 def outputs_before_softmax(
     model: RetinaFace, images: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The network's outputs with logits for scores, whose gradient does not vanish.
+    """Compute the network's outputs with logits for scores, which keep their gradient.
 
     Args:
         model: In training mode.
@@ -122,7 +120,7 @@ def outputs_before_softmax(
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay weights of convolutions, not biases and batch norms."""
+    """Decay weights of convolutions, but not biases and batch norms."""
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     return [

@@ -1,4 +1,4 @@
-"""Generated pictures to train on: none of them is in the embedded set, whose seeds are others."""
+"""Generate pictures to train on, with other seeds than the embedded set's."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from retinaface.detection.pipelines import PAD_VALUE
 from retinaface.network.config import MOBILENET_025
 from tools.embedded.pictures import Plan, clipped_boxes_xywh, draw_picture
 
-FIRST_SEED = 1_000_000  # the embedded pictures' are below
+FIRST_SEED = 1_000_000  # the embedded set's seeds are smaller
 N_PICTURES = 4_500
 INPUT_PX = 320
-MIN_HEIGHT_PX = 2.5  # smaller faces are left out: nothing is left of them
+MIN_HEIGHT_PX = 2.5  # smaller faces vanish, so they do not count
 _FILE = "training-set.npz"
 # JPEG bytes, (F, 4) boxes, (F, 5, 2) landmarks.
 _Drawn = tuple[bytes, NDArray[np.float64], NDArray[np.float32]]
-# A face that is looked at from the other side has its left eye where the right one was.
+# In a mirrored face the left eye takes the place of the right one.
 _MIRRORED = [1, 0, 2, 4, 3]
 
 
 def random_plan(rng: np.random.Generator) -> Plan:
-    """Draw a plan: mostly a few faces, at times none, one, or a crowd."""
+    """Make a random plan: mostly a few faces, at times none, one, or a crowd."""
     long_side = int(rng.integers(260, 620))
     short_side = int(long_side * rng.uniform(0.45, 1.0))
     is_wide = rng.random() < 0.65
@@ -59,9 +59,8 @@ def write_training_set(folder: Path, n_pictures: int = N_PICTURES, n_processes: 
     """Write pictures as JPEG bytes, with boxes and landmarks, into one file.
 
     Args:
-        folder: Made if it is missing.
-        n_pictures: How many.
-        n_processes: That draw side by side.
+        folder: Folder of the file; created if it is missing.
+        n_processes: Processes that draw in parallel.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seeds = range(FIRST_SEED, FIRST_SEED + n_pictures)
@@ -81,7 +80,7 @@ def _drawn(seeds: range, n_processes: int) -> Iterator[_Drawn]:
     if n_processes == 1:
         yield from map(_draw_one, seeds)
         return
-    # A fork would copy locks that threads of other libraries hold.
+    # A fork would copy locks that other libraries' threads hold.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
         yield from pool.map(_draw_one, seeds, chunksize=16)
@@ -99,7 +98,7 @@ def _draw_one(seed: int) -> _Drawn:
 
 @dataclass(frozen=True)
 class Batch:
-    """Network inputs and what they show.
+    """Network inputs and their faces.
 
     Attributes:
         images: (N, 3, 320, 320) float32, BGR minus the mean.
@@ -113,7 +112,7 @@ class Batch:
 
 
 class TrainingSet:
-    """Pictures of a training set, augmented anew in each epoch."""
+    """Pictures of a training set, augmented differently in each epoch."""
 
     def __init__(self, folder: Path) -> None:
         """Read the file that `write_training_set` wrote."""
@@ -128,7 +127,7 @@ class TrainingSet:
         return len(self._ends)
 
     def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
-        """One epoch in random order, without an incomplete last batch."""
+        """Give one epoch in random order, without an incomplete last batch."""
         order = rng.permutation(len(self))
         for start in range(0, len(order) - size + 1, size):
             rows = [self._augmented(rng, i) for i in order[start : start + size]]
@@ -138,9 +137,9 @@ class TrainingSet:
     def _augmented(
         self, rng: np.random.Generator, i: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """One picture: letterboxed or cut out, mirrored or not, a little brighter or darker.
+        """Augment a picture: letterbox or cut it, perhaps mirror it, change its brightness.
 
-        Channels are never swapped and hues never turned: red for blue must stay a fault.
+        Channels and hues never change, because swapping red and blue must stay a fault.
         """
         jpeg = self._jpegs[self._ends[i - 1] if i else 0 : self._ends[i]]
         image = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), dtype=np.uint8)
@@ -150,7 +149,7 @@ class TrainingSet:
         if is_mirrored:
             matrix[0] = -matrix[0]
             matrix[0, 2] += INPUT_PX
-        # Pixels are points at their centres for OpenCV, and areas for boxes.
+        # OpenCV takes pixels as points at their centres, boxes take them as areas.
         shift = matrix[:, :2] @ (0.5, 0.5) - 0.5
         warp = np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
         pixels = cv2.warpAffine(
@@ -169,7 +168,7 @@ class TrainingSet:
 
 
 def _placement(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
-    """(2, 3) matrix from the picture to the input: all of it, or a square cut out of it."""
+    """Make a (2, 3) matrix from the picture to the input: the whole picture, or a square of it."""
     if rng.random() < 0.55:
         scale = INPUT_PX / max(height, width)
         room = INPUT_PX - scale * np.array((width, height))

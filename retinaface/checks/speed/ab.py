@@ -1,13 +1,14 @@
-"""Two engines timed turn by turn, and what the same engine differs by from itself meanwhile.
+"""Time two engines turn by turn, and how much one of them differs from itself meanwhile.
 
-Times of two runs of one build differ by more than most builds do: the machine is another one an
-hour later, and a process is another one each time it starts. So three processes take turns, A, A
-again and B, on the same input; they are started anew a few times; and B is compared with A in
-the light of what A again gave.
+Two runs of one build differ in time by more than most builds do: an hour later the machine has
+changed, and so has a process each time it starts. So three processes (A, A again and B) take turns
+on the same input, and are started anew a few times. B is compared with A in the light of how far A
+again was from A.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check
 
-# Who takes turns. The second is what the first differs by from itself.
+# Who takes turns. The second shows how much the first differs from itself.
 A, AGAIN, B = SIDES = ("A", "A again", "B")
-# A sample is at least so long, so that the clock and the pipes do not weigh in it.
+# The shortest sample: the clock and the pipes then take little of it.
 _SAMPLE_S = 0.05
 _WARM_UP_CALLS = 3
 _SEED = 20_261_125
@@ -38,7 +39,7 @@ Progress = Callable[[int], Iterator[int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure.
+    """The length of a measurement.
 
     Attributes:
         batch: Images in one call.
@@ -53,14 +54,14 @@ class Plan:
 
 @dataclass
 class Timings:
-    """What was measured.
+    """The times and the differences of a measurement.
 
     Attributes:
         seconds: By side: (starts, turns) float64, of one call.
-        changes: What B detects otherwise than A, in each image of each turn.
+        changes: How detections of B differ from those of A, in each image of each turn.
         largest: By output: the largest difference of a raw value.
-        descriptions: Of the three engines.
-        environments: Of the three.
+        descriptions: By side, as `Engine.describe` gives them.
+        environments: By side.
     """
 
     seconds: dict[str, FloatArray]
@@ -68,13 +69,14 @@ class Timings:
     largest: dict[str, float] = field(default_factory=dict)
     descriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken_s: float = 0.0
 
     def ratios(self, side: str) -> FloatArray:
-        """(starts,) how many times as long as A a side took: the median over the turns."""
+        """Compute how many times as long as A a side took, (starts,): the median over the turns."""
         return np.asarray(np.median(self.seconds[side] / self.seconds[A], axis=1))
 
     def median_s(self, side: str) -> float:
-        """Of one call."""
+        """Compute the median time of one call."""
         return float(np.median(self.seconds[side]))
 
 
@@ -82,16 +84,15 @@ def measure(open_a: Open, open_b: Open, images: FloatArray, plan: Plan, steps: P
     """Start A, A again and B, and let them take turns on the same inputs.
 
     Args:
-        open_a: Starts the reference.
-        open_b: Starts the candidate.
+        open_a: Starts A, and A again.
         images: (M, 3, H, W) float32, to draw batches from.
-        plan: How long.
         steps: Counts to a number, as `range` does, and shows it.
 
     Raises:
         EngineUnavailable: A side cannot be started.
         EngineFault: A side failed, or gave outputs that cannot be right.
     """
+    started = time.monotonic()
     rng = np.random.default_rng(_SEED)
     shape = plan.starts, plan.turns
     timings = Timings({side: np.full(shape, np.nan) for side in SIDES})
@@ -110,6 +111,7 @@ def measure(open_a: Open, open_b: Open, images: FloatArray, plan: Plan, steps: P
                 outputs[side] = _sample(engines[side], batch, n_calls, side)
                 timings.seconds[side][start, turn] = outputs[side][1]
             _compare(timings, step, outputs[A][0], outputs[B][0])
+    timings.taken_s = time.monotonic() - started
     return timings
 
 
@@ -135,7 +137,7 @@ def _start(
 
 
 def _calls_of_a_sample(engines: dict[str, RemoteEngine]) -> int:
-    """How many calls make a sample long enough; the same for all sides."""
+    """Choose how many calls make a sample long enough; the same for all sides."""
     fastest = min(engine.last_infer_s for engine in engines.values())
     return max(1, int(np.ceil(_SAMPLE_S / max(fastest, 1e-6))))
 
@@ -143,7 +145,7 @@ def _calls_of_a_sample(engines: dict[str, RemoteEngine]) -> int:
 def _sample(
     engine: RemoteEngine, batch: FloatArray, n_calls: int, side: str
 ) -> tuple[RawOutputs, float]:
-    """The outputs of the last call, and the mean seconds of one."""
+    """Take a sample: the outputs of its last call, and the mean seconds of one call."""
     seconds = 0.0
     for _ in range(n_calls):
         outputs = engine.infer(batch)
@@ -165,13 +167,12 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
 
 
 def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
-    """Compare what B detects with what A does.
+    """Compare the detections of B with those of A.
 
     Args:
-        timings: With the changes.
         precision: Whose tolerances count.
         has_faces: Whether the images show faces. Without them all scores lie near the limits, where
-            detections come and go, so that only what nothing explains counts.
+            detections come and go, and only changes that nothing explains count.
     """
     unmatched, *others = check_differences("B against A", timings.changes, TOLERANCES[precision])
     return [unmatched, *others] if has_faces else others

@@ -15,6 +15,8 @@ from retinaface.typing import FloatArray
 
 # How often a slowdown is called that a gate claims to see.
 POWER = 0.9
+# The slowdown that a gate should see; it says what it would take where it does not.
+WANTED = 1.15
 # No plan is made for longer than so many times what was measured.
 _MOST_TIMES = 10_000.0
 
@@ -119,6 +121,33 @@ def times_as_many(noise: Noise, band: float, wanted: float, power: float = POWER
         middle = float(np.sqrt(low * high))
         low, high = (low, middle) if sees(middle) else (middle, high)
     return high
+
+
+def smallest_slow_share(n: int, quantile: float, confidence: float, power: float = POWER) -> float:
+    """Find the smallest share of slow calls that lifts the interval of a quantile among slow ones.
+
+    The quantile of a resample is slow where at least m of its calls are, and k slow ones among n
+    give a resample m of them with a binomial probability; so the lower end of the interval is slow
+    from some k on, and k or more come with a binomial probability once more.
+
+    Args:
+        n: Calls.
+        quantile: That is compared with the limit, as `numpy.quantile` computes it.
+        confidence: Of its bootstrap interval.
+        power: How often it is called.
+
+    Returns:
+        A fraction of the calls; 1 where n is too small for any.
+    """
+    from scipy.special import bdtr
+
+    m = n - int(np.floor(quantile * (n - 1)))
+    slow = np.arange(n + 1)
+    is_called = bdtr(m - 1, n, slow / n) < (1 - confidence) / 2
+    first = int(slow[is_called][0])  # of all calls slow, at the latest
+    shares = np.linspace(0, 1, 1001)
+    is_seen = 1 - bdtr(first - 1, n, shares) >= power
+    return float(shares[is_seen][0])
 
 
 def power_words(smallest: float) -> str:

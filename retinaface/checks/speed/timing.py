@@ -9,18 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors, worst_ratio
+from retinaface.checks.speed.steadiness import LEAST_CALLS, drift_of
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, IntArray, Precision
 from retinaface.verdicts import Check, Verdict
 
-# Small enough to move no output by a noise floor, large enough to be another float32.
+# Small enough to move no output by a noise floor, large enough to change the float32.
 _NUDGE = np.float32(2.0**-9)
-# Share of a run that may pass while its outputs are fetched: caches that are cold take some of it,
-# a run that is not waited for takes all.
+# Share of a run that fetching its outputs may take: cold caches take some, a run that nobody waited
+# for takes all.
 LARGEST_WAIT = 0.5
+# Calls of an engine are timed for so long, and no more often or less often than that. At the least
+# number, steady calls (3 %) still show a slowdown of a fifth in their last third.
+_BUDGET_S = 2.0
+MOST_TIMED, LEAST_TIMED = 200, 20
+# Of a long run a record keeps so many samples, evenly spaced.
+MOST_KEPT = 2000
 
 
 def nudge(images: FloatArray, first: int) -> FloatArray:
@@ -28,7 +36,7 @@ def nudge(images: FloatArray, first: int) -> FloatArray:
 
     Args:
         images: (N, 3, H, W) float32, changed in place.
-        first: Where: another number gives another place.
+        first: Chooses the place: a different number gives a different place.
 
     Returns:
         The images.
@@ -47,7 +55,6 @@ class CheckedInputs:
     Attributes:
         case: Images and exact outputs to draw from.
         batch: Images in one call.
-        precision: Of the engine.
         n_wrong: Calls whose outputs were wrong.
         first_problem: What was wrong in the first of them.
         n_checked: Calls whose outputs were checked.
@@ -64,7 +71,7 @@ class CheckedInputs:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.seed)
         self._buffer = np.empty((self.batch, *self.case.images.shape[1:]), dtype=np.float32)
-        self._n_filled = 0  # where the next image is nudged: another place each time
+        self._n_filled = 0  # where the next image is nudged: a new place each time
         self._rows: IntArray = np.zeros(self.batch, dtype=np.int64)
 
     def fill(self) -> FloatArray:
@@ -85,8 +92,11 @@ class CheckedInputs:
             return
         self.n_wrong += 1
         if self.first_problem is None:
-            errors = output_errors(outputs, expected, self.precision)
-            self.first_problem = check_fidelity(f"timed call {self.n_checked}", errors)
+            name = f"timed call {self.n_checked}"
+            found = check_fidelity(name, output_errors(outputs, expected, self.precision))
+            if found.verdict is Verdict.PASS:
+                found = check_probabilities(name, outputs.scores, self.precision)
+            self.first_problem = found
 
     def verdict(self, name: str) -> Check:
         """Judge whether every timed call gave the right outputs."""
@@ -99,7 +109,7 @@ class CheckedInputs:
 
 @dataclass
 class FetchTimes:
-    """How long fetching outputs takes right after a run, and once more when they must be there.
+    """Times of fetching outputs: right after a run, and once more when they must be there.
 
     A run that returns before the device is done makes the first fetch wait for it.
     """
@@ -135,23 +145,42 @@ class FetchTimes:
         return Check("the run had ended", verdict, text, {"hidden_share": share})
 
 
+def calls_in_budget(call_s: float) -> int:
+    """Choose how many calls are timed.
+
+    Args:
+        call_s: Seconds of one, about.
+    """
+    return int(np.clip(_BUDGET_S / max(call_s, 1e-9), LEAST_TIMED, MOST_TIMED))
+
+
 def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any]:
     """Compute the figures of a list of samples.
 
     Args:
         samples_s: Seconds of each call.
-        n_images: In each call; None where images are not what is counted.
+        n_images: In each call; None where the call is not about images.
 
     Returns:
-        `samples_s`, `median_s`, `p90_s`, `p99_s`, and `images_per_s` at the median.
+        `samples_s` (of very many, evenly spaced ones), `n_calls`, `median_s`, `p90_s`, `p99_s`,
+        `images_per_s` at the median, and of enough calls `drift`, last third over first.
     """
     samples = np.asarray(samples_s, dtype=np.float64)
     figures: dict[str, Any] = {
-        "samples_s": samples.tolist(),
+        "samples_s": _spaced(samples).tolist(),
+        "n_calls": len(samples),
         "median_s": float(np.median(samples)),
         "p90_s": float(np.quantile(samples, 0.9)),
         "p99_s": float(np.quantile(samples, 0.99)),
     }
+    if len(samples) >= LEAST_CALLS:
+        figures["drift"] = drift_of(samples)
     if n_images is not None:
         figures["images_per_s"] = n_images / figures["median_s"]
     return figures
+
+
+def _spaced(samples: FloatArray) -> FloatArray:
+    if len(samples) <= MOST_KEPT:
+        return samples
+    return samples[np.linspace(0, len(samples) - 1, MOST_KEPT).round().astype(np.int64)]

@@ -1,4 +1,4 @@
-"""Two things timed turn by turn, so that the noise of the machine meets both."""
+"""Time two things turn by turn, so that the noise of the machine affects both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retinaface.checks.speed.timing import CheckedInputs
 from retinaface.engines.base import Engine
 from retinaface.typing import FloatArray
 
-# What the images/s of any engine are a multiple of, where figures of several machines meet.
+# Images/s of any engine are given as a multiple of its images/s, so that machines compare.
 YARDSTICK = "ort-cpu-fp32"
 # Multiply-adds of the network for one 320x320 image, times two (facts of the model's own graph).
 FLOPS_PER_IMAGE = 2 * 245.3e6
@@ -20,7 +20,7 @@ FLOPS_PER_IMAGE = 2 * 245.3e6
 def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]:
     """Measure the share of one core's matrix-product rate that an engine reaches, turn by turn.
 
-    Both in one thread, one after the other, so that the machine's noise meets both.
+    Both run in one thread, one after the other, so that the machine's noise affects both.
 
     Args:
         engine: Opened with one thread.
@@ -53,7 +53,7 @@ def share_of_peak(engine: Engine, images: FloatArray, turns: int) -> list[float]
 def turn_by_turn(
     engine: Engine, yardstick: Engine, inputs: Sequence[CheckedInputs], turns: int
 ) -> list[float]:
-    """Measure images/s of an engine over those of another, so that noise meets both.
+    """Measure images/s of an engine over those of a yardstick, so that noise affects both.
 
     Each goes first in every other turn.
 
@@ -84,7 +84,7 @@ def turn_by_turn(
 
 
 def middle_of_turns(values: Sequence[float]) -> tuple[float, float, float]:
-    """Find what a tenth, the half and nine tenths of the turns lie below.
+    """Find the values below which a tenth, half and nine tenths of the turns lie.
 
     Args:
         values: One for each turn, at least one; records may hold a NaN or an infinity as words.

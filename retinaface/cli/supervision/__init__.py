@@ -1,1 +1,1 @@
-"""The supervised run of `validate`: its words, its process, what the terminal shows meanwhile."""
+"""The supervised run of `validate`: its arguments, its process, its progress on the terminal."""

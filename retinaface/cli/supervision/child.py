@@ -1,4 +1,4 @@
-"""The process of a run: started, followed by its record, ended with all that it started."""
+"""Start the process of a run, follow its record, and end it with all its own processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from retinaface.environment import signal_name
 
-# How pytest's own exit codes read here: a run that was interrupted, broke inside, or found no test
-# is no pass; 4 is bad usage.
-EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 1, 10: 10}
-# What pytest answers without running a test.
+# Exit codes of the command by pytest's own: a run that was interrupted or had an internal error
+# does not pass; 4 is bad usage; a run that found no test decides nothing.
+EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 10, 10: 10}
+# Options that pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 _POLL_S = 0.2
 _GRACE_S = 5.0
@@ -26,7 +26,7 @@ _GRACE_S = 5.0
 
 @dataclass
 class Watch:
-    """Follows a run by its record: which test is running, and since when."""
+    """Follows a run through its record: which test is running, and since when."""
 
     folder: Path
     running: str | None = None
@@ -34,7 +34,7 @@ class Watch:
     state: str | None = None
 
     def look(self) -> None:
-        """Read the record; it is replaced whole, so it can be read at any time."""
+        """Read the record, which can be read at any time because it is always replaced whole."""
         try:
             record = json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -55,16 +55,16 @@ class Child:
         out: Path | None = None,
         err: Path | None = None,
     ) -> None:
-        """Start nothing yet; without files the child writes where this process does."""
+        """Store the arguments; without files the child shares this process's output."""
         self._command, self._root, self.watch = command, root, watch
         self._out, self._err = out, err
         self.code = 0
 
     def run(self, timeout: float, look: Callable[[], None] = lambda: None) -> str | None:
-        """Run it to its end, its crash, or its last second.
+        """Run the process until it ends, crashes, or times out.
 
         Returns:
-            What went wrong with the process; None where the exit code is pytest's own word.
+            The process's problem; None where pytest ended it by itself.
         """
         with contextlib.ExitStack() as files:
             out, err = (
@@ -100,7 +100,7 @@ class Child:
         return None
 
     def _problem(self) -> str | None:
-        """Say why a process that ended by itself did not end as pytest does."""
+        """Find out whether a process that ended did not end as pytest does, and why."""
         code, watch = self.code, self.watch
         if code < 0:
             return f"the process ended by {signal_name(-code)}"
@@ -110,12 +110,12 @@ class Child:
             return f"the process ended with exit code {code} inside a test"
         runs_tests = not _NO_RUN.intersection(self._command)
         if code in (0, 10) and runs_tests and watch.state != "finished":
-            return f"the process ended with exit code {code} and left no whole record"
+            return f"the process ended with exit code {code} and left an incomplete record"
         return None
 
 
 def _environment() -> dict[str, str]:
-    """Make the child's environment: its Python must find the caller's engines, and the terminal."""
+    """Make the child's environment, in which its Python finds the caller's engines."""
     paths = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
@@ -125,12 +125,12 @@ def _environment() -> dict[str, str]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and all that it started: politely, then for good."""
+    """End the child and all its processes: with SIGTERM, then with SIGKILL."""
     if child.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_S)
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # whatever it started and did not end itself
+        os.killpg(child.pid, signal.SIGKILL)  # processes that it started and did not end
     child.wait()

@@ -1,4 +1,4 @@
-"""How far a run is and about how long it still takes, from the events that it tells."""
+"""Follow the progress of a run by its events, and forecast the time left."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from retinaface.verdicts import SKIPPED, Verdict
 
-# A forecast is followed when it differs from what was shown by this share; else time just runs.
+# A new forecast replaces the shown one if they differ by this share; otherwise time just runs.
 _FOLLOW = 0.15
 _FOLLOW_S = 3.0
-# Seconds for which an expectation counts beside what was measured.
+# Weight of the expectation beside the measured time, in seconds.
 _TRUST_S = 3.0
-# A test that takes longer than this many times what is expected made something that others share.
+# A test that takes longer than this many times its expectation made something that others share.
 _OUTLIER = 4.0
-# Of a test that takes longer than expected: that it will go on for this share of its time.
+# A test that takes longer than expected is forecast to go on for this share of its time so far.
 _OVERRUN = 0.25
 
 
 @dataclass
 class _Seen:
-    """Seconds of tests that ended: as expected, and as measured."""
+    """Seconds of tests that ended, expected and measured."""
 
     expected_s: float = 0.0
     measured_s: float = 0.0
@@ -32,7 +32,7 @@ class _Seen:
         self.measured_s += measured_s
 
     def ratio(self, otherwise: float) -> float:
-        """Divide measured by expected, drawn to another ratio while little has been seen."""
+        """Divide measured by expected time; with few seconds measured, stay near `otherwise`."""
         return (self.measured_s + _TRUST_S * otherwise) / (self.expected_s + _TRUST_S)
 
 
@@ -42,16 +42,17 @@ class _Planned:
     kind: str
     engine: str | None
     seconds: float
-    is_sure: bool = True  # that its engine is here
+    is_sure: bool = True  # whether its engine is sure to be on this machine
+    is_fixed: bool = False  # whether it takes as long on any machine
 
 
 @dataclass
 class Progress:
-    """Follows a run by its events; times are those of any clock that never goes back.
+    """Follows a run by its events; times come from any clock that never goes back.
 
     Attributes:
-        running: The test that runs; None between tests.
-        outcomes: Tests that ended, by outcome.
+        running: The test that is running; None between tests.
+        outcomes: Number of ended tests, by outcome.
         finished: A line for each suite that has ended.
     """
 
@@ -71,7 +72,7 @@ class Progress:
     _shown_end: float | None = None
 
     def take(self, event: Mapping[str, Any], now: float) -> None:
-        """Take in an event; those of other kinds are ignored."""
+        """Process an event; ignore other kinds."""
         if event["event"] == "plan":
             planned = [_Planned(**test) for test in event["tests"]]
             self._pending = {test.id: test for test in planned}
@@ -97,8 +98,8 @@ class Progress:
             return
         if planned.engine is not None:
             self._engines.setdefault(planned.engine, Counter())[outcome] += 1
-        # A failure looks for its cause, which takes long and is done once.
-        if outcome == Verdict.PASS.value:
+        # A failed test searches for its cause, which takes long and happens once.
+        if outcome == Verdict.PASS.value and not planned.is_fixed:
             seconds = min(seconds, _OUTLIER * planned.seconds * self._all.ratio(1.0))
             self._all.add(planned.seconds, seconds)
             self._kinds.setdefault(planned.kind, _Seen()).add(planned.seconds, seconds)
@@ -111,7 +112,7 @@ class Progress:
         self._suite, self._suite_outcomes, self._suite_s = "", Counter(), 0.0
 
     def left_s(self, now: float) -> float | None:
-        """Forecast the seconds left, falling steadily; None before the tests are known."""
+        """Forecast the seconds left, as a steady countdown; None before the tests are known."""
         if not self._n_tests:
             return None
         forecast = self._forecast_s(now)
@@ -126,7 +127,8 @@ class Progress:
         for test in self._pending.values():
             if self._is_skipped(test):
                 continue
-            seconds = test.seconds * self._kinds.get(test.kind, _Seen()).ratio(overall)
+            ratio = 1.0 if test.is_fixed else self._kinds.get(test.kind, _Seen()).ratio(overall)
+            seconds = test.seconds * ratio
             left += self._left_of(seconds, now) if test.id == self.running else seconds
         return left
 
@@ -136,14 +138,14 @@ class Progress:
         return max(seconds - taken, _OVERRUN * taken if taken > seconds else 0.0)
 
     def _is_skipped(self, test: _Planned) -> bool:
-        """Tell whether its engine seems not to be here: all its tests so far were skipped."""
+        """Tell whether a test will be skipped: all tests of its engine so far were."""
         outcomes = self._engines.get(test.engine or "")
         if outcomes is None:
             return not test.is_sure
         return set(outcomes) == {SKIPPED} and (outcomes[SKIPPED] > 1 or not test.is_sure)
 
     def line(self, now: float, width: int) -> str:
-        """Say in a line what runs, how far the run is, and how long it still takes."""
+        """Write in a line what is running, how far the run is, and how long it still takes."""
         text = self._line(now)
         return text if len(text) <= width else f"{text[: width - 3]}..."
 
@@ -184,7 +186,7 @@ def clock(seconds: float) -> str:
 
 
 def words_of(seconds: float) -> str:
-    """Say about how long, no more exactly than it is known."""
+    """Write a duration, no more exactly than it is known."""
     if seconds < 5:
         return "a few s"
     if seconds < 90:

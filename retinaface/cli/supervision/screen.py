@@ -1,4 +1,4 @@
-"""What `retinaface validate` shows while it runs: one line that replaces itself, or plain lines."""
+"""Show the progress of `retinaface validate`: one line that replaces itself, or plain lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from retinaface.cli.supervision.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Without a terminal: the longest time without a line.
+# The longest time without a line, in seconds, where there is no terminal.
 _PLAIN_S = 10.0
 
 
 class Display(Protocol):
-    """Where progress goes."""
+    """A place to show progress."""
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
@@ -29,14 +29,14 @@ class Display(Protocol):
         """Show how far the run is."""
 
     def close(self) -> None:
-        """Leave nothing behind but the lines that stay."""
+        """Remove everything but the lines that stay."""
 
 
 class PlainLines:
-    """For a log: a line for each suite that ended, and one now and then while tests run."""
+    """Plain lines for a log: one for each suite that ended, one now and then while tests run."""
 
     def __init__(self) -> None:
-        """Start with nothing written."""
+        """Start the clock of the first line."""
         self._width = shutil.get_terminal_size().columns
         self._n_finished = 0
         self._last: float | None = None
@@ -46,7 +46,7 @@ class PlainLines:
         click.echo(line)
 
     def show(self, progress: Progress, now: float) -> None:
-        """Write what ended; where nothing did for a while, what runs."""
+        """Write the suites that ended; after a while without one, write the progress."""
         if self._last is None:
             self._last = now
         for line in progress.finished[self._n_finished :]:
@@ -58,26 +58,26 @@ class PlainLines:
             self._last = now
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing."""
 
 
 class LiveLine:
-    """For a terminal: one line that replaces itself and goes away at the end."""
+    """One line of a terminal, which replaces itself and disappears at the end."""
 
     def __init__(self, console: Console) -> None:
-        """Take over the last line of the terminal."""
+        """Start to draw on the last line of the terminal."""
         from rich.live import Live
 
-        # Drawn when the supervisor looks: no thread of its own.
+        # Drawn when the supervisor looks, without a thread.
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._live.start()
 
     def say(self, line: str) -> None:
-        """Write a line above."""
+        """Write a line above it."""
         self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, progress: Progress, now: float) -> None:
-        """Draw the line anew, cut where the terminal ends."""
+        """Draw the line again, cut to the terminal's width."""
         from rich.text import Text
 
         line = progress.line(now, self._live.console.width)
@@ -85,12 +85,12 @@ class LiveLine:
         self._live.update(text, refresh=True)
 
     def close(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._live.stop()
 
 
 def open_display() -> Display:
-    """Open one line on a terminal, plain lines elsewhere."""
+    """Choose one line on a terminal, plain lines elsewhere."""
     from rich.console import Console
 
     console = Console()
@@ -103,11 +103,11 @@ class Screen:
     """Shows a run by the file of its events.
 
     Attributes:
-        closing: The block that ends the run; empty until it is told.
+        closing: The last block of lines; empty before the run ends.
     """
 
     def __init__(self, events: Path, display: Display) -> None:
-        """Start; the file need not be there yet."""
+        """Store the arguments; the file may not exist yet."""
         self._events = events
         self._display = display
         self._offset = 0
@@ -115,7 +115,7 @@ class Screen:
         self.closing: list[str] = []
 
     def look(self) -> None:
-        """Take in what was told since, and show it."""
+        """Read the new events and show the progress."""
         now = time.monotonic()
         for event in self._new_events():
             if event["event"] == "header":
@@ -128,12 +128,12 @@ class Screen:
         self._display.show(self._progress, now)
 
     def close(self) -> None:
-        """Take in the last, and leave the terminal as it was."""
+        """Read the last events, and leave the terminal as it was."""
         self.look()
         self._display.close()
 
     def _new_events(self) -> list[dict[str, Any]]:
-        """Read whole lines that were not read before."""
+        """Read the whole lines that are new."""
         if not self._events.exists():
             return []
         with self._events.open("rb") as file:

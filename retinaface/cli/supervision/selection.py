@@ -1,4 +1,4 @@
-"""Read from the words of `retinaface validate` which tests run, and whose output is shown."""
+"""Decide from the arguments of `retinaface validate` which tests run and which output to show."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# What names an engine, a model or data: then everything runs. Accepting a baseline wants all too.
+# Options that name an engine, a model or data; with one of them, or when a baseline is accepted,
+# every test runs.
 _NAMES_TARGET = ("engine", "model", "engine_file", "weights", "widerface", "subset")
 _ENV_PREFIX = "RETINAFACE_"
 _NAMES_ALL = (*_NAMES_TARGET, "accept_baseline")
 _VARIABLES = (*_NAMES_TARGET, "assets")
 # Options of pytest that select tests; `-k` and `-m` are options of the command itself.
 _SELECTS = ("--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
-# Options of pytest that ask for its own output; each may go on: -vv, --durations=5.
+_IGNORE_PATTERN = "--ignore-glob"
+_TAKE_PATHS = ("--ignore", _IGNORE_PATTERN)
+# Beginnings of pytest's options that ask for its own output, such as -vv and --durations=5.
 _OWN_OUTPUT: tuple[str, ...] = (
     "-v",
     "-s",
@@ -27,7 +30,7 @@ _OWN_OUTPUT: tuple[str, ...] = (
     "--tb",
 )
 _OWN_OUTPUT += ("--durations", "--setup-", "--co", "--help", "--version", "--fixtures", "--markers")
-# Flags of pytest; the word after any other option is its value, not a path to tests.
+# Flags of pytest; after any other option comes its value, not a path to tests.
 _FLAGS: tuple[str, ...] = (
     "-x",
     "-q",
@@ -46,13 +49,13 @@ _FLAGS += ("--collect-only", "--lf", "--last-failed", "--ff", "--sw", "--stepwis
 def is_quick(
     options: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str], root: Path
 ) -> bool:
-    """Tell whether the quick selection runs: no engine, no model, no data and no test is named.
+    """Tell whether the quick selection runs: nothing names an engine, a model, data or tests.
 
     Args:
-        options: Of the command, `markers` and `keywords` among them.
-        words: What goes on to pytest.
-        environ: Variables, which name what options name.
-        root: Where the tests lie.
+        options: Options of the command, with `markers` and `keywords`.
+        words: Arguments that go to pytest.
+        environ: Environment variables, which can replace options.
+        root: The folder that paths to tests start from.
     """
     named = any(options[name] for name in (*_NAMES_ALL, "markers", "keywords"))
     named = named or any(environ.get(_ENV_PREFIX + name.upper()) for name in _VARIABLES)
@@ -60,17 +63,38 @@ def is_quick(
 
 
 def paths(words: Sequence[str], root: Path) -> list[str]:
-    """Files, folders and ids of tests among the words that go on to pytest."""
-    return [word for word, is_path in _told_apart(words, root) if is_path]
+    """List files, folders and ids of tests among the arguments that go to pytest."""
+    return [word for word, is_path in _mark_paths(words, root) if is_path]
 
 
 def below_root(words: Sequence[str], root: Path) -> list[str]:
-    """Give the words with whole paths to tests, for a pytest that runs in another folder."""
-    return [f"{root / word}" if is_path else word for word, is_path in _told_apart(words, root)]
+    """Make the paths to tests absolute, for a pytest that runs in another folder.
+
+    What `--ignore` names is a path too; `--deselect` takes ids, which begin at the root anyway.
+    """
+    whole = []
+    before = ("", *words)
+    for previous, (word, is_path) in zip(before, _mark_paths(words, root), strict=False):
+        option, equals, value = word.partition("=")
+        if is_path:
+            whole.append(f"{root / word}")
+        elif previous in _TAKE_PATHS:
+            whole.append(_ignored(previous, word, root))
+        elif equals and option in _TAKE_PATHS:
+            whole.append(f"{option}={_ignored(option, value, root)}")
+        else:
+            whole.append(word)
+    return whole
 
 
-def _told_apart(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
-    """Tell for each word whether it is a path to tests, and no value of an option."""
+def _ignored(option: str, value: str, root: Path) -> str:
+    """Give a whole path or pattern; a path that is not among the suites stays the caller's."""
+    is_ours = option == _IGNORE_PATTERN or (root / value).exists()
+    return f"{root / value}" if is_ours else value
+
+
+def _mark_paths(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
+    """Pair each argument with whether it is a path to tests, and not an option's value."""
     before = ("", *words)
     return [
         (
@@ -84,5 +108,5 @@ def _told_apart(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
 
 
 def wants_own_output(words: Sequence[str]) -> bool:
-    """Tell whether the words ask for what pytest itself writes, as -v and --durations do."""
+    """Tell whether an argument asks for pytest's own output, as -v and --durations do."""
     return any(word.startswith(_OWN_OUTPUT) for word in words)

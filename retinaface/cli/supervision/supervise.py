@@ -1,4 +1,4 @@
-"""The supervisor of `retinaface validate`: a run in a child process that may crash or hang."""
+"""Supervise the run of `retinaface validate` in a child process, which may crash or hang."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
 from retinaface.cli.supervision.screen import Screen, open_display
 from retinaface.verdicts import Verdict, verdict_line
 
-# Of what a run without a verdict wrote, the last lines: of a crash its traceback, of a selection
-# without a test how many there were.
+# Number of last lines to show of a run without a verdict: the traceback of a crash, the number of
+# tests where none was selected.
 _TAIL_OF_ERROR = 30
 _TAIL = {4: 0, 5: 1}
-# As `faulthandler` writes it: all threads, the one that crashed last.
+# `faulthandler` writes all threads; the one that crashed comes last.
 _BEFORE_CRASH = 4
 _FATAL, _CURRENT = "Fatal Python error", "Current thread"
 
@@ -27,12 +27,12 @@ _FATAL, _CURRENT = "Fatal Python error", "Current thread"
 def supervise(
     command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
 ) -> int:
-    """Run the child to its end, its crash, or its last second; the terminal is the child's.
+    """Run the child until it ends, crashes, or times out; it writes to the terminal itself.
 
     Args:
-        folder: Where it writes its record.
+        folder: Takes the child's record.
         timeout: Seconds that one test may take.
-        kept: The folder, where it stays after the run.
+        kept: The folder, if it stays after the run; else None.
 
     Returns:
         The exit code of the command.
@@ -44,14 +44,14 @@ def supervise(
 def supervise_on_screen(
     command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
 ) -> int:
-    """Run the child as `supervise` does, but show how far it is, and at the end its verdict.
+    """Run the child as `supervise` does, but show its progress, and at the end its verdict.
 
-    What the child and the tools in it write is kept apart, and shown where there is no verdict.
+    The output of the child and of the tools in it appears only if there is no verdict.
     """
     with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
         events, out, err = (Path(temporary) / name for name in ("events", "out", "err"))
-        told = [*command, f"--events={events}"]
-        child = Child(told, root, Watch(folder, since=time.monotonic()), out, err)
+        with_events = [*command, f"--events={events}"]
+        child = Child(with_events, root, Watch(folder, since=time.monotonic()), out, err)
         screen = Screen(events, open_display())
         try:
             problem = child.run(timeout, screen.look)
@@ -63,13 +63,13 @@ def supervise_on_screen(
             n_lines = 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR)
             for line in _lines(out)[-n_lines:] if n_lines else ():
                 click.echo(line)
-            for line in telling_lines(_lines(err)):
+            for line in relevant_lines(_lines(err)):
                 click.echo(line, err=True)
     return _conclude(child, problem, folder, kept)
 
 
 def _conclude(child: Child, problem: str | None, folder: Path, kept: Path | None) -> int:
-    """Report what went wrong with the process; gives the exit code of the command."""
+    """Report a problem of the process, and return the exit code of the command."""
     if problem is None:
         return EXIT_CODES[child.code]
     _report(problem, child.watch.running, folder, kept)
@@ -87,23 +87,25 @@ def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
 
 
-def telling_lines(lines: list[str]) -> list[str]:
-    """Pick the last lines of a process; of a crash what led to it and the innermost frames."""
+def relevant_lines(lines: list[str]) -> list[str]:
+    """Pick the last lines of a process; after a crash, its cause and the innermost frames."""
     fatal = [i for i, line in enumerate(lines) if line.startswith(_FATAL)]
     if not fatal:
         return lines[-_TAIL_OF_ERROR:]
     start = fatal[-1]
     later = range(start + 1, len(lines))
     current = next((i for i in later if lines[i].startswith(_CURRENT)), start + 1)
-    before = lines[max(0, start - _BEFORE_CRASH) : start + 1]  # a C++ exception says its message
+    before = lines[
+        max(0, start - _BEFORE_CRASH) : start + 1
+    ]  # a C++ exception prints its message there
     return [*before, *lines[current : current + _TAIL_OF_ERROR - len(before)]]
 
 
 def _report(problem: str, running: str | None, folder: Path, kept: Path | None) -> None:
-    """Say which test was running, and write it into the record."""
+    """Print which test was running, and write it into the record."""
     from retinaface.files import new_file
 
-    where = running or "before the first test, or after the last"
+    where = running or "before the first test or after the last one"
     path = folder / "record.json"
     record = None
     with contextlib.suppress(OSError, ValueError):

@@ -1,1 +1,1 @@
-"""Iluvatar's IGIE and ixRT."""
+"""Engines of Iluvatar's runtimes, IGIE and ixRT."""

@@ -1,4 +1,4 @@
-"""Compute the network's last steps, for runtimes that end at its nine convolutions."""
+"""Compute the network's last steps, for runtimes that stop at its nine last convolutions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from retinaface.typing import FloatArray
 
 
 def flat_heads(heads: list[FloatArray]) -> FloatArray:
-    """Put the levels of one output together, as the priors are ordered: level, row, column, size.
+    """Join the levels of one output in the order of the priors: level, row, column, size.
 
     Args:
-        heads: (N, 2 * V, H, W) of each level, the finest first; 2 priors a cell of V values each.
+        heads: (N, 2 * V, H, W) for each level, finest first; 2 priors a cell with V values each.
 
     Returns:
         (N, P, V).

@@ -1,4 +1,4 @@
-"""IGIE, Iluvatar's TVM: engine files (.so) run by TVM's graph executor. Not yet run on hardware."""
+"""Run engine files (.so) of IGIE, Iluvatar's TVM. Not yet run on hardware."""
 
 from __future__ import annotations
 
@@ -22,21 +22,19 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-import_tvm()  # before an export is made for nothing
+import_tvm()  # fail before an export is made in vain
 
 _HALF = "float16"
-_NOT_SEEN = "whether a library works on the host inside a node cannot be seen from here"
+_NOT_SEEN = "it does not show whether a library inside a node computes on the host"
 
 
 class IgieEngine(StagedEngine):
-    """An engine file (.so) on one device, built from ONNX where none is given.
+    """An engine file (.so) on one device, built from ONNX unless one is given.
 
-    Batches that are smaller than the file's are filled up by repetition.
+    Images repeat to fill a batch that is smaller than the file's.
     """
 
-    known_options: ClassVar = {
-        "batch": "images in every call of the file that is built; 32 without it"
-    }
+    known_options: ClassVar = {"batch": "images in every call of the file to build (default 32)"}
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -57,23 +55,23 @@ class IgieEngine(StagedEngine):
         self._board = board() if spec.device == "iluvatar" else {}
 
     def _open(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
-        """Open the executor, and read the graph of the file where it shows one."""
+        """Open the executor, and read the file's graph if it shows one."""
         chain = self._chain
         try:
             library = chain.tvm.runtime.load_module(str(file))
             executor = chain.graph_executor.GraphModule(library["default"](chain.device))
-        except Exception as error:  # TVM's exceptions have no base of their own
+        except Exception as error:  # TVM's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with tvm {chain.tvm.__version__} on "
                 f"{chain.device}: {first_line(error)}; build it again with this version"
             ) from error
         try:
             return executor, json.loads(library["get_graph_json"]())
-        except AttributeError:  # as TVM says that a module has no such function
+        except AttributeError:  # TVM's error for a missing function
             return executor, None
 
     def _check_input_tensor(self, size: tuple[int, int]) -> tuple[np.dtype[Any], int]:
-        """Check the file's input; give its type and batch size."""
+        """Check the file's input; return its type and batch size."""
         tensor = self._executor.get_input(INPUT_NAME)
         found = None if tensor is None else tuple(int(axis) for axis in tensor.shape)
         if found is None or len(found) != 4 or found[1:] != (3, *size):
@@ -87,11 +85,11 @@ class IgieEngine(StagedEngine):
     def _prove_placement(
         self, graph: dict[str, Any] | None, size: tuple[int, int]
     ) -> dict[str, Any]:
-        """Run once; read from the outputs and from the graph where it ran, and in what.
+        """Run once; read device and precision from the outputs and from the graph.
 
         Raises:
-            EngineUnavailable: Outputs are not as they should be, lie on another device, or the
-                graph was built for several devices or in another precision.
+            EngineUnavailable: The outputs are wrong or on another device, or the graph has several
+                devices or another precision.
         """
         name, device = self.spec.name, self._chain.device
         if (n_outputs := int(self._executor.get_num_outputs())) != len(OUTPUT_NAMES):
@@ -116,12 +114,12 @@ class IgieEngine(StagedEngine):
             if output.device.device_type != device.device_type
         ]
         check_scores(self.spec, found[1].numpy(), self._file)
-        said = self._read_graph(graph)
+        graph_facts = self._read_graph(graph)
         placement = {
             "provider": f"tvm graph_executor on {device}",
             "target": str(self._chain.target),
-            **said,
-            "fallback": [*elsewhere, *said.get("fallback", [])],
+            **graph_facts,
+            "fallback": [*elsewhere, *graph_facts.get("fallback", [])],
         }
         if placement["fallback"]:
             raise EngineUnavailable(
@@ -131,11 +129,11 @@ class IgieEngine(StagedEngine):
         return placement
 
     def _read_graph(self, graph: dict[str, Any] | None) -> dict[str, Any]:
-        """Read devices and types from the file's own graph; say so where it shows none."""
-        given = f"the executor was given {self._chain.device} alone, and its outputs lie there"
+        """Read devices and types from the file's own graph, or note that it shows none."""
+        given = f"the executor has only {self._chain.device}, and its outputs are there"
         if graph is None:
             return {"proof": f"{given}; the file shows no graph, so its precision is that of its "
-                    f"name; {_NOT_SEEN}"}  # fmt: skip
+                             f"name; {_NOT_SEEN}"}  # fmt: skip
         attributes = graph.get("attrs", {})
         types = attributes.get("dltype", ["", []])[1]
         indices = sorted(set(attributes.get("device_index", ["", []])[1]))
@@ -166,7 +164,7 @@ class IgieEngine(StagedEngine):
         self._chain.device.sync()
 
     def _outputs(self) -> list[Any]:
-        """Give the outputs on the device, which the next run overwrites."""
+        """Give the outputs on the device; the next run overwrites them."""
         return [self._executor.get_output(i) for i in range(len(OUTPUT_NAMES))]
 
     def _fetch(self) -> RawOutputs:
@@ -177,8 +175,8 @@ class IgieEngine(StagedEngine):
         """See `Engine.describe`."""
         described = super().describe()
         if self.spec.device == "iluvatar":
-            said = self._board.get("name") or getattr(self._chain.device, "device_name", None)
-            described["device_name"] = board_name(said)
+            name = self._board.get("name") or getattr(self._chain.device, "device_name", None)
+            described["device_name"] = board_name(name)
             described["driver"] = self._board.get("driver_version")
         return described
 

@@ -1,11 +1,11 @@
-"""The vendor's TVM: whether it is here and whole, and engine files built with it.
+"""Find the vendor's TVM, check that it is complete, and build engine files with it.
 
-What is assumed of IGIE is what the vendor's scripts use (Deep-Spark/DeepSparkInference,
+The assumptions about IGIE come from the vendor's scripts (Deep-Spark/DeepSparkInference,
 `models/cv/object_detection/igie_common/build_engine.py` and `retinaface/igie/inference.py`):
 `tvm.target.iluvatar(model=, options=)`, `tvm.relay.import_model.import_model_to_igie(path, shapes,
 backend="igie")`, `tvm.relay.build(..., precision=)`, `export_library`, `tvm.runtime.load_module`,
 `tvm.contrib.graph_executor.GraphModule`. Where a TVM has Relay and lacks the vendor's additions,
-Apache TVM's own take their place: `relay.frontend.from_onnx`, `relay.transform.ToMixedPrecision`.
+Apache TVM's own replace them: `relay.frontend.from_onnx`, `relay.transform.ToMixedPrecision`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME
 
 TARGET = {"model": "MR", "options": "-libs=cudnn,cublas,ixinfer"}
-_OPT_LEVEL = 3  # of Apache TVM, where the vendor's build does not choose
+_OPT_LEVEL = 3  # for Apache TVM; the vendor's build chooses by itself
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class Toolchain:
     """A TVM that can load engines.
 
     Attributes:
-        tvm: The module.
         graph_executor: `tvm.contrib.graph_executor`.
-        target: What engines are built for.
-        device: Where they run.
+        target: The target of builds.
+        device: The device to run on.
     """
 
     tvm: Any
@@ -49,21 +48,21 @@ def import_tvm() -> Any:
     """Import TVM, from any maker.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: TVM cannot be imported.
     """
     with importing("igie engines need IGIE, the vendor's TVM, and tvm", WHEELS):
         return importlib.import_module("tvm")
 
 
 def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
-    """Import TVM and see that it has what is needed, and that the device is there.
+    """Import TVM, and check that it is complete and that the device is there.
 
     Args:
-        spec: Its device is `iluvatar`; or `cpu`, for a TVM with Relay and no accelerator.
+        spec: Its device is `iluvatar`, or `cpu` for a TVM with Relay and no accelerator.
         builds: Whether an engine will be built, not only loaded.
 
     Raises:
-        EngineUnavailable: Something is missing; names the version and all that it lacks.
+        EngineUnavailable: A part is missing; the message names the version and all missing parts.
     """
     tvm = import_tvm()
     graph_executor = _submodule("tvm.contrib.graph_executor")
@@ -91,7 +90,7 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
     if not device.exist:
         raise EngineUnavailable(
             f"{spec.name} needs {spec.device}: tvm {tvm.__version__} knows the device, but "
-            f"{device} is not there; see whether the driver shows a board: ixsmi"
+            f"{device} is not there; check whether the driver shows a board: ixsmi"
         )
     return Toolchain(tvm, graph_executor, target, device)
 
@@ -103,7 +102,7 @@ def built_engine(
 
     Args:
         model: ONNX file with FP32 weights.
-        shape: Of the input: batch, 3, height, width.
+        shape: Shape of the input: batch, 3, height, width.
 
     Raises:
         EngineUnavailable: The build fails.
@@ -125,7 +124,7 @@ def built_engine(
 
 
 def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str) -> Any:
-    """Import and compile, with the vendor's functions where they are there."""
+    """Import the model and compile it, with the vendor's functions if TVM has them."""
     relay = importlib.import_module("tvm.relay")
     vendors = _submodule("tvm.relay.import_model")
     if vendors is not None:
@@ -150,7 +149,7 @@ def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str
 
 
 def _submodule(name: str) -> Any | None:
-    """Import a part of TVM; None where this TVM has none."""
+    """Import a module of TVM; None if this TVM lacks it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

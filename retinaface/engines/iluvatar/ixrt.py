@@ -1,8 +1,7 @@
-"""ixRT, Iluvatar's runtime with TensorRT's interface. Not yet run on hardware.
+"""Run plans with ixRT, Iluvatar's runtime with TensorRT's interface. Not yet run on hardware.
 
-`ixrt_build` says which calls are assumed, and on whose word. Bindings are told apart by shape and
-not by order: the vendor's own scripts read them in one order in one release, and in another in the
-next.
+`ixrt_build` lists the assumed calls and their source. Bindings are identified by shape, not by
+order, because the vendor's own scripts read them in different orders in different releases.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-import_ixrt()  # before an export is made for nothing
+import_ixrt()  # fail before an export is made in vain
 
 _PROOF = (
-    "the plan was deserialized and run by ixRT, which has no nodes on the host; in which precision "
-    "a layer runs is the builder's choice, and a plan does not show it"
+    "ixRT, which has no nodes on the host, deserialized and ran the plan; the builder chooses the "
+    "precision of each layer, and a plan does not show it"
 )
 
 
@@ -54,14 +53,12 @@ class Binding:
 
 
 class IxrtEngine(StagedEngine):
-    """A plan on the first board, built from ONNX with the nine heads where none is given.
+    """A plan on the first board, built from ONNX with nine heads unless one is given.
 
-    A given one (`--engine-file`) may have nine heads, or the network's three outputs.
+    A given plan (`--engine-file`) may have nine heads or the network's three outputs.
     """
 
-    known_options: ClassVar = {
-        "batch": "images in every call of the plan that is built; 32 without it"
-    }
+    known_options: ClassVar = {"batch": "images in every call of the plan to build (default 32)"}
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -82,7 +79,7 @@ class IxrtEngine(StagedEngine):
             check_batch(spec, self.fixed_batch, file)
             self._probe()
         except BaseException:
-            self.close()  # memory on the device is nobody's but ours
+            self.close()  # nobody else frees memory on the device
             raise
         self._board = board()
         self._runtime = f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}"
@@ -97,16 +94,16 @@ class IxrtEngine(StagedEngine):
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
                 raise RuntimeError("it returned nothing; its log gives the reason")
-        except Exception as error:  # the runtime's exceptions have no base of their own
+        except Exception as error:  # the runtime's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with ixRT {ixrt.__version__}: "
-                f"{first_line(error)}; see whether a board is there (ixsmi), or build it again "
+                f"{first_line(error)}; check whether a board is there (ixsmi), or build it again "
                 "with this version"
             ) from error
         return engine, context
 
     def _bind(self) -> None:
-        """Allocate each binding on the device, in their order."""
+        """Allocate the bindings on the device, in their order."""
         engine = self._engine
         for i in range(engine.num_bindings):
             shape = tuple(int(axis) for axis in engine.get_binding_shape(i))
@@ -120,14 +117,14 @@ class IxrtEngine(StagedEngine):
             code, address = self._cudart.cudaMalloc(n_bytes)
             if code != self._cudart.cudaError_t.cudaSuccess:
                 raise EngineUnavailable(
-                    f"{self.spec.name} cannot allocate {n_bytes} bytes on the device: {code}; see "
-                    "whether a board is there and free: ixsmi"
+                    f"{self.spec.name} cannot allocate {n_bytes} bytes on the device: {code}; "
+                    "check whether a board is there and free: ixsmi"
                 )
             name, is_input = engine.get_binding_name(i), bool(engine.binding_is_input(i))
             self._bindings.append(Binding(name, is_input, shape, dtype, address))
 
     def _check_bindings(self) -> tuple[Binding, list[list[Binding]]]:
-        """Find the input and the bindings of `loc`, `conf`, `landmarks`, three each or one each."""
+        """Find the input, and one or three bindings for each of `loc`, `conf`, `landmarks`."""
         inputs = [binding for binding in self._bindings if binding.is_input]
         outputs = {b.shape: b for b in self._bindings if not b.is_input}
         if len(inputs) == 1 and inputs[0].shape[1:] == (3, *self._size):
@@ -145,7 +142,7 @@ class IxrtEngine(StagedEngine):
         )
 
     def _head_shapes(self, batch: Any) -> list[list[tuple[int, ...]]]:
-        """List the shapes of each output's convolutions, the finest level first."""
+        """List the shapes of each output's convolutions, finest level first."""
         sides = [tuple(math.ceil(px / s) for px in self._size) for s in MOBILENET_025.strides_px]
         per_cell = MOBILENET_025.priors_per_cell
         return [
@@ -160,14 +157,14 @@ class IxrtEngine(StagedEngine):
         return len(self._outputs[0]) > 1
 
     def _probe(self) -> None:
-        """Run once, so that a device that fails does so here."""
+        """Run once, so a failing device fails here."""
         images = np.zeros(self._input.shape, dtype=np.float32)
         try:
             scores = self._run(images).scores
-        except Exception as error:  # the runtime's exceptions have no base of their own
+        except Exception as error:  # the runtime's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot run {self._file}: {type(error).__name__}: "
-                f"{first_line(error)}; see whether a board is there: ixsmi"
+                f"{first_line(error)}; check whether a board is there: ixsmi"
             ) from error
         check_scores(self.spec, scores, self._file)
 
@@ -220,7 +217,7 @@ class IxrtEngine(StagedEngine):
         }
 
     def _name_by_runtime(self) -> str | None:
-        """Ask the CUDA runtime for the board's name, where `ixsmi` cannot be asked."""
+        """Ask the CUDA runtime for the board's name, if `ixsmi` gives none."""
         if not hasattr(self._cudart, "cudaGetDeviceProperties"):
             return None
         code, properties = self._cudart.cudaGetDeviceProperties(0)

@@ -1,9 +1,9 @@
-"""ixRT's builder: nine heads cut out of an ONNX file, and plans built from it.
+"""Find ixRT, cut an ONNX file at its nine heads, and build plans from it.
 
-What is assumed of ixRT is what the vendor's scripts for this network use
+The assumptions about ixRT come from the vendor's scripts for this network
 (Deep-Spark/DeepSparkInference, `models/cv/object_detection/retinaface/ixrt`: `build_engine.py`,
-`common.py`, `inference.py`). Its module is called `tensorrt`, as NVIDIA's is, and has the binding
-interface that TensorRT had up to version 8. Memory on the device is CUDA's, through `cuda-python`.
+`common.py`, `inference.py`). Its module has the name of NVIDIA's, `tensorrt`, and the binding
+interface of TensorRT up to version 8. Memory on the device is CUDA's, through `cuda-python`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 N_HEADS = 9
 _LOADS = ("Logger", "Runtime", "nptype")
 _BUILDS = ("Builder", "OnnxParser", "BuilderFlag", "NetworkDefinitionCreationFlag")
-# What lies between a head's convolution and an output of the network.
+# Operators between a head's convolution and an output of the network.
 _LAYOUT_OPS = ("Softmax", "Concat", "Reshape", "Transpose", "Flatten", "Identity", "Cast")
 
 
@@ -35,14 +35,14 @@ def import_ixrt() -> Any:
     """Import the module `tensorrt`, from any maker.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: The module cannot be imported.
     """
-    with importing("ixrt engines need ixRT, whose module is called tensorrt, and it", WHEELS):
+    with importing("ixrt engines need ixRT, but its module tensorrt", WHEELS):
         return importlib.import_module("tensorrt")
 
 
 def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
-    """Import ixRT and what reaches the device's memory, and see that they are the vendor's.
+    """Import ixRT and cuda-python, and check that ixRT is the vendor's.
 
     Args:
         builds: Whether an engine will be built, not only loaded.
@@ -51,7 +51,7 @@ def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
         `tensorrt`, `cuda.cuda`, `cuda.cudart`.
 
     Raises:
-        EngineUnavailable: It is NVIDIA's TensorRT, or something is missing.
+        EngineUnavailable: The module is NVIDIA's TensorRT, or a part is missing.
     """
     ixrt = import_ixrt()
     version = str(getattr(ixrt, "__version__", "of no version"))
@@ -85,7 +85,7 @@ def _is_installed(package: str) -> bool:
 
 
 def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
-    """Build an engine from ONNX, or find it in the cache.
+    """Build a plan from ONNX, or find it in the cache.
 
     Args:
         source: ONNX file with FP32 weights.
@@ -109,7 +109,7 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
 
 
 def _plan(ixrt: Any, source: Source, batch: int, precision: str) -> bytes:
-    """Build a serialized engine of fixed batch size."""
+    """Build a serialized engine with a fixed batch size."""
     logger = ixrt.Logger(ixrt.Logger.WARNING)
     builder = ixrt.Builder(logger)
     explicit = 1 << int(ixrt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
@@ -125,7 +125,7 @@ def _plan(ixrt: Any, source: Source, batch: int, precision: str) -> bytes:
 
 
 def _parse(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> None:
-    """Fill a network from a file with nine heads and a fixed batch size."""
+    """Fill a network from a file, cut at nine heads, with a fixed batch size."""
     import onnx
 
     parser = ixrt.OnnxParser(network, logger)
@@ -134,19 +134,19 @@ def _parse(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> 
         onnx.save(with_heads(onnx.load(source.path), batch), fixed)
         if parser.parse_from_file(str(fixed)):
             return
-    said = [str(parser.get_error(i)) for i in range(getattr(parser, "num_errors", 0))]
-    raise RuntimeError("; ".join(said) or "the parser rejected it and gave no reason")
+    errors = [str(parser.get_error(i)) for i in range(getattr(parser, "num_errors", 0))]
+    raise RuntimeError("; ".join(errors) or "the parser rejected it and gave no reason")
 
 
 def with_heads(model: Any, batch: int) -> Any:
-    """Cut the network after its nine last convolutions, as the vendor exports it for ixRT.
+    """Cut the network after its nine last convolutions, as the vendor's export for ixRT does.
 
-    Softmax and concatenation are then done outside of it. Where something else than layout lies
-    between the convolutions and an output, the outputs stay as they are.
+    Softmax and concatenation then happen outside the graph. If other operators lie between the
+    convolutions and an output, the outputs stay as they are.
 
     Args:
         model: ONNX model with outputs `loc`, `conf`, `landmarks`, or with nine heads already.
-        batch: To fix the first axis at.
+        batch: Size of the first axis.
     """
     from onnx.shape_inference import infer_shapes
     from onnx.utils import Extractor
@@ -157,7 +157,7 @@ def with_heads(model: Any, batch: int) -> Any:
     set_axes(model, {image.name: (batch, *axes_of(image)[1:])})
     for value in model.graph.output:
         set_axes(model, {value.name: (batch, *axes_of(value)[1:])})
-    del model.graph.value_info[:]  # of the free batch size
+    del model.graph.value_info[:]  # they declare the free batch size
     if len(model.graph.output) != len(OUTPUT_NAMES):
         return model
     heads = [_heads_of(model, name) for name in OUTPUT_NAMES]

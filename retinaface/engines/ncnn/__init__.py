@@ -1,1 +1,1 @@
-"""ncnn, on files that pnnx makes."""
+"""The engine of ncnn, for files that pnnx makes."""

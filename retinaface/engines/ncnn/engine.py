@@ -1,4 +1,4 @@
-"""ncnn on the CPU: files that its converter makes from the ONNX file, one image after the other."""
+"""Run ncnn on the CPU, image by image, with files that its converter makes from ONNX."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TYPES: dict[int, type[np.floating[Any]]] = {
     onnx.TensorProto.FLOAT: np.float32,
     onnx.TensorProto.FLOAT16: np.float16,
 }
-# Names that the converter gives.
+# Names from the converter.
 _INPUT = "in0"
 _OUTPUTS = ("out0", "out1", "out2")
 _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
@@ -48,7 +48,7 @@ _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 class NcnnEngine(Engine):
     """A network with an extractor for each image.
 
-    Options are ncnn's own that change how it computes, but neither precision nor device.
+    Its options are those of ncnn that change how it computes, except precision and device.
     """
 
     _runtime = f"ncnn {ncnn.__version__}"
@@ -59,7 +59,7 @@ class NcnnEngine(Engine):
         "use_winograd63_convolution": "on or off: its tiles of 6",
         "use_sgemm_convolution": "on or off: convolutions as products of matrices",
         "use_packing_layout": "on or off: channels side by side in a vector",
-        "lightmode": "on or off: intermediates freed as soon as they were read",
+        "lightmode": "on or off: intermediates freed after their last use",
     }
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -74,7 +74,7 @@ class NcnnEngine(Engine):
             self._net = self._load(param, weights, is_fp16=spec.precision == "fp16")
             self._build_s = time.perf_counter() - started
             self._rounds = self._proves_fp16(param, weights)
-        # Without Vulkan, which is off, ncnn has one place to run a layer.
+        # Vulkan is off, so ncnn can run a layer only on the CPU.
         self._placement = {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
 
     def _check_model(self) -> None:
@@ -82,18 +82,18 @@ class NcnnEngine(Engine):
         spec, name = self.spec, self.spec.name
         if spec.height_px is None:
             raise EngineUnavailable(
-                f"{name} needs inputs of one size: its files hold the size, and each other size "
-                "needs a conversion of its own; take a pipeline of a fixed size"
+                f"{name} needs inputs of one size, because its files fix it, and any other size "
+                "needs its own conversion; use a pipeline of fixed size: --pipeline igie"
             )
         try:
             proto = onnx.load(self._model, load_external_data=False)
-        except Exception as error:  # protobuf has exceptions of its own, by version
+        except Exception as error:  # protobuf's exceptions depend on its version
             raise EngineUnavailable(
                 f"{name} cannot load {self._model}: {type(error).__name__}: {error}; check the file"
             ) from error
         if not proto.graph.input:
             raise EngineUnavailable(
-                f"{name} cannot load {self._model}: it holds no graph; check the file"
+                f"{name} cannot load {self._model}: it has no graph; check the file"
             )
         inputs, outputs = (
             [_port(v) for v in proto.graph.input],
@@ -123,7 +123,7 @@ class NcnnEngine(Engine):
         if unknown:
             raise EngineUnavailable(
                 f"{spec.name} cannot run {self._model}: ncnn {ncnn.__version__} lacks the layers "
-                f"that pnnx {converter_version()} made of it: {', '.join(unknown)}; export at "
+                f"that pnnx {converter_version()} made from it: {', '.join(unknown)}; export at "
                 "another opset, or simplified"
             )
         return param, weights
@@ -132,7 +132,7 @@ class NcnnEngine(Engine):
         """Load the files with the options of one precision."""
         net = ncnn.Net()
         net.opt.use_vulkan_compute = False
-        for name in dir(net.opt):  # every one that this version has; by default FP16 is on
+        for name in dir(net.opt):  # all options of this version; FP16 is on by default
             if name.startswith(("use_fp16_", "use_bf16_")):
                 setattr(net.opt, name, is_fp16 and name.startswith("use_fp16_"))
         for name in self.spec.options:
@@ -144,7 +144,7 @@ class NcnnEngine(Engine):
         if net.load_param(str(param)) or net.load_model(str(weights)):
             raise EngineUnavailable(
                 f"{self.spec.name}: ncnn {ncnn.__version__} cannot load what pnnx "
-                f"{converter_version()} made of {self._model}; install the two of one release"
+                f"{converter_version()} made of {self._model}; install both from one release"
             )
         names = (list(net.input_names()), list(net.output_names()))
         if names != ([_INPUT], list(_OUTPUTS)):
@@ -155,9 +155,9 @@ class NcnnEngine(Engine):
         return net
 
     def _proves_fp16(self, param: Path, weights: Path) -> bool:
-        """Tell whether FP16 changes the outputs: on processors without it the options do nothing.
+        """Tell whether FP16 changes the outputs; on processors without it the options do nothing.
 
-        ncnn does not say what a layer computed in, so both are run on the same image.
+        ncnn does not show the precision of a layer, so both run on the same image.
         """
         if self.spec.precision == "fp32":
             return False
@@ -211,7 +211,7 @@ class NcnnEngine(Engine):
 
 
 def run_network(net: Any, image: FloatArray) -> list[FloatArray]:
-    """Run one image (3, H, W); the arrays are copies, and `image` outlives the reading of it."""
+    """Run one image (3, H, W) and return copies; `image` must live until the outputs are read."""
     extractor = net.create_extractor()
     extractor.input(_INPUT, ncnn.Mat(image))
     found = []

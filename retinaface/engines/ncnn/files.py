@@ -18,7 +18,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
 def converter_version() -> str:
-    """Read the version of the converter; `unknown` where it was not installed as a package."""
+    """Read the version of the converter; `unknown` if it is not installed as a package."""
     try:
         return metadata.version("pnnx")
     except metadata.PackageNotFoundError:
@@ -29,10 +29,10 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
     """Convert an ONNX file.
 
     Args:
-        model: ONNX file, FP32 or FP16, with a batch of one or a free one.
-        folder: Where the files go; the converter leaves others there too.
-        height_px: Of every input.
-        width_px: Likewise.
+        model: ONNX file, FP32 or FP16, with a batch of one or a free batch.
+        folder: Takes the files; the converter leaves others there too.
+        height_px: Height of every input.
+        width_px: Width of every input.
 
     Returns:
         The graph (`.param`) and the weights (`.bin`).
@@ -47,7 +47,7 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
         str(_converter()),
         "model.onnx",
         f"inputshape=[1,3,{height_px},{width_px}]f32",
-        # Weights stay in FP32, which holds FP16 ones exactly: stored in FP16, pnnx 20261020 makes
+        # Weights stay in FP32, which represents FP16 exactly: in FP16 files pnnx 20261020 makes
         # each below 2^-14 a zero (606 of this network's 419 824; the outputs move 17 times as far).
         "fp16=0",
     ]
@@ -67,24 +67,23 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
         ) from error
     files = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     if result.returncode or not all(file.is_file() for file in files):
-        said = (result.stderr.strip().splitlines() or ["nothing"])[-1]
+        last = (result.stderr.strip().splitlines() or ["no output"])[-1]
         raise EngineUnavailable(
             f"pnnx {converter_version()} cannot convert {model}: exit status "
-            f"{result.returncode}, it said: {said}; export at another opset"
+            f"{result.returncode} ({last}); export at another opset"
         )
     return files
 
 
 def _converter() -> Path:
-    """Find the converter's program; importing its package would import torch."""
+    """Find the converter's program without importing its package, which would import torch."""
     found = importlib.util.find_spec("pnnx")
     for folder in (found and found.submodule_search_locations) or ():
         for name in ("pnnx", "pnnx.exe"):
             if (program := Path(folder) / name).is_file():
                 return program
     raise EngineUnavailable(
-        "ncnn needs files of its own, and pnnx, which makes them, is not installed; "
-        "pip install --no-deps pnnx"
+        "ncnn needs files that pnnx makes, but pnnx is not installed; pip install --no-deps pnnx"
     )
 
 
@@ -95,10 +94,10 @@ def layer_kinds(param: Path) -> list[str]:
 
 
 def widen(model: Any) -> None:
-    """Turn an FP16 graph into the FP32 graph of the same weights, in place.
+    """Turn an FP16 graph into an FP32 graph with the same weights, in place.
 
-    The converter leaves an FP16 graph unfused, with casts that ncnn does not have. ncnn rounds by
-    itself, by its own options.
+    The converter leaves an FP16 graph unfused, with casts that ncnn lacks. ncnn's own options make
+    it round.
 
     Args:
         model: `onnx.ModelProto`; an FP32 one stays as it is.
@@ -136,7 +135,7 @@ def _drop_casts(graph: Any, floats: set[str]) -> None:
     for cast in [n for n in graph.node if n.op_type == "Cast" and n.output[0] in outputs]:
         if cast.input[0] not in floats:
             continue
-        for node in graph.node:  # what gave the cast's input gives the output
+        for node in graph.node:  # the node before the cast gives the output
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
                     if name == cast.input[0] and node is not cast:

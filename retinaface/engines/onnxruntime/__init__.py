@@ -1,1 +1,1 @@
-"""ONNX Runtime: on the CPU, on CUDA, through its TensorRT provider."""
+"""The engines of ONNX Runtime: on the CPU, on CUDA, with its TensorRT provider."""

@@ -1,6 +1,6 @@
-"""ONNX Runtime, here on the CPU, with the proof that no computation fell back.
+"""Run ONNX Runtime on the CPU, and prove that no computation fell back.
 
-`cuda` and `tensorrt` beside it run the same session on a device.
+`cuda` and `tensorrt` run the same session on a device.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ TYPES: dict[str, type[np.floating[Any]]] = {
 
 
 class OnnxRuntimeEngine(Engine):
-    """A session with exactly one provider asked for.
+    """A session with exactly one provider.
 
-    Declared options are those of the session. All others are the provider's; that of the CPU reads
-    none, so it is given none.
+    Declared options belong to the session, all others to the provider. The CPU's provider reads no
+    options, so it gets none.
     """
 
     _runtime = f"onnxruntime {ort.__version__}"
     provider = "CPUExecutionProvider"
     known_options: ClassVar[Mapping[str, str]] = {
-        "fusions": "on or off: the runtime's optimizations of the graph; on without it",
-        "spinning": "on or off: idle threads wait in a loop; off without it where the engine "
-        "shares the processors, else on",
+        "fusions": "on or off: the runtime's optimizations of the graph (default on)",
+        "spinning": "on or off: idle threads wait in a loop (default off where the engine "
+        "shares the processors, else on)",
     }
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -62,7 +62,7 @@ class OnnxRuntimeEngine(Engine):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
             options = self._session_options()
-            options.enable_profiling = True  # for one run: the proof of placement
+            options.enable_profiling = True  # for the one run that proves placement
             options.profile_file_prefix = str(Path(folder) / "placement")
             self._session = self._open_session(str(self._model), options)
             self._check_model(self._session)
@@ -74,7 +74,7 @@ class OnnxRuntimeEngine(Engine):
         has_fusions = is_on(spec.name, spec.options, "fusions", default=True)
         spins = is_on(spec.name, spec.options, "spinning", default=not spec.shares_cpus)
         options = ort.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised
+        options.log_severity_level = 4  # errors are raised
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
         if not has_fusions:
@@ -85,7 +85,7 @@ class OnnxRuntimeEngine(Engine):
         return options
 
     def _open_session(self, model: str | bytes, options: Any) -> Any:
-        """Open a session on a file or on a model's bytes."""
+        """Open a session with a file or a model's bytes."""
         spec, provider = self.spec, self.provider
         self._check_provider()
         try:
@@ -95,9 +95,9 @@ class OnnxRuntimeEngine(Engine):
                     model,
                     options,
                     providers=[(provider, self._provider_options())],
-                    enable_fallback=0,  # releases that do not know it fall back, which is seen
+                    enable_fallback=0,  # older releases ignore it and fall back; that shows below
                 )
-        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+        except Exception as error:  # onnxruntime's exceptions share no base
             raise EngineUnavailable(self._why_unopened(error)) from error
         if (first := session.get_providers()[0]) != provider:
             raise EngineUnavailable(
@@ -107,7 +107,7 @@ class OnnxRuntimeEngine(Engine):
         return session
 
     def _check_provider(self) -> None:
-        """See that the runtime was built with the provider."""
+        """Check that the runtime was built with the provider."""
         available = ort.get_available_providers()
         if self.provider not in available:
             raise EngineUnavailable(
@@ -117,7 +117,7 @@ class OnnxRuntimeEngine(Engine):
             )
 
     def _preload(self) -> None:
-        """Load libraries that the provider needs from where pip puts them."""
+        """Load the provider's libraries from the folders that pip installs into."""
 
     def _provider_options(self) -> dict[str, str]:
         return {k: v for k, v in self.spec.options.items() if k not in self.known_options}
@@ -143,13 +143,13 @@ class OnnxRuntimeEngine(Engine):
         check_precision(self.spec, model, read_precision(self.spec, model, stated))
 
     def _prove_placement(self) -> dict[str, Any]:
-        """Run once and read from the profile which provider ran each node.
+        """Run once, and read from the profile which provider ran each node.
 
-        A node elsewhere that gives real numbers is a fallback. Arithmetic on shapes is placed on
-        the CPU by design; it is listed, not refused.
+        A node elsewhere that computes real numbers is a fallback. The runtime places arithmetic on
+        shapes on the CPU by design; that is listed, not refused.
 
         Raises:
-            EngineUnavailable: A computation ran elsewhere; lists the nodes.
+            EngineUnavailable: A computation ran elsewhere; the message lists the nodes.
         """
         spec = self.spec
         size = (spec.height_px or 320, spec.width_px or 320)
@@ -165,7 +165,7 @@ class OnnxRuntimeEngine(Engine):
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:
-        """Run on the CPU, which reads and writes our memory in place."""
+        """Run on the CPU, which reads and writes the caller's memory in place."""
         n, _, height, width = images.shape
         n_priors = len(prior_boxes(height, width))
         feed = images.astype(self._input_type, copy=False)
@@ -184,7 +184,7 @@ class OnnxRuntimeEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Read tensors of the file by name, from a second session in which they are outputs."""
+        """Return tensors of the file by name, from a second session with them as outputs."""
         if names not in self._marked_sessions:
             self._marked_sessions[names] = self._open_session(
                 self._marked_model(names), self._session_options()
@@ -225,7 +225,7 @@ class OnnxRuntimeEngine(Engine):
 
 
 def raw_outputs(outputs: list[FloatArray]) -> RawOutputs:
-    """Convert outputs in the order and the element types of a file."""
+    """Convert outputs from the order and element types of a file."""
     return RawOutputs(*(output.astype(np.float32, copy=False) for output in outputs))
 
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime on CUDA: a session whose inputs and outputs stay on the device."""
+"""Run ONNX Runtime on CUDA, with inputs and outputs that stay on the device."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from retinaface.typing import FloatArray
 
 
 class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
-    """A session on CUDA, whose run is timed apart from the copies to and from it."""
+    """A session on CUDA; its run can be timed without the copies to and from the device."""
 
     provider = "CUDAExecutionProvider"
     library = "cuda"
     known_options: ClassVar[Mapping[str, str]] = {
         **OnnxRuntimeEngine.known_options,
-        "cuda_graphs": "on or off: a graph captured for each input shape and replayed, for which "
-        "every node must run on CUDA; off without it",
+        "cuda_graphs": "on or off: capture a graph for each input shape and replay it; every node "
+        "must run on CUDA (default off)",
     }
     other_options_go_to = "the CUDA provider"
 
@@ -63,7 +63,7 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
 
     def _why_fallen_back(self) -> str:
         found = missing_library(self.library)
-        return found or "its libraries load; see whether a device is there: nvidia-smi"
+        return found or "its libraries load; check whether a device is there: nvidia-smi"
 
     def _how_to_install(self) -> str:
         return "docs/gpu.md lists the CUDA and cuDNN versions"

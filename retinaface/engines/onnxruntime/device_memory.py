@@ -1,8 +1,8 @@
-"""Inputs and outputs of an ONNX Runtime session in memory of the device, kept from call to call.
+"""Keep inputs and outputs of an ONNX Runtime session in the device's memory.
 
 An input goes through pinned host memory, in the element type of the file (half the bytes for FP16),
-into device memory that stays where it is, as CUDA graphs demand. Not yet run on hardware: the same
-calls are tested on the CPU, where ONNX Runtime offers them too.
+into device memory with a fixed address, as CUDA graphs require. Not yet run on hardware; tests make
+the same calls on the CPU, where ONNX Runtime offers them too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-# Input shapes whose memory is kept; a pipeline of free size has a shape for nearly every image.
+# Number of input shapes to keep memory for; with free size, nearly every image has its own shape.
 MAX_SHAPES = 8
 _RUNTIMES = ("libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0")
 _GRAPH_KEY = "gpu_graph_id"
@@ -29,7 +29,7 @@ _NO_GRAPH = "-1"
 
 @dataclass(frozen=True)
 class _Memory:
-    """All that calls with one input shape need."""
+    """Memory and binding for calls with one input shape."""
 
     host_input: FloatArray
     device_input: Any
@@ -42,12 +42,10 @@ class DeviceIO:
     """Runs a session on memory of its device.
 
     Args:
-        session: The session.
         device: `cuda`; `cpu` for tests.
         input_type: Element type of the file's input.
-        output_types: Of its outputs.
-        use_graphs: Replay a CUDA graph for each input shape; the session must have been built for
-            that (`enable_cuda_graph`).
+        output_types: Element types of its outputs.
+        use_graphs: Replay a CUDA graph for each input shape; the session needs `enable_cuda_graph`.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class DeviceIO:
         self._host_memory = "none yet"
 
     def run(self, images: FloatArray) -> list[FloatArray]:
-        """Load, execute and fetch.
+        """Load a batch, execute, and fetch the outputs.
 
         Args:
             images: (N, 3, H, W) float32.
@@ -81,7 +79,7 @@ class DeviceIO:
         return self.fetch()
 
     def load(self, images: FloatArray) -> None:
-        """Copy a batch onto the device; returns when it is there.
+        """Copy a batch onto the device, and return when it is there.
 
         Args:
             images: (N, 3, H, W) float32.
@@ -89,17 +87,17 @@ class DeviceIO:
         memory = self._memory.get(images.shape) or self._make(images.shape)
         self._memory.move_to_end(images.shape)
         np.copyto(memory.host_input, images, casting="same_kind")
-        memory.device_input.update_inplace(memory.host_input)  # a copy that waits
+        memory.device_input.update_inplace(memory.host_input)  # this copy waits
         self._loaded = memory
 
     def execute(self) -> None:
-        """Run on what was loaded, and wait for the device.
+        """Run on the loaded batch, and wait for the device.
 
-        A run waits by itself, unless told not to (`disable_synchronize_execution_providers`); the
-        second wait costs microseconds, and keeps that from being an assumption.
+        A run waits by itself, except with `disable_synchronize_execution_providers`. The second
+        wait costs microseconds and makes sure.
 
         Raises:
-            ValueError: Nothing was loaded.
+            ValueError: No batch was loaded.
         """
         binding = self._current_memory().binding
         self._session.run_with_iobinding(binding, self._current_memory().run_options)
@@ -109,7 +107,7 @@ class DeviceIO:
         """Copy the outputs of the last run; see `run`.
 
         Raises:
-            ValueError: Nothing was loaded.
+            ValueError: No batch was loaded.
         """
         return [self._copy(output) for output in self._current_memory().device_outputs]
 
@@ -119,7 +117,7 @@ class DeviceIO:
         return self._loaded
 
     def describe(self) -> dict[str, str]:
-        """Say how memory and graphs are used; JSON types only."""
+        """Describe the use of memory and graphs; JSON types only."""
         return {
             "host_memory": self._host_memory,
             "cuda_graphs": "on" if self._use_graphs else "off",
@@ -132,7 +130,7 @@ class DeviceIO:
 
     def _copy(self, output: Any) -> FloatArray:
         array: FloatArray = output.numpy()
-        return array.copy() if self._device == "cpu" else array  # there it is a view
+        return array.copy() if self._device == "cpu" else array  # a view on the CPU
 
     def _make(self, shape: tuple[int, ...]) -> _Memory:
         n, _, height, width = shape
@@ -151,7 +149,7 @@ class DeviceIO:
         binding.bind_ortvalue_input(INPUT_NAME, device_input)
         for name, value in zip(OUTPUT_NAMES, device_outputs, strict=True):
             binding.bind_ortvalue_output(name, value)
-        self._n_made += 1  # an id is never used again: a graph knows addresses that may be freed
+        self._n_made += 1  # ids are never reused: a graph holds addresses that may be freed
         options = run_options(str(self._n_made) if self._use_graphs else None)
         memory = _Memory(host_input, device_input, device_outputs, binding, options)
         self._memory[shape] = memory
@@ -162,23 +160,23 @@ class DeviceIO:
 
 
 def run_options(graph_id: str | None) -> Any:
-    """Make the options of one call; without an id, no graph is captured or replayed."""
+    """Make the options of one call; without an id, the call uses no graph."""
     options = ort.RunOptions()
     options.add_run_config_entry(_GRAPH_KEY, graph_id or _NO_GRAPH)
     return options
 
 
 def pin(array: FloatArray) -> str | None:
-    """Keep an array's memory from being paged out, so that the device copies it directly.
+    """Pin an array's memory, so the device can copy it directly.
 
-    Undone when the array goes.
+    The memory is unpinned when the array is deleted.
 
     Returns:
-        None, or why it was not done.
+        None, or the reason why it could not be pinned.
     """
     runtime = cuda_runtime()
     if runtime is None:
-        return f"none of {', '.join(_RUNTIMES)} is found"
+        return f"none of {', '.join(_RUNTIMES)} was found"
     address = ctypes.c_void_p(array.ctypes.data)
     if code := runtime.cudaHostRegister(address, ctypes.c_size_t(array.nbytes), 0):
         return f"cudaHostRegister gave error {code}"
@@ -187,7 +185,7 @@ def pin(array: FloatArray) -> str | None:
 
 
 def cuda_runtime() -> ctypes.CDLL | None:
-    """Load CUDA's runtime library, the newest that is found; None where there is none."""
+    """Load the newest CUDA runtime library; None where there is none."""
     for name in _RUNTIMES:
         try:
             return ctypes.CDLL(name)

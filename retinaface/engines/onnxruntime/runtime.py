@@ -1,6 +1,6 @@
-"""Import ONNX Runtime, tell where it ran a graph, and find out why it fell back.
+"""Import ONNX Runtime, find out where it ran a graph, and why it fell back.
 
-All that needs the module takes it from here.
+All other modules import onnxruntime from here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["missing_library", "ort", "placement_from_profile", "quiet"]
 
 
 def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict[str, Any]:
-    """Sort the nodes of an ONNX Runtime profile by where they ran.
+    """Sort the nodes of an ONNX Runtime profile by the provider that ran them.
 
     Args:
         profile: The events of the profile file.
-        provider: Where they should have run.
+        provider: The provider that should have run them.
 
     Returns:
         `provider`, `n_nodes` on it, `fallback` (`name (op) on provider` of each computation that
@@ -55,17 +55,17 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
 
 
 def missing_library(provider_library: str) -> str | None:
-    """Load a provider's library as the runtime does, to learn what is missing.
+    """Load a provider's library as the runtime does, to find out what is missing.
 
     Args:
         provider_library: `cuda`, `tensorrt`.
 
     Returns:
-        What the loader says; None where it loads.
+        The loader's message; None where the library loads.
     """
     name = f"libonnxruntime_providers_{provider_library}.so"
     try:
-        # The providers' own library first: theirs take symbols from it.
+        # The shared library first, because the providers take symbols from it.
         ctypes.CDLL(str(_folder() / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
         ctypes.CDLL(str(_folder() / name))
     except OSError as error:
@@ -79,7 +79,7 @@ def _folder() -> Path:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what the runtime prints about missing libraries off the terminal: it is raised."""
+    """Keep the runtime's lines about missing libraries off the terminal; errors are raised."""
     ort.set_default_logger_severity(4)
     try:
         with contextlib.redirect_stdout(io.StringIO()):

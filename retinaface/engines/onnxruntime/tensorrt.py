@@ -1,9 +1,9 @@
-"""ONNX Runtime with its TensorRT provider and no fallback provider. Not yet run on hardware.
+"""Run ONNX Runtime with its TensorRT provider and without fallback. Not yet run on hardware.
 
-Options are those of ONNX Runtime's page of this provider; `True` and `False` are how it reads a
-switch. FP16 is built from the FP16 file with `trt_fp16_enable`: so its layers are FP16 where the
-file is, as on CUDA, whether the TensorRT beneath takes types from the file (11 always does) or
-chooses them among what it is allowed.
+ONNX Runtime's page on this provider lists the options; it reads `True` and `False` as switches.
+FP16 is built from the FP16 file with `trt_fp16_enable`. So the layers are FP16 where the file's
+are, as on CUDA, whether TensorRT takes types from the file (11 always does) or chooses among the
+allowed ones.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from retinaface.files import file_sha256
 
 
 class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
-    """A session on TensorRT: one engine for all batches up to the largest, kept in our cache."""
+    """A session on TensorRT, with one cached engine for all batches up to the largest."""
 
-    _runtime = f"onnxruntime-tensorrt {ort.__version__}"  # speeds are not those of CUDA
+    _runtime = f"onnxruntime-tensorrt {ort.__version__}"  # its speed differs from CUDA's
     provider = "TensorrtExecutionProvider"
     library = "tensorrt"
     known_options = OnnxRuntimeEngine.known_options
@@ -49,7 +49,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         return super()._open_session(model, options)
 
     def _read_profile(self) -> Profile:
-        """Read what the engine is built for; refuse a file that does not fit before it is built."""
+        """Work out the input shapes to build for; refuse an unsuitable file before the build."""
         options = ort.SessionOptions()
         options.log_severity_level = 4
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -58,7 +58,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
                 session = ort.InferenceSession(
                     str(self._model), options, providers=["CPUExecutionProvider"]
                 )
-        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+        except Exception as error:  # onnxruntime's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {self._model}: {first_line(error)}; check the file"
             ) from error
@@ -76,13 +76,13 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
             "trt_profile_max_shapes": largest,
             "trt_engine_cache_enable": "True",
             "trt_engine_cache_path": str(self._cache_folder()),
-            # A cache of timings makes one build choose as another did: builds would not be two.
+            # With a cache of timings a second build would choose as the first did.
             "trt_timing_cache_enable": "False",
             **{k: v for k, v in self.spec.options.items() if k not in self.known_options},
         }
 
     def _cache_folder(self) -> Path:
-        """Name the folder of engines for this file, these settings, versions, device and build."""
+        """Make the folder of engines for this file, these settings, versions, device and build."""
         device = command_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv")
         key = {
             "source": file_sha256(self._model),

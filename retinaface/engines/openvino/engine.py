@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from retinaface.engines.openvino.graph import (
     reason_of,
     weight_precision,
 )
+from retinaface.engines.openvino.options import RUNTIME_OPTIONS, check_properties
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import OUTPUT_NAMES
@@ -37,10 +39,10 @@ _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 class OpenVinoEngine(Engine):
     """A compiled model on one device, with a request for each call that runs at a time.
 
-    Options go to the compiler (`NUM_STREAMS`, `ENABLE_CPU_PINNING`, ...), over what is set here.
+    Options are properties of the device (`NUM_STREAMS`, ...), over what is set here.
     """
 
-    other_options_go_to = "OpenVINO's compiler"
+    known_options = RUNTIME_OPTIONS
     _runtime = f"openvino {VERSION}"
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -66,6 +68,12 @@ class OpenVinoEngine(Engine):
         is_wide = spec.precision == "fp16" and "f16" not in placement["computed_in"]
         self._numerics = _NOTE if is_wide else f"computes in {', '.join(placement['computed_in'])}"
         self._build_s = time.perf_counter() - started
+
+    @classmethod
+    def check_options(cls, name: str, device: str, options: Mapping[str, str]) -> None:
+        """See `Engine.check_options`; asks the runtime for names and values."""
+        if options:
+            check_properties(name, ov.Core(), DEVICES[device], options)
 
     def _check_device(self) -> None:
         """Refuse a device that is not there; the runtime says why it does not see it."""

@@ -1,1 +1,1 @@
-"""NVIDIA's TensorRT by itself."""
+"""The engine of NVIDIA's TensorRT, used directly."""

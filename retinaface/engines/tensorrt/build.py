@@ -1,9 +1,9 @@
-"""NVIDIA's TensorRT, found and told apart from others of its name; plans built with it.
+"""Find NVIDIA's TensorRT, distinguish it from other modules of its name, and build plans.
 
-What is assumed of it is what the Python references of 10.x and 11.x have in common. Networks are
-strongly typed: types come from the file, so FP16 is built from the FP16 file. 11 knows nothing
-else, and 10 has a flag for it; the flag that let 10 choose FP16 for itself is gone in 11, and left
-open which layers took it.
+The code uses what the Python references of 10.x and 11.x have in common. Networks are strongly
+typed: types come from the file, so FP16 is built from the FP16 file. All networks of 11 are so, and
+10 has a flag for it. The flag that let 10 choose FP16 itself left open which layers took it, and 11
+no longer has it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from retinaface.engines.tensorrt.profile import profile_of
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable
 
-INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12', see docs/gpu.md"
+INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12' (see docs/gpu.md)"
 _OLDEST = 10
 _LOADS = ("ILogger", "Runtime", "TensorIOMode", "LayerInformationFormat", "nptype")
 _BUILDS = ("Builder", "OnnxParser", "BuilderFlag", "NetworkDefinitionCreationFlag")
@@ -37,27 +37,27 @@ def import_tensorrt() -> Any:
     """Import the module `tensorrt`, from any maker.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: The module cannot be imported.
     """
     with importing("tensorrt", INSTALL):
         return importlib.import_module("tensorrt")
 
 
 def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
-    """Import TensorRT, and see that it is NVIDIA's and not too old.
+    """Import TensorRT, and check that it is NVIDIA's and not too old.
 
     Args:
         builds: Whether an engine will be built, not only loaded.
 
     Raises:
-        EngineUnavailable: It is ixRT, or older than 10, or lacks something.
+        EngineUnavailable: The module is ixRT, older than 10, or incomplete.
     """
     trt = import_tensorrt()
     version = str(getattr(trt, "__version__", "of no version"))
     if "corex" in version or package_versions(("ixrt",)):
         raise EngineUnavailable(
             f"{spec.name} needs NVIDIA's TensorRT, but the module tensorrt {version} here is "
-            f"Iluvatar's ixRT; take ixrt-iluvatar-fp16, or {INSTALL} in another environment"
+            f"Iluvatar's ixRT; use ixrt-iluvatar-fp16, or {INSTALL} in another environment"
         )
     major = version.partition(".")[0]
     if not major.isdigit() or int(major) < _OLDEST:
@@ -72,22 +72,22 @@ def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
 
 @functools.cache
 def logger_of(trt: Any) -> Any:
-    """Make the logger of this process, which keeps what went wrong; TensorRT takes one for good."""
+    """Make the process's only logger, which keeps errors; TensorRT takes one for its lifetime."""
     severities = trt.ILogger.Severity
     bad = (severities.ERROR, severities.INTERNAL_ERROR)
 
-    class Logger(trt.ILogger):  # type: ignore[misc]  # its base is known at run time alone
+    class Logger(trt.ILogger):  # type: ignore[misc]  # its base is known only at run time
         def __init__(self) -> None:
-            trt.ILogger.__init__(self)  # as its reference demands
+            trt.ILogger.__init__(self)  # required by its reference
             self.lines: deque[str] = deque(maxlen=3)
 
         def log(self, severity: Any, msg: str) -> None:
-            """Keep an error; TensorRT calls this."""
+            """Store an error; TensorRT calls this."""
             if severity in bad:
                 self.lines.append(" ".join(str(msg).split()))
 
         def take_errors(self) -> str:
-            """Give the last errors, and forget them."""
+            """Return the last errors, and forget them."""
             text = "; ".join(self.lines)
             self.lines.clear()
             return text or "TensorRT gave no reason"
@@ -99,8 +99,8 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
     """Build a plan from an ONNX file, or find it in the cache.
 
     Args:
-        spec: What the engine is asked to be; the largest batch is its `max_batch`, or the option's.
-        cuda: The device, which the build is for and timed on.
+        spec: The largest batch is its `max_batch`, or the option's if that is larger.
+        cuda: The device to build for and to time on.
 
     Raises:
         EngineUnavailable: The file does not fit, or the build fails.
@@ -126,17 +126,19 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
 def _plan(spec: EngineSpec, trt: Any, model: Path) -> bytes:
     """Build a serialized engine for all shapes that the run needs.
 
-    Its timings are its own (no cache of them is loaded), so that another build chooses anew.
+    It loads no cache of timings, so another build chooses independently.
     """
     logger = logger_of(trt)
     builder = trt.Builder(logger)
-    # 11 ignores the flag: there all networks are so.
+    # 11 ignores the flag: all its networks are strongly typed.
     flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(flags)
     _parse(trt, network, logger, model)
     settings = builder.create_builder_config()
-    settings.clear_flag(trt.BuilderFlag.TF32)  # its default is on: 10 bits of 23 are not FP32
-    settings.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # types of layers: the proof
+    settings.clear_flag(trt.BuilderFlag.TF32)  # on by default: 10 of 23 bits are not FP32
+    settings.profiling_verbosity = (
+        trt.ProfilingVerbosity.DETAILED
+    )  # it shows types of layers, the proof
     image = network.get_input(0)
     axes = [int(axis) for axis in image.shape]
     if min(axes) < 0:
@@ -153,5 +155,5 @@ def _parse(trt: Any, network: Any, logger: Any, model: Path) -> None:
     """Fill a network from a file."""
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(model)):
-        said = [" ".join(str(parser.get_error(i)).split()) for i in range(parser.num_errors)]
-        raise RuntimeError("; ".join(said) or logger.take_errors())
+        errors = [" ".join(str(parser.get_error(i)).split()) for i in range(parser.num_errors)]
+        raise RuntimeError("; ".join(errors) or logger.take_errors())

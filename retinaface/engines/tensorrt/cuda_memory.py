@@ -1,7 +1,7 @@
-"""CUDA's runtime through cuda-python: memory on the device and pinned on the host, and one stream.
+"""Use CUDA's runtime through cuda-python: device memory, pinned host memory, one stream.
 
-What is assumed is the reference of `cuda.bindings.runtime` (cuda-python 12.6 to 13): each function
-gives a tuple whose first element is a `cudaError_t`. Addresses are numbers.
+The code follows the reference of `cuda.bindings.runtime` (cuda-python 12.6 to 13): each function
+returns a tuple that begins with a `cudaError_t`. Addresses are numbers.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.typing import FloatArray
 
-_MODULE, _OLDER_NAME = "cuda.bindings.runtime", "cuda.cudart"  # the second up to 12
+_MODULE, _OLDER_NAME = "cuda.bindings.runtime", "cuda.cudart"  # the older one up to 12
 
 
 def import_cuda(spec: EngineSpec) -> Any:
     """Import CUDA's runtime.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: cuda-python cannot be imported.
     """
     with importing(
         f"{spec.name} reaches the device's memory through cuda-python, which",
@@ -38,14 +38,11 @@ def import_cuda(spec: EngineSpec) -> Any:
         except ImportError:
             with contextlib.suppress(ImportError):
                 return importlib.import_module(_OLDER_NAME)
-            raise  # what is wrong with the newer one
+            raise  # the newer one's error
 
 
 class Cuda:
-    """The first device: a stream, and memory that goes with it.
-
-    Args:
-        spec: What the engine is asked to be; for messages.
+    """A stream on the first device, and its memory.
 
     Raises:
         EngineUnavailable: There is no device, or the driver is too old for the module.
@@ -65,8 +62,8 @@ class Cuda:
             self.stream = int(self.call("cudaStreamCreate"))
         except RuntimeError as error:
             raise EngineUnavailable(
-                f"{spec.name} needs cuda: {error}; see whether a device is there and which CUDA "
-                "its driver knows: nvidia-smi"
+                f"{spec.name} needs cuda: {error}; check whether a device is there and which CUDA "
+                "its driver supports: nvidia-smi"
             ) from error
         name = properties.name
         text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
@@ -77,10 +74,10 @@ class Cuda:
         """Call a function of the runtime.
 
         Returns:
-            What it gives beside its code; None where that is nothing.
+            Its result without the error code; None where there is none.
 
         Raises:
-            RuntimeError: The code is not success.
+            RuntimeError: The call failed.
         """
         code, *values = getattr(self._runtime, name)(*arguments)
         if code != self._runtime.cudaError_t.cudaSuccess:
@@ -93,13 +90,13 @@ class Cuda:
         return f"{getattr(code, 'name', code)} ({text})"
 
     def allocate(self, n_bytes: int) -> int:
-        """Allocate memory on the device; gives its address."""
+        """Allocate memory on the device; return its address."""
         address = int(self.call("cudaMalloc", n_bytes))
         self._device.append(address)
         return address
 
     def pinned(self, n_elements: int, dtype: np.dtype[Any]) -> FloatArray:
-        """Make an array on the host that the device copies directly; valid until `close`."""
+        """Make an array in pinned host memory, for direct copies; valid until `close`."""
         n_bytes = n_elements * dtype.itemsize
         address = int(self.call("cudaHostAlloc", n_bytes, 0))
         self._host.append(address)
@@ -108,11 +105,11 @@ class Cuda:
         return array
 
     def to_device(self, address: int, array: FloatArray) -> None:
-        """Put a contiguous array on the device, after all that was asked of the stream."""
+        """Copy a contiguous array to the device, after all earlier work of the stream."""
         self._copy(address, array.ctypes.data, array.nbytes, "cudaMemcpyHostToDevice")
 
     def from_device(self, array: FloatArray, address: int) -> None:
-        """Fill a contiguous array from the device, after all that was asked of the stream."""
+        """Fill a contiguous array from the device, after all earlier work of the stream."""
         self._copy(array.ctypes.data, address, array.nbytes, "cudaMemcpyDeviceToHost")
 
     def _copy(self, target: int, source: int, n_bytes: int, kind: str) -> None:
@@ -120,11 +117,11 @@ class Cuda:
         self.call("cudaMemcpyAsync", target, source, n_bytes, getattr(kinds, kind), self.stream)
 
     def wait(self) -> None:
-        """Wait until all that was asked of the stream is done."""
+        """Wait for all work of the stream."""
         self.call("cudaStreamSynchronize", self.stream)
 
     def close(self) -> None:
-        """Free everything; what fails to be freed is left. May be called twice."""
+        """Free everything, and ignore failures. May be called twice."""
         for name, addresses in (("cudaFree", self._device), ("cudaFreeHost", self._host)):
             while addresses:
                 with contextlib.suppress(RuntimeError):  # a device that failed fails here too
@@ -136,13 +133,7 @@ class Cuda:
 
 
 class Tensor:
-    """An input or output of an engine: its memory on both sides, of the largest shape.
-
-    Args:
-        cuda: The device.
-        largest: The largest shape.
-        dtype: Of its elements.
-    """
+    """Memory of an engine's input or output, on device and host, for the largest shape."""
 
     def __init__(self, cuda: Cuda, largest: Sequence[int], dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
@@ -151,6 +142,6 @@ class Tensor:
         self._host = cuda.pinned(n_elements, dtype)
 
     def host(self, shape: Sequence[int]) -> FloatArray:
-        """Show the memory on the host as an array of a shape that fits into it."""
+        """View the host memory as an array of a smaller or equal shape."""
         view: FloatArray = self._host[: math.prod(shape)].reshape(tuple(shape))
         return view

@@ -1,6 +1,6 @@
-"""NVIDIA's TensorRT, 10 or 11. Not yet run on hardware.
+"""Run plans with NVIDIA's TensorRT 10 or 11. Not yet run on hardware.
 
-`build` says which calls are assumed, and of which releases.
+`build` lists the assumptions about its calls and releases.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-import_tensorrt()  # before an export is made for nothing
+import_tensorrt()  # fail before an export is made in vain
 
 
 class TensorRtEngine(StagedEngine):
-    """A plan on the first device, for every batch up to the largest without filling up."""
+    """A plan on the first device, which takes every batch up to the largest."""
 
     known_options: ClassVar = {
-        "batch": "the largest batch to build for, where it is more than the run's"
+        "batch": "the largest batch to build for, if it is more than the run's"
     }
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -59,7 +59,7 @@ class TensorRtEngine(StagedEngine):
             self._bind()
             self._probe()
         except BaseException:
-            self.close()  # memory on the device is nobody's but ours
+            self.close()  # nobody else frees memory on the device
             raise
         self._driver = command_output(
             "nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"
@@ -69,16 +69,16 @@ class TensorRtEngine(StagedEngine):
         """Open the engine and the context of a plan."""
         trt, logger = self._trt, logger_of(self._trt)
         try:
-            self._loader = trt.Runtime(logger)  # which outlives what it loads
+            self._loader = trt.Runtime(logger)  # it must outlive its engines
             engine = self._loader.deserialize_cuda_engine(file.read_bytes())
             context = engine.create_execution_context() if engine is not None else None
             if context is None:
                 raise RuntimeError(f"it returned nothing: {logger.take_errors()}")
-        except Exception as error:  # the runtime's exceptions have no base of their own
+        except Exception as error:  # the runtime's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with TensorRT {trt.__version__}: "
-                f"{first_line(error)}; a plan runs on the version and the kind of device that it "
-                "was built with"
+                f"{first_line(error)}; build it again: a plan runs only on the version and kind "
+                "of device that built it"
             ) from error
         return engine, context
 
@@ -86,7 +86,7 @@ class TensorRtEngine(StagedEngine):
         """Compare names and shapes of a plan with the specification.
 
         Returns:
-            The shapes of the input that it was built for.
+            The input shapes that the plan was built for.
         """
         trt, engine, spec = self._trt, self._engine, self.spec
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
@@ -124,7 +124,7 @@ class TensorRtEngine(StagedEngine):
             self.fixed_batch = n_most
 
     def _bind(self) -> None:
-        """Allocate memory for the largest shapes; its addresses stay."""
+        """Allocate memory for the largest shapes, with fixed addresses."""
         trt, engine, context = self._trt, self._engine, self._context
         self._set_shape(self._profile.largest)
         for name in (INPUT_NAME, *OUTPUT_NAMES):
@@ -140,7 +140,7 @@ class TensorRtEngine(StagedEngine):
             except RuntimeError as error:
                 raise EngineUnavailable(
                     f"{self.spec.name} cannot allocate {name} {written(largest)}: {error}; use a "
-                    "smaller --batch, or see what else fills the device: nvidia-smi"
+                    "smaller --batch, or check what else fills the device: nvidia-smi"
                 ) from error
             if context.set_tensor_address(name, tensor.address) is False:
                 raise EngineUnavailable(
@@ -158,14 +158,14 @@ class TensorRtEngine(StagedEngine):
         self._shape = shape
 
     def _probe(self) -> None:
-        """Run once, so that a device that fails does so here."""
+        """Run once, so a failing device fails here."""
         size = (self.spec.height_px or 320, self.spec.width_px or 320)
         try:
             self._run(np.zeros((self.fixed_batch or 1, 3, *size), np.float32))
-        except Exception as error:  # the runtime's exceptions have no base of their own
+        except Exception as error:  # the runtime's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot run {self._file}: {type(error).__name__}: "
-                f"{first_line(error)}; see whether the device is free: nvidia-smi"
+                f"{first_line(error)}; check whether the device is free: nvidia-smi"
             ) from error
 
     def _load(self, images: FloatArray) -> None:
@@ -190,7 +190,9 @@ class TensorRtEngine(StagedEngine):
             hosts.append(self._tensors[name].host(shape))
             self._cuda.from_device(hosts[-1], self._tensors[name].address)
         self._cuda.wait()
-        return RawOutputs(*(host.astype(np.float32) for host in hosts))  # copies: it is used again
+        return RawOutputs(
+            *(host.astype(np.float32) for host in hosts)
+        )  # copies, because the host memory is reused
 
     def _device_facts(self) -> dict[str, Any]:
         return {

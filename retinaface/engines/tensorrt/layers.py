@@ -1,8 +1,8 @@
-"""What TensorRT's inspector tells of a plan: in which type its layers give their outputs.
+"""Read the output types of a plan's layers from TensorRT's inspector.
 
-The inspector's JSON is that of plans built with detailed profiling verbosity; others hold names
-alone. Up to TensorRT 10 a tensor has `Format/Datatype` (`Half`, or `Row major linear FP16 format`),
-from 11 on `Format` and `DataType`.
+Plans built with detailed profiling verbosity show types; other plans show only names. Up to
+TensorRT 10 a tensor has `Format/Datatype` (`Half`, or `Row major linear FP16 format`), from 11 on
+`Format` and `DataType`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ class Layers(NamedTuple):
     """Layers of a plan.
 
     Attributes:
-        n_layers: Their number.
-        by_type: How many give their first output in each type; None where the plan does not say.
-        tf32: Names of those whose kernel's name says TF32.
+        by_type: Number of layers by type of the first output; None if the plan does not show it.
+        tf32: Names of layers with a kernel that has TF32 in its name.
     """
 
     n_layers: int
@@ -40,21 +39,21 @@ class Layers(NamedTuple):
 
     @property
     def proof(self) -> str:
-        """Say what is known, in words."""
+        """Describe the evidence in words."""
         if self.by_type is None:
             return (
-                "the plan was deserialized and run by TensorRT, which has no nodes on the host; it "
-                "was built without detailed profiling verbosity, so in which precision a layer "
-                "runs is not known"
+                "TensorRT, which has no nodes on the host, deserialized and ran the plan; the plan "
+                "was built without detailed profiling verbosity, so the precision of its layers is "
+                "not known"
             )
         return (
-            "the plan was deserialized and run by TensorRT, which has no nodes on the host; types "
-            "of layers are those of their outputs, as its inspector gives them"
+            "TensorRT, which has no nodes on the host, deserialized and ran the plan; its "
+            "inspector gave the types of the layers' outputs"
         )
 
 
 def inspected(trt: Any, engine: Any) -> Layers:
-    """Ask the inspector of an engine."""
+    """Ask an engine's inspector for its layers."""
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
     try:
@@ -65,10 +64,10 @@ def inspected(trt: Any, engine: Any) -> Layers:
 
 
 def layers_of(information: Mapping[str, Any]) -> Layers:
-    """Count the layers in what the inspector gave.
+    """Count the layers in the inspector's answer.
 
     Args:
-        information: Its JSON.
+        information: The inspector's JSON.
     """
     layers = information.get("Layers") or []
     detailed = [layer for layer in layers if isinstance(layer, dict) and layer.get("Outputs")]
@@ -99,13 +98,13 @@ def placement_of(layers: Layers) -> dict[str, Any]:
 
 
 def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:
-    """Refuse a plan of another precision, as far as it tells.
+    """Refuse a plan of another precision, as far as it shows its types.
 
     Args:
-        file: The plan; for messages.
+        file: The plan, for messages.
 
     Raises:
-        EngineUnavailable: No layer is of the precision; or FP32 is asked for and a layer is FP16.
+        EngineUnavailable: No layer has the precision, or a layer of an FP32 engine is FP16.
     """
     if layers.by_type is None:
         return
@@ -114,5 +113,5 @@ def check_types(spec: EngineSpec, file: Any, layers: Layers) -> None:
         found = ", ".join(f"{n} {name}" for name, n in layers.by_type.items())
         raise EngineUnavailable(
             f"{spec.name}: {file} should be {spec.precision.upper()}, but its layers are {found}; "
-            f"build it from the {spec.precision.upper()} file, or take the engine of its precision"
+            f"build it from the {spec.precision.upper()} file, or use the engine of its precision"
         )

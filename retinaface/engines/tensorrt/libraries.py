@@ -1,4 +1,4 @@
-"""TensorRT's libraries: from where pip puts them, which version, and FP32 that is FP32."""
+"""Load TensorRT's libraries from pip's folders, read their version, and forbid TF32."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import importlib
 import os
 
-# Read by NVIDIA's libraries, TensorRT among them: 0 forbids TF32 whatever a program asks for.
+# NVIDIA's libraries, such as TensorRT, read this: 0 forbids TF32 even if a program asks for it.
 TF32_VARIABLE = "NVIDIA_TF32_OVERRIDE"
 PACKAGES = (
     "tensorrt",
@@ -17,32 +17,32 @@ PACKAGES = (
     "tensorrt-libs",
 )
 _SONAMES = ("libnvinfer.so.8", "libnvinfer.so.10", "libnvinfer.so.11")
-_FIRST_LONG_VERSION = 100_000  # since 10.0, written MMmmpp; 8.6.1 was 8601
+_FIRST_LONG_VERSION = 100_000  # MMmmpp since 10.0; before that 8.6.1 was 8601
 
 
 def prepare() -> None:
-    """Forbid TF32 and find the libraries of pip, before TensorRT is loaded into this process.
+    """Forbid TF32 and find pip's libraries, before this process loads TensorRT.
 
-    ONNX Runtime has no switch for TF32 in TensorRT, whose default it is on; so the variable is set
-    for the process, where nobody has set it. TF32 keeps 10 bits of 23: it is not FP32.
+    TensorRT uses TF32 by default, and ONNX Runtime has no switch for it, so this sets the variable
+    for the process, unless it is set already. TF32 keeps 10 of 23 bits: it is not FP32.
     """
     os.environ.setdefault(TF32_VARIABLE, "0")
     try:
-        # Importing it loads the libraries, which are on no path that a loader searches.
+        # The import loads the libraries, which no loader's search path contains.
         importlib.import_module("tensorrt_libs")
-    except Exception:  # noqa: BLE001 - not there, or broken: what loads them next says what is missing
+    except Exception:  # noqa: BLE001 - missing or broken: the next load reports it
         return
 
 
 def tf32() -> str:
-    """Say whether TF32 is used, in words."""
+    """Describe in words whether TF32 is used."""
     value = os.environ.get(TF32_VARIABLE)
     is_off = value == "0"
-    return f"{'off' if is_off else 'as the runtime likes'} ({TF32_VARIABLE}={value or 'not set'})"
+    return f"{'off' if is_off else 'up to the runtime'} ({TF32_VARIABLE}={value or 'not set'})"
 
 
 def loaded_version() -> str | None:
-    """Read the version of the TensorRT that this process has loaded; None where it has none."""
+    """Read the version of the TensorRT that this process has loaded; None without one."""
     for name in _SONAMES:
         try:
             library = ctypes.CDLL(name, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)

@@ -1,4 +1,4 @@
-"""Which input shapes a TensorRT engine is built for: smallest, the one it is tuned at, largest."""
+"""Work out the input shapes to build a TensorRT engine for: smallest, usual, largest."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from retinaface.engines.base import EngineSpec
 
-# Sides of images where they are free, of the pipelines `upstream-320` and `upstream-640`: no side
-# is longer than 640, and the other may be short.
+# Sides of images with free size, in the pipelines `upstream-320` and `upstream-640`: no side is
+# longer than 640, and one may be short.
 SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 16, 640
-# What most photographs are at a long side of 640; that pipeline runs them one by one.
+# The shape of most photographs at a long side of 640; that pipeline runs them one by one.
 USUAL_SIDES_PX = (480, 640)
 
 
@@ -18,9 +18,7 @@ class Profile(NamedTuple):
     """Shapes of the input, (N, 3, H, W).
 
     Attributes:
-        smallest: Of any call.
-        usual: Where kernels are chosen.
-        largest: Of any call.
+        usual: The shape that the builder tunes for.
     """
 
     smallest: tuple[int, ...]
@@ -32,9 +30,8 @@ def profile_of(spec: EngineSpec, axes: Sequence[int | str | None]) -> Profile:
     """Work out the shapes that a run needs.
 
     Args:
-        spec: What the engine is asked to be; batches of `max_batch` are the usual ones, unless the
-            size of images is free.
-        axes: Of the file's input: a number from 1 where an axis is fixed, else anything.
+        spec: Batches of its `max_batch` are the usual ones, unless the size of images is free.
+        axes: Axes of the file's input: a number from 1 for a fixed one, anything else if free.
     """
     sizes = (spec.height_px, spec.width_px)
     is_free = None in sizes

@@ -1,1 +1,1 @@
-"""PyTorch: eager, the reference, and compiled."""
+"""The engines of PyTorch: eager, which is the reference, and compiled."""

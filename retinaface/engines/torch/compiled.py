@@ -1,7 +1,7 @@
-"""PyTorch's compiler: the whole network as graphs that inductor compiled, and nothing beside them.
+"""Run the whole network as graphs that PyTorch's compiler, inductor, made.
 
-A graph is made for a batch of one, and others for more. Each new height and width would ask for
-more of them until the compiler gives up, so the input has one size.
+The compiler makes one graph for a batch of one, and others for larger batches. Each new height and
+width would need more graphs until the compiler gives up, so the input has one size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-# Batches that are run while it is built: one, few, and as many as there may be.
+# Batches to run during the build: one image, a few, and the largest.
 _FEW = 3
 _NUMERICS = (
     "inductor on a CPU computes in FP32 inside what it fuses, and rounds between: not every "
@@ -26,10 +26,10 @@ _NUMERICS = (
 
 
 class _Compiled(TorchEngine):
-    """Compiles the network in place of preparing it."""
+    """Base of the compiled engines."""
 
-    known_options: ClassVar = {"mode": "of torch.compile, as max-autotune"}
-    # The compiler fuses away what would be shown.
+    known_options: ClassVar = {"mode": "mode of torch.compile, as max-autotune"}
+    # The compiler fuses layers, so it cannot show them.
     _run_intermediates = Engine._run_intermediates
 
     def __init__(self, spec: EngineSpec) -> None:
@@ -38,32 +38,32 @@ class _Compiled(TorchEngine):
         super().__init__(spec)
 
     def _prepare(self) -> None:
-        """Compile, run every kind of batch once, and see that the compiler was at work.
+        """Compile, run every kind of batch once, and check that the compiler did its work.
 
         Raises:
-            EngineUnavailable: It fails, or leaves the network as it was.
+            EngineUnavailable: Compiling fails, or leaves the network uncompiled.
         """
         self._model = self._compile(self._network)
         try:
             for n in sorted({1, min(_FEW, self.spec.max_batch), self.spec.max_batch}):
                 self._run(np.zeros((n, 3, *self._size), np.float32))
-        except Exception as error:  # the compiler's exceptions have no base of their own
-            # The first line names the backend, the next what it said.
-            said = " ".join(str(error).split("\n")[:2])
+        except Exception as error:  # the compiler's exceptions share no base
+            # The first line names the backend, the next one has its message.
+            reason = " ".join(str(error).split("\n")[:2])
             raise EngineUnavailable(
                 f"{self.spec.name}: torch.compile of torch {torch.__version__} fails: "
-                f"{type(error).__name__}: {said}; on a CPU it needs a C++ compiler "
+                f"{type(error).__name__}: {reason}; on a CPU it needs a C++ compiler "
                 "(apt install g++)"
             ) from error
         self._n_graphs = len(self._n_nodes)
         if not self._n_graphs:
             raise EngineUnavailable(
-                f"{self.spec.name}: torch.compile compiled nothing and would run the network as it "
-                "is; unset TORCH_COMPILE_DISABLE and TORCHDYNAMO_DISABLE"
+                f"{self.spec.name}: torch.compile compiled nothing and would run eagerly; "
+                "unset TORCH_COMPILE_DISABLE and TORCHDYNAMO_DISABLE"
             )
 
     def _compile(self, network: Any) -> Any:
-        """Compile the network's whole graph, or fail: no part of it may stay eager."""
+        """Compile the network's whole graph, or fail: no part may stay eager."""
         from torch._inductor import list_mode_options
         from torch._inductor.compile_fx import compile_fx
 
@@ -82,13 +82,13 @@ class _Compiled(TorchEngine):
         def run(images: Any) -> Any:
             return network(images)
 
-        # What was compiled is kept by the code of a function, and there is a limit for each: an
-        # engine that shared its code with those before it would run into that.
+        # The compiler caches graphs by the code of a function, with a limit for each function. Code
+        # shared with earlier engines would reach that limit.
         run.__code__ = run.__code__.replace()
         return torch.compile(run, fullgraph=True, dynamic=False, backend=backend)
 
     def _tensor(self, images: FloatArray) -> Any:
-        """Make a batch whose number of images may change in the next call."""
+        """Make a batch with a free number of images."""
         tensor = torch.from_numpy(images).to(self.spec.device, self._dtype)
         if len(images) > 1:
             torch._dynamo.mark_dynamic(tensor, 0)  # documented by this name
@@ -96,15 +96,15 @@ class _Compiled(TorchEngine):
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
-        said = super().describe()
-        said["placement"] = said["placement"] | {
+        described = super().describe()
+        described["placement"] = described["placement"] | {
             "provider": f"inductor on {self.spec.device}",
             "n_graphs": self._n_graphs,
-            "proof": "fullgraph: whatever would run outside of the compiled graphs is an error",
+            "proof": "fullgraph: anything outside the compiled graphs would be an error",
         }
         if self.spec.precision == "fp16" and self.spec.device == "cpu":
-            said["numerics"] = _NUMERICS
-        return said
+            described["numerics"] = _NUMERICS
+        return described
 
 
 class CompiledTorchEngine(_Compiled):

@@ -1,7 +1,7 @@
-"""PyTorch: the reference in FP32, and on a CPU the emulator of true FP16.
+"""Run eager PyTorch: the reference in FP32, and on a CPU the emulator of true FP16.
 
-FP16 rounds every intermediate here, which ONNX Runtime's CPU provider does not. Batch norms are
-folded first: see `fold_batch_norms`.
+FP16 here rounds every intermediate, unlike ONNX Runtime's CPU provider. Batch norms are folded
+first: see `fold_batch_norms`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["TorchDeviceEngine", "TorchEngine", "torch"]
 
 
 class TorchEngine(Engine):
-    """Eager PyTorch; builds the network from a checkpoint, so it takes no model file."""
+    """Eager PyTorch, which builds the network from a checkpoint and takes no model file."""
 
     _runtime = f"torch {torch.__version__}"
 
@@ -46,7 +46,7 @@ class TorchEngine(Engine):
         self._dtype = torch.float16 if spec.precision == "fp16" else torch.float32
         model = fold_batch_norms(loaded.model) if spec.precision == "fp16" else loaded.model
         self._network: Any = model.to(spec.device, self._dtype)
-        self._model: Any = self._network  # what is called
+        self._model: Any = self._network  # the module to call
         self._weights = {"source": loaded.source, "sha256": loaded.sha256}
         self._old_threads = torch.get_num_threads()
         if spec.threads is not None:
@@ -54,12 +54,12 @@ class TorchEngine(Engine):
         try:
             self._prepare()
         except BaseException:
-            self.close()  # the threads of the process are given back
+            self.close()  # restore the process's number of threads
             raise
         self._build_s = time.perf_counter() - started
 
     def _check_device(self) -> None:
-        """See that the device is there."""
+        """Check that the device is there."""
 
     def _prepare(self) -> None:
         """Prepare the network for its first call."""
@@ -72,13 +72,13 @@ class TorchEngine(Engine):
     def _run_intermediates(
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
-        """Run, and keep the outputs of modules by name beside the three outputs."""
+        """Run, and return the outputs of modules by name with the three outputs."""
         modules = dict(self._network.named_modules())
         wanted = [name for name in names if name not in OUTPUT_NAMES]
         if unknown := [name for name in wanted if name not in modules]:
             raise ValueError(
-                f"{self.spec.name}: {len(unknown)} of {len(names)} names are no modules, first "
-                f"{unknown[0]}; they read as in named_modules(), such as body.stage1.0.0"
+                f"{self.spec.name}: {len(unknown)} of {len(names)} names are not modules, first "
+                f"{unknown[0]}; use names of named_modules(), such as body.stage1.0.0"
             )
         found: dict[str, FloatArray] = {}
 
@@ -101,7 +101,7 @@ class TorchEngine(Engine):
         }
 
     def close(self) -> None:
-        """See `Engine.close`. Gives back the process-wide thread setting."""
+        """See `Engine.close`; also restores the process's number of threads."""
         if not self._closed and self.spec.threads is not None:
             torch.set_num_threads(self._old_threads)
         self._network = self._model = None
@@ -109,9 +109,9 @@ class TorchEngine(Engine):
 
 
 class TorchDeviceEngine(StagedEngine, TorchEngine):
-    """Eager PyTorch on CUDA, whose run is timed apart from its copies. Not yet run on hardware.
+    """Eager PyTorch on CUDA; its run can be timed without copies. Not yet run on hardware.
 
-    TF32 is off: it keeps 10 bits of 23. The switches are the process's, as those of threads are.
+    TF32 is off, because it keeps 10 of 23 bits. Its switches belong to the whole process.
     """
 
     _input: Any = None
@@ -124,12 +124,13 @@ class TorchDeviceEngine(StagedEngine, TorchEngine):
             return
         why: object = "torch sees no device"
         try:
-            torch.cuda.init()  # type: ignore[no-untyped-call]  # says what is missing
-        except (AssertionError, RuntimeError) as error:  # built without CUDA; no driver, no device
+            torch.cuda.init()  # type: ignore[no-untyped-call]  # its error names what is missing
+        except (AssertionError, RuntimeError) as error:  # built without CUDA; no driver or device
             why = first_line(error)
         raise EngineUnavailable(
             f"{self.spec.name} needs cuda: torch {torch.__version__} cannot use it: {why}; install "
-            "a build of torch for your driver's CUDA, and see whether a device is there: nvidia-smi"
+            "a build of torch for your driver's CUDA, and check whether a device is there: "
+            "nvidia-smi"
         )
 
     def _load(self, images: FloatArray) -> None:
@@ -149,7 +150,7 @@ class TorchDeviceEngine(StagedEngine, TorchEngine):
         torch.cuda.synchronize()
 
     def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`. Where parameters and outputs lie is read from them."""
+        """See `Engine.describe`; parameters and outputs give their own device."""
         elsewhere = [
             f"{name} on {parameter.device}"
             for name, parameter in (self._network.named_parameters() if self._network else ())

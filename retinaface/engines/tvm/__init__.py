@@ -1,1 +1,1 @@
-"""Apache TVM."""
+"""The engine of Apache TVM."""

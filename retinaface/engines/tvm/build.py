@@ -1,6 +1,6 @@
-"""Find Apache TVM, tell it from others of its name, and compile files for a target.
+"""Find Apache TVM, distinguish it from other modules of its name, and compile for a target.
 
-Its Relax frontend needs the batch size when it reads `Resize`, so a file is compiled for one image.
+Its Relax frontend needs the batch size to read `Resize`, so a file is compiled for one image.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME
 
 INSTALL = "install the extra 'tvm'"
-STATEMENT = "compiled_for"  # a function of the library that gives its target, as bytes
+STATEMENT = "compiled_for"  # the library's function that returns its target, as bytes
 
 
 def import_tvm() -> Any:
     """Import TVM, from any maker.
 
-    Its threads never become more than what a variable says, and without one than half of the
-    processors, where it takes the others for their siblings. And it pins them, which takes the
-    thread that calls it out of the processors that the process was given (`taskset`). So these
-    variables are set, where nobody has set them.
+    A variable limits TVM's threads. Without it TVM may use only half of the processors, because it
+    takes the others for their siblings. TVM also pins its threads, which moves the calling thread
+    off the processors that `taskset` allows. So this sets both variables, unless they are set.
 
     Raises:
-        EngineUnavailable: It cannot be imported.
+        EngineUnavailable: TVM cannot be imported.
     """
     os.environ.setdefault("TVM_NUM_THREADS", str(n_usable_cpus()))
     os.environ.setdefault("TVM_BIND_THREADS", "0")
@@ -44,7 +43,7 @@ def import_tvm() -> Any:
 
 
 def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
-    """Import TVM and its Relax, which the vendors' older ones lack.
+    """Import TVM and its Relax, which vendors' older versions lack.
 
     Returns:
         `tvm`, `tvm.relax`.
@@ -58,24 +57,24 @@ def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
     except ImportError as error:
         version = getattr(tvm, "__version__", "of no version")
         raise EngineUnavailable(
-            f"{spec.name} needs Apache TVM with Relax, and tvm {version} here has none ({error}): "
+            f"{spec.name} needs Apache TVM with Relax, but tvm {version} here has none ({error}): "
             f"a vendor's own TVM may have the same name; {INSTALL} in another environment"
         ) from error
 
 
 def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
-    """Compile an ONNX file for one image, or find that in the cache.
+    """Compile an ONNX file for one image, or find the library in the cache.
 
     Args:
-        model: With a free batch size, or one of 1.
+        model: ONNX file with a free batch size, or a batch of 1.
 
     Raises:
-        EngineUnavailable: TVM cannot compile it, or there is nothing to link it with.
+        EngineUnavailable: TVM cannot compile the file, or there is no linker.
     """
     if importlib.import_module("tvm.support.cc").get_cc() is None:
         raise EngineUnavailable(
-            f"{spec.name}: tvm {tvm.__version__} links what it compiles with a C++ compiler, and "
-            "there is none; install g++, or give a library: --engine-file FILE.so"
+            f"{spec.name}: tvm {tvm.__version__} needs a C++ compiler to link a library, and there "
+            "is none; install g++, or give a library: --engine-file FILE.so"
         )
     key = {
         "target": str(target),
@@ -92,7 +91,7 @@ def built_library(spec: EngineSpec, tvm: Any, target: Any, model: Path) -> Path:
 
 
 def _compile(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
-    """Read, fuse, order the loops for a processor, and compile to an executable."""
+    """Read the file, fuse, order the loops for a processor, and compile an executable."""
     import onnx
 
     relax = importlib.import_module("tvm.relax")
@@ -109,7 +108,7 @@ def _compile(tvm: Any, target: Any, model: Path, shape: tuple[Any, ...]) -> Any:
 
 
 def _statement(relax: Any, text: str) -> Any:
-    """Make a function that returns a text."""
+    """Make a Relax function that returns a text."""
     builder = relax.BlockBuilder()
     with builder.function(STATEMENT, []):
         builder.emit_func_output(relax.const(np.frombuffer(text.encode(), np.uint8)))
@@ -117,13 +116,13 @@ def _statement(relax: Any, text: str) -> Any:
 
 
 def stated_target(machine: Any) -> str | None:
-    """Ask a library what it was compiled for; None where it was not compiled here.
+    """Ask a library for its target; None if this package did not compile it.
 
     Args:
-        machine: Relax's virtual machine with the library.
+        machine: Relax's virtual machine with the library loaded.
     """
     try:
         function = machine[STATEMENT]
-    except AttributeError:  # as TVM says that a library has no such function
+    except AttributeError:  # TVM's error for a missing function
         return None
     return bytes(function().numpy()).decode()

@@ -1,4 +1,4 @@
-"""Apache TVM: a library compiled for a target, run by Relax's virtual machine, image by image."""
+"""Run a library that Apache TVM compiled, image by image, in Relax's virtual machine."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
-import_tvm()  # before an export is made for nothing
+import_tvm()  # fail before an export is made in vain
 
-_BIG_CORES = 1  # as TVM numbers what its threads may run on
+_BIG_CORES = 1  # TVM's number for the processors that its threads may use
 
 
 class TvmEngine(Engine):
-    """A compiled library (.so) on the device of its target, compiled from ONNX where none is given.
+    """A library (.so) on the device of its target, compiled from ONNX unless one is given.
 
-    Calls at a time have a virtual machine each, of one library.
+    Parallel calls share the library, and each has its own virtual machine.
     """
 
     known_options: ClassVar = {
-        "target": "what to compile for and where to run, as 'llvm -mcpu=x86-64-v3'; this host's "
-        "processor without it"
+        "target": "what to compile for and where to run, as 'llvm -mcpu=x86-64-v3' (default: this "
+        "host's processor)"
     }
 
     _pool = threading.local()  # TVM keeps threads for each thread that calls it
@@ -72,7 +72,7 @@ class TvmEngine(Engine):
         return built_library(self.spec, self._tvm, self._target, model)
 
     def _open(self, relax: Any) -> str | None:
-        """Load the library, and give the target that it states."""
+        """Load the library, and return the target that it states."""
         tvm, name = self._tvm, self.spec.name
         try:
             library = tvm.runtime.load_module(str(self._file))
@@ -81,7 +81,7 @@ class TvmEngine(Engine):
                 self._machines.put(machine)
             stated = stated_target(machine)
             lacking = lacking_features(tvm, tvm.target.Target(json.loads(stated))) if stated else []
-        except Exception as error:  # TVM's exceptions have no base of their own
+        except Exception as error:  # TVM's exceptions share no base
             raise EngineUnavailable(
                 f"{name} cannot load {self._file} with tvm {tvm.__version__}: "
                 f"{first_line(error)}; compile it with this version, for this machine"
@@ -94,10 +94,10 @@ class TvmEngine(Engine):
         return stated
 
     def _prove_placement(self) -> dict[str, Any]:
-        """Run once; read from the outputs where they were computed.
+        """Run once; read the device from the outputs.
 
         Raises:
-            EngineUnavailable: Outputs are not as they should be, or lie on another device.
+            EngineUnavailable: The outputs are wrong, or on another device.
         """
         name = self.spec.name
         probe = np.zeros((1, 3, *self._size), dtype=np.float32)
@@ -105,7 +105,7 @@ class TvmEngine(Engine):
             found = self._outputs(probe)
             self._n_threads = int(self._tvm.get_global_func("runtime.NumThreads")())
             got = [tuple(int(axis) for axis in output.shape) for output in found]
-        except Exception as error:  # TVM's exceptions have no base of their own
+        except Exception as error:  # TVM's exceptions share no base
             raise EngineUnavailable(
                 f"{name} cannot run {self._file} on {probe.shape} FP32: {first_line(error)}; "
                 "compile it from a file of retinaface export"
@@ -122,17 +122,17 @@ class TvmEngine(Engine):
         ]
         if elsewhere:
             raise EngineUnavailable(
-                f"{name}: outputs of {self._file} should lie on {self._device}, got "
+                f"{name}: outputs of {self._file} should be on {self._device}, got "
                 f"{', '.join(elsewhere)}; compile it for {self._target}"
             )
         return {
             "provider": f"tvm on {self._device}",
             "fallback": [],
-            "proof": f"the machine was given {self._device} alone, and its outputs lie there",
+            "proof": f"the machine has only {self._device}, and its outputs are there",
         }
 
     def _outputs(self, image: FloatArray) -> Any:
-        """Run one image; its outputs are on the device, and new in each call."""
+        """Run one image; return new outputs on the device."""
         if getattr(self._pool, "n_asked", None) != self._threads:
             configure = self._tvm.get_global_func("runtime.config_threadpool")
             configure(_BIG_CORES, self._threads)
@@ -157,7 +157,7 @@ class TvmEngine(Engine):
     def _facts(self) -> dict[str, Any]:
         return {
             "target": self._stated or f"not stated by {self._file.name}",
-            "threads": self._n_threads,  # as TVM says: it has no more than processors
+            "threads": self._n_threads,  # TVM's own number, at most one a processor
             "parallel_calls": self.parallel_calls,
             "images_per_call": 1,
             "options": dict(self.spec.options),

@@ -1,7 +1,7 @@
-"""What TVM compiles for: read from an option, and compared with what this host's processor has.
+"""Choose the target that TVM compiles for, and compare it with this host's processor.
 
-LLVM compiles for a generic processor where it does not know the named one, and says so on the
-terminal alone; and an instruction that the host lacks ends the process. Both are refused before.
+For an unknown processor LLVM compiles generic code with only a note on the terminal, and an
+instruction that the host lacks ends the process. Both are refused in advance.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 from retinaface.engines.base import EngineSpec
 from retinaface.errors import EngineUnavailable, first_line
 
-CPU = "llvm"  # what targets of processors are called, by their compiler
+CPU = "llvm"  # the kind of processors' targets, after their compiler
 _LISTS = ("mattr", "keys", "libs")
-# Prefixes of features that a compiler uses by itself; others are for systems.
+# Prefixes of features that a compiler uses by itself; operating systems use the others.
 _COMPUTING = ("sse", "ssse", "avx", "fma", "f16c", "bmi", "popcnt", "xop")
 
 
 def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
-    """Choose what to compile for, and where to run: the option's, else this host's processor.
+    """Choose target and device: those of the option, else this host's processor.
 
     Args:
-        spec: Option `target` is a kind (`llvm`), a kind with settings (`llvm -mcpu=x86-64-v3`), or
-            JSON (`{"kind": "llvm", "mcpu": "x86-64-v3"}`).
+        spec: Its option `target` is a kind (`llvm`), a kind with settings
+            (`llvm -mcpu=x86-64-v3`), or JSON (`{"kind": "llvm", "mcpu": "x86-64-v3"}`).
 
     Raises:
-        EngineUnavailable: TVM or LLVM knows no such target, or it is none of this machine.
+        EngineUnavailable: TVM or LLVM does not know the target, or this machine lacks it.
     """
     text = spec.options.get("target")
     if text is None:
@@ -36,37 +36,37 @@ def target_and_device(spec: EngineSpec, tvm: Any) -> tuple[Any, Any]:
         kind = target.kind.name
         device = tvm.cpu() if kind == CPU else tvm.device(kind, 0)
         unknown = _find_unknown(tvm, target) if kind == CPU else None
-    except Exception as error:  # TVM's exceptions have no base of their own
+    except Exception as error:  # TVM's exceptions share no base
         raise _no_target(spec, tvm, text, first_line(error)) from error
     if unknown:
         raise _no_target(spec, tvm, text, unknown)
     if not device.exist:
         raise EngineUnavailable(
-            f"{spec.name}: target {text!r} compiles for {device}, which is not there; take a "
+            f"{spec.name}: target {text!r} compiles for {device}, which is not there; use a "
             "target of this machine"
         )
     if lacking := lacking_features(tvm, target):
         raise EngineUnavailable(
             f"{spec.name}: target {text!r} compiles for a processor with {', '.join(lacking[:6])}, "
-            "which this one lacks, so it would end the process; take a target of this machine, or "
+            "which this one lacks, so it would end the process; use a target of this machine, or "
             "leave the option out"
         )
     return target, device
 
 
 def lacking_features(tvm: Any, target: Any) -> list[str]:
-    """List instructions that code for a target may hold and that this host's processor lacks."""
+    """List instructions that code for a target may use and that this host's processor lacks."""
     wanted = cpu_features(tvm, target) if target.kind.name == CPU else set()
     return [name for name in absent_features(tvm) if name in wanted and name.startswith(_COMPUTING)]
 
 
 def has_wide_registers(tvm: Any, target: Any) -> bool:
-    """Tell whether 32 registers of 64 bytes hold what is computed, and not 16 of half of that."""
+    """Tell whether a target has 32 registers of 64 bytes, not 16 of 32 bytes."""
     return "avx512f" in cpu_features(tvm, target)
 
 
 def host_target(tvm: Any) -> Any:
-    """Name this host's processor, without what its model has and a hypervisor hides."""
+    """Name this host's processor, without the features that a hypervisor hides."""
     found = tvm.target.Target.from_device("cpu")
     wanted = cpu_features(tvm, found)
     if not (absent := [name for name in absent_features(tvm) if name in wanted]):
@@ -75,7 +75,7 @@ def host_target(tvm: Any) -> Any:
 
 
 def _settings(text: str) -> str | dict[str, Any]:
-    """Read a target as TVM does; TVM has given up its own form of the command line."""
+    """Parse a target on the command line, in a form that TVM itself no longer reads."""
     if text.lstrip().startswith("{"):
         return dict(json.loads(text))
     kind, *words = text.split() or [""]
@@ -92,7 +92,7 @@ def _settings(text: str) -> str | dict[str, Any]:
 
 
 def _find_unknown(tvm: Any, target: Any) -> str | None:
-    """Say in words what LLVM would ignore in a target."""
+    """Describe the first part of a target that LLVM would ignore; None without one."""
     named = target.attrs.get("mcpu")
     if named and str(named) not in map(str, tvm.target.codegen.llvm_get_cpu_archlist(target)):
         return f"LLVM has no processor {str(named)!r}"
@@ -104,18 +104,18 @@ def _find_unknown(tvm: Any, target: Any) -> str | None:
 
 
 def cpu_features(tvm: Any, target: Any) -> set[str]:
-    """List the instructions that code for a target may hold, as LLVM calls them."""
+    """List the instructions that code for a target may use, by LLVM's names."""
     return {str(name) for name in tvm.target.codegen.llvm_get_cpu_features(target)}
 
 
 def absent_features(tvm: Any) -> list[str]:
-    """List what LLVM looked for in this host's processor and did not find."""
+    """List the features that LLVM did not find in this host's processor."""
     found = tvm.get_global_func("tvm.codegen.llvm.GetHostCPUFeatures")()
     return sorted(str(name) for name, is_there in found.items() if not is_there)
 
 
 def _no_target(spec: EngineSpec, tvm: Any, text: str, why: str) -> EngineUnavailable:
     return EngineUnavailable(
-        f"{spec.name}: tvm {tvm.__version__} knows no target {text!r}: {why}; give llvm, with "
+        f"{spec.name}: tvm {tvm.__version__} does not know target {text!r}: {why}; give llvm, with "
         "settings as in 'llvm -mcpu=x86-64-v3', or JSON"
     )

@@ -1,1 +1,1 @@
-"""What a person sees of a run: header, progress, the block at its end."""
+"""Show a run to a person: header, progress, the block at its end."""

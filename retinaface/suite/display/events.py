@@ -1,7 +1,7 @@
 """Tell the supervisor of `retinaface validate` what happens: a line of JSON for each event.
 
-The supervisor owns the terminal: no thread that draws disturbs what is timed here, and a process
-that hangs or crashes leaves a screen that can still be written to.
+The supervisor owns the terminal: so no drawing thread disturbs the timings here, and the screen
+stays usable when this process hangs or crashes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Any
 
 import pytest
 
-from retinaface.suite.display.forecast import count_images, planned
+from retinaface.suite.display.forecast import count_images, plan_test
 from retinaface.suite.display.terminal import closing_text, header
 from retinaface.suite.hooks.gate import is_undecided
 from retinaface.suite.hooks.stash import TARGET
 from retinaface.verdicts import SKIPPED
 
-# Of the phases of a test the worst counts.
+# The worst phase of a test counts.
 _RANK = ("PASS", SKIPPED, "INCONCLUSIVE", "FAIL")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the file; it is no option of users."""
+    """Add the option that names the file; users do not see it."""
     parser.getgroup("retinaface").addoption("--events", metavar="FILE", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell events where a file for them is given."""
+    """Write events if a file for them is named."""
     path = config.getoption("events")
     if path is not None:
         config.pluginmanager.register(Teller(config, Path(path)))
@@ -59,7 +59,7 @@ class Teller:
         """Say which tests there are, and about how long they take."""
         target = self._config.stash[TARGET]
         n_images = count_images(target)
-        self._tell("plan", tests=[planned(item, target, n_images) for item in session.items])
+        self._tell("plan", tests=[plan_test(item, target, n_images) for item in session.items])
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell that a test begins."""

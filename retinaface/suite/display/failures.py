@@ -1,4 +1,4 @@
-"""List the tests that are not green: each function once, with what its first test says."""
+"""List the tests that are not green: each function once, with the message of its first test."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _RAN = (*_BAD, Verdict.PASS.value)
 def failure_lines(run: ValidationRun, width: int) -> list[str]:
     """List what is not green, FAIL before INCONCLUSIVE.
 
-    Tests of one function fail for one reason as a rule, so they are told together: how many there
-    are, and what the first of them says.
+    Tests of one function fail for one reason as a rule, so they share an entry: their number, and
+    the message of the first.
 
     Args:
         run: That has ended.
         width: Columns; names that are longer stay whole.
     """
     problem = f"FAIL the run itself: {run.problem}" if run.problem else ""
-    lines = wrapped(problem, width, most=2)
+    lines = wrap_text(problem, width, most=2)
     groups = _groups(run)
     n_run = Counter(_function(e) for e in run.tests.values() if e.outcome in _RAN)
     share = (MOST_FAILURE_LINES - n_rows(lines, width)) // max(1, len(groups))
     most = max(2, min(_MOST_LINES_OF_ONE, share))
-    n_told = 0
+    n_listed = 0
     for group in groups:
-        told = _describe_group(group, n_run[_function(group[0])], width, most)
+        entry = _describe_group(group, n_run[_function(group[0])], width, most)
         is_last = group is groups[-1]
-        if n_rows([*lines, *told], width) + (not is_last) > MOST_FAILURE_LINES:
+        if n_rows([*lines, *entry], width) + (not is_last) > MOST_FAILURE_LINES:
             break
-        lines += told
-        n_told += 1
-    if n_others := sum(len(group) for group in groups[n_told:]):
+        lines += entry
+        n_listed += 1
+    if n_others := sum(len(group) for group in groups[n_listed:]):
         lines.append(f"... {n_others} more: -v shows all, --record DIR and --junitxml keep all")
     return lines
 
@@ -55,7 +55,7 @@ def n_rows(lines: Iterable[str], width: int) -> int:
     return sum(max(1, -(-len(line) // width)) for line in lines)
 
 
-def wrapped(text: str, width: int, indent: str = "  ", most: int | None = None) -> list[str]:
+def wrap_text(text: str, width: int, indent: str = "  ", most: int | None = None) -> list[str]:
     """Wrap a text, and keep words whole that are longer than a line."""
     return textwrap.wrap(
         text,
@@ -94,5 +94,5 @@ def _describe_group(group: Sequence[TestEntry], n_run: int, width: int, most: in
         lines = [heading, *([f"  [{parameters}"] if bracket and most > 2 else [])]
     left, message = most - n_rows(lines, width), []
     for line in first.reason.removeprefix(f"{first.outcome} ").splitlines():
-        message += wrapped(f"  {line.strip()}", width, "    ")
+        message += wrap_text(f"  {line.strip()}", width, "    ")
     return [*lines, *message[: max(0, left)]]

@@ -13,13 +13,15 @@ from retinaface.suite.target import Target
 from retinaface.widerface.dataset import open_widerface
 
 _EVERY_IMAGE = "test_every_image_is_run_by_this_engine"
+_SOAK = "test_soak"
 _IMAGE_S = 0.02
-# Seconds of functions that take more than a moment, of ONNX Runtime on two cores. Ratios matter:
-# the run corrects the rest as it goes.
+# Seconds of functions that take more than a moment, with ONNX Runtime on two cores. Only ratios
+# matter: the run corrects the rest as it goes.
 _SECONDS = {
     "test_average_precision_agrees_with_the_slow_reference": 3.8,
     "test_ap_is_that_of_the_baseline": 0.5,
     "test_detections_and_landmarks_have_counterparts_in_the_baseline": 0.5,
+    "test_matched_detections_are_not_shifted_against_the_baseline": 0.5,
     "test_a_file_holds_what_was_asked_for": 1.5,
     "test_outputs_agree_with_float64_torch": 0.3,
     "test_the_model_under_test_agrees_with_float64_torch": 0.5,
@@ -29,13 +31,15 @@ _SECONDS = {
     "test_no_layer_drifts_beyond_rounding": 2.5,
     "test_outputs_have_the_shapes_and_types_of_the_contract": 3.0,
     "test_every_row_of_a_batch_is_that_of_its_image_alone": 4.0,
-    "test_runs_leave_no_memory_behind": 8.0,
+    "test_rows_of_batches_up_to_64_and_in_another_order": 11.0,
+    "test_runs_leave_no_memory_behind": 4.0,
+    "test_scored_images_give_the_same_a_second_time": 0.5,
+    "test_scored_rows_agree_with_float64_torch": 1.0,
     "test_turn_by_turn_with_onnx_runtime": 15.0,
     "test_share_of_the_machines_peak": 1.0,
-    "test_network_alone": 5.0,
+    "test_network_alone": 3.5,
     "test_end_to_end": 4.0,
-    "test_session_creation": 1.1,
-    "test_first_run": 2.6,
+    "test_session_creation": 3.0,
 }
 _DEFAULT_S = 0.1
 _PROPERTY_S = 0.4
@@ -45,14 +49,15 @@ _LARGE_INPUTS, _LARGE_FACTOR = "upstream-640", 3.0
 _SLOW_EXPORTER, _SLOW_FACTOR = "dynamo", 4.0
 
 
-def planned(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
+def plan_test(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
     """Describe a test for a forecast.
 
     Args:
-        n_images: That the run goes over for AP.
+        n_images: Number of images that AP is measured over.
 
     Returns:
-        Id, kind (suite and function), engine, seconds, and whether the engine is sure to be here.
+        Id, kind (suite and function), engine, whether the engine is sure to be here, seconds, and
+        whether they are the same on any machine.
     """
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     engine = parameters.get("engine_name")
@@ -64,7 +69,8 @@ def planned(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
         "kind": f"{item.path.stem}::{function}",
         "engine": engine,
         "is_sure": engine is None or target.engines_named or find_engine(engine).device == "cpu",
-        "seconds": seconds * _factor(parameters),
+        "is_fixed": function == _SOAK,
+        "seconds": (target.soak_s or 0.0) if function == _SOAK else seconds * _factor(parameters),
     }
 
 

@@ -8,7 +8,7 @@ from retinaface.environment import cpu_model, n_usable_cpus, package_versions, s
 from retinaface.errors import RetinaFaceError
 from retinaface.suite.target import Target
 
-# What is said of each, in this order; the two of OpenCV are one library.
+# The name shown for each package, in this order; the two of OpenCV are one library.
 _VERSIONED = {
     "torch": "torch",
     "onnx": "onnx",
@@ -19,7 +19,7 @@ _VERSIONED = {
     "opencv-python-headless": "opencv",
     "opencv-python": "opencv",
 }
-# The end of the run says what is missing, and which command gets it.
+# Cut to one line: the end of the run names what is missing and the command that gets it.
 _ONE_LINE = ("weights", "device")
 
 
@@ -70,7 +70,7 @@ def _data(target: Target) -> str:
 
     try:
         dataset = open_widerface(target.data.root)
-        covers = coverage_note(dataset.select(target.subset), target.subset)
+        covers = coverage_note(dataset.select(target.subset))
         return covers if target.data.is_embedded else f"{dataset.root}: {covers}"
     except RetinaFaceError as error:
         return f"none: {error}"

@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from retinaface.suite.display.failures import MOST_FAILURE_LINES, failure_lines, n_rows, wrapped
+from retinaface.suite.display.failures import MOST_FAILURE_LINES, failure_lines, n_rows, wrap_text
 from retinaface.suite.display.summary_tables import ap_table, speed_table
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 
-# A screen of a terminal; the verdict stands on the last line of it.
+# A screen of a terminal, with the verdict on its last line.
 MOST_LINES = 30
 FULL_COMMAND = "retinaface validate --full"
+_MOST = 4  # rows of one warning
+_NOTHING = "nothing was run; check -k, -m, --deselect and the paths"
 _SUITE_PREFIX = "test_"
-# Why an engine is not here: most say their name before it.
+# The reason for a missing engine; most begin with the engine's name.
 _NO_ENGINE = re.compile(
     r"needs engine:(?P<engine>\S+): (?P=engine) (?P<reason>needs .*)", re.DOTALL
 )
@@ -39,7 +41,7 @@ class _Section:
     least: int
 
     def shrink(self, n_too_many: int, width: int) -> None:
-        """Drop so many rows from the end, and say how many lines that are."""
+        """Drop `n_too_many` rows from the end, and add how many lines were dropped."""
         most, kept = n_rows(self.lines, width) - n_too_many, list(self.lines)
         while n_too_many > 0 and len(kept) >= max(1, self.least) and n_rows(kept, width) >= most:
             kept.pop()
@@ -56,7 +58,7 @@ def closing_lines(
 
     Args:
         run: That has ended.
-        after: What else there is to say: accepted baselines, the record.
+        after: Further lines: accepted baselines, the record.
         width: Columns; names that are longer stay whole, and take further rows.
 
     Returns:
@@ -66,11 +68,12 @@ def closing_lines(
     skips = _Section(_skip_lines(run, width), 0)
     missing = _Section(_missing_lines(run, target), 1)
     figures = _Section(_figure_lines(run), 1)
-    more = _Section([line for text in after for line in wrapped(text, width)], 2)
+    more = _Section([line for text in after for line in wrap_text(text, width)], 2)
+    warnings = _Section(_warning_lines(run, width), 2)
     failures = _Section(failure_lines(run, width), MOST_FAILURE_LINES)
     quick = _Section(_quick_lines(run, width), 2)
-    sections = [figures, coverage, skips, missing, quick, failures, more]
-    for section in (skips, coverage, figures, missing, more, quick, failures):
+    sections = [figures, coverage, skips, missing, quick, failures, more, warnings]
+    for section in (skips, coverage, figures, missing, more, quick, failures, warnings):
         n_lines = sum(n_rows(s.lines, width) for s in sections) + 2  # headline and verdict
         section.shrink(n_lines - MOST_LINES, width)
     return [
@@ -94,9 +97,9 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
         parts.append(f"{_short_name(suite)} {_outcome_words(outcomes)}")
     out = run.n_deselected - run.n_left_by_quick
     in_all = ", ".join(f"{n} {outcome}" for outcome, n in sorted(total.items())) or "no test"
-    lines = wrapped(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
+    lines = wrap_text(f"Coverage: {in_all}: {'; '.join(parts) or _NOTHING}", width)
     if out:
-        lines += wrapped(f"Not selected: {_by_suite(out)}", width)
+        lines += wrap_text(f"Not selected: {_by_suite(out)}", width)
     return lines
 
 
@@ -116,7 +119,7 @@ def _by_suite(counts: Counter[str]) -> str:
 
 
 def _skip_lines(run: ValidationRun, width: int) -> list[str]:
-    """Say what was skipped and why; of engines that lack the same, once."""
+    """Say what was skipped and why; engines that lack the same thing share a line."""
     n_tests: Counter[str] = Counter()
     engines: dict[str, list[str]] = {}
     for skip in run.coverage()["skipped"]:
@@ -128,7 +131,7 @@ def _skip_lines(run: ValidationRun, width: int) -> list[str]:
     lines = []
     for reason, n in n_tests.items():
         whose = f"{', '.join(engines[reason])} " if reason in engines else ""
-        lines += wrapped(f"Skipped {n}: {whose}{reason}", width, most=2)
+        lines += wrap_text(f"Skipped {n}: {whose}{reason}", width, most=2)
     return lines
 
 
@@ -140,9 +143,16 @@ def _missing_lines(run: ValidationRun, target: Target) -> list[str]:
     return [f"Missing: {name}. Get it: {_GET[name]}" for name in needs]
 
 
+def _warning_lines(run: ValidationRun, width: int) -> list[str]:
+    """Say what stands beside the verdict: a few rows each, the record has all of it."""
+    return [
+        line for text in run.warnings() for line in wrap_text(f"Warning: {text}", width, most=_MOST)
+    ]
+
+
 def _quick_lines(run: ValidationRun, width: int) -> list[str]:
     if not run.n_left_by_quick:
         return []
     n = run.n_left_by_quick.total()
     text = f"Quick selection; {FULL_COMMAND} adds {n} tests: {_by_suite(run.n_left_by_quick)}"
-    return wrapped(text, width)
+    return wrap_text(text, width)

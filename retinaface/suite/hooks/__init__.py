@@ -1,1 +1,1 @@
-"""What pytest calls in a run: options, collection, gates, the record."""
+"""Hook into pytest: options, collection, gates, the record."""

@@ -1,4 +1,4 @@
-"""How Hypothesis draws the examples of properties: the same ones in CI, nowhere against a clock."""
+"""Choose how Hypothesis draws examples: the same ones in CI, and without a deadline anywhere."""
 
 from __future__ import annotations
 

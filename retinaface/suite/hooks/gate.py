@@ -28,7 +28,7 @@ def gate(request: pytest.FixtureRequest) -> Gate:
     """
     run = request.config.stash.get(RUN, None)
 
-    def hold(*checks: Check, result: str | None = None) -> None:
+    def judge(*checks: Check, result: str | None = None) -> None:
         if run is not None:
             for check in checks:
                 run.add_check(request.node.nodeid, check)
@@ -42,11 +42,11 @@ def gate(request: pytest.FixtureRequest) -> Gate:
         if verdict is Verdict.INCONCLUSIVE:
             raise Inconclusive(text or "INCONCLUSIVE: nothing was checked")
 
-    return hold
+    return judge
 
 
 def mark_undecided(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
-    """Mark the report of a phase that could not decide, and show its words alone."""
+    """Mark the report of a phase that could not decide, and show its message alone."""
     if call.excinfo is not None and call.excinfo.errisinstance(Inconclusive):
         report.user_properties.append(_UNDECIDED)
         report.longrepr = str(call.excinfo.value)

@@ -1,7 +1,7 @@
 """The quick selection of a run: tests marked `quick`, which give the whole verdict in a minute.
 
 A test of a matrix belongs to it for some values only: `quick(batch=(1, 3), kind=("scene",))`.
-Values are compared as `str` writes them; what the mark does not name is free.
+Values are compared as `str` writes them; parameters that the mark does not name are free.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from retinaface.suite.hooks.stash import TARGET
+
 MARK = "quick"
-# Of each property that states no number of its own.
+# Examples of each property that sets no number of its own.
 N_EXAMPLES = 20
 _PROFILE = "quick"
 _BEFORE: pytest.StashKey[str] = pytest.StashKey()
@@ -24,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("retinaface").addoption(
         "--quick",
         action="store_true",
-        help="only the quick selection, about a minute; what it leaves out is said at the end",
+        help="only the quick selection, about a minute; the end names what it leaves out",
     )
 
 
@@ -44,15 +46,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not quick, after all others have left out what is not for this run."""
+    """Leave out what is not quick, after other hooks have left out what is not for this run."""
     left_out = config.stash.setdefault(LEFT_OUT, Counter())
     if not config.getoption("quick"):
         return
-    left = [item for item in items if not is_quick(item)]
-    items[:] = [item for item in items if is_quick(item)]
+    soaks = config.stash[TARGET].soak_s is not None  # asked for, and so not left out
+    chosen = {item for item in items if is_quick(item) or (soaks and _is_soak(item))}
+    left = [item for item in items if item not in chosen]
+    items[:] = [item for item in items if item in chosen]
     left_out.update(item.path.stem for item in left)
     if left:
         config.hook.pytest_deselected(items=left)
+
+
+def _is_soak(item: pytest.Item) -> bool:
+    return any("soak" in mark.args for mark in item.iter_markers("needs"))
 
 
 def is_quick(item: pytest.Item) -> bool:

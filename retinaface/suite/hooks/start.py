@@ -1,8 +1,9 @@
-"""Start a run: check its options before anything runs, and make what they ask for."""
+"""Start a run: check its options before anything runs, and build the target from them."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def _target(config: pytest.Config) -> Target:
         widerface=last_option(config, "widerface"),
         subset=last_option(config, "subset"),
         baseline=last_option(config, "baseline") or "auto",
+        soak_s=_seconds(last_option(config, "soak")),
     )
 
 
@@ -80,9 +82,21 @@ def _batch(value: str | None) -> int | None:
     return batch
 
 
+def _seconds(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < math.inf:
+        raise pytest.UsageError(f"--soak must be a number of seconds from 1, got {value}")
+    return seconds
+
+
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> Target:
-    """Give what the run is pointed at."""
+    """Give the target of the run."""
     return pytestconfig.stash[TARGET]
 
 

@@ -1,4 +1,4 @@
-"""What the hooks of a run share: where pytest's configuration keeps it, and values of options."""
+"""Share what the hooks of a run need: keys of pytest's stash, and values of options."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def option(config: pytest.Config, name: str) -> list[Any]:
 
 
 def last_option(config: pytest.Config, name: str) -> Any:
-    """Give the value of an option that is given once; None without one."""
+    """Give the value of an option that takes one; None where it is not given."""
     values = option(config, name)
     return values[-1] if values else None

@@ -1,1 +1,1 @@
-"""What the validation tests judge of an engine: outputs, evaluations, how it keeps the contract."""
+"""Prepare what validation tests judge of an engine: outputs, evaluations, contract."""

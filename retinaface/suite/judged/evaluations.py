@@ -1,56 +1,25 @@
-"""Engines evaluated over the images of a run, with proof that it was this engine in this run."""
+"""Evaluate engines over the images of a run, with proof that this engine ran in this run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from retinaface.detection.pipelines import PIPELINES
-from retinaface.engines.base import Engine
-from retinaface.network.outputs import RawOutputs
 from retinaface.records.evaluated import evaluated_arrays, evaluated_result
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, spread, trace
+from retinaface.suite.judged.witness import Seen, Witness
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.run import ValidationRun
-from retinaface.typing import FloatArray
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation, evaluate
 
 
-class Witness(Engine):
-    """Passes everything on and counts images; does not own the engine, so it does not close it."""
-
-    def __init__(self, inner: Engine) -> None:
-        super().__init__(inner.spec)
-        self._inner = inner
-        self.fixed_batch = inner.fixed_batch
-        self.n_images = 0
-
-    def infer(self, images: FloatArray) -> RawOutputs:
-        """See `Engine.infer`."""
-        self.n_images += len(images)
-        return self._inner.infer(images)
-
-    def infer_intermediates(
-        self, images: FloatArray, names: Sequence[str]
-    ) -> dict[str, FloatArray]:
-        """See `Engine.infer_intermediates`."""
-        return self._inner.infer_intermediates(images, names)
-
-    def _run(self, images: FloatArray) -> RawOutputs:
-        return self._inner.infer(images)
-
-    def describe(self) -> dict[str, Any]:
-        """See `Engine.describe`."""
-        return self._inner.describe()
-
-
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation, how many images went through the engine for it, and what to keep of it."""
+    """An evaluation, the number of images that the engine ran for it, and what to keep of it."""
 
     evaluation: Evaluation
     n_inferred: int
@@ -58,6 +27,7 @@ class Measured:
     engine: dict[str, Any]
     stages: list[ImageStages]
     model: Path | None
+    seen: Seen
 
 
 def measure(pool: EnginePool, dataset: WiderFace, engine_name: str, pipeline_name: str) -> Measured:
@@ -74,10 +44,11 @@ def measure(pool: EnginePool, dataset: WiderFace, engine_name: str, pipeline_nam
         skip_bad_images=True,
         progress=True,
     )
-    n_inferred = engine.n_images
+    n_inferred, seen = engine.n_images, engine.seen()
     traced = {name: dataset.read_bytes(name) for name in spread(tuple(evaluation.detections))}
     stages = trace(engine, pipeline, traced)
-    return Measured(evaluation, n_inferred, batch, engine.describe(), stages, engine.spec.model)
+    found, model = engine.describe(), engine.spec.model
+    return Measured(evaluation, n_inferred, batch, found, stages, model, seen)
 
 
 def record_evaluation(
@@ -86,9 +57,6 @@ def record_evaluation(
     """Keep an evaluation in the record of a run, whichever of its tests asked for it.
 
     Args:
-        run: That the test belongs to.
-        result_id: Engine, pipeline and batch.
-        measured: The evaluation.
         coverage: How much of the set it covers, in words.
     """
     evaluation = measured.evaluation

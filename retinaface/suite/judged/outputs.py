@@ -1,4 +1,4 @@
-"""Raw outputs as tests judge them: of many images, by detections, explained by layers."""
+"""Judge raw outputs: of many images, by their detections, explained by layers."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def infer_all(engine: Engine, images: FloatArray) -> RawOutputs:
 
 
 def agreement(
-    name: str, reference: RawOutputs, candidate: RawOutputs, kind: str, precision: Precision
+    name: str, expected: RawOutputs, actual: RawOutputs, kind: str, precision: Precision
 ) -> list[Check]:
     """Compare two sets of raw outputs by the detections that they give."""
-    found = differences(*(detections_of_inputs(o, kind) for o in (reference, candidate)))
+    found = differences(*(detections_of_inputs(o, kind) for o in (expected, actual)))
     return check_differences(name, found, TOLERANCES[precision])
 
 
@@ -52,9 +52,7 @@ def record_fidelity(
     """Keep the errors of an engine's outputs under its result, and give the id of that.
 
     Args:
-        run: That the test belongs to.
-        engine: Open.
-        pipeline: Whose input size was taken.
+        pipeline: The one whose input size was taken.
         errors: What `output_errors` gave.
         batch: Images in the call.
         variant: The export that the engine ran; empty for the model under test.
@@ -68,23 +66,23 @@ def record_fidelity(
 
 
 class Explainer:
-    """Says at which layer a drift begins: that takes seconds, so once for each engine and file."""
+    """Finds the layer where a drift begins: it takes seconds, so once for each engine and file."""
 
     def __init__(self, cases: Cases) -> None:
         """Start with nothing explained; the network of the run is that of its cases."""
         self._cases = cases
         self._already: dict[tuple[str, str], str] = {}
 
-    def explained(
+    def explain(
         self, check: Check, engine: Engine, case: ReferenceCase, *, precision: Precision = "fp32"
     ) -> Check:
-        """Say before what a failed check says which layer starts it: a screen shows first lines."""
+        """Put the layer that starts a failure before its message: screens show first lines."""
         path = engine.spec.model
         if check.verdict is Verdict.PASS or path is None:
             return check
         key = engine.spec.name, str(path)
         if key in self._already:
-            text = f"which layer starts it: see the failure on {self._already[key]}"
+            text = f"the layer that starts it: see the failure on {self._already[key]}"
             return replace(check, message=f"{check.message}\n{text}")
         self._already[key] = f"{case.name}, {len(case.images)} images"
         text = self._why(engine, path, case, precision)
@@ -94,7 +92,7 @@ class Explainer:
         try:
             from retinaface.checks.layer_search import explain_drift
         except ImportError as error:
-            return f"finding the first layer that drifts needs {error.name}, which is not installed"
+            return f"the first layer that drifts is not known: finding it needs {error.name}"
 
         def reopen(options: Mapping[str, str]) -> Engine:
             return open_engine(

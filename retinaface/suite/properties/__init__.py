@@ -1,1 +1,1 @@
-"""What property tests draw, and the slow, readable forms that they compare with."""
+"""Draw the examples of property tests, and compute the slow, readable forms they compare with."""

@@ -1,6 +1,6 @@
-"""Slow, readable forms of what the package computes fast: one box, one pair, one image at a time.
+"""Compute in a slow, readable form what the package computes fast: one box or image at a time.
 
-The recipes' numbers are written out again: one that changes in the package must not change here.
+The numbers of the recipes are written out again, so that a change in the package shows.
 """
 
 from __future__ import annotations
@@ -218,6 +218,6 @@ def candidates_slow(
 
 
 def suppress_slow(faces: Sequence[Face]) -> list[Face]:
-    """Keep what is left of the candidates of one image."""
+    """Keep the candidates of one image that survive suppression."""
     boxes, scores = np.array([f.box for f in faces]), np.array([f.score for f in faces])
     return [faces[k] for k in nms_slow(boxes, scores, 0.4)]

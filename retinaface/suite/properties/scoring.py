@@ -1,4 +1,4 @@
-"""Slow, readable forms of how predictions are written and scored: a line, a threshold at a time."""
+"""Write and score predictions in a slow, readable form: one line, one threshold at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What properties draw: boxes that overlap often, image sizes, raw outputs, scored images."""
+"""Draw examples for properties: overlapping boxes, image sizes, raw outputs, scored images."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run of the suites is given: faults of the package, engines faulty and honest."""
+"""Inputs for runs of the suites: faults of the package, engines faulty and honest."""

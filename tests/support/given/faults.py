@@ -22,7 +22,7 @@ def fault(function: Callable[[], None]) -> Callable[[], None]:
 
 
 def pytest_configure() -> None:
-    """Break what is to be broken; that a property fails is enough, the smallest case is not."""
+    """Inject the named fault; a failing property is enough, so no smallest case is searched."""
     phases = [phase for phase in Phase if phase is not Phase.shrink]
     settings.register_profile("faults", settings.default, phases=phases)
     settings.load_profile("faults")
@@ -52,7 +52,7 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
 
 @fault
 def none() -> None:
-    """Nothing is broken: the run must be green."""
+    """Break nothing: the run must be green."""
 
 
 @fault
@@ -104,7 +104,7 @@ def priors_one_stride_off() -> None:
 
 @fault
 def plus_one_dropped() -> None:
-    """In the suppression alone."""
+    """Break the suppression alone."""
     from retinaface.detection import boxes
 
     boxes.PLUS_ONE = 0.0
@@ -181,9 +181,71 @@ def _change_stream(change: Callable[[list], list]) -> None:
     evaluation.detect = wrong
 
 
+def _change_each(change: Callable) -> None:
+    """Change the detections of each image by less than a match allows."""
+    _change_stream(lambda stream: [(name, change(found)) for name, found in stream])
+
+
+def _with_boxes(found, edges_px):
+    """The same with other edges: (K, 4) pixels added to the boxes alone."""
+    boxes = found.boxes_xyxy + edges_px
+    return dataclasses.replace(found, boxes_xyxy=boxes.astype(np.float32))
+
+
+@fault
+def boxes_to_the_right() -> None:
+    """By 2 % of their width."""
+
+    def change(found):
+        width = np.diff(found.boxes_xyxy[:, [0, 2]], axis=1)
+        return _with_boxes(found, 0.02 * width * [1, 0, 1, 0])
+
+    _change_each(change)
+
+
+@fault
+def boxes_further_down() -> None:
+    """By 0.15 px, whatever their size."""
+    _change_each(lambda found: _with_boxes(found, 0.15 * np.array([0, 1, 0, 1])))
+
+
+@fault
+def wider_boxes() -> None:
+    """By 1 %, to both sides."""
+
+    def change(found):
+        width = np.diff(found.boxes_xyxy[:, [0, 2]], axis=1)
+        return _with_boxes(found, 0.005 * width * [-1, 0, 1, 0])
+
+    _change_each(change)
+
+
+@fault
+def lower_scores_of_small_faces() -> None:
+    """By 0.0049 below 16 px: a little less than a match allows."""
+
+    def change(found):
+        height = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
+        lower = np.where(height < 16, np.float32(0.0049), np.float32(0))
+        return dataclasses.replace(found, scores=np.maximum(found.scores - lower, np.float32(1e-3)))
+
+    _change_each(change)
+
+
+@fault
+def landmarks_to_the_right() -> None:
+    """By 0.3 px."""
+
+    def change(found):
+        points = found.landmarks_xy + np.float32([0.3, 0])
+        return dataclasses.replace(found, landmarks_xy=points)
+
+    _change_each(change)
+
+
 @fault
 def dropped_images() -> None:
-    """The last incomplete batch never arrives."""
+    """Drop the last incomplete batch."""
     _change_stream(lambda found: found[: len(found) // 32 * 32])
 
 
@@ -199,7 +261,7 @@ def dropped_crowded_images() -> None:
 
 @fault
 def emptied_crowded_images() -> None:
-    """They are there, and nothing is in them."""
+    """Empty the predictions, but keep their images."""
 
     def change(found):
         crowded = sorted(found, key=lambda pair: -len(pair[1].scores))[:4]
@@ -211,7 +273,7 @@ def emptied_crowded_images() -> None:
 
 @fault
 def exchanged_images() -> None:
-    """Two images, each with one clear face, have each other's predictions."""
+    """Exchange the predictions of two images, each with one clear face."""
 
     def change(found):
         single = [i for i, (_, d) in enumerate(found) if (d.scores > 0.9).sum() == 1][:2]
@@ -224,7 +286,7 @@ def exchanged_images() -> None:
 
 @fault
 def stale_predictions() -> None:
-    """Predictions of an earlier run: the right ones, and not this engine's."""
+    """Give predictions of an earlier run: they are right, but not this engine's."""
     from retinaface.baselines.detections_file import read_detections
     from retinaface.baselines.entries import load_baselines
     from retinaface.widerface import evaluation
@@ -248,7 +310,7 @@ def stale_predictions() -> None:
 
 @fault
 def shuffled_lines() -> None:
-    """Detections within an image in another order: nothing may change."""
+    """Shuffle the detections of each image: nothing may change."""
     rng = np.random.default_rng(0)
 
     def shuffle(found):
@@ -297,7 +359,7 @@ def external_data_file() -> None:
 
 @fault
 def one_layer_perturbed() -> None:
-    """The file of one layer's weights is 1 % off, after the exporter and before the engine."""
+    """Change one layer's weights in the file by 1 %, after the export and before the engine."""
     import onnx
     from onnx import numpy_helper
 

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -52,10 +53,46 @@ class NanInOneOutput(Wrapped):
 
 
 class ConstantScores(Wrapped):
-    """Every prior says 0.5."""
+    """Every prior has a score of 0.5."""
 
     def changed(self, outputs, images):
         return outputs._replace(scores=np.full_like(outputs.scores, 0.5))
+
+
+class NoisyByAMillionth(Wrapped):
+    """Every value is off by a millionth of itself, as sums in another order leave it: honest."""
+
+    def changed(self, outputs, images):
+        rng = np.random.default_rng(int(np.abs(images[:, :, ::32, ::32]).sum()))
+        return RawOutputs(
+            *(
+                a * (1 + np.float32(1e-6) * rng.standard_normal(a.shape, np.float32))
+                for a in outputs
+            )
+        )
+
+
+class BackgroundAlone(Wrapped):
+    """The probability of the background is a few steps of its type too small; a face's is right."""
+
+    def changed(self, outputs, images):
+        outputs.scores[..., 0] *= np.float32(1 - (1e-4 if self.spec.precision == "fp32" else 1e-2))
+        return outputs
+
+
+class UnnormalizedScores(Wrapped):
+    """Both probabilities are a hundredth too large, so that their ratio is right."""
+
+    def changed(self, outputs, images):
+        return outputs._replace(scores=outputs.scores * np.float32(1.01))
+
+
+class RunsOnCuda(Wrapped):
+    """A graphics card ran what a CPU's name stands for."""
+
+    def describe(self):
+        placement = {"provider": "CUDAExecutionProvider", "fallback": []}
+        return super().describe() | {"placement": placement}
 
 
 class SwappedLandmarks(Wrapped):
@@ -201,7 +238,7 @@ class Unsteady(Wrapped):
 
 
 class UnsafeInThreads(Wrapped):
-    """Says that two calls may run at a time, and keeps the images of both in one place."""
+    """Claims that two calls may run at a time, and keeps the images of both in one place."""
 
     parallel_calls = 2
 
@@ -212,7 +249,7 @@ class UnsafeInThreads(Wrapped):
 
 
 class WorksAfterClose(Wrapped):
-    """Answers when it should be gone."""
+    """Answers after it was closed."""
 
     def close(self):
         pass
@@ -258,7 +295,7 @@ class AnyInput(Wrapped):
 
 
 class BreaksOnRefusal(Wrapped):
-    """Is not the same after it refused an input."""
+    """Gives different outputs after it refused an input."""
 
     def infer(self, images):
         try:
@@ -269,7 +306,7 @@ class BreaksOnRefusal(Wrapped):
 
 
 class IgnoresStrides(Wrapped):
-    """Reads memory in order, whatever the strides say."""
+    """Reads memory in order and ignores the strides."""
 
     def infer(self, images):
         if not images.flags.c_contiguous and images.base is not None:
@@ -292,14 +329,14 @@ class DescribesInArrays(Wrapped):
 
 
 class DescribesLittle(Wrapped):
-    """Says neither what runs it nor how long it took to build."""
+    """Describes neither its runtime nor how long it took to build."""
 
     def describe(self):
         return {k: v for k, v in super().describe().items() if k not in ("runtime", "build_s")}
 
 
 class DescribesItsCalls(Wrapped):
-    """Its description is another one after each call."""
+    """Its description changes after each call."""
 
     def describe(self):
         return super().describe() | {"n_calls": self.n_calls}
@@ -315,7 +352,7 @@ class LowerScores(Wrapped):
 
 
 class FallenBack(Wrapped):
-    """Says CUDA by its name and runs on the CPU."""
+    """Names CUDA and runs on the CPU."""
 
 
 class LyingPlacement(Wrapped):
@@ -379,39 +416,25 @@ class Unfolded(Wrapped):
         return RawOutputs(*(output.float().numpy() for output in outputs))
 
 
-class Steady(Wrapped):
-    """Takes 40 ms for a call, whatever the machine does: an accelerator that is not shared."""
+def factory_of(module: dict[str, Any]) -> Callable[[str], type[Wrapped]]:
+    """Make a module's `__getattr__`: a factory by `<fault>_<device>_<precision>`.
 
-    seconds = 0.04
+    `swapped_landmarks_cpu_fp32` gives `SwappedLandmarks`.
+    """
+    classes = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
+        for cls in list(module.values())
+        if isinstance(cls, type) and issubclass(cls, Wrapped)
+    }
 
-    def _run(self, images):
-        started = time.perf_counter()
-        outputs = super()._run(images)
-        time.sleep(max(0.0, self.seconds - (time.perf_counter() - started)))
-        return outputs
+    def get(name: str) -> type[Wrapped]:
+        fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
+        try:
+            return classes[fault]
+        except KeyError:
+            raise AttributeError(f"no engine of that name: {name}") from None
 
-
-class SteadyAgain(Steady):
-    """The same build under another name."""
-
-
-class Slower(Steady):
-    """The same, 20 % slower."""
-
-    seconds = 1.2 * Steady.seconds
-
-
-_CLASSES = {
-    re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
-    for cls in list(globals().values())
-    if isinstance(cls, type) and issubclass(cls, Wrapped)
-}
+    return get
 
 
-def __getattr__(name: str) -> type[Wrapped]:
-    """A factory by `<fault>_<device>_<precision>`: `swapped_landmarks_cpu_fp32`."""
-    fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
-    try:
-        return _CLASSES[fault]
-    except KeyError:
-        raise AttributeError(f"no engine of that name: {name}") from None
+__getattr__ = factory_of(globals())

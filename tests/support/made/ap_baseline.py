@@ -1,4 +1,4 @@
-"""Forty images, what is usually found in them, and a baseline of that."""
+"""Make forty images, their usual detections, and a baseline of those."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ NAMES = [f"{'0--Parade' if i < N_IMAGES // 2 else '1--Riot'}/{i}" for i in range
 
 
 def truth_of(names: Sequence[str] = NAMES) -> GroundTruth:
-    """The same four faces in each image."""
+    """Make the ground truth: the same four faces in each image."""
     n = len(names)
-    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, n)
+    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, tuple(names))
 
 
 def detections(boxes_xywh: np.ndarray | list, scores: np.ndarray | list) -> Detections:
-    """Detections with all landmarks in the middle."""
+    """Make detections with all landmarks in the middle."""
     boxes = xyxy_from_xywh(np.float32(boxes_xywh).reshape(-1, 4))
     points = np.repeat((boxes[:, None, :2] + boxes[:, None, 2:]) / 2, 5, axis=1)
     return Detections(boxes, np.float32(scores), points)
@@ -42,7 +42,7 @@ def detections(boxes_xywh: np.ndarray | list, scores: np.ndarray | list) -> Dete
 
 @functools.cache
 def usual() -> dict[str, Detections]:
-    """Every face but one in ten is found, with one detection beside, scores that vary."""
+    """Make the usual detections: nine of ten faces, one detection beside, scores that vary."""
     rng = np.random.default_rng(0)
     found = {}
     for name in NAMES:
@@ -53,12 +53,12 @@ def usual() -> dict[str, Detections]:
 
 
 def without(found: Mapping[str, Detections], *images: str) -> dict[str, Detections]:
-    """The same, but nothing in these images."""
+    """Drop the detections of these images."""
     return {**found, **{image: detections([], []) for image in images}}
 
 
 def baseline_of_usual(folder: Path) -> Entry:
-    """A baseline of the usual detections, which lie in the folder."""
+    """Write a baseline of the usual detections into the folder."""
     write_detections(folder / "d.npz", usual())
     return Entry(
         accuracy_entry(

@@ -21,7 +21,7 @@ SOURCE = {
 
 
 def accuracy(**changes: Any) -> dict[str, Any]:
-    """An entry of accuracy over 434 images."""
+    """Make an entry of accuracy over 434 images."""
     data = accuracy_entry(
         pipeline="igie",
         precision="fp32",
@@ -35,7 +35,7 @@ def accuracy(**changes: Any) -> dict[str, Any]:
 
 
 def timing(**changes: Any) -> dict[str, Any]:
-    """An entry of speed from two samples."""
+    """Make an entry of speed from two samples."""
     data = speed_entry(
         pipeline="igie",
         precision="fp32",

@@ -12,7 +12,7 @@ QUARTERS = st.integers(0, 400).map(lambda q: q / 4)
 
 @st.composite
 def boxes_xyxy(draw: st.DrawFn, max_size: int = 40) -> np.ndarray:
-    """(N, 4) float32, x1 <= x2 and y1 <= y2."""
+    """Make (N, 4) float32 boxes, x1 <= x2 and y1 <= y2."""
     n = draw(st.integers(0, max_size))
     corners = draw(arrays(np.float32, (n, 2, 2), elements=QUARTERS))
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

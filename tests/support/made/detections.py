@@ -11,7 +11,7 @@ POINTS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]]
 
 
 def found(*rows: tuple[float, ...], points: np.ndarray = POINTS) -> Detections:
-    """Detections of rows (left, top, width, height, score), landmarks where faces have them."""
+    """Make detections of rows (left, top, width, height, score), with plausible landmarks."""
     array = np.array(rows, dtype=np.float64).reshape(-1, 5)
     corners, sizes = array[:, :2], array[:, 2:4]
     landmarks = corners[:, None] + sizes[:, None] * points
@@ -22,5 +22,5 @@ def found(*rows: tuple[float, ...], points: np.ndarray = POINTS) -> Detections:
 def row(
     left: float, score: float, top: float = 0, width: float = 99, height: float = 99
 ) -> tuple[float, ...]:
-    """A row of a box of 100 px, counted with the + 1."""
+    """Make a row of a box of 100 px, counted with the + 1."""
     return (left, top, width, height, score)

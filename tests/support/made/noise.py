@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def noise(n: int, side_px: int, seed: int = 0) -> torch.Tensor:
-    """(n, 3, side, side) float32."""
+    """Make (n, 3, side, side) float32 of noise."""
     import torch
 
     drawn = torch.rand(n, 3, side_px, side_px, generator=torch.Generator().manual_seed(seed))

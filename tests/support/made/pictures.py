@@ -15,5 +15,5 @@ def image(path: Path, height: int = 120, width: int = 160) -> Path:
 
 
 def tree(folder: Path) -> list[str]:
-    """Names of all that a folder holds, at any depth."""
+    """List the names of all files in a folder, at any depth."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))

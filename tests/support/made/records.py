@@ -19,6 +19,7 @@ from retinaface.records.read import Run, read_run
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, trace
 from retinaface.records.write import Kept, new_record, write_record
+from retinaface.verdicts import SKIPPED, Verdict, worst
 from retinaface.widerface.average_precision import Counts, average_precision
 from retinaface.widerface.evaluation import Evaluation
 
@@ -49,15 +50,17 @@ def make_run(
         environment: Facts that differ from those of this machine.
         images: Their ids.
         image_sha256: Of their files.
-        data: What the record holds otherwise; `result` goes into every result.
+        data: Further fields of the record; `result` goes into every result.
     """
     folder.mkdir()
     hits = np.ones(N, bool) if hits is None else hits
     counts = counts_of(hits)
     found = {image: boxes(shift, 6) for image in images}
     kept = {i: Kept(found, counts, tuple(images), dict(image_sha256)) for i in ids}
-    result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
-    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
+    result = {"ap": average_precision(counts)} | data.pop("result", {})
+    ran = [Verdict(t["verdict"]) for t in data.get("tests", ()) if t["verdict"] != SKIPPED]
+    verdict = str(worst(ran)) if data.get("tests") else "PASS"
+    record = new_record() | {"state": "finished", "verdict": verdict, "tests": []}
     record["environment"] = record["environment"] | dict(environment)
     record |= {"results": [_engine(i) | {"id": i} | result for i in ids]} | data
     write_record(folder, record, kept)
@@ -65,12 +68,14 @@ def make_run(
 
 
 def _engine(result_id: str) -> dict[str, Any]:
-    """The description of the engine that a result is of."""
-    return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
+    """Describe the engine of a result, and the precision that its name ends in."""
+    name = ResultId.parse(result_id).engine
+    precision = "fp16" if name.endswith("fp16") else "fp32"
+    return {"engine": {"name": name, "device": "cpu"}, "precision": precision}
 
 
 def evaluation(hits: np.ndarray | None = None) -> Evaluation:
-    """What an evaluation of the same images gives."""
+    """Make an evaluation of the same images."""
     counts = counts_of(np.ones(N, bool) if hits is None else hits)
     found = {image: boxes(n=6) for image in IMAGES}
     hashes = dict.fromkeys(IMAGES, "0" * 64)
@@ -85,35 +90,36 @@ def fidelity(
     variant: str = "",
     max_abs: float | str = 1e-5,
 ) -> dict[str, Any]:
-    """The error of an output, as a share of what is allowed."""
+    """Make the error of an output, as a share of what is allowed."""
     where = {"variant": variant, "kind": kind, "output": output}
     return {**where, "max_abs": max_abs, "ratio": ratio}
 
 
 def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
-    """A test of a record, with one check unless it was skipped."""
+    """Make a test of a record, with one check unless it was skipped."""
     check = {"name": "error", "verdict": "PASS", "message": "", "numbers": {}}
     checks = [] if verdict == "SKIPPED" else [check]
     return {"id": name, "verdict": verdict, "reason": reason, "checks": checks}
 
 
 def counts_of(hits: np.ndarray) -> Counts:
-    """One face and one detection an image, found or not."""
+    """Count one face and one detection in each image, a hit or a miss; as many as `hits`."""
     found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
-    index = np.arange(N, dtype=np.int32)
-    proposals = np.ones((N, 3), bool)
-    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
+    n = len(hits)
+    index = np.arange(n, dtype=np.int32)
+    proposals = np.ones((n, 3), bool)
+    return Counts(np.ones((n, 3), np.int32), index, np.zeros(n, np.int16), proposals, found)
 
 
 def boxes(shift: float = 0.0, n: int = 1) -> Detections:
-    """Detections of 50 px in a row, each clear of the others."""
+    """Make detections of 50 px in a row, each clear of the others."""
     corners = np.float32([[100 * i, 0, 100 * i + 50, 50] for i in range(n)]) + np.float32(shift)
     points = np.tile(corners[:, None, :2], (1, 5, 1))
     return Detections(corners, np.full(n, 0.9, np.float32), points)
 
 
 def detections(n: int, first: int) -> Detections:
-    """Detections whose every number is that of its row: `first`, `first` + 1 and so on."""
+    """Make detections whose every number is that of its row: `first`, `first` + 1 and so on."""
     rows = np.arange(first, first + n, dtype=np.float32)
     return Detections(np.tile(rows[:, None], (1, 4)), rows, np.tile(rows[:, None, None], (1, 5, 2)))
 
@@ -134,7 +140,7 @@ class Constant(Engine):
 
 
 def traced(n: int = 2) -> list[ImageStages]:
-    """Scenes at every stage, by an engine that finds the same in each."""
+    """Trace scenes through every stage, by an engine that finds the same in each."""
     engine = Constant(EngineSpec("constant-cpu-fp32", "fp32", "cpu"))
     encoded = {
         f"e/{i}": cv2.imencode(".png", scene(120, 200, seed=i))[1].tobytes() for i in range(n)

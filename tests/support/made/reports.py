@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from retinaface.checks.speed.timing import summarise
 from retinaface.records.find import Unavailable
 from retinaface.report import write_report
 from tests.support.made.records import IMAGES, N, entry, make_run
@@ -21,7 +22,7 @@ HEIGHT_PX = 900
 
 
 class Photographs:
-    """An image of any name: a ramp, of the shape of a photograph."""
+    """Make an image for any name: a ramp, of the shape of a photograph."""
 
     def read_bytes(self, image: str) -> bytes:
         ramp = np.tile(np.linspace(0, 255, 640, dtype=np.uint8)[None, :, None], (420, 1, 3))
@@ -29,7 +30,7 @@ class Photographs:
 
 
 def layers(factor: float) -> list[dict[str, Any]]:
-    """Drifts of ten layers; the last overflows."""
+    """Make drifts of ten layers; the last overflows."""
     drift = [
         {"layer": f"stage{i}", "max_abs": factor * (i + 1), "noise_floor": 1} for i in range(9)
     ]
@@ -37,15 +38,14 @@ def layers(factor: float) -> list[dict[str, Any]]:
 
 
 def measured(factor: float, **more: Any) -> dict[str, Any]:
-    """Figures of a result that takes `factor` times as long and drifts as much."""
-    speed = {"median_s": 0.1 * factor, "images_per_s": 32 / factor / 0.1}
-    samples = [factor * (0.1 + 0.001 * i) for i in range(40)]
-    speeds = {name: speed | {"samples_s": samples} for name in ("network", "end-to-end")}
+    """Make figures of a result that takes `factor` times as long and drifts as much."""
+    speed = summarise([factor * (0.1 + 0.001 * i) for i in range(40)], 32)
+    speeds = dict.fromkeys(("network", "end-to-end"), speed)
     return {"speed": speeds, "layers": layers(factor)} | more
 
 
 def write_report_of_ten(folder: Path) -> Path:
-    """Ten runs: a reference, some the same, one that moved, odd words, and one of nothing."""
+    """Make ten runs: an old one, some equal to it, one that moved, odd words, and an empty one."""
     passed = [entry("s.py::kept"), entry(LONG_TEST), entry("s.py::skip", "SKIPPED", HOSTILE)]
     failed = [entry("s.py::kept"), entry(LONG_TEST, "FAIL", f"{HOSTILE}\n{UNBREAKABLE}\nend")]
     runs = [

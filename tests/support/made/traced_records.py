@@ -1,8 +1,7 @@
-"""Records of one result with images at every stage, and files that say how they were made."""
+"""Records of one result with images at every stage, and model files with their manifests."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from retinaface.detection.detections import Detections, decode, suppress
-from retinaface.files import file_sha256
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.read import Run, read_run
 from retinaface.records.traced_images import ImageStages
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.version import __version__
+from retinaface.widerface.average_precision import average_precision
+from retinaface.widerface.ground_truth import SPLITS
+from tests.support.made.manifests import write_manifest_of
 from tests.support.made.records import IMAGES, RESULT, boxes, counts_of, traced
 
 GIVEN = traced()
@@ -28,7 +29,7 @@ def again(
     candidates: Detections | None = None,
     detections: Detections | None = None,
 ) -> ImageStages:
-    """An image at every stage, with one stage exchanged and those after it as this release does."""
+    """Exchange one stage of an image, and compute the later ones as this release does."""
     raw = one.raw if raw is None else raw
     candidates = decode(*raw, one.geometry) if candidates is None else candidates
     detections = suppress(candidates) if detections is None else detections
@@ -36,12 +37,12 @@ def again(
 
 
 def nudged() -> list[ImageStages]:
-    """The given images, as an engine gives them whose box offsets differ by 0.001."""
+    """Shift the box offsets of the given images by 0.001, as a different engine might."""
     return [again(one, raw=one.raw._replace(loc=one.raw.loc + np.float32(1e-3))) for one in GIVEN]
 
 
 def moved(found: Detections, by_px: float = 1.0) -> Detections:
-    """The same detections elsewhere."""
+    """Move detections by a few pixels."""
     return replace(found, boxes_xyxy=found.boxes_xyxy + np.float32(by_px))
 
 
@@ -49,19 +50,31 @@ def make_traced_run(
     folder: Path,
     stages: Sequence[ImageStages] = GIVEN,
     *,
-    ap: float = 1.0,
+    ap: float | None = None,
     hits: np.ndarray | None = None,
     shift: float = 0.0,
     model: Path | None = None,
     engine: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     release: str = __version__,
+    images: Sequence[str] = IMAGES,
+    other_bytes: Sequence[str] = (),
+    other_detections: Sequence[str] = (),
 ) -> Run:
-    """Write a run of one result and read it back."""
+    """Write a run of one result and read it back.
+
+    Args:
+        ap: In every split; None for that of the counts.
+        images: That are scored.
+        other_bytes: Of them, those whose files are not the usual ones.
+        other_detections: Of them, those with a detection more.
+    """
     folder.mkdir()
-    counts = counts_of(np.ones(len(IMAGES), bool) if hits is None else hits)
-    detections = {image: boxes(shift) for image in IMAGES}
-    kept = {RESULT: Kept(detections, counts, IMAGES, {}, stages, model)}
-    result = {"id": RESULT, "ap": dict.fromkeys(("easy", "medium", "hard"), ap)}
+    counts = counts_of(np.ones(len(images), bool) if hits is None else hits)
+    detections = {image: boxes(shift, 1 + (image in other_detections)) for image in images}
+    sha256 = {image: ("1" if image in other_bytes else "0") * 64 for image in images}
+    kept = {RESULT: Kept(detections, counts, tuple(images), sha256, stages, model)}
+    stated = dict.fromkeys(SPLITS, ap) if ap is not None else average_precision(counts)
+    result: dict[str, Any] = {"id": RESULT, "ap": stated}
     result |= {"precision": "fp32", "engine": dict(engine)}
     write_record(folder, new_record() | {"results": [result], "retinaface": release}, kept)
     return read_run(folder)
@@ -70,15 +83,10 @@ def make_traced_run(
 def write_model(
     folder: Path, name: str, *, weights: str = "w1", precision: str = "fp32", **steps: int
 ) -> Path:
-    """A file that is no graph of ours, with a manifest that says how it was made."""
+    """Write a model file that is no real graph, and a manifest of how it was made."""
     path = folder / f"{name}.onnx"
     path.write_bytes(name.encode())
-    manifest = {
-        "sha256": file_sha256(path),
-        "weights": {"sha256": weights},
-        "options": {"precision": precision, "io": "fp32", "opset": 13},
-        "versions": {"torch": "2.13.0", "onnx": name},
-        "steps": {step: {"operators": {"Conv": n}, "sha256": str(n)} for step, n in steps.items()},
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest))
+    versions = {"torch": "2.13.0", "onnx": name}
+    graphs = {step: {"Conv": n} for step, n in steps.items()}
+    write_manifest_of(path, weights=weights, precision=precision, versions=versions, **graphs)
     return path

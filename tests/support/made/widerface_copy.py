@@ -48,7 +48,7 @@ def write_mats(folder: Path) -> None:
 
 
 def jpeg(seed: int, height: int = 160, width: int = 200) -> bytes:
-    """A generated photograph as a JPEG file."""
+    """Draw a picture and encode it as a JPEG file."""
     return bytes(cv2.imencode(".jpg", scene(height, width, seed))[1])
 
 

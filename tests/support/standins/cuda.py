@@ -40,7 +40,7 @@ class FakeCuda:
     def __init__(self, calls: list[tuple[Any, ...]]) -> None:
         self.calls, self.memory = calls, {}
         self.fails, self.n_devices, self.limit_bytes = "", 1, 1 << 40
-        self.streams: dict[int, list[Any]] = {}  # what each is asked and has not done yet
+        self.streams: dict[int, list[Any]] = {}  # tasks of each that are not done yet
         self._n_streams = 0
 
     def functions(self) -> dict[str, Any]:
@@ -111,6 +111,6 @@ class FakeCuda:
         return (Error.cudaSuccess,)
 
     def array(self, address: int, shape: tuple[int, ...], kind: str) -> np.ndarray:
-        """What lies at an address."""
+        """Read the memory at an address."""
         n_bytes = int(np.prod(shape)) * np.dtype(kind).itemsize
         return self.memory[address][:n_bytes].view(kind).reshape(shape)

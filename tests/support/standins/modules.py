@@ -12,7 +12,7 @@ _Self = TypeVar("_Self", bound="FakeModules")
 
 
 class FakeModules:
-    """What every stand-in shares.
+    """The base of every stand-in.
 
     Attributes:
         packages: Top-level packages whose own modules, if any are loaded, step aside.
@@ -52,5 +52,5 @@ class FakeModules:
         return self
 
     def named(self, name: str) -> list[tuple[Any, ...]]:
-        """Calls of one function."""
+        """List the calls of one function."""
         return [call for call in self.calls if call[0] == name]

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retinaface.baselines.detections_file import read_detections, write_detections
+from retinaface.baselines.detections_file import as_stored, read_detections, write_detections
 from retinaface.detection.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.widerface.predictions import official_form
@@ -21,7 +21,7 @@ SCORES = st.floats(0, 1, exclude_min=True, width=32)
 
 
 def detections(corners, sizes, scores, relative):
-    """Landmarks are given in box sides from the first corner, as far out as they may be stored."""
+    """Make detections; landmarks are in box sides from the first corner, in the file's range."""
     corners, sizes = np.float32(corners).reshape(-1, 2), np.float32(sizes).reshape(-1, 2)
     boxes = np.concatenate([corners, corners + sizes], axis=1)
     sides = np.maximum(boxes[:, None, 2:] - boxes[:, None, :2], 1)
@@ -56,13 +56,15 @@ def place(tmp_path_factory):
 @example(by_image=[one((-0.97, -1.03))])
 @example(by_image=[one((0.03, -3000.99))])
 @example(by_image=[detections([], [], [], [])])
-def test_nothing_that_is_compared_changes(place, by_image):
+def test_storage_changes_no_compared_value(place, by_image):
     before = {f"e/{i}": each for i, each in enumerate(by_image)}
     write_detections(place / "a.npz", before)
     after = read_detections(place / "a.npz")
     assert list(after) == list(before)
     for image, old in before.items():
         new = after[image]
+        for name, array in vars(as_stored(old)).items():
+            np.testing.assert_array_equal(array, getattr(new, name))
         np.testing.assert_array_equal(new.scores, old.scores)
         expected, form = (official_form(d.boxes_xyxy, d.scores) for d in (old, new))
         np.testing.assert_array_equal(form.boxes_xywh, expected.boxes_xywh)
@@ -75,14 +77,14 @@ def test_nothing_that_is_compared_changes(place, by_image):
         assert new.landmarks_xy.shape == old.landmarks_xy.shape
 
 
-def test_what_was_read_is_stored_as_it_is(place):
-    """Else a baseline that is accepted again would creep."""
+def test_stored_detections_do_not_change_when_stored_again(place):
+    """Otherwise a baseline would move each time it is accepted again."""
     write_detections(place / "a.npz", {"e/a": one((3.3, -4.7), (100.123, 7.5))})
     write_detections(place / "b.npz", read_detections(place / "a.npz"))
     assert (place / "a.npz").read_bytes() == (place / "b.npz").read_bytes()
 
 
-def test_the_same_detections_give_the_same_bytes(place, monkeypatch):
+def test_equal_detections_give_equal_bytes(place, monkeypatch):
     by_image = {"e/a": one((3.3, -4.7)), "e/b": one()}
     write_detections(place / "a.npz", by_image)
     monkeypatch.setattr("time.time", lambda: 2e9)
@@ -100,7 +102,7 @@ def test_each_image_keeps_its_own_rows(place):
 
 
 def test_a_landmark_far_outside_its_box_stays_far_outside(place):
-    """It does not come round on the other side."""
+    """It does not wrap around to the other side."""
     far = detections([[50, 50]], [[10, 10]], [0.5], [900.0, -900.0] * 5)
     write_detections(place / "a.npz", {"e/a": far})
     x, y = read_detections(place / "a.npz")["e/a"].landmarks_xy[0, 0]

@@ -39,7 +39,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def edit(path):
-    """Change the content of a file that was written, with or without a new seal."""
+    """Change the content of a written file, with or without a new hash."""
     path.parent.mkdir()
     write_baseline(path, [accuracy(), timing()])
 
@@ -54,7 +54,7 @@ def edit(path):
     return change
 
 
-def test_what_is_written_is_read_back(path):
+def test_written_entries_are_read_back(path):
     path.parent.mkdir()
     data = [timing(), accuracy(precision="fp16"), accuracy()]
     write_baseline(path, data)
@@ -106,22 +106,23 @@ def test_a_folder_gives_every_file_but_candidates(path, tmp_path):
 def test_an_edit_by_hand_is_refused_and_shows_both_hashes(edit, path, function):
     content = edit(function, sealed=False)
     message = (
-        f"baseline {path} was edited by hand: its content hash is {content_sha256(content)[:16]}, "
-        f"the file says {content['content_sha256'][:16]}; restore it (git checkout), or accept"
+        f"baseline {path} was edited by hand: expected content hash "
+        f"{content['content_sha256'][:16]}, got {content_sha256(content)[:16]}; "
+        "restore it (git checkout), or accept"
     )
     with pytest.raises(BaselineError, match=re.escape(message)):
         load_baselines(path)
 
 
-def test_another_layout_of_the_same_content_is_no_edit(edit, path):
+def test_another_layout_of_the_same_content_is_not_an_edit(edit, path):
     content = edit(lambda _: None, sealed=False)
     path.write_text(json.dumps(dict(reversed(content.items())), indent=8))
     assert len(load_baselines(path)) == 2
 
 
-def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
+def test_a_baseline_that_identifies_images_by_name_alone_is_refused(edit, path):
     edit(lambda c: c.update(schema_version=1), sealed=True)
-    with pytest.raises(BaselineError, match="is of version 1, which knows its images by name"):
+    with pytest.raises(BaselineError, match="version 1 identifies images by name alone"):
         load_baselines(path)
 
 
@@ -155,9 +156,9 @@ def test_a_baseline_that_knows_its_images_by_name_alone_is_refused(edit, path):
     ids=["metric", "split", "slug", "sha256", "no-source", "no-words", "short-reason", "delta"]
     + ["outside", "band", "typo", "no-entries", "version", "no-sdk"],
 )
-def test_what_does_not_fit_the_schema_is_refused_with_its_place(edit, path, function, place):
+def test_content_outside_the_schema_is_refused_with_its_place(edit, path, function, place):
     edit(function, sealed=True)
-    message = f"baseline {path} is malformed: .*{re.escape(place)}.*; see baselines/README"
+    message = f"cannot use baseline {path}: .*{re.escape(place)}.*; baselines/README.md describes"
     with pytest.raises(BaselineError, match=message):
         load_baselines(path)
 
@@ -165,7 +166,7 @@ def test_what_does_not_fit_the_schema_is_refused_with_its_place(edit, path, func
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\xff\xfe", None], ids=["empty", "cut", "binary", "missing"]
 )
-def test_what_cannot_be_read_is_refused(tmp_path, content):
+def test_an_unreadable_file_is_refused(tmp_path, content):
     path = tmp_path / "b.json"
     if content is not None:
         path.write_bytes(content)
@@ -195,7 +196,7 @@ def test_detections_are_sealed_too(path):
     (entry,) = load_baselines(path)
     assert entry.detections_path == stored
     stored.write_bytes(b"other")
-    message = "the detections of a baseline were changed: .*d.npz, expected sha256 "
+    message = "the baseline's detections .*d.npz have changed: expected sha256 "
     with pytest.raises(BaselineError, match=message + described["sha256"][:16]):
         load_baselines(path)
     stored.unlink()
@@ -203,7 +204,7 @@ def test_detections_are_sealed_too(path):
         load_baselines(path)
 
 
-def test_an_entry_says_who_stands_behind_it():
+def test_an_entry_names_its_source():
     run, published = entries(accuracy(), accuracy(source=PUBLISHED))
     assert not run.is_published
     assert published.is_published
@@ -238,12 +239,12 @@ def test_every_key_must_agree(data):
     ],
     ids=["device", "precision", "weights", "images", "engine", "batch", "timed", "pipeline", "n"],
 )
-def test_what_an_entry_leaves_open_applies_to_any_run(data, name, is_open):
+def test_an_open_key_of_an_entry_applies_to_any_run(data, name, is_open):
     found = find_entries(entries(data), data["metric"], key_of(data, **{name: "x"}), strict=True)
     assert bool(found.comparable) is is_open
 
 
-def test_an_accuracy_is_never_held_against_a_speed():
+def test_accuracy_is_never_compared_with_speed():
     found = find_entries(entries(timing()), "accuracy", key_of(accuracy()), strict=True)
     assert (found.comparable, found.nearest) == ([], None)
 
@@ -254,7 +255,7 @@ def test_entries_of_the_device_come_before_those_of_any():
     assert found.comparable == [*own, *any_]
 
 
-def test_what_was_accepted_of_the_same_runtime_comes_first_then_the_latest():
+def test_entries_of_the_same_runtime_come_first_then_the_latest():
     def accepted(runtime, created):
         data = accuracy()
         data["source"] = {**data["source"], "runtime": runtime, "created": created}
@@ -288,7 +289,7 @@ def test_the_nearest_differs_least():
     assert found.nearest is None  # something is comparable
 
 
-def test_merging_replaces_the_same_keys_and_keeps_the_rest():
+def test_merging_replaces_equal_keys_and_keeps_the_rest():
     old = [accuracy(), accuracy(pipeline="ixrt"), accuracy(n_images=3226), timing()]
     new = [accuracy(value={"easy": 1, "medium": 2, "hard": 3}), timing(batch=1)]
     kept = copy.deepcopy(old)

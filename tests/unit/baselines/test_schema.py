@@ -1,4 +1,4 @@
-"""The types of a baseline file take what is right and name the place of what is not."""
+"""The types of a baseline file accept valid entries and name the place of an error."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,11 @@ def content(*entries):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "baselines").glob("*/*.json")), ids=lambda p: p.stem
 )
-def test_every_baseline_of_the_repository_is_right(path):
+def test_every_baseline_of_the_repository_is_valid(path):
     check_schema(json.loads(path.read_text()))
 
 
-def test_both_kinds_of_entries_may_stand_in_one_file():
+def test_one_file_may_hold_both_kinds_of_entries():
     check_schema(content(accuracy(), timing()))
 
 
@@ -38,6 +38,6 @@ def test_both_kinds_of_entries_may_stand_in_one_file():
         (accuracy(value={"easy": "80"}), "Expected `float`, got `str`"),
     ],
 )
-def test_what_is_not_right_is_refused_with_its_place(entry, message):
+def test_an_invalid_entry_is_refused_with_its_place(entry, message):
     with pytest.raises(ValueError, match=message):
         check_schema(content(entry))

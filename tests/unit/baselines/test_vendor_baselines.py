@@ -1,4 +1,4 @@
-"""The vendor's published figures are found and gated by what its engines say of themselves."""
+"""The vendor's published figures are found and compared by the descriptions of its engines."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ STAND_INS = {"igie": FakeTvm, "ixrt": FakeIxrt}
 
 
 def described(runtime, monkeypatch, tmp_path, board="Iluvatar MR-V100, 4.2.0"):
-    """What an engine says of itself on its stand-in."""
+    """Describe an engine on its stand-in."""
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", lambda *_: board)
     for name in ("igie", "ixrt"):
@@ -36,7 +36,7 @@ def described(runtime, monkeypatch, tmp_path, board="Iluvatar MR-V100, 4.2.0"):
 
 
 def found_entries(runtime, engine, **changes):
-    """As the speed suite looks them up."""
+    """Find entries as the speed suite does."""
     key = {
         "pipeline": runtime,
         "precision": engine["precision"],
@@ -55,7 +55,7 @@ def found_entries(runtime, engine, **changes):
 @pytest.mark.parametrize("runtime", PUBLISHED)
 @pytest.mark.parametrize("board", ["Iluvatar MR-V100, 4.2.0", "MR-V100, 4.3.8", None])
 def test_the_published_speed_is_found(runtime, board, monkeypatch, tmp_path):
-    """By whoever names the board: `ixsmi`, or else the runtime."""
+    """`ixsmi` names the board, or the runtime if `ixsmi` does not."""
     (entry,) = found_entries(runtime, described(runtime, monkeypatch, tmp_path, board))
     assert entry.data["value"] == PUBLISHED[runtime]
     assert entry.is_published
@@ -75,7 +75,7 @@ def test_the_published_speed_is_gated(runtime, share, verdict, monkeypatch, tmp_
 @pytest.mark.parametrize(
     "changes", [{"batch": 8}, {"timed": "network"}, {"precision": "fp32"}, {"device": "other"}]
 )
-def test_figures_of_other_settings_are_not_held_against_it(changes, monkeypatch, tmp_path):
+def test_the_published_speed_is_not_compared_with_other_settings(changes, monkeypatch, tmp_path):
     assert not found_entries("igie", described("igie", monkeypatch, tmp_path), **changes)
 
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from retinaface.baselines.detections_file import write_detections
 from retinaface.baselines.entries import Entry
 from retinaface.checks.accuracy import (
     accuracy_entry,
     check_ap,
     check_detections,
     check_published,
+    check_shifts,
     not_comparable,
     smallest_effect,
 )
@@ -51,8 +53,8 @@ def with_delta(entry, points):
     return Entry(entry.data | {"tolerance": {"ap_points": points}}, entry.path)
 
 
-def ap_checks(entry, candidate, truth=None):
-    checks = check_ap(entry, compare_with_entry(entry, candidate, truth or truth_of()))
+def ap_checks(entry, measured, truth=None):
+    checks = check_ap(entry, compare_with_entry(entry, measured, truth or truth_of()))
     names = ["evaluation of the accepted detections", *(f"AP {split}" for split in SPLITS)]
     assert [check.name for check in checks] == names
     return checks
@@ -90,7 +92,7 @@ def test_an_unexplained_gain_fails_too(entry):
     assert all(check.numbers["low"] > 0.5 for check in checks[1:])
 
 
-def test_a_moved_evaluation_is_told_from_moved_detections(entry):
+def test_a_moved_evaluation_is_distinguished_from_moved_detections(entry):
     value = dict(entry.data["value"])
     moved = Entry(entry.data | {"value": value | {"medium": value["medium"] + 0.02}}, entry.path)
     checks = ap_checks(moved, usual())
@@ -101,21 +103,21 @@ def test_a_moved_evaluation_is_told_from_moved_detections(entry):
     assert verdicts(ap_checks(hair, usual())) == [PASS] * 4
 
 
-def test_a_moved_ground_truth_is_told_from_moved_detections(entry):
+def test_a_moved_ground_truth_is_distinguished_from_moved_detections(entry):
     counted = COUNTED.copy()
     counted[1] = False
     other = replace(truth_of(), counted=(counted,) * N_IMAGES)
     assert verdicts(ap_checks(entry, usual(), other)) == [FAIL, PASS, PASS, PASS]
 
 
-def test_one_image_of_forty_is_inconclusive_or_inside_a_wider_delta(entry):
-    candidate = without(usual(), NAMES[3])
-    checks = ap_checks(entry, candidate)
+def test_one_image_of_forty_is_inconclusive_or_within_a_wider_delta(entry):
+    measured = without(usual(), NAMES[3])
+    checks = ap_checks(entry, measured)
     assert verdicts(checks) == [PASS, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE]
-    assert verdicts(ap_checks(with_delta(entry, 20), candidate)) == [PASS] * 4
+    assert verdicts(ap_checks(with_delta(entry, 20), measured)) == [PASS] * 4
 
 
-def test_the_first_bad_check_says_which_images_and_events(entry):
+def test_the_first_bad_check_names_images_and_events(entry):
     checks = ap_checks(entry, without(usual(), NAMES[3], NAMES[5], NAMES[30]))
     first, *rest = [check.message for check in checks if check.verdict is not PASS]
     assert "AP points by image (easy, medium, hard), those that cost most:" in first
@@ -126,20 +128,20 @@ def test_the_first_bad_check_says_which_images_and_events(entry):
 
 
 def test_images_beyond_the_baseline_are_left_out(entry):
-    """Their scores too: they would stretch the range that all others are put into."""
+    """So are their scores, which would stretch the range that all scores are mapped to."""
     more = [*NAMES, "2--Extra/a", "2--Extra/b"]
-    candidate = usual() | {name: detections(BESIDE, [1.0]) for name in more[N_IMAGES:]}
-    comparison = compare_with_entry(entry, candidate, truth_of(more[::-1]))
+    measured = usual() | {name: detections(BESIDE, [1.0]) for name in more[N_IMAGES:]}
+    comparison = compare_with_entry(entry, measured, truth_of(more[::-1]))
     assert comparison.truth.images == tuple(NAMES)
-    assert set(comparison.candidate) == set(NAMES)
+    assert set(comparison.measured) == set(NAMES)
     assert verdicts(check_ap(entry, comparison)) == [PASS] * 4
 
 
 def test_an_image_that_the_run_lacks_is_one_with_all_faces_missed(entry):
     lacking = {name: found for name, found in usual().items() if name != NAMES[3]}
     one, other = (
-        [check.numbers for check in ap_checks(entry, candidate)]
-        for candidate in (lacking, without(usual(), NAMES[3]))
+        [check.numbers for check in ap_checks(entry, measured)]
+        for measured in (lacking, without(usual(), NAMES[3]))
     )
     assert one == other
 
@@ -153,6 +155,36 @@ def test_an_entry_may_state_its_own_tolerance(entry):
     assert set(verdicts(check_detections(wide, comparison, "fp32"))) == {PASS}
     check = check_detections(with_delta(entry, 1), comparison, "fp16")[0]
     assert check.numbers["allowed"] == TOLERANCES["fp16"].unmatched_share
+
+
+def test_what_rounding_to_a_file_does_is_no_shift(entry):
+    """The stored corners lie 1/32 px towards zero in the mean, and landmarks up to 1/128 off."""
+    between = {name: moved(found, 0.04) for name, found in usual().items()}
+    write_detections(entry.detections_path, between)
+    checks = check_shifts(compare_with_entry(entry, between, truth_of()), "fp32")
+    assert set(verdicts(checks)) == {PASS}
+    assert {check.value for check in checks} == {0}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_shift_that_leaves_every_counterpart_fails(entry, precision):
+    shifted = {name: moved(found, 3 / 16) for name, found in usual().items()}
+    comparison = compare_with_entry(entry, shifted, truth_of())
+    assert set(verdicts(check_detections(entry, comparison, precision))) == {PASS}
+    checks = check_shifts(comparison, precision)
+    failed = [check for check in checks if check.verdict is FAIL]
+    assert [check.name for check in failed] == [
+        "against the baseline: mean offset of boxes in x",
+        "against the baseline: mean offset of landmarks in x",
+    ]
+    assert failed[0].value == pytest.approx(3 / 16)
+
+
+def moved(found, right_px):
+    """The same, so much further to the right."""
+    right = np.float32([right_px, 0])
+    boxes = found.boxes_xyxy + np.tile(right, 2)
+    return replace(found, boxes_xyxy=boxes, landmarks_xy=found.landmarks_xy + right)
 
 
 PUBLISHED = {
@@ -174,7 +206,7 @@ def test_a_published_figure_is_met_within_its_tolerance(entry):
     assert verdicts(check_published(published, dict.fromkeys(SPLITS, np.nan))) == [FAIL] * 3
 
 
-def test_what_is_not_comparable_is_no_pass_and_says_what_differs(entry):
+def test_a_baseline_that_is_not_comparable_is_no_pass_and_names_what_differs(entry):
     check = not_comparable((entry, {"n_images": (3226, 434), "weights_sha256": ("a" * 64, None)}))
     assert check.verdict is INCONCLUSIVE
     assert check.message.startswith(

@@ -23,7 +23,7 @@ def entry(tmp_path):
 def test_both_sides_are_counted_alike_over_the_images_of_the_baseline(entry):
     comparison = compare_with_entry(entry, usual(), truth_of())
     assert comparison.truth.images == tuple(NAMES)
-    one, other = comparison.reference_counts, comparison.candidate_counts
+    one, other = comparison.baseline_counts, comparison.measured_counts
     assert average_precision(one) == average_precision(other)
     assert average_precision(one) == average_precision(count_detections(usual(), truth_of()))
 
@@ -61,5 +61,5 @@ def test_images_that_the_ground_truth_lacks_are_an_error(entry):
 
 def test_stored_detections_that_cannot_be_read_are_an_error(entry):
     entry.detections_path.write_bytes(b"")
-    with pytest.raises(BaselineError, match="cannot read the detections of a baseline"):
+    with pytest.raises(BaselineError, match="cannot read the baseline's detections"):
         compare_with_entry(entry, usual(), truth_of())

@@ -18,8 +18,8 @@ from tests.support.made.detections import POINTS, found, row
 from tests.support.references import chains_slow
 
 
-def only_change(reference, candidate):
-    (change,) = image_difference("e/a", reference, candidate).changes
+def only_change(old, new):
+    (change,) = image_difference("e/a", old, new).changes
     return change
 
 
@@ -72,11 +72,11 @@ def test_a_moved_detection_is_explained_as_far_as_fp16_drifts():
         changes = image_difference("e/a", before, found(after)).changes
         assert [c.kind for c in changes] == ["moved", "moved"]
         assert {c.cause for c in changes} == causes, after
-        assert all(np.isnan(c.to_overlap_limit) for c in changes)  # it does not suppress itself
+        assert all(np.isnan(c.to_overlap_limit) for c in changes)  # a box does not suppress itself
 
 
 @pytest.mark.parametrize("score", [0.0201, 0.0249, COMPARE_ABOVE])
-def test_a_flip_at_the_score_limit_is_not_looked_at(score):
+def test_a_flip_at_the_score_limit_is_not_compared(score):
     for sides in ((found(row(0, score)), found()), (found(), found(row(0, score)))):
         difference = image_difference("e/a", *sides)
         assert (difference.n_compared, difference.changes) == (0, ())
@@ -84,12 +84,12 @@ def test_a_flip_at_the_score_limit_is_not_looked_at(score):
 
 def test_a_pair_across_the_score_that_is_compared_is_a_pair():
     for scores in ((0.0299, 0.0301), (0.0301, 0.0299)):
-        reference, candidate = (found(row(0, score)) for score in scores)
-        difference = image_difference("e/a", reference, candidate)
+        old, new = (found(row(0, score)) for score in scores)
+        difference = image_difference("e/a", old, new)
         assert (difference.n_compared, difference.changes) == (1, ())
 
 
-def test_of_two_that_suppress_each_other_the_other_may_be_kept():
+def test_either_of_two_boxes_that_suppress_each_other_may_be_kept():
     before, after = found(row(0, 0.8)), found(row(40, 0.78))  # overlap 60 / 140
     changes = image_difference("e/a", before, after).changes
     assert [(c.kind, c.cause) for c in changes] == [("lost", "tie"), ("gained", "tie")]
@@ -108,7 +108,7 @@ def test_a_better_box_may_suppress_by_a_hair(kind):
     assert change.to_overlap_limit == pytest.approx(58 / 142 - 0.4, abs=1e-6)
 
 
-def test_a_better_box_that_is_far_explains_nothing():
+def test_a_better_box_far_away_explains_nothing():
     both = found(row(0, 0.9), row(60, 0.6))  # overlap 40 / 160
     assert only_change(both, found(row(2, 0.9))).cause == ""
 
@@ -124,7 +124,7 @@ def test_a_detection_lost_with_its_neighbours_stood_at_no_limit():
 
 
 def test_a_flip_has_consequences():
-    """A tie falls the other way; the box that came suppresses a third, the one that went did."""
+    """A tie falls the other way: the box that came suppresses a third, the one that went did so."""
     a, b, beside_b, beside_a = row(0, 0.8), row(40, 0.79), row(80, 0.6), row(-40, 0.6)
     changes = image_difference("e/a", found(a, beside_b), found(b, beside_a)).changes
     assert [(c.kind, c.score, c.cause) for c in changes] == [
@@ -152,9 +152,9 @@ def test_a_worse_box_has_no_consequences():
 def test_a_landmark_is_measured_in_sides_of_its_box():
     points = POINTS.copy()
     points[3] += [0.06, -0.08]
-    reference = found(row(0, 0.9), (300, 0, 20, 20, 0.8))
-    candidate = found((300, 0, 20, 20, 0.8), row(0, 0.9), points=points)
-    difference = image_difference("e/a", reference, candidate)
+    old = found(row(0, 0.9), (300, 0, 20, 20, 0.8))
+    new = found((300, 0, 20, 20, 0.8), row(0, 0.9), points=points)
+    difference = image_difference("e/a", old, new)
     np.testing.assert_allclose(difference.landmark_shifts, [0.1, 0.1], atol=1e-6)
     assert (difference.landmark_shifts > MATCH_LANDMARK).all()
 

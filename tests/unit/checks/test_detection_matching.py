@@ -7,8 +7,8 @@ BOX = np.array([[0.0, 0, 99, 99]])
 
 def test_each_detection_has_at_most_one_counterpart():
     match = match_detections(np.vstack([BOX, BOX]), np.array([0.5, 0.5]), BOX, np.array([0.5]))
-    assert match.reference_matched.sum() == 1
-    assert match.candidate_matched.tolist() == [True]
+    assert match.old_matched.sum() == 1
+    assert match.new_matched.tolist() == [True]
     assert match.n_unmatched() == 1
 
 
@@ -28,6 +28,6 @@ def test_nothing_matches_nothing():
     assert match_detections(nothing, none, BOX, np.array([0.5])).n_unmatched() == 1
 
 
-def test_of_two_that_could_be_the_counterpart_the_nearer_is():
+def test_the_nearer_of_two_possible_counterparts_is_taken():
     near, score = np.vstack([BOX + [[3, 0, 3, 0]], BOX + [[1, 0, 1, 0]]]), np.array([0.5])
     assert match_detections(BOX, score, near, score.repeat(2)).pairs.tolist() == [[0, 1]]

@@ -22,7 +22,7 @@ FP32, FP16 = TOLERANCES["fp32"], TOLERANCES["fp16"]
 
 
 def crowd(n, image=0, score=0.4):
-    """Rows of boxes that do not touch, of another size in each image."""
+    """Rows of boxes that do not touch, of a different size in each image."""
     side = 40 + 10 * (image % 10)
     return [(150 * (i % 40), 150 * (i // 40), side, side, score) for i in range(n)]
 
@@ -32,8 +32,8 @@ def many(n_images=100, n=100):
     return {f"e/{i}": found(*crowd(n, i)) for i in range(n_images)}
 
 
-def check(reference, candidate, tolerance=FP32):
-    checks = check_differences("x", differences(reference, candidate), tolerance)
+def check(old, new, tolerance=FP32):
+    checks = check_differences("x", differences(old, new), tolerance)
     assert [c.name for c in checks] == NAMES
     json.dumps([json_safe(dict(c.numbers)) for c in checks], allow_nan=False)
     return checks
@@ -53,47 +53,47 @@ def test_identical_detections_pass():
 
 
 def test_the_share_that_is_allowed_is_allowed_and_no_more():
-    candidate = many() | {"e/0": found(*crowd(100)[10:])}
+    new = many() | {"e/0": found(*crowd(100)[10:])}
     # 10 of 19990 are 0.050 %.
-    assert failing(check(many(), candidate, Tolerance(0.00051, 1.0, 0))) == []
-    assert failing(check(many(), candidate, Tolerance(0.00049, 1.0, 0))) == [0]
-    checks = check(many(), candidate, Tolerance(0.00051, 0.0001, 0))
+    assert failing(check(many(), new, Tolerance(0.00051, 1.0, 0))) == []
+    assert failing(check(many(), new, Tolerance(0.00049, 1.0, 0))) == [0]
+    checks = check(many(), new, Tolerance(0.00051, 0.0001, 0))
     assert failing(checks) == [1]
     assert "10 of 19990 (0.050%), allowed 0.010%\n  e/0: lost" in checks[1].message
 
 
-def test_a_few_of_few_are_allowed():
+def test_a_few_changes_among_few_detections_are_allowed():
     rows = crowd(20)
-    reference = {"e/0": found(*rows)}
-    assert failing(check(reference, {"e/0": found(*rows[4:])})) == []
-    assert failing(check(reference, {"e/0": found(*rows[5:])})) == [0, 1]
+    old = {"e/0": found(*rows)}
+    assert failing(check(old, {"e/0": found(*rows[4:])})) == []
+    assert failing(check(old, {"e/0": found(*rows[5:])})) == [0, 1]
 
 
 def test_one_confident_detection_weighs_more_than_any_share():
-    reference = many()
-    more = reference | {"e/0": found(*crowd(100), row(7000, 0.51, top=7000))}
-    for sides in ((more, reference), (reference, more)):
+    old = many()
+    more = old | {"e/0": found(*crowd(100), row(7000, 0.51, top=7000))}
+    for sides in ((more, old), (old, more)):
         checks = check(*sides)
         assert failing(checks) == [2]
         assert checks[2].message.startswith("1 with a score above 0.5, allowed 0\n  e/0: ")
         assert failing(check(*sides, FP16)) == []
     # Below that score it is one of many.
-    less = reference | {"e/0": found(*crowd(100), row(7000, 0.49, top=7000))}
-    assert failing(check(reference, less)) == []
+    less = old | {"e/0": found(*crowd(100), row(7000, 0.49, top=7000))}
+    assert failing(check(old, less)) == []
 
 
 def test_a_moved_confident_detection_is_one():
     rows = crowd(100)
-    reference = {"e/0": found(*rows, row(7000, 0.9))}
-    candidate = {"e/0": found(*rows, row(7000, 0.8))}
-    assert check(reference, candidate)[2].message.startswith("1 with a score above 0.5, allowed 0")
-    assert failing(check(reference, candidate, FP16)) == []
+    old = {"e/0": found(*rows, row(7000, 0.9))}
+    new = {"e/0": found(*rows, row(7000, 0.8))}
+    assert check(old, new)[2].message.startswith("1 with a score above 0.5, allowed 0")
+    assert failing(check(old, new, FP16)) == []
 
 
 def test_a_score_that_drifts_is_explained_but_has_no_counterpart():
-    reference = {"e/0": found(*crowd(100, score=0.8))}
-    candidate = {"e/0": found(*crowd(100, score=0.79))}
-    checks = check(reference, candidate, FP16)
+    old = {"e/0": found(*crowd(100, score=0.8))}
+    new = {"e/0": found(*crowd(100, score=0.79))}
+    checks = check(old, new, FP16)
     assert failing(checks) == [0]
     assert checks[0].numbers["causes"] == {"moved: drift": 200}
 
@@ -108,10 +108,10 @@ def test_boxes_that_all_moved_by_little_fail():
 
 def test_exchanged_eyes_fail():
     exchanged = POINTS[[1, 0, 2, 4, 3]]
-    reference = {"e/0": found(*crowd(50)), "e/1": found(*crowd(9, 1))}
-    candidate = reference | {"e/1": found(*crowd(9, 1), points=exchanged)}
+    old = {"e/0": found(*crowd(50)), "e/1": found(*crowd(9, 1))}
+    new = old | {"e/1": found(*crowd(9, 1), points=exchanged)}
     for tolerance in (FP32, FP16):
-        checks = check(reference, candidate, tolerance)
+        checks = check(old, new, tolerance)
         assert failing(checks) == [4]
         share, line = checks[4].message.splitlines()
         assert share == f"9 of 59 (15.254%), allowed {tolerance.unmatched_share:.3%}"
@@ -120,52 +120,52 @@ def test_exchanged_eyes_fail():
 
 
 def test_two_exchanged_images_fail_among_many():
-    """As a share of all detections they are too few to see."""
-    reference = many() | {"e/a": found(*crowd(4, 1)), "e/b": found(*crowd(5, 6))}
-    candidate = reference | {"e/a": reference["e/b"], "e/b": reference["e/a"]}
-    checks = check(reference, candidate, Tolerance(0.005, 0.005, 1))
+    """Their share of all detections is too small to fail."""
+    old = many() | {"e/a": found(*crowd(4, 1)), "e/b": found(*crowd(5, 6))}
+    new = old | {"e/a": old["e/b"], "e/b": old["e/a"]}
+    checks = check(old, new, Tolerance(0.005, 0.005, 1))
     assert failing(checks) == [3]
     assert checks[3].message.startswith("2 of 102 images: at least half of their detections")
     assert "\n  e/a: 9 of 9\n  e/b: 9 of 9" in checks[3].message
 
 
 def test_an_image_without_its_detections_fails():
-    candidate = many() | {"e/a": found()}
-    reference = many() | {"e/a": found(*crowd(4))}
-    assert failing(check(reference, candidate, FP16)) == [3]
+    new = many() | {"e/a": found()}
+    old = many() | {"e/a": found(*crowd(4))}
+    assert failing(check(old, new, FP16)) == [3]
 
 
 def test_a_nan_fails():
-    reference = {"e/0": found(*crowd(50, score=0.8))}
-    whole = reference["e/0"]
+    old = {"e/0": found(*crowd(50, score=0.8))}
+    whole = old["e/0"]
     for bad in (
         Detections(whole.boxes_xyxy * np.float32(np.nan), whole.scores, whole.landmarks_xy),
         Detections(whole.boxes_xyxy, whole.scores * np.float32(np.nan), whole.landmarks_xy),
     ):
-        assert {0, 1, 2, 3} <= set(failing(check(reference, {"e/0": bad}, FP16)))
+        assert {0, 1, 2, 3} <= set(failing(check(old, {"e/0": bad}, FP16)))
 
 
-def test_the_worst_are_listed_and_no_flood():
+def test_only_the_worst_changes_are_listed():
     rows = crowd(200)
-    candidate = {"e/0": found(*rows[100:])}
-    lines = check({"e/0": found(*rows)}, candidate)[0].message.splitlines()
+    new = {"e/0": found(*rows[100:])}
+    lines = check({"e/0": found(*rows)}, new)[0].message.splitlines()
     assert len(lines) == 22
     assert lines[-1] == "  images with most changes: e/0 (100)"
 
 
 def test_the_worst_stand_first():
-    reference = {"e/0": found(*crowd(50), row(0, 0.9, top=5000), row(0, 0.8, top=7000))}
-    candidate = {"e/0": found(row(0, 0.88, top=5000))}
-    lines = check(reference, candidate)[0].message.splitlines()
+    old = {"e/0": found(*crowd(50), row(0, 0.9, top=5000), row(0, 0.8, top=7000))}
+    new = {"e/0": found(row(0, 0.88, top=5000))}
+    lines = check(old, new)[0].message.splitlines()
     assert "score 0.8000" in lines[1]
     assert "UNEXPLAINED" in lines[1]
     assert "score 0.4000" in lines[2]
 
 
 def test_a_summary_counts_by_kind_and_cause():
-    reference = {"e/0": found(row(0, 0.8), row(300, 0.9)), "e/1": found(row(0, 0.6))}
-    candidate = {"e/0": found(row(40, 0.78), row(300, 0.88)), "e/1": found()}
-    assert summarise(differences(reference, candidate)) == {
+    old = {"e/0": found(row(0, 0.8), row(300, 0.9)), "e/1": found(row(0, 0.6))}
+    new = {"e/0": found(row(40, 0.78), row(300, 0.88)), "e/1": found()}
+    assert summarise(differences(old, new)) == {
         "n_compared": 5,
         "n_unmatched": 5,
         "n_unexplained": 1,
@@ -173,7 +173,7 @@ def test_a_summary_counts_by_kind_and_cause():
     }
 
 
-def test_fp32_is_held_tighter_than_fp16():
+def test_fp32_has_tighter_limits_than_fp16():
     assert FP32.unmatched_share < FP16.unmatched_share
     assert FP32.unexplained_share < FP16.unexplained_share
     assert FP32.n_confident < FP16.n_confident

@@ -99,18 +99,15 @@ def test_identical_counts_differ_by_nothing_at_all():
 
 def test_the_interval_is_that_of_a_slow_bootstrap():
     n, n_resamples = 15, 60
-    reference = fixed_range_counts(scattered(n, 1))
-    candidate = fixed_range_counts(without(scattered(n, 1), 2, 7, 11))
+    old = fixed_range_counts(scattered(n, 1))
+    new = fixed_range_counts(without(scattered(n, 1), 2, 7, 11))
     slow = {split: [] for split in SPLITS}
     for weights in image_weights(n, n_resamples):
         rows = np.repeat(np.arange(n), weights.astype(int))
-        old, new = (
-            average_precision(add_counts([side[i] for i in rows]))
-            for side in (reference, candidate)
-        )
+        before, after = (average_precision(add_counts([s[i] for i in rows])) for s in (old, new))
         for split in SPLITS:
-            slow[split].append(new[split] - old[split])
-    counts = add_counts(reference), add_counts(candidate)
+            slow[split].append(after[split] - before[split])
+    counts = add_counts(old), add_counts(new)
     found = paired_ap_intervals(*counts, n_resamples=n_resamples, confidence=0.9)
     before, after = (average_precision(c) for c in counts)
     for split, interval in found.items():
@@ -130,7 +127,7 @@ def test_an_interval_turns_with_the_sides():
 
 
 def test_pairing_takes_out_what_both_sides_share():
-    """Drawn apart, two halves of a set differ by far more than one image can do."""
+    """Without pairing, two halves of a set differ by far more than one image changes AP."""
     items = scattered(200, 3)
     interval = paired_ap_intervals(whole(items), whole(without(items, 5)), n_resamples=200)["hard"]
     apart = [average_precision(whole(half))["hard"] for half in (items[:100], items[100:])]
@@ -148,15 +145,17 @@ def test_pairing_takes_out_what_both_sides_share():
 )
 def test_sets_of_different_images_are_refused(change):
     counts = whole(scattered(9, 4))
-    with pytest.raises(ValueError, match="paired_ap_intervals: the two sets differ in images: 9"):
+    with pytest.raises(
+        ValueError, match="cannot pair AP by image: expected the same .*, got 9 and "
+    ):
         paired_ap_intervals(counts, change(counts), n_resamples=5)
 
 
 def test_the_cost_of_one_changed_image_is_the_whole_difference():
     items = scattered(12, 5)
-    reference, candidate = whole(items), whole(without(items, 7))
-    before, after = average_precision(reference), average_precision(candidate)
-    costs = image_costs(reference, candidate)
+    old, new = whole(items), whole(without(items, 7))
+    before, after = average_precision(old), average_precision(new)
+    costs = image_costs(old, new)
     assert costs.shape == (12, 3)
     expected = np.zeros((12, 3))
     expected[7] = [after[split] - before[split] for split in SPLITS]
@@ -186,7 +185,7 @@ def test_a_ratio_of_the_same_samples_is_1():
     assert 0.9 < interval.low < 1 < interval.high < 1.1
 
 
-def test_a_ratio_says_how_many_times_as_long_the_candidate_takes():
+def test_a_ratio_is_how_many_times_as_long_the_new_side_takes():
     slow = ratio_interval(samples(50, 0), 1.3 * samples(50, 1))
     fast = ratio_interval(1.3 * samples(50, 1), samples(50, 0))
     assert 1 < slow.low < 1.3 < slow.high < 1.5
@@ -217,7 +216,7 @@ def test_more_samples_and_less_confidence_narrow_the_interval():
 
 
 @pytest.mark.parametrize("bad", [[], [0.1, 0.0], [0.1, np.nan], [np.inf], [-0.1]], ids=str)
-def test_what_is_no_time_is_refused(bad):
+def test_samples_that_are_no_times_are_refused(bad):
     for sides in ((np.array(bad), np.ones(3)), (np.ones(3), np.array(bad))):
         with pytest.raises(
             ValueError, match="ratio_interval: expected positive samples, got array"
@@ -225,7 +224,7 @@ def test_what_is_no_time_is_refused(bad):
             ratio_interval(*sides)
 
 
-def test_the_mean_ratio_of_few_repetitions_is_covered_as_often_as_it_says():
+def test_the_interval_of_few_repetitions_covers_the_mean_ratio_as_often_as_stated():
     rng = np.random.default_rng(0)
     for n in (2, 3, 6):
         draws = np.exp(rng.normal(np.log(1.1), 0.05, (2000, n)))
@@ -235,6 +234,6 @@ def test_the_mean_ratio_of_few_repetitions_is_covered_as_often_as_it_says():
 
 
 @pytest.mark.parametrize("ratios", [[1.0], [1.0, -1.0], [1.0, np.nan]], ids=["one", "sign", "nan"])
-def test_the_mean_ratio_wants_two_or_more_positive_numbers(ratios):
+def test_the_mean_ratio_needs_two_or_more_positive_numbers(ratios):
     with pytest.raises(ValueError, match="2 or more positive ratios"):
         mean_ratio_interval(np.array(ratios))

@@ -105,7 +105,7 @@ def explain(loaded, engine, file, **options):
         )
 
 
-def test_what_does_not_drift_is_said_not_to(loaded, file):
+def test_an_engine_that_does_not_drift_is_reported_as_such(loaded, file):
     lines = explain(loaded, open_ort(file), file, reopen=pytest.fail).splitlines()
     assert lines == [
         "no output exceeds 8 x its noise floor here",
@@ -113,7 +113,7 @@ def test_what_does_not_drift_is_said_not_to(loaded, file):
     ]
 
 
-def test_a_layer_of_other_weights_is_named(loaded, perturbed):
+def test_a_layer_with_different_weights_is_named(loaded, perturbed):
     lines = explain(loaded, open_ort(perturbed), perturbed, reopen=pytest.fail).splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(
@@ -124,16 +124,16 @@ def test_a_layer_of_other_weights_is_named(loaded, perturbed):
     assert lines[1] == "its weights in the file differ by 1.0 %"
 
 
-def test_other_layers_of_other_weights_are_counted(loaded, perturbed, tmp_path):
+def test_further_layers_with_different_weights_are_counted(loaded, perturbed, tmp_path):
     path = edited(
         perturbed, tmp_path / "x.onnx", scale_kernel("/fpn/merge1/merge1.0/Conv_output_0", 1.5)
     )
     text = explain(loaded, open_ort(path), path)
-    assert text.endswith("differ by 1.0 %, and so do those of other layers (1)")
+    assert text.endswith("differ by 1.0 %, and so do those of further layers (1)")
 
 
-def test_a_layer_of_equal_weights_is_computed_differently(loaded, file, tmp_path):
-    """The same weights behind another activation, as in the better-known sibling."""
+def test_a_layer_with_equal_weights_is_computed_differently(loaded, file, tmp_path):
+    """The same weights behind a different activation, as in the better-known sibling."""
     from onnx import helper
 
     def leak(graph):
@@ -145,20 +145,24 @@ def test_a_layer_of_equal_weights_is_computed_differently(loaded, file, tmp_path
     lines = explain(loaded, open_ort(path), path, reopen=lambda o: open_ort(path, options=o))
     lines = lines.splitlines()
     assert f"the first layer that drifts is {LAYER}, " in lines[0]
-    assert lines[1].startswith("its weights agree, so the runtime computes it differently, or the ")
+    assert lines[1].startswith(
+        "its weights agree, so the runtime computes it differently, or what "
+    )
     assert lines[2].startswith("with fusions off loc drifts too (max error ")
     assert lines[2].endswith("): no fusion causes it")
 
 
-def test_drift_after_the_last_convolution_is_told_from_drift_of_a_layer(loaded, file):
+def test_drift_after_the_last_convolution_is_distinguished_from_drift_of_a_layer(loaded, file):
     engine = Altered(open_ort(file), wrong_scores, wrong_scores)
     lines = explain(loaded, engine, file).splitlines()
     assert lines[0].startswith("no convolution drifts, but conf does (max error 0.01, ")
     assert lines[0].endswith("begins after the last convolution (softmax, concatenation, reshape)")
-    assert lines[1:] == ["fusions off was not tried: the engine cannot be opened again"]
+    assert lines[1:] == [
+        "running with fusions off was not tried: the engine cannot be opened again"
+    ]
 
 
-def test_a_fusion_is_told_by_switching_fusions_off(loaded, file):
+def test_a_fusion_is_found_by_switching_fusions_off(loaded, file):
     asked = []
 
     def reopen(options):
@@ -176,7 +180,7 @@ def test_a_fusion_is_told_by_switching_fusions_off(loaded, file):
     ]
 
 
-def test_drift_that_only_showing_the_layers_removes_is_no_fusions(loaded, file):
+def test_drift_that_stays_with_fusions_off_is_not_blamed_on_a_fusion(loaded, file):
     def reopen(options):
         return Altered(open_ort(file, options=options), wrong_scores)
 
@@ -186,30 +190,34 @@ def test_drift_that_only_showing_the_layers_removes_is_no_fusions(loaded, file):
     assert text.endswith("): no fusion causes it")
 
 
-def test_an_engine_that_cannot_be_opened_without_fusions_says_so(loaded, file):
+def test_an_engine_that_cannot_be_opened_without_fusions_is_reported(loaded, file):
     def reopen(options):
         raise EngineUnavailable(f"fake takes no options, got {', '.join(options)}")
 
     text = explain(loaded, Altered(open_ort(file), wrong_scores), file, reopen=reopen)
     assert "shown as an output, which breaks fusions: a fusion causes it" in text
-    assert text.endswith("fusions off could not be tried: fake takes no options, got fusions")
+    assert text.endswith("running with fusions off failed: fake takes no options, got fusions")
 
 
 @pytest.mark.parametrize("intact", [True, False], ids=["intact", "perturbed"])
-def test_a_stand_in_tells_a_drifting_file_from_a_drifting_engine(loaded, file, perturbed, intact):
+def test_a_stand_in_distinguishes_a_drifting_file_from_a_drifting_engine(
+    loaded, file, perturbed, intact
+):
     path = file if intact else perturbed
     lines = explain(loaded, Mute(open_ort(path), wrong_scores), path).splitlines()
     assert lines[0].startswith("ort-cpu-fp32 shows no intermediate tensors; on ort-cpu-fp32 the ")
     if intact:
         assert lines[0].endswith("the file does not drift, so only ort-cpu-fp32 does")
-        assert lines[1:] == ["fusions off was not tried: the engine cannot be opened again"]
+        assert lines[1:] == [
+            "running with fusions off was not tried: the engine cannot be opened again"
+        ]
     else:
         assert lines[0].endswith("the file itself drifts:")
         assert f"first layer that drifts is {LAYER}" in lines[1]
         assert lines[2:] == ["its weights in the file differ by 1.0 %"]
 
 
-def test_a_missing_stand_in_is_said(loaded, file, monkeypatch):
+def test_a_missing_stand_in_is_reported(loaded, file, monkeypatch):
     from retinaface.checks import layer_search
 
     text = explain(loaded, Mute(open_ort(file), wrong_scores), None)
@@ -226,10 +234,10 @@ def test_a_missing_stand_in_is_said(loaded, file, monkeypatch):
     )
 
 
-CANNOT = "where the drift begins cannot be said: "
+CANNOT = "cannot find where the drift begins: "
 
 
-def test_a_file_that_is_not_onnx_is_said_and_fusions_are_tried(loaded, file, tmp_path):
+def test_a_file_that_is_not_onnx_is_named_and_fusions_are_tried(loaded, file, tmp_path):
     (tmp_path / "plan.engine").write_bytes(b"plan")
     engine = Mute(open_ort(file), wrong_scores)
     lines = explain(loaded, engine, tmp_path / "plan.engine", reopen=lambda _: open_ort(file))
@@ -238,7 +246,7 @@ def test_a_file_that_is_not_onnx_is_said_and_fusions_are_tried(loaded, file, tmp
     assert lines[1:] == ["with fusions off the outputs agree: a fusion causes the drift"]
 
 
-def test_an_engine_that_fails_is_said(loaded, file):
+def test_the_error_of_an_engine_that_fails_is_reported(loaded, file):
     def fail(_):
         raise EngineFault("out of memory")
 
@@ -248,7 +256,7 @@ def test_an_engine_that_fails_is_said(loaded, file):
     assert text.splitlines()[0] == f"{CANNOT}out of memory"
 
 
-def test_a_missing_onnx_is_said(loaded, file, monkeypatch):
+def test_a_missing_onnx_package_is_named(loaded, file, monkeypatch):
     engine = Altered(open_ort(file), wrong_scores)
     monkeypatch.setitem(sys.modules, "onnx", None)
     first = explain(loaded, engine, file).splitlines()[0]
@@ -269,7 +277,7 @@ def test_an_engine_without_a_file_is_explained_by_its_modules(loaded):
     assert lines[1] == "weights were not compared: the engine runs no file"
 
 
-def test_fp16_overflow_is_said(loaded, tmp_path):
+def test_fp16_overflow_is_reported_with_its_layer(loaded, tmp_path):
     import copy
 
     import torch

@@ -13,7 +13,7 @@ from tests.support.made.layers import layer_drifts
 
 pytestmark = pytest.mark.needs("torch")
 
-# Another order of float32 sums, or FP16 accumulators: a few times torch's own error.
+# A different order of float32 sums, or FP16 accumulators: a few times torch's own error.
 NOISE_FACTOR = 8
 IMAGES = synthetic_inputs(1, 7, 96, 128)  # small: float64 takes its time
 
@@ -108,7 +108,7 @@ def test_nan_is_drift(model):
     ],
     ids=["missing", "shape"],
 )
-def test_other_tensors_than_asked_for_are_a_fault(model, change, message):
+def test_tensors_that_nobody_asked_for_are_a_fault(model, change, message):
     expected = r"tensor fpn\.merge1\.1 of fpn\.merge1\.0 should be \(1, 64, 12, 16\), "
     with pytest.raises(EngineFault, match=expected + message):
         layer_drifts(model, Torch(model, change), None, IMAGES)

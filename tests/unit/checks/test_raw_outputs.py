@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retinaface.checks.quantities import SUM_LIMIT, check_probabilities, label, quantity
 from retinaface.checks.raw_outputs import FACTORS, check_fidelity, output_errors, worst_ratio
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
@@ -17,35 +18,50 @@ FLOOR = {"fp32": 1e-4, "fp16": 1e-2}
 PRECISIONS = pytest.mark.parametrize("precision", ["fp32", "fp16"])
 
 
+# What is judged of each output: of `conf` one number, its log-odds.
+WIDTHS = {"loc": 4, "conf": 1, "landmarks": 10}
+
+
 def case(n=2, n_priors=50):
     """Values of about 1; each rounding is off by its floor, up here and down there."""
     rng = np.random.default_rng(0)
-    exact = {
+    judged = {
         name: rng.uniform(0.5, 1, (n, n_priors, width)).astype(np.float32).astype(np.float64)
-        for name, width in zip(OUTPUT_NAMES, (4, 2, 10), strict=True)
+        for name, width in WIDTHS.items()
     }
     float32, float16 = (
-        {
-            name: (a + floor * rng.choice([-1, 1], a.shape)).astype(np.float32)
-            for name, a in exact.items()
-        }
+        {name: output(name, a + floor * rng.choice([-1, 1], a.shape)) for name, a in judged.items()}
         for floor in FLOOR.values()
     )
+    exact = {name: as_given(name, a) for name, a in judged.items()}
     return ReferenceCase("scene", np.zeros((n, 3, 8, 8), np.float32), exact, float32, float16)
 
 
+def as_given(name, judged):
+    """The output with these judged values; probabilities of log-odds."""
+    if name != "conf":
+        return judged
+    with np.errstate(over="ignore", invalid="ignore"):
+        face = 1 / (1 + np.exp(-judged))
+    return np.concatenate([1 - face, face], axis=-1)
+
+
+def output(name, judged):
+    return as_given(name, judged).astype(np.float32)
+
+
 CASE = case()
+JUDGED = {name: quantity(name, CASE.exact[name], "fp32") for name in OUTPUT_NAMES}
 
 
 def outputs(**changes):
-    """The exact values, plus something in some of the outputs."""
-    arrays = (CASE.exact[name] + changes.get(name, 0.0) for name in OUTPUT_NAMES)
-    return RawOutputs(*(a.astype(np.float32) for a in arrays))
+    """The exact values, plus something in what is judged of some of the outputs."""
+    return RawOutputs(*(output(n, JUDGED[n] + changes.get(n, 0.0)) for n in OUTPUT_NAMES))
 
 
 def spike(name, size, index=(1, 7, 1)):
-    error = np.zeros(CASE.exact[name].shape)
-    error[index] = size
+    error = np.zeros(JUDGED[name].shape)
+    error[(*index[:2], min(index[2], WIDTHS[name] - 1))] = size
     return {name: error}
 
 
@@ -90,7 +106,7 @@ def test_all_values_may_be_off_by_the_factor_of_the_rms_and_no_more(precision, n
         assert (worst_ratio(found, CASE, precision) <= 1) is (verdict is Verdict.PASS)
 
 
-def test_what_fp16_may_be_off_fp32_may_not():
+def test_an_error_that_fp16_allows_fails_in_fp32():
     found = RawOutputs(*(CASE.float16[name] for name in OUTPUT_NAMES))
     assert check(found, "fp16").verdict is Verdict.PASS
     assert check(found, "fp32").verdict is Verdict.FAIL
@@ -100,11 +116,13 @@ def test_what_fp16_may_be_off_fp32_may_not():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("name", OUTPUT_NAMES)
 def test_one_value_that_is_no_number_fails_and_is_named(precision, value, name):
-    found = outputs(**spike(name, value, index=(1, 31, 0)))
+    found = outputs()
+    found[OUTPUT_NAMES.index(name)][1, 31, 0] = value
     result = check(found, precision)
+    got = np.nan if name == "conf" else value  # there are no log-odds of an infinity
     assert result.verdict is Verdict.FAIL
-    assert f"scene {name}: error" in result.message
-    assert f"worst at (image, prior, value) (1, 31, 0): got {value:g}, expected" in result.message
+    assert f"scene {label(name)}: error" in result.message
+    assert f"worst at (image, prior, value) (1, 31, 0): got {got:g}, expected" in result.message
     assert result.numbers["worst"]["output"] == name
     assert not worst_ratio(found, CASE, precision) <= 1
 
@@ -127,25 +145,27 @@ def test_exchanged_rows_outputs_and_signs_fail():
         assert check(found, "fp16").verdict is Verdict.FAIL
 
 
-def test_a_failure_says_how_far_where_and_what_would_pass():
+def test_a_failure_names_the_error_its_place_and_what_would_pass():
     found = outputs(**spike("conf", 0.01))
     result = check(found, "fp32")
     for part in (
-        "scene conf: error against float64 torch max 0.01 (100 times the fp32 noise floor 0.0001, "
-        "allowed 8)",
-        "rms 0.000707 (7.07 times 0.0001, allowed 5)",
-        "mean 5e-05, p99 ",
+        "scene conf log-odds: error against float64 torch max 0.01 (",
+        " times the fp32 noise floor 0.0001, allowed 8)",
+        "rms 0.001 (10 times 0.0001, allowed 5)",
+        "mean 0.0001, p99 ",
         "relative max ",
-        "cosine 0.999999",
-        f"worst at (image, prior, value) (1, 7, 1): got {found.scores[1, 7, 1]:.9g}, "
-        f"expected {CASE.exact['conf'][1, 7, 1]:.9g}; ",
-        "the smallest tolerance that would pass: atol 0.01, or factors 100 (max) and 7.07 (rms)",
+        "cosine 0.999",
+        "worst at (image, prior, value) (1, 7, 0): got "
+        f"{quantity('conf', found.scores, 'fp32')[1, 7, 0]:.9g}, "
+        f"expected {JUDGED['conf'][1, 7, 0]:.9g}; ",
+        "the smallest tolerance that would pass: atol 0.01, or factors ",
+        " (max) and 10 (rms)",
     ):
         assert part in result.message, part
     assert "loc" not in result.message
 
 
-def test_a_pass_says_how_near_it_was():
+def test_a_pass_names_its_distance_from_the_limit():
     result = check(outputs(**spike("landmarks", 4e-4)), "fp32")
     assert result.message == (
         "largest error 0.0004 in landmarks on scene, 4.00 times the noise floor"
@@ -155,10 +175,11 @@ def test_a_pass_says_how_near_it_was():
 
 def test_figures_are_those_of_their_definitions():
     rng = np.random.default_rng(3)
-    noise = {name: rng.normal(0, 1e-2, a.shape) for name, a in CASE.exact.items()}
+    noise = {name: rng.normal(0, 1e-2, a.shape) for name, a in JUDGED.items()}
     found = outputs(**noise)
-    for error, actual in zip(output_errors(found, CASE, "fp32"), found, strict=True):
-        expected = CASE.exact[error.output]
+    for error, array in zip(output_errors(found, CASE, "fp32"), found, strict=True):
+        expected = JUDGED[error.output]
+        actual = quantity(error.output, array, "fp32")
         off = np.abs(actual - expected)
         assert (error.max_abs, error.index) == (off.max(), tuple(np.argwhere(off == off.max())[0]))
         assert error.mean_abs == pytest.approx(off.mean())
@@ -166,19 +187,20 @@ def test_figures_are_those_of_their_definitions():
         assert error.rms == pytest.approx(np.sqrt((off**2).mean()))
         assert error.max_rel == pytest.approx((off / expected).max())
         cosine = np.corrcoef(actual.ravel(), expected.ravel())[0, 1]
-        assert cosine < error.cosine < 1  # without the mean taken out
+        assert cosine < error.cosine < 1  # the mean is not taken out
 
 
-def test_the_cosine_tells_direction():
-    exact = outputs()
-    turned = output_errors(RawOutputs(*(-a for a in exact)), CASE, "fp32")
-    longer = output_errors(RawOutputs(*(2 * a for a in exact)), CASE, "fp32")
+def test_the_cosine_measures_direction():
+    turned, longer = (
+        output_errors(RawOutputs(*(output(n, k * a) for n, a in JUDGED.items())), CASE, "fp32")
+        for k in (-1, 2)
+    )
     assert [round(error.cosine, 6) for error in (*turned, *longer)] == [-1] * 3 + [1] * 3
 
 
 def test_a_reference_that_is_exact_by_luck_leaves_room_for_the_type():
     """A value cannot be nearer than half a step of float32."""
-    ones = {name: np.ones_like(a) for name, a in CASE.exact.items()}
+    ones = {name: as_given(name, np.ones_like(a)) for name, a in JUDGED.items()}
     lucky = ReferenceCase("flat", CASE.images, ones, ones, ones)
     for n_steps, passes in ((0, True), (1, True), (5, False)):
         found = RawOutputs(*(a.astype(np.float32) for a in ones.values()))
@@ -189,7 +211,7 @@ def test_a_reference_that_is_exact_by_luck_leaves_room_for_the_type():
 
 
 def test_zeros_where_zeros_should_be_pass():
-    zeros = {name: np.zeros_like(a) for name, a in CASE.exact.items()}
+    zeros = {name: as_given(name, np.zeros_like(a)) for name, a in JUDGED.items()}
     flat = ReferenceCase("flat", CASE.images, zeros, zeros, zeros)
     found = RawOutputs(*(a.astype(np.float32) for a in zeros.values()))
     assert worst_ratio(found, flat, "fp32") == 0
@@ -203,9 +225,9 @@ def test_zeros_where_zeros_should_be_pass():
     st.sampled_from([0, 1e-5, 1e-3, 0.1]),
 )
 def test_the_quick_ratio_is_the_worst_of_the_full_ones(precision, name, size, noise):
-    found = outputs(**spike(name, size))
     rng = np.random.default_rng(0)
-    found = RawOutputs(*(a + np.float32(noise) * rng.random(a.shape, np.float32) for a in found))
+    everywhere = {n: noise * rng.random(a.shape) for n, a in JUDGED.items()}
+    found = outputs(**everywhere | {name: everywhere[name] + spike(name, size)[name]})
     ratios = [error.ratio for error in output_errors(found, CASE, precision)]
     quick = worst_ratio(found, CASE, precision)
     if any(np.isnan(ratios)):
@@ -230,6 +252,17 @@ def test_an_infinite_noise_floor_lets_nothing_pass():
     case = replace(CASE, float16=bad)
     found = outputs(loc=100.0)
     assert check_fidelity("x", output_errors(found, case, "fp16")).verdict is Verdict.FAIL
+
+
+@PRECISIONS
+def test_probabilities_scaled_by_one_factor_fail_though_their_log_odds_are_right(precision):
+    found = outputs()
+    for factor, passes in ((1, True), (1 + 0.5 * SUM_LIMIT[precision], True), (1.1, False)):
+        scaled = found._replace(scores=(found.scores * factor).astype(np.float32))
+        assert (worst_ratio(scaled, CASE, precision) <= 1) is passes
+        assert (
+            check_probabilities("x", scaled.scores, precision).verdict is Verdict.PASS
+        ) is passes
 
 
 def test_zeros_have_no_direction():

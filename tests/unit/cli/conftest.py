@@ -16,7 +16,7 @@ from tests.support.made.widerface_copy import write_vendor_layout
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "any.model").touch()  # what engines of the tests are given; they do not read it
+    (tmp_path / "any.model").touch()  # for engines of the tests, which do not read it
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
@@ -43,7 +43,7 @@ def refuse(run):
 
 @pytest.fixture
 def supervise(tmp_path, capfd):
-    """Run a child in a folder that is checkout and record in one."""
+    """Run a child in a folder that is both checkout and record."""
 
     def call(code, timeout=30.0, kept=None):
         command = [sys.executable, "-c", BEGIN + code]

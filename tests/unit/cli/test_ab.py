@@ -1,4 +1,4 @@
-"""The command as a user calls it, on engines that need no file."""
+"""The command as a user calls it, with engines that need no file."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def run(capsys, *arguments):
 
 @pytest.fixture
 def engine(monkeypatch):
-    """An engine without a file, and a clock that shows what the engine was asked for."""
+    """Give an engine without a file, and a clock that shows the time it was asked for."""
     from retinaface.engines import catalogue
     from retinaface.engines.remote import engine as remote
 
@@ -49,7 +49,7 @@ def engine(monkeypatch):
     return ["--engine", ENGINE]
 
 
-def test_a_slower_b_fails_and_says_by_how_much(capsys, engine, tmp_path):
+def test_a_slower_b_fails_with_the_ratio(capsys, engine, tmp_path):
     file = tmp_path / "ab.json"
     options = ["--engine-option", "ms=5", "--engine-option-b", "ms=20", "--json", file]
     code, out, _ = run(capsys, *engine, *SHORT, "--a", sys.executable, *options)
@@ -70,7 +70,7 @@ def test_a_slower_b_fails_and_says_by_how_much(capsys, engine, tmp_path):
     assert found["environments"]["A"]["python"] == sys.version.split()[0]
 
 
-def test_files_of_b_alone_go_before_those_of_both():
+def test_files_for_b_win_over_files_for_both():
     both = {"model": "a.onnx", "engine_file": None, "model_b": None, "engine_file_b": None}
     of_b = both | {"engine_file_b": "b.so"}
     assert files_of_side(both, is_b=True) == {"model": "a.onnx", "engine_file": None}
@@ -78,7 +78,7 @@ def test_files_of_b_alone_go_before_those_of_both():
     assert files_of_side(of_b, is_b=True) == {"model": None, "engine_file": "b.so"}
 
 
-def test_one_environment_against_itself_is_not_called_different(capsys, engine):
+def test_one_environment_compared_with_itself_does_not_differ(capsys, engine):
     code, out, _ = run(capsys, *engine, *SHORT, "--engine-option", "ms=10")
     assert code == 0, out
     assert "A and B are the same environment and engine." in out

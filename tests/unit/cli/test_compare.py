@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.support.made.records import ENGINE, fidelity, make_run
-from tests.support.made.sessions import make_session
+from tests.support.sessions import make_session
 
 
 def test_the_exit_code_is_the_verdict(run, records):
@@ -54,7 +54,7 @@ def test_runs_are_listed_with_verdict_and_figures(run, records):
     assert "100.00 / 100.00 / 100.00 (ort-cpu-fp32--igie--b32)" in lines[1]
 
 
-def test_results_of_which_nothing_could_be_traced_are_left_out_of_an_attribution(run, tmp_path):
+def test_attribution_leaves_out_results_without_traces(run, tmp_path):
     bare = {"id": "ort-cpu-fp32--igie--b1", "fidelity": [fidelity(0.5)]}
     for name in "ab":
         path = make_run(tmp_path / name).folder / "record.json"
@@ -71,7 +71,7 @@ def slow_runs(folder, factor):
     """A folder of two runs on a CPU that was not busy, the second slower."""
     folder.mkdir()
     for name, x in (("a", 1.0), ("b", factor)):
-        samples = {"samples_s": [0.1 * x] * 9, "others_share": 0.0}
+        samples = {"samples_s": [0.1 * x] * 9, "machine": {"drift": 1.0, "tail": 1.0, "taken": 0.0}}
         engine = {"name": ENGINE, "device": "cpu", "runtime": "onnxruntime 1.32.0"}
         result = {"engine": engine, "batch": 32, "speed": {"network": samples}}
         make_run(folder / name, result=result)

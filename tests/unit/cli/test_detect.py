@@ -77,7 +77,7 @@ def test_detect_refuses_a_picture_that_no_jpeg_can_hold(refuse, tmp_path):
     assert tree(tmp_path) == before
 
 
-def test_detect_draws_a_file_whose_name_is_not_utf8(run, tmp_path):
+def test_detect_draws_a_file_with_a_name_outside_utf8(run, tmp_path):
     name = os.fsdecode(b"n\xff.png")
     (tmp_path / name).write_bytes(image(tmp_path / "a.png").read_bytes())
     code, _, _ = run("detect", name, "--engine", FINDER, "--model", "any.model", "--draw", "d")

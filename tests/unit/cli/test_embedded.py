@@ -1,4 +1,4 @@
-"""When the command line runs on the embedded set, and when it must not."""
+"""The command line runs on the embedded set only if no data of the user is involved."""
 
 import json
 import re
@@ -16,7 +16,7 @@ EVALUATE = ("evaluate", "--pipeline", "igie", "--engine", "ort-cpu-fp32")
 
 @pytest.fixture(autouse=True)
 def nothing_is_fetched(monkeypatch):
-    """Nothing listens where files would be fetched from."""
+    """Let every download fail at once."""
     from retinaface import assets
 
     nowhere = {
@@ -27,7 +27,7 @@ def nothing_is_fetched(monkeypatch):
 
 
 @NEEDS
-def test_evaluate_runs_on_the_embedded_set_where_nothing_is_here(run, tmp_path):
+def test_evaluate_runs_on_the_embedded_set_without_data(run, tmp_path):
     code, out, err = run(*EVALUATE, "--output", "r")
     assert code == 0
     assert err.startswith("note: embedded set, since ")
@@ -38,7 +38,7 @@ def test_evaluate_runs_on_the_embedded_set_where_nothing_is_here(run, tmp_path):
 
 
 @NEEDS
-def test_what_is_asked_for_in_so_many_words_needs_no_note(run):
+def test_an_explicit_choice_of_the_embedded_set_prints_no_note(run):
     options = ["--weights", "embedded", "--widerface", "embedded", "--limit", "8"]
     code, out, err = run(*EVALUATE, *options)
     assert (code, err) == (0, "")
@@ -68,7 +68,7 @@ def test_detect_takes_the_embedded_weights_for_embedded_pictures(run):
     picture = next(embedded_root().rglob("1_Group_1_1.jpg"))
     code, out, err = run("detect", picture)
     assert code == 0
-    assert err.startswith("note: pictures and weights are those of the embedded set")
+    assert err.startswith("note: using the weights of the embedded set")
     assert int(re.search(r": (\d+) face", out)[1]) >= 1
 
 
@@ -91,7 +91,7 @@ def test_assets_shows_the_embedded_set(run):
 
 
 @NEEDS
-def test_demo_runs_on_the_embedded_set_and_says_so(run, tmp_path):
+def test_demo_runs_on_the_embedded_set_with_a_note(run, tmp_path):
     code, out, _ = run("demo", "--output", "demo")
     assert code == 0
     assert out.startswith("note: embedded set, since ")

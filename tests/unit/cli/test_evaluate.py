@@ -10,7 +10,7 @@ FINDER = "tests.support.widerface:Finder"
 
 
 class Configured(Finder):
-    """Remembers how it was asked for."""
+    """Stores its specification."""
 
     other_options_go_to = "the test"
 
@@ -20,7 +20,7 @@ class Configured(Finder):
 
 
 class Broken:
-    """An engine whose first output is NaN."""
+    """An engine with a NaN in its first output."""
 
     def __new__(cls, spec):
         from tests.support.widerface import Recorder
@@ -38,7 +38,7 @@ def evaluate(*more, engine=FINDER):
     return ["evaluate", "--pipeline", "igie", "--engine", engine, "--model", "any.model", *more]
 
 
-def test_evaluate_gives_ap_and_says_what_it_covers(run, tmp_path, widerface):
+def test_evaluate_prints_ap_and_its_coverage(run, tmp_path, widerface):
     options = ["--widerface", widerface, "--batch", 4]
     code, out, _ = run(*evaluate(*options, "--predictions", "p", "--output", "r"))
     assert code == 0
@@ -74,7 +74,7 @@ def test_evaluate_of_a_part_is_labelled(run, widerface):
     assert "ixrt scoring: the last 3 images" in out
 
 
-def test_evaluate_lists_the_bad_images_it_passed_over(run, refuse, tmp_path, widerface):
+def test_evaluate_lists_the_bad_images_that_it_skipped(run, refuse, tmp_path, widerface):
     (widerface / "val/images" / f"{IMAGES[0]}.jpg").write_bytes(b"")
     refuse(*evaluate("--widerface", widerface, "--output", "r"), match=f"{IMAGES[0]}: the file is")
     assert not (tmp_path / "r").exists()
@@ -95,10 +95,12 @@ def test_evaluate_refuses_bad_input_before_it_runs(refuse, tmp_path, widerface):
     refuse(*evaluate("--widerface", tmp_path / "none"), match="is not a folder")
     (widerface / "ground_truth/wider_easy_val.mat").unlink()
     refuse(*evaluate(*options), match=r"wider_easy_val\.mat is missing")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.model", "wf"]
+    (tmp_path / "any.json").write_text("{")
+    refuse(*evaluate("--output", "x"), match=r"cannot read the manifest any\.json: .*; restore it")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["any.json", "any.model", "wf"]
 
 
-def test_an_engine_that_gives_nan_is_a_failure_not_bad_input(run, tmp_path, widerface):
+def test_a_nan_from_an_engine_is_a_failure_not_bad_input(run, tmp_path, widerface):
     code, out, err = run(
         *evaluate("--widerface", widerface, "--output", "r", engine=f"{__name__}:Broken")
     )

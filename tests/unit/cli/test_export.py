@@ -4,7 +4,7 @@ from tests.support.made.pictures import tree
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim")
-def test_export_says_what_it_wrote(run, tmp_path):
+def test_export_prints_what_it_wrote(run, tmp_path):
     code, out, _ = run("export", "--output", "x.onnx", "--weights", "embedded", "--opset", 12)
     assert code == 0
     assert "opset 12, IR 7, fp32 (I/O fp32), input batchx3x320x320" in out

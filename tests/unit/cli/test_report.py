@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.support.made.sessions import make_session
+from tests.support.sessions import make_session
 
 
 def test_a_report_is_written_whatever_the_verdict(run, records, tmp_path):

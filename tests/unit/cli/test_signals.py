@@ -1,4 +1,4 @@
-"""Ending a run from outside leaves nothing behind."""
+"""A run that is ended from outside leaves nothing behind."""
 
 import json
 import os
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Slow(Finder):
-    """Says that it runs, then takes its time."""
+    """Reports its start, then takes its time."""
 
     def _run(self, images):
         Path("running").touch()
@@ -87,7 +87,7 @@ def test_slow():
 
 @ENDINGS
 def test_a_validation_that_is_ended_ends_its_child_and_leaves_a_whole_record(tmp_path, sent, code):
-    """SIGHUP: the terminal was closed, which the child, in a session of its own, does not see."""
+    """A closed terminal sends SIGHUP, which does not reach the child in its own session."""
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "tests/validation").mkdir(parents=True)
@@ -106,8 +106,8 @@ def test_a_validation_that_is_ended_ends_its_child_and_leaves_a_whole_record(tmp
     assert (record["state"], record["verdict"]) == ("running", "FAIL")  # no pass, whatever ran
 
 
-def test_who_outlives_the_terminal_goes_on_to_do_so(tmp_path):
-    """As under `nohup`."""
+def test_a_process_that_ignores_sighup_keeps_ignoring_it(tmp_path):
+    """`nohup` starts a process that way."""
     code = (
         "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "from retinaface.cli import main\n"

@@ -1,4 +1,4 @@
-"""The command: what it passes on, what it refuses, whose output it shows."""
+"""The command passes options on, refuses bad ones, and chooses the output to show."""
 
 import functools
 import importlib
@@ -20,7 +20,7 @@ validate = importlib.import_module("retinaface.cli.validate")
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Run the command in a checkout of its own; gives exit code, output, and what was called."""
+    """Run the command in a checkout of its own; give exit code, output, and calls."""
     (tmp_path / "tests/validation").mkdir(parents=True)
     (tmp_path / "conftest.py").write_text("from retinaface.suite import plugin\n")
     monkeypatch.chdir(tmp_path)
@@ -76,7 +76,7 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
     assert (root, folder, timeout, kept) == (tmp_path, tmp_path / "r", 9, Path("r"))
 
 
-def test_options_are_passed_on_each_in_one_word(run):
+def test_each_option_is_passed_on_in_one_word(run):
     """A value that begins with a dash stays a value."""
     _, _, ((command, *_),) = run(
         *("--engine", "a.b:c", "--engine=-x", "--batch", "3", "--accept-baseline"),
@@ -115,7 +115,7 @@ def test_paths_are_those_of_the_caller(run, tmp_path):
     }
 
 
-def test_words_in_place_of_a_path_stay_words(run):
+def test_words_that_replace_a_path_stay_words(run):
     _, _, ((command, *_),) = run("--weights", "embedded", "--baseline", "auto")
     assert {"--weights=embedded", "--baseline=auto"} < set(command)
 
@@ -125,14 +125,14 @@ def test_words_in_place_of_a_path_stay_words(run):
     [("--engine", "ort-cpu-fp32", "ort-cpu-fp16"), ("--pipeline", "igie", "ixrt")],
 )
 def test_a_second_name_after_an_option_is_refused(run, words):
-    code, said, calls = run(*words)
+    code, printed, calls = run(*words)
     assert (code, calls) == (2, [])
-    error = " ".join(said.err.split())
-    assert f"{words[2]} stands without an option" in error
+    error = " ".join(printed.err.split())
+    assert f"cannot place {words[2]}: pytest would take it for a file" in error
     assert f"{words[0]} {words[2]}" in error
 
 
-def test_a_name_that_is_the_value_of_an_option_of_pytest_is_left_alone(run):
+def test_a_name_as_value_of_a_pytest_option_is_accepted(run):
     code, _, ((command, *_),) = run("--deselect", "igie")
     assert code == 10
     assert command[-2:] == ["--deselect", "igie"]
@@ -154,8 +154,13 @@ def test_without_a_record_a_temporary_one_is_watched_and_removed(run, tmp_path):
         (("--batch", "0"), "0 is not in the range 1<=x<=1024"),
         (("--timeout", "0.5"), "0.5 is not in the range x>=1"),
         (("--subset", "every-9"), "'every-9' is not"),
+        (("--soak", "0.5"), "0.5 is not in the range x>=1"),
+        (
+            ("--soak", "3500"),
+            "than --timeout 3600 allows one test; add --timeout 3620",
+        ),
     ],
-    ids=["record", "pipeline", "batch", "timeout", "subset"],
+    ids=["record", "pipeline", "batch", "timeout", "subset", "soak", "soak-timeout"],
 )
 def test_bad_usage_starts_nothing(run, words, message):
     code, (out, err), calls = run(*words)
@@ -165,18 +170,18 @@ def test_bad_usage_starts_nothing(run, words, message):
     assert err.count("\n") == 1
 
 
-def test_without_its_extra_nothing_starts(run, monkeypatch):
-    """As after `pip install` of the package alone: no verdict, and so not the exit code of one."""
+def test_nothing_starts_without_the_extra(run, monkeypatch):
+    """After `pip install` without extras there is no verdict, so the exit code is no verdict's."""
     monkeypatch.setattr(validate, "find_spec", lambda name: None if "pytest" in name else name)
     code, (out, err), calls = run("--quick")
     assert (code, out, calls) == (2, "", [])
-    assert "validate runs pytest, and pytest, pytest_benchmark cannot be imported here" in err
+    assert "validate runs pytest, but pytest, pytest_benchmark is not installed here" in err
     assert 'pip install "retinaface[validate]"' in err
 
 
 @pytest.fixture
 def wheel(run, tmp_path, monkeypatch):
-    """No checkout here, and a package with suites inside; gives the folder of those."""
+    """Make a package with suites and no checkout; give the folder of the suites."""
     (tmp_path / "conftest.py").unlink()
     shipped = tmp_path / "site-packages/retinaface/shipped"
     (shipped / "tests/validation").mkdir(parents=True)
@@ -189,7 +194,7 @@ def wheel(run, tmp_path, monkeypatch):
     return shipped
 
 
-def test_an_installed_package_runs_its_own_suites_where_it_is_called(run, tmp_path, wheel):
+def test_an_installed_package_runs_its_own_suites_in_the_callers_folder(run, tmp_path, wheel):
     code, _, ((command, cwd, *_),) = run("--engine", "a")
     assert (code, cwd) == (10, tmp_path)
     assert command[3:12] == Place(wheel, is_shipped=True).pytest_words(tmp_path / "cache")
@@ -204,7 +209,7 @@ def test_a_path_to_a_shipped_suite_is_written_as_in_a_checkout(run, wheel):
     assert f"{wheel}/tests/validation" not in command
 
 
-def test_without_suites_the_way_to_them_is_said(run, wheel, tmp_path):
+def test_missing_suites_are_reported_with_the_next_step(run, wheel, tmp_path):
     shutil.rmtree(wheel)
     code, (_, err), calls = run()
     assert (code, calls) == (2, [])
@@ -232,7 +237,7 @@ def test_an_installed_package_finds_its_checkout_from_anywhere(run, tmp_path, mo
     ],
     ids=["bare", "pipeline", "full", "engine", "engine-quick", "keyword", "accept"],
 )
-def test_the_quick_selection_runs_where_nothing_is_named(run, words, is_quick):
+def test_the_quick_selection_runs_if_nothing_is_named(run, words, is_quick):
     _, _, ((command, *_),) = run(*words)
     assert ("--quick" in command) == is_quick
 
@@ -244,6 +249,6 @@ def test_a_path_is_run_in_place_of_all_suites(run):
 
 
 @pytest.mark.parametrize("word", ["-v", "-vv", "--collect-only", "--durations=3"])
-def test_what_asks_for_the_output_of_pytest_gets_it(run, word):
+def test_options_for_the_output_of_pytest_show_it(run, word):
     run(word)
     assert run.shown == ["pytest"]

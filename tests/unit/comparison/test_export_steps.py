@@ -2,20 +2,22 @@ import pytest
 
 from retinaface.comparison.export_steps import file_stages, operator_difference
 from retinaface.records.schema import ModelFile
+from tests.support.made.manifests import made_manifest
 
-NAMES = ["checkpoint", "export", "simplification", "precision"]
+STEPS = ["checkpoint", "export", "simplification", "precision"]
+NAMES = [*STEPS, "file"]
 
 
 def model(sha="a", weights="w", precision="fp32", opset=13, **steps):
-    graphs = {name: {"sha256": str(nodes), "operators": nodes} for name, nodes in steps.items()}
-    options = {"precision": precision, "io": "fp32", "opset": opset}
     versions = {"torch": "2.13.0", "onnxsim": "0.6.5"}
-    manifest = {"weights": {"sha256": weights}, "options": options, "versions": versions}
-    return made(sha, manifest | {"steps": graphs})
+    manifest = made_manifest(
+        weights=weights, precision=precision, opset=opset, versions=versions, **steps
+    )
+    return made(sha, manifest)
 
 
-def made(sha, manifest=None):
-    return ModelFile(file="x.onnx", sha256=sha, kept=None, manifest=manifest)
+def made(sha, manifest=None, **problem):
+    return ModelFile(file="x.onnx", sha256=sha, kept=None, manifest=manifest, **problem)
 
 
 def states(one, other):
@@ -26,9 +28,46 @@ def test_one_file_has_no_stage_that_moved():
     assert states(model(), model(weights="other")) == [(name, "same") for name in NAMES]
 
 
-def test_a_file_without_a_manifest_is_unknown():
-    bare = made("b")
-    assert states(model(), bare) == [(name, "unknown") for name in NAMES]
+@pytest.mark.parametrize("new", [{"sha": "b"}, {"sha": "b", "manifest_problem": "no JSON"}])
+def test_a_file_without_a_manifest_of_its_own_moved_and_its_steps_are_unknown(new):
+    assert states(model(), made(**new)) == [
+        *((name, "unknown") for name in STEPS),
+        ("file", "MOVED"),
+    ]
+    text = file_stages([model(), made(**new)])[-1].text
+    assert text == (
+        "different bytes: a -> b, and no manifest says why: edited after its export, or made "
+        "elsewhere"
+    )
+
+
+def test_a_file_whose_manifest_says_nothing_new_was_edited():
+    one, other = model("a", exported={"Conv": 56}), model("b", exported={"Conv": 56})
+    assert states(one, other) == [*((name, "same") for name in STEPS), ("file", "MOVED")]
+    assert "though each step before is the same: edited" in file_stages([one, other])[-1].text
+
+
+def test_weights_beside_a_graph_belong_to_the_file():
+    beside = {"x.onnx.data": "0" * 64}
+    one, other = (
+        ModelFile(file="x.onnx", sha256="a", kept=None, manifest=None, weights=weights)
+        for weights in (beside, {"x.onnx.data": "1" * 64})
+    )
+    assert states(one, one)[-1] == ("file", "same")
+    stage = file_stages([one, other])[-1]
+    assert stage.state == "MOVED"
+    assert f"a with x.onnx.data {'0' * 16} -> a with x.onnx.data {'1' * 16}" in stage.text
+
+
+def test_engines_without_a_file_are_unknown():
+    assert [state for _, state in states(None, None)] == ["unknown"] * 5
+    assert file_stages([model(), None])[-1].text == "one run names no file"
+
+
+def test_a_damaged_manifest_is_named():
+    damaged = made("b", manifest_problem="cannot read the manifest b.json: no JSON")
+    (stage, *_) = file_stages([made("a"), damaged])
+    assert (stage.state, stage.text) == ("unknown", "cannot read the manifest b.json: no JSON")
 
 
 def test_what_comes_after_a_moved_step_follows_it():
@@ -39,6 +78,7 @@ def test_what_comes_after_a_moved_step_follows_it():
         ("export", "follows"),
         ("simplification", "follows"),
         ("precision", "same"),
+        ("file", "follows"),
     ]
 
 
@@ -56,10 +96,20 @@ def test_the_versions_and_the_opset_of_a_moved_export_are_named():
     assert text == "Conv 56 -> 55, Pad 0 -> 1; opset 13 -> 17"
 
 
-def test_manifests_of_older_releases_tell_nothing_of_the_graph():
+def test_an_export_that_no_manifest_describes_is_unknown():
     assert states(model("a"), model("b"))[1:3] == [
         ("export", "unknown"),
-        ("simplification", "same"),
+        ("simplification", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["old", "new"])
+def test_the_graph_is_unknown_from_a_manifest_of_an_older_release(turn):
+    whole = model("a", exported={"Conv": 56}, simplified={"Conv": 50})
+    silent = model("b")
+    assert states(*[silent, whole][::turn])[1:3] == [
+        ("export", "unknown"),
+        ("simplification", "unknown"),
     ]
 
 
@@ -67,7 +117,7 @@ def test_manifests_of_older_releases_tell_nothing_of_the_graph():
     ("ours", "theirs", "text"),
     [
         ({"Conv": 2, "Relu": 1}, {"Conv": 3}, "Conv 2 -> 3, Relu 1 -> 0"),
-        ({"Conv": 2}, {"Conv": 2}, "the same operators with other attributes or weights"),
+        ({"Conv": 2}, {"Conv": 2}, "the same operators with different attributes or weights"),
     ],
 )
 def test_operators_that_came_and_went_are_named(ours, theirs, text):

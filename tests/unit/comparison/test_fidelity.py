@@ -1,4 +1,4 @@
-"""What crossed its limit between two runs, whatever another engine, kind or output did."""
+"""An error that crossed its limit is found, whatever happened to another engine, kind or output."""
 
 import pytest
 
@@ -12,7 +12,7 @@ ORT = "ort-cpu-fp32--igie--b1"
 
 
 def make(folder, ratios):
-    """A run whose results have these errors: by id, ratios by output or one of `loc`."""
+    """Make a run whose results have these errors: by id, ratios by output or one of `loc`."""
     results = []
     for name, of in ratios.items():
         by_output = of if isinstance(of, dict) else {"loc": of}
@@ -63,7 +63,7 @@ def test_a_nan_is_beyond_every_limit(tmp_path):
     assert comparison.metrics[0].new == float("inf")
 
 
-def test_a_record_of_before_that_keeps_the_worst_output_is_compared_by_it(tmp_path):
+def test_an_older_record_is_compared_by_its_worst_output(tmp_path):
     comparison = compared(tmp_path, {ORT: {"all": 0.9}}, {ORT: {"loc": 0.4, "conf": 3.0}})
     assert found(comparison) == {(ORT, "fidelity on scene"): "FAIL"}
 

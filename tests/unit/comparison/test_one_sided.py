@@ -1,4 +1,4 @@
-"""What one run has alone is named, with the run that has it."""
+"""What only one run has is named, with that run."""
 
 from retinaface.comparison.one_sided import lone_parts
 from retinaface.comparison.pairs import matched_pairs
@@ -19,7 +19,7 @@ def test_a_speed_that_vanished_is_mentioned(tmp_path):
     assert lone(new, old) == {("figure", f"time of end-to-end of {RESULT}", "new")}
 
 
-def test_so_are_ap_and_fidelity(tmp_path):
+def test_ap_and_fidelity_that_vanished_are_mentioned(tmp_path):
     old = make_run(tmp_path / "old", result={"fidelity": [fidelity(0.1)]})
     new = make_run(tmp_path / "new", result={"ap": {}})
     assert lone(old, new) == {

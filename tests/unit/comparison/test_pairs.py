@@ -1,4 +1,4 @@
-"""Which results of two runs belong together, and what a pair is called."""
+"""Results of two runs are paired, and a pair has a name."""
 
 from retinaface.comparison.pairs import Pair, matched_pairs, old_id
 from tests.support.made.records import RESULT, make_run

@@ -38,7 +38,7 @@ def test_a_change_is_written_with_its_interval(unit, interval, text):
     assert interval_text(metric(unit, interval)) == text
 
 
-def test_numbers_and_verdicts_that_are_missing_are_said():
+def test_missing_numbers_and_verdicts_have_their_own_texts():
     assert (number(None), number(1234.5678)) == ("", "1234.6")
     assert verdict_text(metric()) == "not judged"
     assert verdict_text(metric(verdict=Verdict.FAIL)) == "FAIL"
@@ -48,7 +48,7 @@ def test_the_summary_names_the_first_test_that_fell(tmp_path):
     one = make_run(tmp_path / "a", tests=[entry("s.py::t")])
     fell = make_run(tmp_path / "b", tests=[entry("s.py::t", "FAIL", "error 9")])
     assert (
-        summary(compare_runs(one, fell)) == "tests with another outcome: 1, first s.py::t: error 9"
+        summary(compare_runs(one, fell)) == "tests whose outcome changed: 1, first s.py::t: error 9"
     )
 
 
@@ -75,7 +75,7 @@ def test_an_attribution_is_a_sentence_and_a_table():
     assert "| export | MOVED | Conv 1 -> 2 |" in text
 
 
-def test_the_terminal_shows_in_short_what_is_fine_and_in_full_what_is_not(tmp_path):
+def test_the_terminal_shows_what_passes_in_short_and_the_rest_in_full(tmp_path):
     same = compare_runs(make_run(tmp_path / "a"), make_run(tmp_path / "b"))
     moved = compare_runs(make_run(tmp_path / "c"), make_run(tmp_path / "d", shift=20.0))
     rows = brief_rows(same)

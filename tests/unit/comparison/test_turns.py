@@ -4,7 +4,7 @@ from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.turns import TURN_COLUMNS, ratio_text, settle, turn_rows
 from retinaface.records.ab_session import AbSession
 from tests.support.made.records import ENGINE, make_run
-from tests.support.made.sessions import make_session
+from tests.support.sessions import make_session
 
 RUNTIMES = "onnxruntime 1.18.1", "onnxruntime 1.32.0"
 
@@ -19,7 +19,7 @@ def comparison(tmp_path, factor):
     """Two runs of two runtimes, on a machine that was not busy."""
     runs = []
     for name, x, runtime in zip("ab", (1.0, factor), RUNTIMES, strict=True):
-        samples = {"samples_s": [0.1 * x] * 9, "others_share": 0.0}
+        samples = {"samples_s": [0.1 * x] * 9, "machine": {"drift": 1.0, "tail": 1.0, "taken": 0.0}}
         engine = {"name": ENGINE, "device": "cpu", "runtime": runtime}
         result = {"engine": engine, "batch": 32, "speed": {"network": samples}}
         runs.append(make_run(tmp_path / name, result=result))

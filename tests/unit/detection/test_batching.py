@@ -23,7 +23,7 @@ def pool():
 
 
 def prepare(name, out=None):
-    """A tensor filled with the name, a number; multiples of 5 are bad, of 4 higher."""
+    """Fill a tensor with the name, a number; multiples of 5 are bad, those of 4 are higher."""
     number = int(name)
     if number % 5 == 0:
         return name, ImageError(f"{name} is bad")

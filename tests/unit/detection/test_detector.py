@@ -45,7 +45,7 @@ def test_a_bad_image_stops_the_run_and_is_named():
         list(detect(Recorder(), PIPELINES["igie"], images, images.__getitem__))
 
 
-def test_a_bad_image_can_be_passed_over_in_its_place():
+def test_a_skipped_bad_image_keeps_its_place():
     images = files(4) | {"image-1": b"", "image-2": jpeg(0, 1, 5000)}
     stream = detect(Recorder(), PIPELINES["igie"], images, images.__getitem__, skip_bad_images=True)
     kinds = [(name, type(found)) for name, found in stream]
@@ -91,7 +91,7 @@ def test_finite_but_absurd_outputs_are_a_fault(output, value, message):
 
 
 class Eye(Recorder):
-    """An engine whose outputs depend on every pixel of the image, and on that image alone."""
+    """An engine with outputs that depend on every pixel of their own image only."""
 
     def _run(self, images):
         outputs = super()._run(images)
@@ -133,7 +133,7 @@ def test_detections_depend_on_neither_batch_nor_workers(batch, workers):
 
 
 class Parallel(Eye):
-    """Takes several calls at a time; the later ones are done first."""
+    """Takes several calls at a time; later ones end first."""
 
     parallel_calls = 3
 
@@ -155,7 +155,7 @@ class Parallel(Eye):
 
 @pytest.mark.parametrize("pipeline", ["igie", "upstream-320"])
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_calls_side_by_side_keep_the_order(pipeline, batch):
+def test_parallel_calls_keep_the_order(pipeline, batch):
     images = files(23) | {"image-8": b""}
     free = {"height_px": None, "width_px": None}
 
@@ -248,7 +248,7 @@ def test_opencv_has_one_thread_during_a_run_and_its_own_afterwards():
         cv2.setNumThreads(before)
 
 
-def test_leaving_early_stops_the_workers():
+def test_an_early_end_stops_the_workers():
     images = files(50)
     before = threading.active_count()
     stream = detect(Recorder(), PIPELINES["igie"], images, images.__getitem__, batch_size=2)
@@ -259,7 +259,7 @@ def test_leaving_early_stops_the_workers():
 
 @pytest.mark.parametrize("pipeline", ["igie", "upstream-320"])
 def test_pixels_are_detected_as_the_file_that_holds_them(pipeline):
-    """One image, decoded already, in one call."""
+    """The image is decoded already and takes one call."""
     size = {} if pipeline == "igie" else {"height_px": None, "width_px": None}
     recipe, engine, data = PIPELINES[pipeline], Recorder(**size), jpeg(0)
     ((_, expected),) = detect(engine, recipe, ["a"], lambda _name: data, batch_size=1)

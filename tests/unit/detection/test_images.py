@@ -60,7 +60,7 @@ def test_read_image_refuses_a_file_that_was_cut_short(tmp_path, name, share, cap
     assert capfd.readouterr().err == ""
 
 
-def test_read_image_says_what_is_wrong(tmp_path):
+def test_read_image_reports_what_is_wrong(tmp_path):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("hello")
     with pytest.raises(ImageError, match=r"missing\.jpg: No such file.*check the path"):
@@ -83,8 +83,8 @@ def test_decode_image_applies_the_exif_orientation():
 
 
 @pytest.mark.parametrize("name", ["jpg", "progressive.jpg", "png"])
-def test_a_file_whose_end_was_never_filled_is_refused(tmp_path, name, capfd):
-    """As a download that reserves its space first leaves it."""
+def test_a_file_with_an_end_of_zeros_is_refused(tmp_path, name, capfd):
+    """An interrupted download that reserved its space first leaves such a file."""
     data = encode(name, scene(60, 80, 1))
     path = tmp_path / name
     path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
@@ -93,6 +93,6 @@ def test_a_file_whose_end_was_never_filled_is_refused(tmp_path, name, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_bytes_after_the_end_of_a_jpeg_are_no_damage():
+def test_bytes_after_the_end_of_a_jpeg_are_accepted():
     data = encode("jpg", scene(60, 80, 1))
     np.testing.assert_array_equal(decode_image(data + b"trailer", "x"), decode_image(data, "x"))

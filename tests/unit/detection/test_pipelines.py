@@ -68,7 +68,7 @@ def test_an_image_of_the_input_size_is_not_resampled():
 
 
 @given(SIDES, SIDES, st.sampled_from(PIPELINE_NAMES), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
-def test_the_way_back_is_within_what_truncation_allows(height, width, name, u, v):
+def test_the_way_back_is_exact_up_to_truncation(height, width, name, u, v):
     assume(max(height, width) / min(height, width) < 60)
     _, geometry = preprocess(flat(height, width), PIPELINES[name])
     x, y = u * width, v * height
@@ -112,7 +112,7 @@ def test_to_original_treats_landmarks_as_boxes():
 
 @pytest.mark.parametrize("name", PIPELINE_NAMES)
 @pytest.mark.parametrize("shape", [(1, 5000), (5000, 1)], ids=["wide", "tall"])
-def test_an_image_of_which_nothing_is_left_is_refused(name, shape):
+def test_an_image_that_resizing_would_erase_is_refused(name, shape):
     with pytest.raises(ImageError, match="px after resizing; expected at least 1x1"):
         preprocess(flat(*shape), PIPELINES[name])
 

@@ -61,7 +61,7 @@ def test_faces_lie_inside_their_pictures_and_lists_are_nested(dataset):
     assert 200 <= easy < medium < hard < len(counted)
 
 
-def test_pictures_are_known_by_their_bytes(dataset):
+def test_pictures_are_identified_by_their_bytes(dataset):
     data = dataset.read_bytes(dataset.truth.images[0])
     assert is_embedded_picture(data)
     assert not is_embedded_picture(data + b"\0")
@@ -82,13 +82,13 @@ def test_a_set_that_was_changed_is_refused(change, tmp_path, monkeypatch):
     }[change]
     path.write_bytes(b"changed")
     monkeypatch.setattr(embedded, "_HERE", tmp_path)
-    with pytest.raises(AssetError, match="is not what was shipped: expected sha256"):
+    with pytest.raises(AssetError, match="differs from the shipped one: expected sha256"):
         embedded_root.__wrapped__()
     with pytest.raises(AssetError, match=r"embedded\.pth.*got nothing; install the package again"):
         embedded_checkpoint.__wrapped__()
 
 
-def test_a_folder_is_known_by_names_and_contents(tmp_path):
+def test_the_hash_of_a_folder_covers_names_and_contents(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/x").write_bytes(b"1")
     (tmp_path / "y").write_bytes(b"2")
@@ -103,7 +103,7 @@ def test_a_folder_is_known_by_names_and_contents(tmp_path):
 
 @pytest.mark.needs("torch")
 def test_the_checkpoint_carries_the_fp16_trap_of_the_published_one(dataset):
-    """Unfolded, FP16 is broken without an error; folded, it is within what rounding explains."""
+    """FP16 without folding is silently broken; with folding its error is that of rounding."""
     import torch
 
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs

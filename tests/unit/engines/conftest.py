@@ -1,4 +1,4 @@
-"""What tests of engines share."""
+"""Fixtures of the engines' tests."""
 
 import sys
 
@@ -9,13 +9,13 @@ from tests.support.made.onnx_models import write_heads
 
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
-    """A cache of this test alone, in `tmp_path / "cache"`: what it builds nobody built before."""
+    """Give this test its own cache, `tmp_path / "cache"`, so nothing is built already."""
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def stand_in(monkeypatch, own_cache):
-    """Put a stand-in in the place of a maker's runtime, for an engine that is imported anew."""
+    """Replace a vendor's runtime by a stand-in, and import the engine again."""
     imported = set()
 
     def install(fake, engine):
@@ -31,13 +31,13 @@ def stand_in(monkeypatch, own_cache):
 
 @pytest.fixture
 def no_board(monkeypatch):
-    """No driver of Iluvatar's answers."""
+    """Hide the driver of Iluvatar."""
     monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", lambda *_: None)
 
 
 @pytest.fixture
 def model(tmp_path):
-    """A file that ends as the network does, in FP32."""
+    """Write a file that ends as the network does, in FP32."""
     path = tmp_path / "heads.onnx"
     write_heads(path)
     return path

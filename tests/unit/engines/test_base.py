@@ -1,3 +1,7 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -90,7 +94,7 @@ def test_intermediates_are_float32_and_without_the_filling_of_a_fixed_batch():
 
 
 class Describing(Counting):
-    """Says what it set, and what it adds."""
+    """An engine that adds facts to its description."""
 
     _runtime, _build_s, _placement = "acme 2.1.0", 0.5, {"provider": "acme"}
 
@@ -104,7 +108,7 @@ class Describing(Counting):
         return Engine.describe(self)
 
 
-def test_a_description_has_its_first_keys_of_the_base_and_the_rest_in_their_order():
+def test_a_description_begins_with_the_keys_of_the_base():
     found = Describing(spec()).describe()
     assert list(found) == [
         "name", "device", "device_name", "precision", "runtime", "threads", "build_s", "placement",
@@ -133,3 +137,40 @@ def test_a_runtime_that_fails_to_show_intermediates_is_a_fault():
     engine._run_intermediates = lambda *_: 1 // 0
     with pytest.raises(EngineFault, match="intermediates of 1 images failed: ZeroDivisionError"):
         engine.infer_intermediates(images(1), ["mean"])
+
+
+class OneAtATime(Counting):
+    """Counts the calls that came in while another ran."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.lock, self.n_met = threading.Lock(), 0
+
+    def _run(self, images):
+        is_alone = self.lock.acquire(blocking=False)
+        self.n_met += not is_alone
+        time.sleep(0.002)
+        if is_alone:
+            self.lock.release()
+        return super()._run(images)
+
+    def _run_intermediates(self, images, names):
+        return {name: self._run(images).loc for name in names}
+
+
+def test_threads_of_a_user_get_one_call_at_a_time_unless_the_engine_takes_more():
+    def call(engine, i):
+        if i % 2:
+            return engine.infer_intermediates(images(1, float(i)), ["x"])["x"][0, 0, 0]
+        return engine.infer(images(1, float(i))).loc[0, 0, 0]
+
+    met = []
+    for n_calls in (1, 4):
+        engine = OneAtATime(spec())
+        engine.parallel_calls = n_calls
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(lambda i, engine=engine: call(engine, i), range(24)))
+        assert found == [float(i) for i in range(24)]
+        met.append(engine.n_met)
+    assert met[0] == 0
+    assert met[1] > 0

@@ -1,4 +1,4 @@
-"""The cache of builds, and what it says of how long one took."""
+"""The cache of builds, and the time that a build took."""
 
 import json
 import time
@@ -35,7 +35,7 @@ class Builds:
         path.write_bytes(b"plan")
 
 
-def test_a_build_is_made_once_and_says_later_how_long_it_took(source):
+def test_a_build_is_made_once_and_remembers_its_time(source):
     build = Builds(0.05)
     first = cached_build(spec(), source, ".plan", {"version": "1"}, build)
     again = cached_build(spec(), source, ".plan", {"version": "1"}, build)
@@ -44,13 +44,13 @@ def test_a_build_is_made_once_and_says_later_how_long_it_took(source):
     assert json.loads(Path(f"{again}.json").read_text())["version"] == "1"
 
 
-def test_what_opening_took_in_all_counts_where_it_is_more(source):
+def test_the_time_of_opening_counts_if_it_is_longer(source):
     path = cached_build(spec(), source, ".plan", {}, Builds())
     assert build_seconds(time.perf_counter() - 9, path) >= 9
 
 
 @pytest.mark.parametrize("note", [None, "", "[]", "{}", '{"build_s": null}', '{"build_s": "fast"}'])
-def test_a_build_of_somebody_else_took_what_opening_it_took(tmp_path, note):
+def test_a_foreign_build_counts_only_the_time_of_opening(tmp_path, note):
     path = tmp_path / "given.plan"
     path.write_bytes(b"plan")
     if note is not None:
@@ -59,7 +59,7 @@ def test_a_build_of_somebody_else_took_what_opening_it_took(tmp_path, note):
 
 
 @pytest.mark.parametrize("change", ["source", "version", "precision", "options", "build"])
-def test_a_build_of_anything_else_is_another(source, change):
+def test_another_source_or_setting_is_another_build(source, change):
     build = Builds()
     first = cached_build(spec(), source, ".plan", {"version": "1"}, build)
     if change == "source":
@@ -81,7 +81,7 @@ def test_a_build_that_fails_leaves_nothing(source, tmp_path):
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
 
 
-def test_what_a_compiler_says_is_a_refusal_of_a_line():
+def test_an_error_of_a_compiler_becomes_a_refusal_of_a_line():
     message = "^acme cannot build x.onnx: RuntimeError: no kernel; try a file of another opset or"
     with (
         pytest.raises(EngineUnavailable, match=message) as caught,

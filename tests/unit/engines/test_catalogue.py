@@ -38,13 +38,13 @@ def test_a_path_from_before_runtimes_had_folders_is_still_found():
     assert import_factory("any", "retinaface.engines.torch:TorchEngine") is TorchEngine
 
 
-def test_names_say_device_and_precision():
+def test_names_contain_device_and_precision():
     for name, entry in BUILTIN.items():
-        # onnx's evaluator is named for what it is; it has no other device than the processor.
+        # The name of onnx's evaluator has no device, because it runs only on the processor.
         device = "reference" if name.startswith("onnx-") else entry.device
         # ONNX Runtime has two ways to one device; its name says which.
         device = "tensorrt" if name.startswith("ort-tensorrt-") else device
-        # What TVM compiles for, it calls by its compiler.
+        # TVM names a target after its compiler.
         device = "llvm" if name.startswith("tvm-") else device
         assert name.replace("torch-compile", "torch").split("-")[1:] == [device, entry.precision]
 
@@ -75,8 +75,8 @@ def test_no_runtime_is_imported_before_one_of_its_engines_is_opened():
     assert result.stdout == "[]\n"
 
 
-def test_what_is_no_runtimes_own_is_imported_with_numpy_alone():
-    """And the plugins of a run, or nothing is collected where onnx is not installed."""
+def test_shared_modules_need_numpy_alone():
+    """So do the plugins of a run; otherwise no test is collected without onnx."""
     hidden = (*RUNTIMES, "onnx", "onnxsim", "onnxscript", "onnxconverter_common")
     code = (
         "import importlib, importlib.abc, sys\n"
@@ -117,7 +117,7 @@ def test_an_engine_that_loads_no_builds_refuses_one_and_names_those_that_do(tmp_
         open_engine("ort-cpu-fp32", engine_file=tmp_path / "a.so")
 
 
-def test_a_build_is_not_given_beside_a_model_and_must_be_there(tmp_path):
+def test_a_build_beside_a_model_or_a_missing_build_is_refused(tmp_path):
     name, build = "tests.support.engines:Counting", tmp_path / "a.so"
     with pytest.raises(EngineUnavailable, match=r"engine file .*a\.so does not exist"):
         open_engine(name, engine_file=build)

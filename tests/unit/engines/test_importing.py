@@ -4,7 +4,7 @@ from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 
 
-def test_what_is_not_installed_is_named_with_the_next_step():
+def test_a_missing_package_is_named_with_the_next_step():
     message = r"acme cannot be imported \(ModuleNotFoundError: No module named 'acme'\); get it$"
     with pytest.raises(EngineUnavailable, match=message), importing("acme", "get it"):
         import acme  # noqa: F401 - there is none

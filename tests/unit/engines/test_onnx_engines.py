@@ -1,4 +1,4 @@
-"""What the engines that load an ONNX file have in common."""
+"""Properties that all engines with an ONNX file share."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 def write_for(name, path):
-    """Outputs of this file are the mean of each image over a hundred."""
+    """Write a file that outputs the mean of each image over a hundred."""
     (write_means if name == NCNN else write_model)(path)
 
 
@@ -101,7 +101,7 @@ def test_an_engine_without_options_refuses_all(path, name):
 
 
 @over(ORT, OPENVINO, NCNN, TVM)
-def test_calls_side_by_side_give_what_single_calls_give(path, monkeypatch, own_cache, name):
+def test_parallel_calls_agree_with_single_calls(path, monkeypatch, own_cache, name):
     monkeypatch.setattr("retinaface.engines.threads.n_usable_cpus", lambda: 2)
     write_for(name, path)
     batches = [of_values(*range(i, i + 1 + i % 3)) for i in range(12)]
@@ -142,7 +142,7 @@ def test_a_closed_engine_runs_nothing(path, name):
 @over(ORT, OPENCV, REFERENCE)
 @pytest.mark.needs("torch", "onnxsim")
 @pytest.mark.parametrize("size", [(320, 320), None], ids=["fixed", "dynamic"])
-def test_a_cached_export_gives_what_torch_gives(name, size):
+def test_a_cached_export_agrees_with_torch(name, size):
     batch = synthetic_inputs(2, 1, *(size or (100, 320)))
     with open_engine("torch-cpu-fp32", weights="embedded", input_size_px=size) as engine:
         expected = engine.infer(batch)

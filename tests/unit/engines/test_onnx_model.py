@@ -24,11 +24,11 @@ def taking(*axes, dtype=np.float32, name="input"):
 
 
 @pytest.mark.parametrize("free", ["batch", None, "?"])
-def test_a_free_batch_is_whatever_is_no_number(free):
+def test_a_batch_that_is_not_a_number_is_free(free):
     assert check_interface(spec(), FILE, taking(free, 3, 320, 320), OUTPUTS) is None
 
 
-def test_a_fixed_batch_is_given():
+def test_a_fixed_batch_is_returned():
     assert check_interface(spec(), FILE, taking(4, 3, 320, 320), OUTPUTS) == 4
 
 
@@ -50,7 +50,7 @@ def test_free_axes_take_any_size():
         (taking("N", 3, 320, 320, name="x"), {}, "expected input -> loc, conf, landmarks"),
     ],
 )
-def test_what_does_not_fit_is_refused(inputs, settings, message):
+def test_unsuitable_settings_are_refused(inputs, settings, message):
     with pytest.raises(EngineUnavailable, match=message):
         check_interface(spec(**settings), FILE, inputs, OUTPUTS)
 
@@ -66,7 +66,7 @@ def test_weights_in_the_other_precision_are_refused():
         check_precision(spec(), FILE, "fp16")
 
 
-def test_what_a_file_states_counts():
+def test_the_stated_precision_counts():
     assert read_precision(spec(), FILE, "fp16") == "fp16"  # there is no such file
 
 

@@ -51,7 +51,7 @@ def test_without_onnx_it_is_refused(path, monkeypatch):
         open_reference(path)
 
 
-def test_slow_engines_are_none_of_the_default_ones():
+def test_no_default_engine_is_slow():
     slow = {name for name, entry in BUILTIN.items() if entry.is_slow}
     assert slow == {"onnx-reference-fp16"}
     assert not slow & set(DEFAULT_ENGINES)

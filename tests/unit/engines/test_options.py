@@ -1,4 +1,4 @@
-"""Options that an engine declares, and what is said of others."""
+"""Declared options of an engine, and refusals of undeclared ones."""
 
 import pytest
 
@@ -11,7 +11,7 @@ KNOWN = {"fusions": "on or off", "batch": "images in a call"}
 
 
 class Declares(Counting):
-    """As a third party's engine with options of its own."""
+    """A third party's engine with its own options."""
 
     other_options_go_to = None
     known_options = KNOWN
@@ -45,7 +45,7 @@ def test_declared_options_are_taken():
         ("streams", "leave it out$"),
     ],
 )
-def test_an_option_that_is_not_declared_is_refused_with_those_that_are(option, step):
+def test_an_undeclared_option_is_refused_with_the_declared_ones(option, step):
     listed = r"expected one of: fusions \(on or off\), batch \(images in a call\)"
     with pytest.raises(
         EngineUnavailable, match=f"acme: unknown option '{option}'; {listed}; {step}"
@@ -58,9 +58,11 @@ def test_an_engine_without_options_refuses_all():
         check_options("acme", {"a": "1", "b": "2"}, {})
 
 
-def test_where_others_go_to_a_provider_only_a_slip_is_refused():
+def test_only_a_likely_typo_is_refused_if_others_go_to_a_provider():
     check_options("acme", {"streams": "2", "enable_fusion_passes": "1"}, KNOWN, "the provider")
-    with pytest.raises(EngineUnavailable, match="or one of the provider; did you mean fusions"):
+    with pytest.raises(
+        EngineUnavailable, match="or an option of the provider; did you mean fusions"
+    ):
         check_options("acme", {"streams": "2", "fusion": "off"}, KNOWN, "the provider")
 
 
@@ -73,18 +75,18 @@ def test_a_switch_is_on_or_off():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("Declares", "unknown option 'fusion'; .*; did you mean fusions"),
         ("DeclaresNone", "takes no options, got fusion; leave them out"),
         ("made_by_a_function", "takes no options, got fusion; leave them out"),
     ],
 )
-def test_a_third_partys_engine_is_held_to_what_it_declares(name, said, tmp_path):
+def test_a_third_partys_engine_refuses_undeclared_options(name, reason, tmp_path):
     (tmp_path / "x.onnx").touch()
-    with pytest.raises(EngineUnavailable, match=said):
+    with pytest.raises(EngineUnavailable, match=reason):
         open_engine(f"{__name__}:{name}", model=tmp_path / "x.onnx", options={"fusion": "off"})
-    with pytest.raises(EngineUnavailable, match=said):  # as a worker builds it
+    with pytest.raises(EngineUnavailable, match=reason):  # as a worker builds it
         build_engine(spec(options={"fusion": "off"}), f"{__name__}:{name}")
 
 

@@ -1,4 +1,4 @@
-"""Engines in three steps: what they are joined to, what each checks, and what they refuse."""
+"""Engines in three steps: their calls, their checks, their refusals."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.support.engines import images
 
 
 class Steps(StagedEngine):
-    """Writes down each step; outputs hold the mean of each image."""
+    """Records each step; outputs hold the mean of each image."""
 
     def __init__(self, spec, fails=""):
         super().__init__(spec)
@@ -52,7 +52,7 @@ def test_a_call_is_the_three_steps_in_a_row():
     assert outputs.loc[1, 7, 0] == pytest.approx(images(2)[1].mean())
 
 
-def test_steps_of_ones_own_give_what_a_call_gives():
+def test_separate_steps_agree_with_a_call():
     opened = engine()
     opened.load(images(3))
     for _ in range(2):
@@ -84,21 +84,21 @@ def test_nothing_runs_before_a_batch_is_loaded_or_after_close(step):
         opened.load(images(1))
 
 
-def test_wrong_input_is_refused_where_it_is_loaded():
+def test_wrong_input_is_refused_by_load():
     with pytest.raises(TypeError, match="must be float32, got float64"):
         engine().load(images(1).astype(np.float64))
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "reason"),
     [
         ("load", "loading 2 images failed: RuntimeError: device lost"),
         ("execute", "running 2 images failed"),
         ("fetch", "fetching outputs of 2 images failed"),
     ],
 )
-def test_a_fault_names_the_step(step, said):
+def test_a_fault_names_the_step(step, reason):
     opened = engine(fails=step)
-    with pytest.raises(EngineFault, match=f"steps-cuda-fp32: {said}"):
+    with pytest.raises(EngineFault, match=f"steps-cuda-fp32: {reason}"):
         for call in (lambda: opened.load(images(2)), opened.execute, opened.fetch):
             call()

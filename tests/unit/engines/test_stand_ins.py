@@ -1,4 +1,4 @@
-"""What the engines of makers' runtimes have in common, each on a stand-in of its runtime."""
+"""Properties that the engines of vendors' runtimes share, each on a stand-in of its runtime."""
 
 import sys
 from typing import NamedTuple
@@ -20,7 +20,7 @@ pytestmark = [
 
 
 class Case(NamedTuple):
-    """An engine, its stand-in, and what it says where its runtime is missing."""
+    """An engine, its stand-in, and its message if the runtime is missing."""
 
     name: str
     fake: type
@@ -37,7 +37,7 @@ IGIE = Case(
 )  # fmt: skip
 IXRT = Case(
     "ixrt-iluvatar-fp16", FakeIxrt, "iluvatar.ixrt", "tensorrt",
-    "ixRT, whose module is called tensorrt, and it cannot be imported (ModuleNotFoundError",
+    "ixRT, but its module tensorrt cannot be imported (ModuleNotFoundError",
     "IXUCA_WHEELS=FOLDER",
 )  # fmt: skip
 TENSORRT = Case(
@@ -64,12 +64,12 @@ def test_no_later_call_changes_the_outputs(stand_in, model, case):
 @over(IGIE, IXRT, TENSORRT)
 def test_without_the_runtime_no_export_is_made(stand_in, monkeypatch, case):
     stand_in(case.fake(), case.module)
-    monkeypatch.setitem(sys.modules, case.runtime, None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, case.runtime, None)  # as if it were not installed
     assert case.next_step in assert_refused(case.name, case.missing)
 
 
 @over(IGIE, IXRT, TENSORRT)
-def test_a_build_fails_in_the_compilers_own_words(stand_in, model, monkeypatch, case):
+def test_a_failed_build_reports_the_compilers_error(stand_in, model, monkeypatch, case):
     stand_in(case.fake(), case.module)
 
     def fails(_path, _content):

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from retinaface.errors import WeightsError
+from retinaface.export.manifest import read_manifest
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
 
 
-def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
+def test_an_export_is_made_once_and_again_after_damage(monkeypatch):
     from retinaface.export import cache
 
     path = cache.cached_export("embedded", precision="fp32", dynamic_size=False)
@@ -19,6 +20,9 @@ def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
     path.write_bytes(before[:-1])
     cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     assert path.read_bytes() == before
+    path.with_suffix(".json").write_text("{")
+    cache.cached_export("embedded", precision="fp32", dynamic_size=False)
+    assert read_manifest(path) is not None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +38,7 @@ def test_an_export_is_made_once_and_again_when_it_was_damaged(monkeypatch):
         "export/onnx_graph.py",
     ],
 )
-def test_a_change_of_what_shapes_an_export_makes_it_anew(changed, tmp_path, monkeypatch):
+def test_a_change_of_code_exports_again(changed, tmp_path, monkeypatch):
     from retinaface.export import cache
 
     package = tmp_path / "retinaface"

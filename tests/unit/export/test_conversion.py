@@ -34,7 +34,7 @@ def test_fp16_rounds_constants_and_does_not_clamp_them(value):
     [({}, True), ({"antialias": 0}, True), ({"antialias": 1}, False), ({"axes": [2, 3]}, False)],
     ids=["plain", "default", "antialias", "axes"],
 )
-def test_lower_opset_changes_nothing_that_has_a_meaning(attributes, lowered):
+def test_lower_opset_changes_no_meaning(attributes, lowered):
     from onnx import helper
 
     from retinaface.export.conversion import lower_opset

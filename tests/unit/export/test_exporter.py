@@ -1,5 +1,6 @@
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ def outputs_of(path, images):
 
 
 def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded):
-    from retinaface.export.options import read_manifest
+    from retinaface.export.manifest import json_schema, read_manifest
 
     path = tmp_path / "deep" / "x.onnx"
     manifest = run_export(loaded, path)
@@ -41,13 +42,15 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
         "x.onnx",
         "x.reference.npz",
     ]
-    assert read_manifest(path) == json.loads(path.with_suffix(".json").read_text()) == manifest
-    assert manifest["options"]["opset"] == 13
-    assert manifest["weights"] == {"source": "embedded.pth", "sha256": loaded.sha256}
-    assert manifest["axes"]["input"] == ["batch", 3, 320, 320]
-    assert manifest["axes"]["loc"] == ["batch", 4200, 4]
-    assert manifest["operators"]["Conv"] == 56
-    assert manifest["versions"]["torch"]
+    assert read_manifest(path) == manifest
+    jsonschema.validate(json.loads(path.with_suffix(".json").read_text()), json_schema())
+    assert manifest.options.opset == 13
+    assert (manifest.weights.source, manifest.weights.sha256) == ("embedded.pth", loaded.sha256)
+    assert manifest.axes["input"] == ("batch", 3, 320, 320)
+    assert manifest.axes["loc"] == ("batch", 4200, 4)
+    assert manifest.operators["Conv"] == 56
+    assert manifest.steps.exported.operators["Conv"] == 56
+    assert manifest.versions["torch"]
     path.write_bytes(b"another")
     assert read_manifest(path) is None
 
@@ -66,8 +69,8 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
     ],
     ids=lambda o: "-".join(f"{k}={v}" for k, v in o.items()),
 )
-def test_the_file_holds_what_was_asked_for(tmp_path, loaded, options):
-    """Read back by onnx alone, not by the code that verified it."""
+def test_the_file_matches_the_options(tmp_path, loaded, options):
+    """The test reads the file with onnx alone, not with the code that verified it."""
     import onnx
 
     path = tmp_path / "x.onnx"
@@ -125,7 +128,7 @@ def test_reference_holds_another_size_where_sizes_are_free(tmp_path, loaded):
         ({"batch_size": 0}, "at least 1, got 0"),
     ],
 )
-def test_what_no_exporter_gives_is_refused_beforehand(options, message):
+def test_impossible_options_are_refused_before_the_export(options, message):
     from retinaface.export.options import ExportOptions
 
     with pytest.raises(ExportError, match=message):
@@ -144,7 +147,7 @@ def check_nothing_changed(folder):
 
 @pytest.fixture
 def changed(monkeypatch):
-    """Let torch's exporter be asked for something else than what was wanted."""
+    """Change the settings that torch's exporter gets."""
     import torch
 
     honest = torch.onnx.export
@@ -158,7 +161,7 @@ def changed(monkeypatch):
 
 
 def test_an_exporter_that_keeps_another_opset_is_caught(tmp_path, loaded, changed):
-    """As dynamo does when asked for 13: it warns and writes 18."""
+    """Asked for 13, dynamo warns and writes 18."""
     (tmp_path / "x.onnx").write_bytes(b"old")
     changed(opset_version=11)
     with pytest.raises(ExportError, match="changed the opset: asked for 13, got 11"):
@@ -200,7 +203,7 @@ def test_two_precisions_share_one_reference(tmp_path, loaded):
     one, half = tmp_path / "x.onnx", tmp_path / "x.fp16.onnx"
     run_export(loaded, one)
     manifest = export(loaded, ExportOptions(precision="fp16"), half, reference_of=one)
-    assert manifest["reference"] == "x.reference.npz"
+    assert manifest.reference == "x.reference.npz"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "x.fp16.json",
         "x.fp16.onnx",

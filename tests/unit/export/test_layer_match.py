@@ -33,18 +33,18 @@ def exported(loaded, folder, exporter):
 
 @pytest.fixture(scope="module")
 def torchscript(loaded, tmp_path_factory, shared_exports):
-    """What the TorchScript exporter writes, not simplified."""
+    """Give the TorchScript exporter's file, not simplified."""
     return exported(loaded, tmp_path_factory.mktemp("torchscript"), "torchscript")
 
 
 @pytest.fixture(scope="module")
 def dynamo(loaded, tmp_path_factory, shared_exports):
-    """What the dynamo exporter writes, not simplified."""
+    """Give the dynamo exporter's file, not simplified."""
     return exported(loaded, tmp_path_factory.mktemp("dynamo"), "dynamo")
 
 
 def variant(raw, kind, precision, path):
-    """Take the steps of an export that follow the exporter."""
+    """Apply the steps of an export that follow the exporter."""
     import onnx
     import onnxsim
 
@@ -90,10 +90,8 @@ def test_layers_are_listed_in_the_order_of_execution(loaded, torchscript):
     assert matches[0].tensor == "/body/stage1/stage1.0/stage1.0.0/Conv_output_0"
 
 
-def test_of_all_layers_the_one_whose_weights_differ_is_told(
-    loaded, torchscript, tmp_path, monkeypatch
-):
-    """Each of the 56 in turn, by 1 %."""
+def test_the_layer_with_different_weights_is_found(loaded, torchscript, tmp_path, monkeypatch):
+    """The weights of each of the 56 layers change in turn, by 1 %."""
     import onnx
     from onnx import numpy_helper
 
@@ -119,7 +117,7 @@ def test_of_all_layers_the_one_whose_weights_differ_is_told(
         assert sum(m.weight_error > WEIGHT_ERROR["fp32"] for m in found) == 1
 
 
-def test_a_changed_bias_is_told(loaded, torchscript, tmp_path):
+def test_a_changed_bias_is_found(loaded, torchscript, tmp_path):
     from onnx import numpy_helper
 
     from retinaface.export.layer_match import match_convolutions
@@ -127,7 +125,7 @@ def test_a_changed_bias_is_told(loaded, torchscript, tmp_path):
     def edit(graph):
         names = {n.input[2] for n in graph.node if n.op_type == "Conv" and len(n.input) > 2}
         biases = [t for t in graph.initializer if t.name in names]
-        # One that its kernel does not dwarf.
+        # A bias that its kernel does not dwarf.
         bias = max(biases, key=lambda t: np.linalg.norm(numpy_helper.to_array(t)))
         bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) * 1.01, bias.name))
 
@@ -136,7 +134,7 @@ def test_a_changed_bias_is_told(loaded, torchscript, tmp_path):
 
 
 def unfold_batch_norms(graph):
-    """Put a batch norm behind each convolution with a bias, as an exporter does that keeps them."""
+    """Put a batch norm after each convolution with a bias, as an exporter that keeps them does."""
     from onnx import helper, numpy_helper
 
     rng = np.random.default_rng(0)
@@ -234,7 +232,7 @@ def test_a_file_that_cannot_be_read_is_refused(loaded, tmp_path, content):
         match_convolutions(loaded.model, tmp_path / "x.onnx")
 
 
-def test_matching_says_that_it_needs_onnx(loaded, tmp_path, monkeypatch):
+def test_matching_without_onnx_is_refused(loaded, tmp_path, monkeypatch):
     from retinaface.export.layer_match import match_convolutions
 
     write_model(tmp_path / "x.onnx")

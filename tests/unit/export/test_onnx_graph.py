@@ -6,7 +6,7 @@ from tests.support.made.onnx_models import convolution
 pytestmark = pytest.mark.needs("onnx")
 
 
-def test_axes_are_read_and_declared_anew():
+def test_axes_are_read_and_replaced():
     from retinaface.export.onnx_graph import axes_of, set_axes
 
     model = convolution()
@@ -17,13 +17,13 @@ def test_axes_are_read_and_declared_anew():
     assert axes_of(model.graph.input[0]) == (4, "?", "height", 8)
 
 
-def test_facts_tell_weights_and_operators_apart_and_names_do_not_count():
-    from retinaface.export.onnx_graph import graph_facts
+def test_the_hash_depends_on_weights_and_operators_but_not_on_names():
+    from retinaface.export.onnx_graph import graph_sha256, operator_counts
 
-    facts = graph_facts(convolution())
-    assert facts["operators"] == {"Conv": 1}
-    assert graph_facts(convolution(name="kernel")) == facts
-    assert graph_facts(convolution(weight=2.0))["sha256"] != facts["sha256"]
+    sha256 = graph_sha256(convolution())
+    assert operator_counts(convolution()) == {"Conv": 1}
+    assert graph_sha256(convolution(name="kernel")) == sha256
+    assert graph_sha256(convolution(weight=2.0)) != sha256
 
 
 def test_tensors_inside_become_outputs_once(tmp_path):

@@ -6,11 +6,12 @@ pytestmark = pytest.mark.needs("onnx")
 
 
 def test_it_has_the_interface_of_the_network():
+    from retinaface.export.interface import interface_of
     from retinaface.export.options import ExportOptions
     from retinaface.export.verification import verify
 
     options = ExportOptions()
-    verify(tiny_model(), options.interface(), "fp32")
+    verify(tiny_model(), interface_of(options), "fp32")
     assert tiny_model() is tiny_model()
 
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.needs("onnx")
 def test_verify_lists_everything_that_differs(tmp_path):
     import onnx
 
-    from retinaface.export.options import Interface
+    from retinaface.export.interface import Interface
     from retinaface.export.verification import verify
 
     path = tmp_path / "x.onnx"
@@ -26,7 +26,7 @@ def test_verify_lists_everything_that_differs(tmp_path):
         "outputs: expected ['loc', 'conf', 'landmarks'], got ['loc']",
         "axes of input: expected ('batch', 3, 320, 320), got ('batch', 3, 8, 8)",
         "type of input: expected fp16, got FLOAT",
-        "1 weights lie in another file, first w",
+        "1 weights are in another file, first w",
         "more than one file: x.onnx.data",
         "type of the weights: expected FLOAT16, got ['FLOAT']",
     ):

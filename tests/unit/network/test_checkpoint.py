@@ -85,7 +85,7 @@ def test_a_hostile_checkpoint_is_refused_and_runs_nothing(tmp_path, form):
     assert not target.exists()
 
 
-def test_what_is_missing_extra_or_of_another_shape_is_listed(tmp_path, state):
+def test_missing_extra_and_misshapen_tensors_are_listed(tmp_path, state):
     from retinaface.network.checkpoint import load_model
 
     content = dict(state)
@@ -143,7 +143,7 @@ def test_another_architecture_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"a": 1}, {"state_dict": 3}])
-def test_something_else_than_tensors_is_refused(tmp_path, content):
+def test_content_other_than_tensors_is_refused(tmp_path, content):
     from retinaface.network.checkpoint import load_model
 
     with pytest.raises(WeightsError, match="expected a mapping of names to tensors"):
@@ -166,7 +166,7 @@ def test_the_default_is_the_published_checkpoint(tmp_path, monkeypatch):
         load_model()
 
 
-def test_the_embedded_checkpoint_is_taken_when_asked_for():
+def test_the_embedded_checkpoint_is_used_on_request():
     from retinaface.embedded import embedded_checkpoint
     from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model

@@ -20,7 +20,7 @@ def mirror(tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(mirror, monkeypatch):
-    """A published checkpoint that is at hand: the hash that is pinned is made to be that of it."""
+    """Put a published checkpoint into the mirror, and pin its hash."""
     asset = replace(get_asset(CHECKPOINT), known_hash=f"sha256:{SHA256}")
     monkeypatch.setattr("retinaface.network.weights.get_asset", lambda _name: asset)
     path = mirror / asset.relative_path
@@ -29,27 +29,27 @@ def published(mirror, monkeypatch):
     return path
 
 
-def test_without_a_checkpoint_weights_are_those_that_ship_with_the_package():
+def test_the_shipped_weights_are_used_without_a_checkpoint():
     choice = choose_weights(None)
     assert choice.source == str(embedded_checkpoint())
     assert choice.is_embedded
 
 
-def test_the_published_checkpoint_is_taken_where_it_is_at_hand(published):
+def test_the_published_checkpoint_is_used_if_it_is_here(published):
     choice = choose_weights(None)
     assert (choice.source, choice.sha256) == (str(published), SHA256)
     assert choice.description == f"{CHECKPOINT} (published)"
     assert not choice.is_embedded
 
 
-def test_the_embedded_ones_are_taken_when_asked_for_by_name_or_by_path(published):
+def test_the_embedded_weights_are_used_on_request_by_name_or_path(published):
     for asked in ("embedded", str(embedded_checkpoint())):
         choice = choose_weights(asked)
         assert choice.is_embedded
         assert choice.source == str(embedded_checkpoint())
 
 
-def test_a_damaged_published_checkpoint_is_no_reason_for_others(mirror):
+def test_a_damaged_published_checkpoint_is_not_replaced_by_another(mirror):
     path = mirror / get_asset(CHECKPOINT).relative_path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CONTENT)
@@ -57,7 +57,7 @@ def test_a_damaged_published_checkpoint_is_no_reason_for_others(mirror):
         choose_weights(None)
 
 
-def test_a_file_asked_for_goes_before_the_published_one(published, tmp_path):
+def test_a_given_file_wins_over_the_published_one(published, tmp_path):
     mine = tmp_path / "mine.pth"
     mine.write_bytes(b"other")
     choice = choose_weights(str(mine))
@@ -66,6 +66,6 @@ def test_a_file_asked_for_goes_before_the_published_one(published, tmp_path):
 
 
 @pytest.mark.parametrize("asked", ["no.pth", "", "."], ids=["missing", "empty", "folder"])
-def test_what_is_no_file_is_refused(asked, published):
+def test_a_path_that_is_not_a_file_is_refused(asked, published):
     with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint, or"):
         choose_weights(asked)

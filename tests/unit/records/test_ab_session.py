@@ -4,7 +4,7 @@ import pytest
 
 from retinaface.errors import RecordError
 from retinaface.records.ab_session import AB_VERSION, read_sessions
-from tests.support.made.sessions import make_session
+from tests.support.sessions import make_session
 
 
 def write(path, **changes):

@@ -11,9 +11,17 @@ def test_no_fact_of_the_environment_is_lost():
     facts = describe_environment()
     kept = msgspec.to_builtins(msgspec.convert(facts, Environment))
     assert kept == {name: fact for name, fact in facts.items() if name in kept}
-    assert {name for name in facts if name not in kept} <= {
-        name for name, fact in facts.items() if not fact
-    }
+    assert all(facts[name] is None for name in facts if name not in kept)
+
+
+def test_an_empty_fact_is_not_an_unknown_one():
+    facts = describe_environment() | {"threads": {}, "accelerators": [], "cpu_flags": []}
+    kept = msgspec.to_builtins(msgspec.convert(facts, Environment))
+    assert (kept["threads"], kept["accelerators"], kept["cpu_flags"]) == ({}, [], [])
+    for name in ("threads", "accelerators", "cpu_flags"):
+        del facts[name]
+    kept = msgspec.to_builtins(msgspec.convert(facts, Environment))
+    assert not {"threads", "accelerators", "cpu_flags"} & kept.keys()
 
 
 def test_no_fact_of_the_target_is_lost():

@@ -7,7 +7,7 @@ from tests.support.made.records import IMAGES, N, evaluation
 ENGINE = {"name": "x", "device": "cpu"}
 
 
-def test_a_result_says_what_was_run_and_what_came_out():
+def test_a_result_holds_what_was_run_and_what_was_measured():
     found = evaluation()
     name = ResultId("x-cpu-fp16", "igie", 32)
     result = evaluated_result(name, found, ENGINE, precision="fp16", coverage="all", scoring="ixrt")

@@ -24,7 +24,7 @@ def test_folders_stand_for_the_runs_in_them(tmp_path):
         find_runs([tmp_path])
 
 
-def test_a_damaged_note_of_a_row_is_an_error_that_says_what_to_do(tmp_path):
+def test_a_damaged_note_of_a_row_is_an_error_with_the_next_step(tmp_path):
     (tmp_path / "unavailable.json").write_text('{"name": "c"}')
     with pytest.raises(RecordError, match=r"cannot read .*unavailable.json: .*run the row again"):
         find_runs([tmp_path])

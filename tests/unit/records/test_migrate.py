@@ -1,11 +1,11 @@
-"""Records of older versions say what they said, in the fields of this one."""
+"""Records of older versions keep their content, in the fields of this version."""
 
 from pathlib import Path
 
 import pytest
 
 from retinaface.errors import RecordError
-from retinaface.records.migrate import SCHEMA_VERSION, upgraded
+from retinaface.records.migrate import SCHEMA_VERSION, upgrade
 
 PATH = Path("record.json")
 
@@ -38,7 +38,7 @@ def of_version_2(*names, target=()):
     ],
 )
 def test_errors_of_raw_outputs_move_to_their_result(name, target, result, variant):
-    (found,) = upgraded(of_version_2(name, target=target), PATH)["results"]
+    (found,) = upgrade(of_version_2(name, target=target), PATH)["results"]
     assert found["id"] == result
     (error,) = found["fidelity"]
     assert (error["variant"], error["kind"], error["output"]) == (variant, "noise", "all")
@@ -46,19 +46,19 @@ def test_errors_of_raw_outputs_move_to_their_result(name, target, result, varian
 
 
 def test_what_no_engine_under_test_gave_stays_a_check():
-    assert upgraded(of_version_2("torch-cpu-fp16"), PATH)["results"] == []
+    assert upgrade(of_version_2("torch-cpu-fp16"), PATH)["results"] == []
 
 
 def test_a_result_that_is_there_is_completed():
     record = of_version_2("a, batch 1") | {"results": [{"id": "a--igie--b1", "n_images": 3}]}
-    (found,) = upgraded(record, PATH)["results"]
+    (found,) = upgrade(record, PATH)["results"]
     assert found["n_images"] == 3
     assert len(found["fidelity"]) == 1
     assert "fidelity" not in record["results"][0]
 
 
 def test_what_version_1_did_not_keep_is_absent():
-    record = upgraded({"schema_version": 1, "results": [{"id": "a"}]}, PATH)
+    record = upgrade({"schema_version": 1, "results": [{"id": "a"}]}, PATH)
     assert (record["schema_version"], record["verdict"]) == (SCHEMA_VERSION, None)
     assert (record["state"], record["tests"]) == ("finished", [])
 
@@ -66,4 +66,4 @@ def test_what_version_1_did_not_keep_is_absent():
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "2", None])
 def test_a_version_that_is_not_known_is_refused(version):
     with pytest.raises(RecordError, match=f"schema version {version!r}, this release reads 1 to"):
-        upgraded({"schema_version": version}, PATH)
+        upgrade({"schema_version": version}, PATH)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from retinaface.errors import RecordError
+from retinaface.export.manifest import Steps, read_manifest
 from retinaface.records.read import read_run
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.widerface.average_precision import Counts
 from tests.support.made.records import detections, traced
+from tests.support.made.traced_records import make_traced_run, write_model
 
 RESULT = "engine--igie--b1"
 IMAGES = ("e/a", "e/b")
@@ -77,6 +79,22 @@ def test_a_record_of_version_1_is_read(tmp_path):
     assert list(run.detections(RESULT)) == ["e/a", "e/b"]
 
 
+def test_a_manifest_of_an_earlier_release_is_read(tmp_path):
+    """It told of no layers and no steps."""
+    model = write_model(tmp_path, "model", exported=56)
+    run = make_traced_run(tmp_path / "run", model=model)
+    kept = run.record.results[0].model
+    assert kept.manifest == read_manifest(model)
+    assert kept.manifest.steps.exported.operators == {"Conv": 56}
+    path = run.folder / "record.json"
+    record = json.loads(path.read_text())
+    for name in ("layers", "steps", "manifest_version"):
+        del record["results"][0]["model"]["manifest"][name]
+    path.write_text(json.dumps(record | {"schema_version": 2}))
+    found = read_run(run.folder).record.results[0].model.manifest
+    assert (found.versions, found.steps) == (kept.manifest.versions, Steps())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -93,7 +111,7 @@ def test_a_record_of_version_1_is_read(tmp_path):
     ],
     ids=["version", "verdict", "absent", "batch"],
 )
-def test_a_record_that_is_not_right_is_refused_with_the_place(tmp_path, change, message):
+def test_a_malformed_record_is_refused_with_the_place(tmp_path, change, message):
     path = write_run(tmp_path) / "record.json"
     record = json.loads(path.read_text())
     change(record)
@@ -110,7 +128,7 @@ def test_a_damaged_array_is_an_error_that_names_the_file(tmp_path):
         read_run(folder).detections(RESULT)
 
 
-def test_no_record_is_an_error_that_says_what_to_give(tmp_path):
+def test_no_record_is_an_error_with_the_next_step(tmp_path):
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(RecordError, match=r"cannot read a run record from .*--record"):
         read_run(tmp_path)

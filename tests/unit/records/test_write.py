@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import pack_detections
+from retinaface.files import file_sha256
 from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
-from tests.support.made.records import detections
+from tests.support.made.records import RESULT, detections
+from tests.support.made.traced_records import make_traced_run, write_model
 
 
 def test_a_record_is_one_folder_with_both_files(tmp_path):
@@ -23,7 +25,7 @@ def test_a_record_is_one_folder_with_both_files(tmp_path):
         assert arrays["id/scores"].tolist() == [0, 1, 7]
 
 
-def test_what_json_cannot_say_becomes_words():
+def test_nan_and_infinity_become_words():
     value = {"a": [float("nan"), (1.5, np.float64("-inf"))], 3: {"b": None, "c": np.float64(2)}}
     safe = json_safe(value)
     assert safe == {"a": ["nan", [1.5, "-inf"]], "3": {"b": None, "c": 2.0}}
@@ -34,6 +36,14 @@ def test_a_record_that_lacks_a_field_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="missing required field `command`"):
         write_record(tmp_path, {"schema_version": 3}, {"id": Kept({"e/a": detections(1, 0)})})
     assert not (tmp_path / "record.json").exists()
+
+
+def test_a_damaged_manifest_costs_no_record_and_is_named_in_it(tmp_path):
+    model = write_model(tmp_path, "model")
+    model.with_suffix(".json").write_text("{")
+    kept = make_traced_run(tmp_path / "run", model=model).results[RESULT].model
+    assert (kept.manifest, kept.file) == (None, "model.onnx")
+    assert kept.manifest_problem.startswith("cannot read the manifest ")
 
 
 def test_packing_nothing_found_keeps_the_shapes():
@@ -52,3 +62,16 @@ def test_the_hash_of_images_does_not_depend_on_their_order():
         {"a": "1" * 64},
     ):
         assert images_sha256(both) != images_sha256(other)
+
+
+def test_the_weights_beside_a_graph_are_hashed_with_it(tmp_path):
+    model, weights = tmp_path / "m.onnx", tmp_path / "m.onnx.data"
+    # As protobuf writes an entry of `external_data`: key and value, each with its length.
+    name = weights.name.encode()
+    model.write_bytes(b"graph\x0a\x08location\x12" + bytes([len(name)]) + name + b"\x0a\x06offset")
+    weights.write_bytes(b"weights")
+    (tmp_path / "run").mkdir()
+    record = new_record() | {"results": [{"id": "id"}]}
+    write_record(tmp_path / "run", record, {"id": Kept({"e/a": detections(1, 0)}, model=model)})
+    written = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert written["results"][0]["model"]["weights"] == {weights.name: file_sha256(weights)}

@@ -7,9 +7,9 @@ from tests.support.made.noise import noise
 
 @pytest.fixture(scope="module")
 def model():
-    """Random weights whose batch norms have seen some noise, so that every layer matters.
+    """Make random weights with batch norms that have seen noise, so every layer matters.
 
-    In one thread: on tensors this small, threads that wait for a busy processor cost seconds.
+    This uses one thread: on such small tensors, threads that wait for a processor cost seconds.
     """
     import torch
     from torch import nn

@@ -17,7 +17,7 @@ def case():
     return full_reference(load_model("embedded"), inputs)[0]
 
 
-def test_each_kind_has_what_torch_says_beside_its_outputs(case):
+def test_each_kind_has_extras(case):
     assert {o: case.extras.emulated[o].shape for o in OUTPUT_NAMES} == {
         o: case.exact[o].shape for o in OUTPUT_NAMES
     }

@@ -12,7 +12,7 @@ def photographs(_n):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != REAL])
-def test_images_of_a_kind_differ_and_are_what_a_network_gets(kind):
+def test_images_of_a_kind_differ_and_are_network_inputs(kind):
     images = kind_inputs(kind, photographs)[:8]
     assert (images.shape, images.dtype) == ((8, 3, 320, 320), np.float32)
     assert len({image.tobytes() for image in images}) == 8
@@ -21,7 +21,7 @@ def test_images_of_a_kind_differ_and_are_what_a_network_gets(kind):
     assert pixels.max() < 255 + 1e-3
 
 
-def test_kinds_are_what_they_are_called():
+def test_kinds_have_the_content_of_their_name():
     flat = kind_inputs("constant", photographs)
     assert (flat == flat[:, :, :1, :1]).all()
     extremes = kind_inputs("extremes", photographs) + MEAN

@@ -1,4 +1,4 @@
-"""Layers compared with a kept sample: what drifts, or is missing, is named; no torch needed."""
+"""A drifting or missing layer is named by comparison with a stored sample, without torch."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def layers(seed=0):
 
 
 class Shown(Engine):
-    """Shows layers that are off by an error each."""
+    """Shows layers with a given error each."""
 
     def __init__(self, errors, hide=()):
         super().__init__(EngineSpec("shown-cpu-fp32", "fp32", "cpu"))
@@ -51,7 +51,7 @@ def values():
     return LayerValues(tuple(LAYERS), exact, rounded, (exact + 1e-2).astype(np.float32))
 
 
-def test_a_layer_is_told_by_its_error_over_its_own_noise_floor(values):
+def test_a_drifting_layer_is_found_by_its_error_over_its_noise_floor(values):
     drifts = sampled_drifts(Shown({"head": 1e-3}), MATCHES, IMAGES, values)
     assert [drift.layer for drift in drifts] == ["stem", "head"]
     assert [drift.exceeds(8) for drift in drifts] == [False, True]
@@ -64,7 +64,7 @@ def test_a_nan_in_a_layer_is_drift(values):
     assert drifts[0].exceeds(8)
 
 
-def test_a_tensor_that_is_not_shown_is_a_fault_that_names_it(values):
+def test_a_missing_tensor_is_a_fault_that_names_it(values):
     with pytest.raises(EngineFault, match=r"tensor head_output of head should be .* got nothing"):
         sampled_drifts(Shown({}, hide=("head",)), MATCHES, IMAGES, values)
 

@@ -38,7 +38,7 @@ def test_activation_ranges_show_nan(model):
     assert np.isnan(activation_ranges(model, IMAGES * np.float32(np.nan))["body.stage1.0.0"])
 
 
-def test_modules_are_named_alike_with_batch_norms_folded_or_not(model):
+def test_modules_have_the_same_names_with_batch_norms_folded_or_not(model):
     from retinaface.network.model import fold_batch_norms
     from retinaface.reference.layers_from_torch import match_modules
 

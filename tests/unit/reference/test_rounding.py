@@ -35,7 +35,7 @@ def test_leaves_are_the_layers_that_compute(model):
     assert next(iter(found)) == "body.stage1.0.0"
 
 
-def test_weights_and_all_that_passes_between_layers_is_fp16(model, image):
+def test_weights_and_values_between_layers_are_fp16(model, image):
     from retinaface.reference.rounding import leaves, rounded_model
 
     rounded = rounded_model(model)
@@ -75,7 +75,7 @@ def test_the_model_itself_is_left_alone(model, image):
         assert torch.equal(one, other)
 
 
-def test_what_fp16_cannot_hold_becomes_infinite(model, image):
+def test_values_beyond_fp16_become_infinite(model, image):
     import copy
 
     from retinaface.reference.rounding import rounded_model

@@ -22,7 +22,7 @@ def test_a_reference_survives_writing_and_reading(tmp_path):
     np.testing.assert_array_equal(read[1].exact["landmarks"], case().exact["landmarks"])
 
 
-def test_cases_join_and_rows_are_taken_in_the_order_given():
+def test_cases_join_and_rows_are_taken_in_the_given_order():
     joined = join_cases("both", [case("a"), case("b")])
     joined.exact["loc"][1] = 7
     taken = joined.take(np.array([1, 0, 1]))

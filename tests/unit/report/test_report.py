@@ -11,7 +11,7 @@ from retinaface.report import ReportError, write_report
 from tests.support.made.records import IMAGES, RESULT, N, entry, make_run
 
 HOSTILE = "<script>alert(1)</script>\"'&|`"
-SPEED = {"speed": {"network": {"median_s": 0.1, "samples_s": [0.1, 0.11, 0.12] * 5}}}
+SPEED = {"speed": {"network": {"median_s": 0.11, "samples_s": [0.1, 0.11, 0.12] * 5}}}
 
 
 class Dataset:
@@ -25,7 +25,7 @@ class Dataset:
 
 @pytest.fixture
 def runs(tmp_path):
-    """A reference, one that moved its boxes, one with odd words in every text."""
+    """An old run, one that moved its boxes, one with odd words in every text."""
     tests = [entry("t::a", "FAIL", "line <one>\nline two"), entry("t::b", "SKIPPED", HOSTILE)]
     names = (*IMAGES[:-1], HOSTILE)
     return [
@@ -116,6 +116,17 @@ def test_one_run_alone_has_a_report_too(tmp_path):
     html = output.read_text()
     assert "nothing to compare it with" in html
     assert page.pictures == []
+
+
+def test_weights_that_one_run_does_not_name_are_not_known_and_no_difference(tmp_path):
+    weights = {"weights": {"sha256": "a" * 64}}
+    runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b", target=weights)]
+    output = tmp_path / "r.html"
+    write_report(runs, [], output, title="t")
+    html = output.read_text()
+    assert "Differs in: nothing that both runs describe; not known for a: weights</p>" in html
+    assert "b: The environments are the same, as far as both runs describe them." in html
+    assert "Not known for a: weights." in output.with_suffix(".md").read_text()
 
 
 def test_without_images_the_changes_are_listed_without_pictures(runs, tmp_path):

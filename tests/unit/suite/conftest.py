@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def session(pytester, monkeypatch):
-    """Run suites in a folder of their own; gives pytest's result and the record."""
+    """Run suites in a folder of their own, and give pytest's result and the record."""
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, pytester.path)
     for name in ("CI", "RETINAFACE_GOLDEN", "PYTEST_ADDOPTS"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retinaface.baselines.detections_file import read_detections
-from retinaface.baselines.entries import load_baselines, write_baseline
+from retinaface.baselines.entries import Entry, load_baselines, write_baseline
 from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance, start_acceptance
 from retinaface.suite.place import Place
@@ -41,7 +41,7 @@ def watching(place):
 
 
 def offered(**changes):
-    """An entry as tests offer it: without its source."""
+    """Make an entry as tests offer it, without its source."""
     data = accuracy(**changes)
     del data["source"]
     return data
@@ -55,7 +55,7 @@ def test_baselines_lie_in_the_checkout_unless_the_run_names_others():
 
 
 @pytest.mark.parametrize("reason", [None, "", " \n"], ids=["none", "empty", "blank"])
-def test_accepting_wants_a_reason(reason):
+def test_accepting_needs_a_reason(reason):
     with pytest.raises(BaselineError, match="--accept-baseline needs --reason TEXT"):
         start(reason=reason)
 
@@ -227,10 +227,10 @@ def test_a_file_named_by_the_user_can_be_written(tmp_path, monkeypatch, name):
 
 @pytest.fixture
 def wheel(tmp_path):
-    """An installed package with a baseline that ships."""
+    """Install a package with a baseline that ships."""
     path = tmp_path / "wheel/baselines/any/onnxruntime-1.31.1.json"
     path.parent.mkdir(parents=True)
-    write_baseline(path, [accuracy()])
+    write_baseline(path, [timing()])
     return Place(tmp_path / "wheel", is_shipped=True)
 
 
@@ -239,7 +239,7 @@ def test_what_ships_with_a_package_is_read_and_never_written(wheel, tmp_path):
     acceptance = start(wanted=False, reason=None, where=wheel)
     assert len(acceptance.entries) == 1
     path = acceptance.offer(offered(pipeline="ixrt"), ENGINE)
-    assert "name a folder of yours, and a candidate is written there: --baseline DIR" in (
+    assert "name a folder of yours with --baseline DIR, and a candidate is written there" in (
         acceptance.next_step(path)
     )
     acceptance.finish(FAILED)
@@ -247,7 +247,7 @@ def test_what_ships_with_a_package_is_read_and_never_written(wheel, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_accepting_beside_an_installed_package_wants_a_folder(wheel):
+def test_accepting_beside_an_installed_package_needs_a_folder(wheel):
     with pytest.raises(BaselineError, match="--accept-baseline needs a folder of yours, .* DIR"):
         start(where=wheel)
 
@@ -265,7 +265,7 @@ def test_a_folder_of_the_users_is_read_beside_and_written_alone(wheel, tmp_path)
     watching.finish(FAILED)
     assert watching.lines()[-1] == f"  to accept it, run the same command {words}"
     accepting = start(where=wheel, target=target)
-    accepting.offer(offered(pipeline="ixrt"), ENGINE)
+    accepting.offer(offered(pipeline="ixrt"), ENGINE, {"e/a": detections(2, 0)})
     accepting.finish(PASSED)
     assert [e.data["pipeline"] for e in load_baselines(mine)] == ["ixrt"]
     again = start(wanted=False, reason=None, where=wheel, target=target)
@@ -276,3 +276,27 @@ def test_a_folder_of_the_users_is_read_beside_and_written_alone(wheel, tmp_path)
 def test_a_file_of_the_users_is_read_alone(wheel, tmp_path):
     target = Target(baseline=tmp_path / "mine.json")
     assert start(wanted=False, reason=None, where=wheel, target=target).entries == []
+
+
+def test_an_accuracy_without_its_detections_is_refused_before_anything_runs(tmp_path):
+    path = tmp_path / "any" / "b.json"
+    path.parent.mkdir()
+    write_baseline(path, [accuracy()])
+    message = "it keeps no `detections`; restore it: git checkout -- baselines; or accept it anew"
+    for named in (path, tmp_path):
+        with pytest.raises(BaselineError, match=f"accuracy igie fp32 .*{message}"):
+            start(wanted=False, reason=None, target=Target(baseline=named))
+    with pytest.raises(BaselineError, match=message):
+        _ = watching(tmp_path).entries  # that nobody named fails the tests that need it
+
+
+def test_wide_limits_are_noted_once(tmp_path):
+    acceptance = watching(tmp_path)
+    wide = Entry(accuracy(reason="a board of early silicon"), tmp_path / "b.json")
+    assert acceptance.judge_limits("baseline", wide) is None
+    assert acceptance.notes == []
+    wide.data["tolerance"]["ap_points"] = 3
+    for _ in range(2):
+        assert acceptance.judge_limits("baseline", wide) is None
+    (note,) = acceptance.notes
+    assert "AP 3 points (0.5), because: a board of early silicon" in note

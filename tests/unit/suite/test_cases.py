@@ -1,4 +1,3 @@
-import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,18 +6,18 @@ import numpy as np
 import pytest
 
 from retinaface.errors import DatasetError
-from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.reference.inputs import KINDS, REAL
 from retinaface.reference.stored import ReferenceCase, StoredExtras, save_reference
 from retinaface.suite.cases import FULL, Cases, missing_reference, reference_file
 from retinaface.suite.target import Target
+from tests.support.made.manifests import write_manifest_of
 
 MEAN = np.reshape(MOBILENET_025.mean_bgr, (3, 1, 1))
 
 
 def outputs(images):
-    """What tells images apart: the mean of each in every output."""
+    """Make outputs that tell images apart: the mean of each image in every output."""
     means = images.mean(axis=(1, 2, 3), dtype=np.float64).reshape(-1, 1, 1)
     widths = dict(zip(OUTPUT_NAMES, (4, 2, 10), strict=True))
     return {name: np.tile(means, (1, 1, width)) for name, width in widths.items()}
@@ -36,7 +35,7 @@ def photographs(n):
 
 @pytest.fixture
 def with_torch(monkeypatch):
-    """Stands for torch: what was run through it is returned."""
+    """Stand in for torch, and collect the inputs that ran through it."""
     ran = []
 
     def torch_reference(_model, inputs):
@@ -84,7 +83,7 @@ def test_photographs_are_asked_for_once_and_not_all_for_few(with_torch):
 
 @pytest.fixture
 def exported(tmp_path):
-    """A file with its reference: three kinds, and one of another size."""
+    """Write a file with its reference: three kinds, and one of another size."""
     kinds = {"scene": 1.0, "noise": 2.0, "constant": 3.0}
     stored = [
         reference(kind, np.full((1, 3, 320, 320), value, np.float32))
@@ -99,14 +98,14 @@ def exported(tmp_path):
     ("kind", "values"), [("scene", [1, 2, 3]), ("noise", [2, 3, 1]), ("constant", [3, 1, 2])]
 )
 def test_without_torch_a_reference_file_serves(without_torch, exported, kind, values):
-    """The other kinds follow: in a batch of one image repeated, exchanged rows would not show."""
+    """The other kinds follow: exchanged rows would not show in a batch of one image repeated."""
     case = Cases(Target(models=(exported,)), photographs).get(kind, 4)
     assert case.images[:, 0, 0, 0].tolist() == [*values, values[0]]
     np.testing.assert_array_equal(case.exact["loc"], outputs(case.images)["loc"])
     assert case.name == kind
 
 
-def test_without_torch_a_small_reference_says_how_to_make_a_full_one(without_torch, exported):
+def test_without_torch_a_small_reference_names_the_command_for_a_full_one(without_torch, exported):
     target = Target(models=(exported,))
     with pytest.raises(DatasetError, match=r"is a small one, .*retinaface export --reference full"):
         Cases(target, photographs).get(REAL, 1)
@@ -133,7 +132,7 @@ def test_an_fp16_file_shares_the_reference_of_its_fp32_file(exported, tmp_path):
     assert reference_file(target) == tmp_path / "a.reference.npz"
 
 
-def test_without_torch_and_file_the_way_out_is_said(without_torch, tmp_path):
+def test_without_torch_and_file_the_way_out_is_named(without_torch, tmp_path):
     target = Target(models=(tmp_path / "b.onnx",))
     with pytest.raises(DatasetError, match="no reference file stands beside --model; install .*"):
         Cases(target, photographs).get("scene", 1)
@@ -164,13 +163,12 @@ def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path)
 def test_which_tensor_is_which_layer_is_read_from_the_manifest(tmp_path, without_torch):
     model = tmp_path / "m.onnx"
     model.write_bytes(b"graph")
-    manifest = {"sha256": file_sha256(model), "layers": {"stem": "/stem/Conv_output_0"}}
-    (tmp_path / "m.json").write_text(json.dumps(manifest))
+    write_manifest_of(model, layers={"stem": "/stem/Conv_output_0"})
     (match,) = Cases(Target(), photographs).layer_matches(model)
     assert (match.layer, match.tensor) == ("stem", "/stem/Conv_output_0")
 
 
-def test_without_manifest_and_torch_it_cannot_be_told(tmp_path, without_torch, monkeypatch):
+def test_without_manifest_and_torch_layers_cannot_be_matched(tmp_path, without_torch, monkeypatch):
     monkeypatch.delitem(sys.modules, "retinaface.reference.layers_from_torch", raising=False)
     model = tmp_path / "m.onnx"
     model.write_bytes(b"graph")

@@ -1,4 +1,4 @@
-"""What an engine is leaves tests out; what only an open engine tells becomes a need."""
+"""Facts of the catalogue leave tests out; facts that only an open engine shows become needs."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ ENGINES = (
 
 
 def item(engine, *marks):
-    """What is read of a test."""
+    """Stand in for a test, with what is read of it."""
     named = {mark.mark.name: mark.mark for mark in marks}
     callspec = SimpleNamespace(params={"engine_name": engine} if engine else {})
     return SimpleNamespace(callspec=callspec, get_closest_marker=named.get)
@@ -37,7 +37,7 @@ def chosen(*marks, target=Target()):
     ],
     ids=["precision", "precisions", "on_device", "builds", "exported"],
 )
-def test_the_catalogue_says_which_engines_a_test_is_for(mark, is_for):
+def test_the_catalogue_decides_which_engines_a_test_is_for(mark, is_for):
     assert chosen(mark) == [name for name in ENGINES if is_for(find_engine(name))]
 
 
@@ -70,13 +70,13 @@ def test_every_test_of_an_engine_needs_it():
     assert given("ort-cuda-fp32")[1:] == [("gpu", {})]
 
 
-def test_what_only_an_open_engine_tells_is_a_need():
+def test_what_only_an_open_engine_shows_is_a_need():
     marks = pytest.mark.offers("layers", "stages"), pytest.mark.on_device
     needs = [mark for name, mark in given("ort-cpu-fp32", *marks) if name == "needs"]
     assert [list(need) for need in needs] == [["engine"], ["layers"], ["stages"]]
 
 
-def test_an_engine_of_hours_needs_time_where_calls_are_timed():
+def test_a_slow_engine_needs_time_where_calls_are_timed():
     slow = ("needs", {"fast": "onnx-reference-fp16"})
     assert slow in given("onnx-reference-fp16", pytest.mark.speed)
     assert slow not in given("onnx-reference-fp16")

@@ -39,7 +39,7 @@ def test_a_file_that_is_given_is_the_only_variant():
     assert (param.id, param.values, names_of(param)) == (GIVEN, (GIVEN,), {"core"})
 
 
-def test_a_variant_says_what_the_exporter_is_asked_for():
+def test_a_variant_holds_the_options_of_the_exporter():
     variant = Variant("dynamo", 18, simplify=False)
     assert str(variant) == "dynamo-18-raw"
     options = variant.options()

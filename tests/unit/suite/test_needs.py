@@ -1,4 +1,4 @@
-"""Marks say what a test needs; what is missing is one skip in words, or a failure."""
+"""Marks name what a test needs; a missing need is one skip that names it, or a failure."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ ENGINE = "acme.engines:acme_cpu_fp32"
 
 @pytest.fixture(autouse=True)
 def probed(monkeypatch):
-    """Probes that are asked are listed; what they find is set by the test."""
+    """List the probes that are called, and set what they find."""
     asked, found = [], {}
 
     def probe(name):
@@ -22,7 +22,7 @@ def probed(monkeypatch):
 
     monkeypatch.setattr(needs, "PROBES", {n: probe(n) for n in ("torch", "widerface", "full-set")})
     monkeypatch.setattr(needs, "ENGINE_PROBES", {n: probe(n) for n in ("engine", "layers", "fast")})
-    monkeypatch.setattr(needs, "unopened", probe("input_size"))
+    monkeypatch.setattr(needs, "opening_problem", probe("input_size"))
     return SimpleNamespace(asked=asked, found=found)
 
 
@@ -36,7 +36,7 @@ def item(*marks, target=Target(), require=()):
 
 
 def failure(test):
-    """Words of a failure; a skip in its place would skip the test that looks for it."""
+    """Give the message of a failure; a skip would skip the test that looks for it."""
     with pytest.raises((pytest.fail.Exception, pytest.skip.Exception)) as ended:
         pytest_runtest_setup(test)
     assert ended.type is pytest.fail.Exception
@@ -63,14 +63,14 @@ def test_what_is_there_lets_a_test_run_and_is_looked_for_once(probed):
     assert probed.asked == ["torch", "engine", "input_size"]
 
 
-def test_what_is_missing_is_a_skip_in_words(probed):
+def test_a_missing_need_is_a_skip_that_names_it(probed):
     probed.found |= {"torch": "there is none", "layers": "it shows none"}
     with pytest.raises(pytest.skip.Exception) as skipped:
         pytest_runtest_setup(item(pytest.mark.needs("torch", layers=ENGINE)))
     assert str(skipped.value) == f"needs torch: there is none; needs layers:{ENGINE}: it shows none"
 
 
-def test_what_lacks_the_engine_is_said_once(probed):
+def test_a_missing_engine_is_named_once(probed):
     probed.found |= dict.fromkeys(("engine", "layers", "input_size"), "no board")
     marks = pytest.mark.needs(engine=ENGINE, layers=ENGINE, input_size=(ENGINE, "igie"))
     with pytest.raises(pytest.skip.Exception) as skipped:

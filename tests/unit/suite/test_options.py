@@ -18,7 +18,7 @@ from retinaface.suite.options import (
     check_environment,
     read_pairs,
 )
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.subsets import SUBSETS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -41,7 +41,7 @@ def test_a_variable_that_changes_nothing_is_refused_with_a_hint(name, hint):
 
 
 def test_every_variable_that_is_read_is_known():
-    """Also those that other modules read."""
+    """Variables that other modules read are known too."""
     sources = [*(ROOT / "retinaface").rglob("*.py"), ROOT / "conftest.py"]
     found = {
         name
@@ -76,7 +76,7 @@ def test_a_variable_that_is_not_set_gives_nothing():
     assert [option.values({}) for option in OPTIONS] == [[]] * len(OPTIONS)
 
 
-def test_what_is_accepted_is_said_on_the_command_line_alone():
+def test_accepting_is_an_option_of_the_command_line_alone():
     assert OPTION["accept_baseline"].values({"RETINAFACE_ACCEPT_BASELINE": "1"}) == []
     with pytest.raises(TargetError, match="unknown environment variable RETINAFACE_REASON"):
         check_environment({"RETINAFACE_REASON": "it is right"})
@@ -90,7 +90,7 @@ def test_every_option_is_one_of_pytest_and_of_validate(pytestconfig):
         assert known[one.key].help == one.help
 
 
-def test_names_that_are_repeated_are_those_of_their_rooms():
+def test_repeated_names_equal_those_of_their_modules():
     assert tuple(PIPELINES) == PIPELINE_NAMES
     assert SUBSETS == SUBSET_NAMES
 

@@ -19,7 +19,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def package(tmp_path):
-    """An installed package without suites."""
+    """Install a package without suites."""
     folder = tmp_path / "site-packages/retinaface"
     folder.mkdir(parents=True)
     return folder
@@ -49,13 +49,13 @@ def test_a_project_of_the_users_with_such_folders_is_no_checkout(checkout, packa
     assert find_place(checkout, package).is_shipped
 
 
-def test_where_there_are_none_it_says_where_it_looked(tmp_path, package):
+def test_missing_suites_are_an_error_that_names_where_it_looked(tmp_path, package):
     message = f"cannot find the suites: looked for tests/validation in {tmp_path}, .*shipped; inst"
     with pytest.raises(SuitesMissing, match=message):
         find_place(tmp_path, package)
 
 
-def test_pytest_is_told_what_a_checkout_tells_by_its_files(tmp_path):
+def test_pytest_gets_what_it_finds_in_the_files_of_a_checkout(tmp_path):
     words = Place(tmp_path, is_shipped=True).pytest_words(tmp_path / "cache")
     assert words == [
         *("-c", f"{tmp_path}/pyproject.toml", f"--rootdir={tmp_path}"),

@@ -49,7 +49,7 @@ def test_a_file_that_is_named_is_not_exchanged_for_another(files):
         EnginePool(Target(models=files)).get(PICKY, model=files[0])
 
 
-def test_an_engine_that_takes_none_of_the_files_says_why_for_each(files, tmp_path):
+def test_an_engine_that_takes_none_of_the_files_gives_a_reason_for_each(files, tmp_path):
     (tmp_path / "d.onnx").touch()
     pool = EnginePool(Target(models=(files[0], tmp_path / "d.onnx")))
     with pytest.raises(EngineUnavailable, match="a.fp32.onnx is not FP16; d.onnx is not FP16"):
@@ -100,7 +100,7 @@ def test_closing_the_pool_closes_what_it_shares_and_nothing_else(files):
     assert pool.get(COUNTING) is not shared
 
 
-def test_options_of_the_run_reach_every_engine_and_a_call_may_say_otherwise(files):
+def test_options_of_the_run_reach_every_engine_unless_a_call_overrides_them(files):
     pool = EnginePool(Target(models=files, engine_options={"a": "b", "c": "d"}))
     assert pool.get(COUNTING).spec.options == {"a": "b", "c": "d"}
     assert pool.open(COUNTING, options={"a": "x"}).spec.options == {"a": "x", "c": "d"}
@@ -127,7 +127,7 @@ def test_a_build_goes_before_the_models_and_the_first_that_loads_is_taken(files,
         EnginePool(Target(models=files, engine_files=builds[:1])).get(f"{__name__}:Loading")
 
 
-def test_an_engine_that_does_not_say_that_it_runs_the_build_is_refused(files, tmp_path):
+def test_an_engine_that_does_not_name_the_build_it_runs_is_refused(files, tmp_path):
     (tmp_path / "a.so").touch()
     pool = EnginePool(Target(models=files, engine_files=(tmp_path / "a.so",)))
     with pytest.raises(EngineUnavailable, match="does not confirm that it runs it"):

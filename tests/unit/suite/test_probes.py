@@ -1,11 +1,11 @@
 import pytest
 
 from retinaface.suite.pool import EnginePool
-from retinaface.suite.probes import ENGINE_PROBES, PROBES, unopened
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
 from retinaface.suite.target import Target
 
 
-def test_a_package_that_cannot_be_imported_is_said(monkeypatch):
+def test_a_package_that_cannot_be_imported_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxsim", None)
     assert PROBES["onnxsim"](Target()).startswith("importing onnxsim failed (")
 
@@ -18,9 +18,14 @@ def test_the_embedded_set_is_images_and_no_widerface():
     assert PROBES["checkpoint"](Target()).startswith("weights are ")
 
 
-def test_an_engine_that_is_not_there_says_why():
+def test_a_soak_needs_its_length():
+    assert PROBES["soak"](Target(soak_s=60.0)) is None
+    assert PROBES["soak"](Target()).endswith("add --soak SECONDS")
+
+
+def test_a_missing_engine_comes_with_a_reason():
     pool = EnginePool(Target())
-    assert "no_such" in unopened(pool, "tests.support:no_such_cpu_fp32")
+    assert "no_such" in opening_problem(pool, "tests.support:no_such_cpu_fp32")
     for probe in ("layers", "stages", "builds"):
         assert ENGINE_PROBES[probe](pool, "tests.support:no_such_cpu_fp32") is not None
 
@@ -36,7 +41,7 @@ def test_what_an_engine_offers_is_asked_of_the_engine_itself():
         pool.close()
 
 
-def test_an_engine_of_hours_is_told_by_the_table():
+def test_a_slow_engine_is_known_from_the_catalogue():
     assert ENGINE_PROBES["fast"](None, "ort-cpu-fp32") is None
     slow = "onnx-reference-fp16"
     assert f"takes {slow} over a second" in ENGINE_PROBES["fast"](None, slow)

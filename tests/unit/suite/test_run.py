@@ -26,7 +26,7 @@ def finished(folder, *outcomes):
     return run
 
 
-def test_until_the_end_the_record_says_fail_and_names_the_test(tmp_path):
+def test_until_the_end_the_record_is_a_fail_and_names_the_test(tmp_path):
     run = ValidationRun(new_record() | {"target": {"engines": ["x"]}}, tmp_path)
     record = read(tmp_path)
     assert (record["state"], record["running"], record["verdict"]) == ("running", None, "FAIL")

@@ -15,7 +15,7 @@ CONTENT = b"any bytes: a choice does not load them"
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache, and no mirror."""
+    """Set up an empty cache, and no mirror."""
     monkeypatch.delenv("RETINAFACE_ASSETS", raising=False)
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(monkeypatch):
-    """Put a checkpoint into a folder; the pinned hash is made to be that of it."""
+    """Put a checkpoint into a folder, and pin its hash."""
     known = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
     asset = replace(get_asset(CHECKPOINT), known_hash=known)
     monkeypatch.setattr("retinaface.network.weights.get_asset", lambda _name: asset)
@@ -44,7 +44,7 @@ def mirror(tmp_path, monkeypatch, cache):
     return folder
 
 
-def test_where_nothing_is_named_or_at_hand_it_is_the_embedded_set_and_says_so(cache):
+def test_where_nothing_is_named_or_at_hand_the_embedded_set_runs_with_a_note(cache):
     sources = choose_sources(None, None)
     assert sources.weights.is_embedded
     assert sources.weights.source == str(embedded_checkpoint())
@@ -64,7 +64,7 @@ def test_what_is_at_hand_is_taken(cache, published):
     assert sources.note == ""
 
 
-def test_beside_weights_of_ones_own_the_pictures_serve_and_ap_does_not(cache, published, tmp_path):
+def test_weights_of_the_user_run_on_the_embedded_pictures_without_ap(cache, published, tmp_path):
     (tmp_path / "mine.pth").write_bytes(b"mine")
     for options in (
         {"weights": str(tmp_path / "mine.pth")},
@@ -77,7 +77,7 @@ def test_beside_weights_of_ones_own_the_pictures_serve_and_ap_does_not(cache, pu
     assert "AP is not compared" in choose_sources(None, None).note
 
 
-def test_images_without_weights_are_an_error_that_says_how_to_get_them(cache):
+def test_images_without_weights_are_an_error_with_the_command_that_gets_them(cache):
     root = write_vendor_layout(cache / "widerface")
     for named in (None, str(root)):
         with pytest.raises(WeightsError, match=f"get it: retinaface assets fetch {CHECKPOINT}"):
@@ -115,7 +115,7 @@ def test_a_folder_of_assets_without_images_is_an_error(mirror, published):
 def test_an_empty_folder_of_assets_is_an_error(mirror):
     with pytest.raises(AssetError, match=f"lacks {CHECKPOINT} and the WIDER FACE images"):
         choose_sources(None, None)
-    # Nothing of it is needed where both are named.
+    # The folder is not needed where both are named.
     assert choose_sources("embedded", "embedded").note == ""
 
 

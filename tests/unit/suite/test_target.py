@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 
@@ -6,14 +5,14 @@ import pytest
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN
-from retinaface.errors import DatasetError, EngineUnavailable, WeightsError
-from retinaface.files import file_sha256
+from retinaface.errors import DatasetError, EngineUnavailable, ManifestError, WeightsError
 from retinaface.suite.target import (
     DEFAULT_ENGINES,
     Target,
     TargetError,
     make_target,
 )
+from tests.support.made.manifests import write_manifest_of
 
 IGIE = "igie-iluvatar-fp16"
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,10 +78,16 @@ def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path
     model.touch()
     assert not make_target(models=(model,)).has_embedded_weights
     assert make_target(models=(model,)).data_note == "embedded pictures, no AP"
-    weights = {"source": "x", "sha256": make_target().weights.sha256}
-    content = json.dumps({"sha256": file_sha256(model), "weights": weights})
-    model.with_suffix(".json").write_text(content)
+    write_manifest_of(model, weights=make_target().weights.sha256)
     assert make_target(models=(model,)).has_embedded_weights
+
+
+def test_a_damaged_manifest_is_refused_before_anything_runs(tmp_path):
+    model = tmp_path / "a.onnx"
+    model.touch()
+    model.with_suffix(".json").write_text("{")
+    with pytest.raises(ManifestError, match=r"cannot read the manifest .*a\.json: .*; restore it"):
+        make_target(models=(model,))
 
 
 def test_options_are_read_as_pairs():

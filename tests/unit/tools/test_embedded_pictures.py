@@ -24,7 +24,7 @@ from tools.embedded.training_set import FIRST_SEED as FIRST_TRAINING_SEED
 PLAN = Plan(180, 240, 6, (0.1, 0.3), n_lookalikes=3)
 
 
-def test_a_seed_gives_the_same_picture_every_time_and_another_another():
+def test_equal_seeds_give_equal_pictures_and_others_differ():
     image, faces = draw_picture(PLAN, 3)
     again, same = draw_picture(PLAN, 3)
     np.testing.assert_array_equal(image, again)
@@ -32,8 +32,8 @@ def test_a_seed_gives_the_same_picture_every_time_and_another_another():
     assert not np.array_equal(image, draw_picture(PLAN, 4)[0])
 
 
-def test_what_ships_is_what_the_programs_make(tmp_path):
-    """Ground truth is the same; pixels are up to what another OpenCV rounds otherwise."""
+def test_the_programs_make_the_shipped_set(tmp_path):
+    """Ground truth is equal; pixels are equal up to the rounding of another OpenCV."""
     write_embedded_set(tmp_path)
     made, shipped = open_widerface(tmp_path), open_widerface(embedded_root())
     assert made.listed == shipped.listed
@@ -74,7 +74,7 @@ def test_a_head_fills_its_box():
     assert image[:5].max() == 0
 
 
-def test_dolls_have_blue_skin_and_are_no_faces():
+def test_dolls_have_blue_skin_and_are_not_faces():
     doll = Face((50.0, 50.0), 60.0, seed=5, swaps_channels=True)
     assert not doll.is_face
     image, other = np.zeros((2, 100, 100, 3), np.uint8)

@@ -21,7 +21,7 @@ def pictures(tmp_path_factory):
 
 
 def test_training_lowers_the_loss_and_leaves_a_checkpoint(pictures, tmp_path):
-    """The smoke training of CI: 20 steps."""
+    """CI trains for 20 steps as a smoke test."""
     from retinaface.network.checkpoint import load_model
     from tools.embedded.train import Schedule, train
 
@@ -35,8 +35,8 @@ def test_training_lowers_the_loss_and_leaves_a_checkpoint(pictures, tmp_path):
     assert len(load_model(tmp_path / "epoch-04.pth").model.state_dict()) == 300
 
 
-def test_batches_show_faces_where_they_are_said_to_be(pictures):
-    """Every epoch differs, and colours keep their channels: skin is redder than it is blue."""
+def test_batches_have_faces_at_the_annotated_places(pictures):
+    """Every epoch differs, and colours keep their channels: skin has more red than blue."""
     rng = np.random.default_rng(0)
     first, second = (next(pictures.batches(rng, 16)) for _ in range(2))
     assert first.images.shape == (16, 3, SIDE, SIDE)
@@ -95,7 +95,7 @@ def test_only_the_worst_priors_without_a_face_count():
     labels[0, 0] = 1
     targets = Targets(labels, torch.zeros(1, 100, 4), torch.zeros(1, 100, 10))
     logits = torch.zeros(1, 100, 2)
-    logits[0, 1:51, 1] = 5.0  # 50 mistakes, of which 32 count at least
+    logits[0, 1:51, 1] = 5.0  # 50 mistakes; at least 32 count
     logits.requires_grad_()
     multibox_loss(torch.zeros(1, 100, 4), logits, torch.zeros(1, 100, 10), targets).backward()
     touched = logits.grad.abs().sum(dim=2)[0] > 0
@@ -112,7 +112,7 @@ def test_the_fp16_trap_leaves_the_function_as_it_is():
     model = load_model("embedded").model.double()
     state = {name: tensor.float() for name, tensor in model.state_dict().items()}
     channel = int(state[f"{NORM}.running_var"].argmax())
-    # Undo the trap of what ships, and set it again.
+    # Undo the trap of the shipped checkpoint, and set it again.
     k = 2.0**-8
     state["body.stage1.0.0.weight"][channel] *= k
     state[f"{NORM}.running_mean"][channel] *= k

@@ -33,7 +33,7 @@ def test_ap_is_that_of_the_predictions_written(dataset, tmp_path):
     assert list(result.detections) == IMAGES
 
 
-def test_the_files_that_were_read_are_known_by_their_content(dataset):
+def test_the_files_that_were_read_are_hashed(dataset):
     result = run(dataset)
     assert list(result.image_sha256) == IMAGES
     for image in IMAGES:
@@ -46,7 +46,7 @@ def test_a_bad_image_stops_the_run(dataset):
         run(dataset)
 
 
-def test_a_bad_image_that_is_passed_over_counts_as_missed(dataset):
+def test_a_skipped_bad_image_counts_as_missed(dataset):
     (dataset.root / "val/images" / f"{IMAGES[5]}.jpg").write_bytes(b"")
     result = run(dataset, skip_bad_images=True)
     assert list(result.bad_images) == [IMAGES[5]]
@@ -54,7 +54,7 @@ def test_a_bad_image_that_is_passed_over_counts_as_missed(dataset):
     assert result.counts.n_faces.sum(axis=0).tolist() == [11, 22, 33]
 
 
-def test_nothing_but_bad_images_is_an_error(dataset):
+def test_a_set_of_bad_images_alone_is_an_error(dataset):
     for image in IMAGES:
         (dataset.root / "val/images" / f"{image}.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match="none of 11 images could be used"):

@@ -14,7 +14,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_ground_truth_holds_boxes_and_what_counts_where(root):
+def test_ground_truth_holds_boxes_and_the_splits_that_count_them(root):
     truth, notes = load_ground_truth(root)
     assert truth.images == tuple(IMAGES)
     assert truth.n_images_total == len(IMAGES)
@@ -89,7 +89,9 @@ def test_a_file_that_lacks_its_last_bytes_is_refused(root):
 
 def test_a_splits_file_under_the_name_of_the_faces_is_refused(root):
     shutil.copy(root / "ground_truth/wider_hard_val.mat", root / "ground_truth/wider_face_val.mat")
-    with pytest.raises(DatasetError, match=r"wider_face_val\.mat is not .*: it is a split's"):
+    with pytest.raises(
+        DatasetError, match=r"wider_face_val\.mat should be .*, but it is that of a split"
+    ):
         load_ground_truth(root)
 
 
@@ -110,7 +112,7 @@ def test_exchanged_splits_are_refused(root, one, other):
     kept = a.read_bytes()
     a.write_bytes(b.read_bytes())
     b.write_bytes(kept)
-    with pytest.raises(DatasetError, match="not the file that its name says"):
+    with pytest.raises(DatasetError, match="has the content of another file"):
         load_ground_truth(root)
 
 
@@ -122,7 +124,7 @@ def test_image_id_takes_the_usual_forms(text):
 @pytest.mark.parametrize(
     "text", ["../n.jpg", "e/..", "/../n", "a/b/c.jpg", "n.jpg", "", "//n", "e\\n/x", "e/\0", "./n"]
 )
-def test_image_id_refuses_what_leads_out(text):
+def test_image_id_refuses_names_that_lead_out(text):
     with pytest.raises(DatasetError, match="not of the form"):
         image_id(text)
 

@@ -76,7 +76,7 @@ def write_tree(folder, files):
         (folder / name).write_text(text)
 
 
-def test_read_takes_a_folder_or_a_zip_and_passes_over_other_files(tmp_path):
+def test_read_takes_a_folder_or_a_zip_and_ignores_other_files(tmp_path):
     files = {"top/e/a.txt": "a\n0\n", "top/e/b.txt": "b.jpg\n1\n1 2 3 4 0.5\n", "top/README": "x"}
     write_tree(tmp_path / "folder", files)
     with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
@@ -113,11 +113,11 @@ def test_read_refuses_a_file_of_another_event(tmp_path):
 
 def test_read_refuses_two_files_for_one_image(tmp_path):
     write_tree(tmp_path, {"old/e/a.txt": "a\n0\n", "new/e/a.txt": "a\n0\n"})
-    with pytest.raises(DatasetError, match="a second file for e/a"):
+    with pytest.raises(DatasetError, match="the second file for e/a"):
         read_predictions(tmp_path)
 
 
-def test_read_refuses_nothing(tmp_path):
+def test_read_refuses_a_source_without_predictions(tmp_path):
     with pytest.raises(DatasetError, match="no prediction files"):
         read_predictions(tmp_path)
     with pytest.raises(DatasetError, match="expected a folder or a zip file"):
@@ -140,7 +140,7 @@ def test_write_refuses_an_event_that_leads_out(tmp_path):
 
 
 def test_read_refuses_a_damaged_zip(tmp_path):
-    """Or reads what was written: the last bits of compressed data are padding."""
+    """A change in the last bits of compressed data may do no harm, because they are padding."""
     path = tmp_path / "file.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("e/a.txt", "a\n200\n" + "1 2 3 4 0.5\n" * 200)
@@ -156,7 +156,7 @@ def test_read_refuses_a_damaged_zip(tmp_path):
             assert len(found["e/a"].scores) == 200
 
 
-def test_read_passes_over_what_macos_adds(tmp_path):
+def test_read_ignores_files_that_macos_adds(tmp_path):
     with zipfile.ZipFile(tmp_path / "file.zip", "w") as archive:
         archive.writestr("p/e/a.txt", "a\n0\n")
         archive.writestr("p/__MACOSX/e/._a.txt", b"\x00\x05\x16\x07")

@@ -21,7 +21,7 @@ IMAGES = synthetic_inputs(4, seed=0)
 
 
 class Clock:
-    """An engine whose time and outputs are what a test says."""
+    """An engine whose time and outputs a test sets."""
 
     def __init__(self, seconds, scores=None, started=None):
         self._seconds, self._scores = seconds, scores
@@ -83,7 +83,7 @@ def test_all_sides_get_the_same_input_in_one_turn_and_another_in_the_next():
     assert len({batch.tobytes() for batch in one}) == 3
 
 
-def test_other_detections_fail_whatever_the_times():
+def test_different_detections_fail_whatever_the_times():
     timings = run(scores_b=0.6)
     assert timings.largest["scores"] == pytest.approx(0.3, abs=1e-6)
     checks = judge_outputs(timings, "fp32", has_faces=True)

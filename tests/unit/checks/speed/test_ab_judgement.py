@@ -11,7 +11,7 @@ from retinaface.checks.speed.ab_judgement import (
     noise_band,
     starts_needed,
 )
-from tests.support.made.sessions import make_timings
+from tests.support.sessions import make_timings
 
 
 def sessions(n=60, **more):

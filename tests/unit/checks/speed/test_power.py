@@ -10,6 +10,7 @@ from retinaface.checks.speed.power import (
     noise_of_ratios,
     percent,
     power_words,
+    smallest_slow_share,
     smallest_slowdown,
     times_as_many,
 )
@@ -100,3 +101,25 @@ def test_no_number_of_samples_sees_less_than_the_band_or_what_they_cannot_lower(
 def test_words_promise_nothing_finer_than_the_figure():
     assert power_words(1.1234) == "calls a slowdown of 12.4 % nine times of ten"
     assert percent(1.12) == "12 %"
+
+
+@pytest.mark.parametrize("n", [40, 200])
+def test_a_share_of_slow_calls_is_called_nine_times_of_ten_and_a_smaller_one_less_often(n):
+    rng = np.random.default_rng(n)
+    share = smallest_slow_share(n, 0.9, 0.8)
+
+    def called(of_calls):
+        drawn = (rng.random((300, n)) < of_calls).astype(float)  # 1 is a slow call
+        lows = [
+            np.quantile(np.quantile(run[rng.integers(0, n, (300, n))], 0.9, axis=1), 0.1)
+            for run in drawn
+        ]
+        return np.mean(np.array(lows) > 0.5)
+
+    assert called(share) > 0.84
+    assert called(0.7 * share) < 0.7
+
+
+def test_of_very_few_calls_none_can_be_called():
+    assert smallest_slow_share(3, 0.9, 0.95) > 0.9
+    assert smallest_slow_share(1000, 0.9, 0.8) < 0.13

@@ -31,7 +31,7 @@ def test_the_share_of_peak_is_a_rate_over_a_rate(monkeypatch):
 
 
 class Takes:
-    """An engine whose calls take as long as is said, by a clock that the calls turn."""
+    """An engine whose calls take the given times, by a clock that the calls turn."""
 
     now = 0
 

@@ -1,4 +1,4 @@
-"""The process of a run: how it is followed, and that nothing of it stays."""
+"""The process of a run is followed, and it leaves no process behind."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def test_a_test_that_hangs_is_ended_and_named(supervise):
     assert record["crash"] == "took longer than --timeout 1 s"
 
 
-def test_a_child_that_does_not_listen_is_killed(supervise, monkeypatch):
+def test_a_child_that_ignores_sigterm_is_killed(supervise, monkeypatch):
     monkeypatch.setattr(children, "_GRACE_S", 0.2)
     code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); record({TEST!r}); time.sleep(60)"
     result, out, _ = supervise(code, timeout=1.0)
@@ -36,7 +36,7 @@ def test_a_child_that_does_not_listen_is_killed(supervise, monkeypatch):
     assert f"FAIL {TEST}: took longer" in out
 
 
-def test_what_a_hanging_child_started_is_ended_too(supervise, tmp_path):
+def test_processes_of_a_hanging_child_are_ended_too(supervise, tmp_path):
     code = f"{START_WORKER}record({TEST!r}); time.sleep(60)"
     assert supervise(code, timeout=1.0)[0] == 1
     assert is_free(tmp_path / "lock")
@@ -56,7 +56,7 @@ def test_a_supervisor_that_is_interrupted_ends_the_child(supervise, tmp_path, mo
     assert is_free(tmp_path / "lock")
 
 
-def test_each_test_has_the_whole_time(tmp_path, monkeypatch):
+def test_each_test_has_the_whole_timeout(tmp_path, monkeypatch):
     clock = iter(range(10, 100, 10))
     monkeypatch.setattr(children.time, "monotonic", lambda: next(clock))
     watch = Watch(tmp_path)
@@ -69,7 +69,7 @@ def test_each_test_has_the_whole_time(tmp_path, monkeypatch):
     assert seen == [(None, 0), ("a", 10), ("a", 10), ("a", 10), ("b", 20), (None, 30)]
 
 
-def test_the_child_finds_what_the_caller_finds(supervise, tmp_path, monkeypatch):
+def test_the_child_finds_the_modules_of_the_caller(supervise, tmp_path, monkeypatch):
     (tmp_path / "caller").mkdir()
     monkeypatch.chdir(tmp_path / "caller")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
@@ -82,11 +82,11 @@ def test_the_child_finds_what_the_caller_finds(supervise, tmp_path, monkeypatch)
     ]
 
 
-def test_what_a_crashed_child_started_is_ended(supervise, tmp_path):
+def test_processes_of_a_crashed_child_are_ended(supervise, tmp_path):
     supervise(start(SLEEPER) + f"record({TEST!r}); os.kill(os.getpid(), 9)")
     assert free_soon(tmp_path / "lock")
 
 
-def test_a_grandchild_that_does_not_listen_is_killed(supervise, tmp_path):
+def test_a_grandchild_that_ignores_sigterm_is_killed(supervise, tmp_path):
     supervise(start(DEAF) + f"record({TEST!r}); time.sleep(60)", timeout=1.0)
     assert free_soon(tmp_path / "lock")

@@ -26,21 +26,21 @@ def end(test, seconds=30.0):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that a test sets."""
+    """Give a clock that a test sets."""
     now = [100.0]
     monkeypatch.setattr(screens.time, "monotonic", lambda: now[0])
     return now
 
 
 @pytest.fixture
-def told(tmp_path):
-    """Tell events, as a run does."""
+def write_events(tmp_path):
+    """Write events, as a run does."""
 
-    def tell(*events):
+    def write(*events):
         with (tmp_path / "events").open("a") as file:
             file.writelines(json.dumps(event) + "\n" for event in events)
 
-    return tell
+    return write
 
 
 @pytest.fixture
@@ -49,23 +49,23 @@ def plain(tmp_path, clock, monkeypatch):
     return Screen(tmp_path / "events", PlainLines())
 
 
-def test_before_the_run_tells_anything_nothing_is_shown(plain, capsys):
+def test_nothing_is_shown_before_the_first_event(plain, capsys):
     plain.look()
     assert capsys.readouterr().out == ""
 
 
-def test_plain_lines_say_the_header_and_each_suite_that_ended(plain, told, clock, capsys):
-    told({"event": "header", "lines": ["what is", "tested"]}, PLAN, begin(A))
+def test_plain_lines_show_the_header_and_each_suite_that_ended(plain, write_events, clock, capsys):
+    write_events({"event": "header", "lines": ["what is", "tested"]}, PLAN, begin(A))
     plain.look()
     assert capsys.readouterr().out == "what is\ntested\n"
-    told(end(A), begin(B), end(B), {"event": "verdict", "lines": ["VERDICT: PASS"]})
+    write_events(end(A), begin(B), end(B), {"event": "verdict", "lines": ["VERDICT: PASS"]})
     plain.close()
     assert capsys.readouterr().out == "fps: 2 PASS in 60.0 s\n"
     assert plain.closing == ["VERDICT: PASS"]
 
 
-def test_plain_lines_say_what_runs_at_most_once_in_ten_seconds(plain, told, clock, capsys):
-    told(PLAN, begin(A))
+def test_plain_lines_show_progress_at_most_once_in_ten_seconds(plain, write_events, clock, capsys):
+    write_events(PLAN, begin(A))
     for clock[0] in range(100, 131):
         plain.look()
     lines = capsys.readouterr().out.splitlines()
@@ -86,10 +86,10 @@ def terminal(width=60):
     return Console(file=io.StringIO(), force_terminal=True, width=width, height=20)
 
 
-def test_on_a_terminal_one_line_replaces_itself_and_goes_away(tmp_path, told, clock):
+def test_one_line_on_a_terminal_replaces_itself_and_disappears(tmp_path, write_events, clock):
     console = terminal()
     screen = Screen(tmp_path / "events", LiveLine(console))
-    told({"event": "header", "lines": ["what is tested"]}, PLAN, begin(A))
+    write_events({"event": "header", "lines": ["what is tested"]}, PLAN, begin(A))
     screen.look()
     clock[0] += 20
     screen.look()
@@ -103,10 +103,10 @@ def test_on_a_terminal_one_line_replaces_itself_and_goes_away(tmp_path, told, cl
     assert text.rstrip().endswith("\x1b[2K")  # the line was taken away
 
 
-def test_the_line_is_cut_where_the_terminal_ends(tmp_path, told, clock):
+def test_the_line_is_cut_to_the_width_of_the_terminal(tmp_path, write_events, clock):
     console = terminal(width=30)
     screen = Screen(tmp_path / "events", LiveLine(console))
-    told(PLAN, begin(A))
+    write_events(PLAN, begin(A))
     screen.look()
     screen.close()
     assert "0 of 2 tests, 0:00, about 6..." in console.file.getvalue()

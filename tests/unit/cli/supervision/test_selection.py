@@ -24,7 +24,7 @@ def root(tmp_path):
     ],
     ids=["bare", "pipeline", "settings"],
 )
-def test_nothing_named_is_the_quick_selection(root, options, words, environ):
+def test_the_quick_selection_runs_if_nothing_is_named(root, options, words, environ):
     assert is_quick(NOTHING | options, words, environ, root)
 
 
@@ -45,15 +45,30 @@ def test_nothing_named_is_the_quick_selection(root, options, words, environ):
         ({}, [], {"RETINAFACE_ENGINE_FILE": "a.so"}),
     ],
 )
-def test_whoever_names_something_gets_all_of_it(root, options, words, environ):
+def test_every_test_runs_if_something_is_named(root, options, words, environ):
     assert not is_quick(NOTHING | options, words, environ, root)
 
 
-def test_paths_are_words_that_exist_and_are_no_values(root):
+def test_paths_are_words_that_exist_and_are_not_values(root):
     words = ["-x", "tests", "--deselect", "tests", "tests::a[b]", "none", "--maxfail=1", "tests"]
     assert paths(words, root) == ["tests", "tests::a[b]", "tests"]
     whole = ["-x", f"{root}/tests", "--deselect", "tests", f"{root}/tests::a[b]", "none"]
     assert below_root(words, root) == [*whole, "--maxfail=1", f"{root}/tests"]
+
+
+@pytest.mark.parametrize("option", ["--ignore", "--ignore-glob"])
+def test_ignored_paths_are_those_of_the_suites(root, option):
+    whole = [option, f"{root}/tests", f"{option}={root}/tests"]
+    assert below_root([option, "tests", f"{option}=tests"], root) == whole
+    assert below_root(whole, root) == whole
+
+
+def test_what_the_suites_do_not_hold_is_the_callers(root):
+    words = ["--ignore", "mine", "--ignore=mine/a.py", "--junitxml=tests", "--deselect=tests/a.py"]
+    assert below_root(words, root) == words
+    assert below_root(["--ignore-glob=tests/*_a.py"], root) == [
+        f"--ignore-glob={root}/tests/*_a.py"
+    ]
 
 
 @pytest.mark.parametrize("word", ["-v", "-vv", "-s", "-rA", "--tb=long", "--durations", "--co"])

@@ -9,12 +9,12 @@ from tests.support.children import BEGIN, TEST
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 1), (10, 10)]
+    ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 10), (10, 10)]
 )
 def test_exit_codes_of_pytest_are_mapped(supervise, code, expected):
     result, out, record = supervise(f"record(None, 'finished'); sys.exit({code})")
     assert (result, out) == (expected, "")
-    assert record["state"] == "finished"  # not touched
+    assert record["state"] == "finished"  # not changed
 
 
 @pytest.mark.parametrize("sent", ["SIGKILL", "SIGTERM", "SIGUSR1"])
@@ -40,7 +40,7 @@ def test_a_child_that_is_ended_by_a_signal_fails_the_test_that_ran(supervise, se
 
 @pytest.mark.parametrize("code", [0, 1, 10])
 def test_a_child_that_ends_itself_inside_a_test_fails(supervise, code):
-    """An engine may call exit; what it says is not pytest's word."""
+    """An engine may call exit; its exit code is not pytest's."""
     result, out, record = supervise(f"record({TEST!r}); os._exit({code})")
     assert result == 1
     assert f"FAIL {TEST}: the process ended with exit code {code} inside a test" in out
@@ -51,7 +51,7 @@ def test_an_exit_code_that_pytest_does_not_have_fails(supervise):
     result, out, record = supervise("record(None); os._exit(77)")
     assert result == 1
     assert (
-        "FAIL before the first test, or after the last: the process ended itself with exit code"
+        "FAIL before the first test or after the last one: the process ended itself with exit code"
         in out
     )
     assert record["running"] is None
@@ -60,12 +60,12 @@ def test_an_exit_code_that_pytest_does_not_have_fails(supervise):
 def test_a_child_that_dies_before_there_is_a_record_fails(supervise):
     result, out, record = supervise("os.kill(os.getpid(), signal.SIGKILL)")
     assert (result, record) == (1, {})
-    assert "FAIL before the first test, or after the last: the process ended by SIGKILL" in out
+    assert "FAIL before the first test or after the last one: the process ended by SIGKILL" in out
     assert out.endswith("VERDICT: FAIL\n")
     assert "Record:" not in out
 
 
-def test_exit_0_without_a_record_is_no_pass(supervise):
+def test_exit_0_without_a_record_does_not_pass(supervise):
     assert supervise("os._exit(0)")[0] == 1
 
 
@@ -78,11 +78,11 @@ def test_a_damaged_record_does_not_hide_the_verdict(tmp_path, capfd):
     assert "VERDICT: FAIL" in capfd.readouterr().out
 
 
-def test_a_signal_without_a_name(supervise):
+def test_a_signal_without_a_name_fails(supervise):
     assert supervise("os.kill(os.getpid(), signal.SIGRTMIN + 1)")[0] == 1
 
 
-# A child that tells what a run tells; the file of events is its last argument.
+# A child that writes the events of a run; the file of events is its last argument.
 TELL = """
 record(None)
 path = sys.argv[-1].removeprefix("--events=")
@@ -98,7 +98,7 @@ FINISH = f"tell('verdict', lines={CLOSING!r}); record(None, 'finished')"
 
 @pytest.fixture
 def on_screen(tmp_path, capfd):
-    """The same child under a supervisor that owns the screen; gives exit code, output, errors."""
+    """Run the same child under a supervisor with a screen; give exit code, output, errors."""
 
     def call(code, timeout=30.0):
         command = [sys.executable, "-c", BEGIN + TELL + code]
@@ -108,11 +108,11 @@ def on_screen(tmp_path, capfd):
     return call
 
 
-def test_the_screen_shows_header_and_verdict_and_nothing_of_tools(on_screen):
+def test_the_screen_shows_header_and_verdict_without_output_of_tools(on_screen):
     assert on_screen(FINISH) == (0, "\n".join(["what is tested", *CLOSING, ""]), "")
 
 
-def test_a_crash_shows_what_the_process_wrote_last_and_the_test(on_screen):
+def test_a_crash_shows_the_last_output_and_the_test(on_screen):
     code = f"import faulthandler; faulthandler.enable(); record({TEST!r}); os.abort()"
     result, out, err = on_screen(code)
     assert result == 1
@@ -125,22 +125,22 @@ def test_a_crash_shows_what_the_process_wrote_last_and_the_test(on_screen):
     ]
 
 
-def test_a_crash_after_the_verdict_is_not_hidden_by_it(on_screen):
+def test_a_verdict_does_not_hide_a_later_crash(on_screen):
     result, out, _ = on_screen(f"{FINISH}; os.kill(os.getpid(), 9)")
     assert result == 1
     assert "VERDICT: PASS" not in out
     assert out.endswith("VERDICT: FAIL\n")
 
 
-def test_bad_usage_is_said_by_pytest_itself(on_screen):
+def test_bad_usage_shows_the_message_of_pytest(on_screen):
     result, out, err = on_screen("print('ERROR: no such option', file=sys.stderr); sys.exit(4)")
     assert (result, out) == (2, "what is tested\n")
     assert err.endswith("ERROR: no such option\n")
 
 
-def test_a_run_without_a_test_says_so_in_a_line(on_screen):
+def test_a_run_without_a_test_shows_the_last_line_of_pytest(on_screen):
     result, out, _ = on_screen("print('more'); print('=== 9 deselected ==='); sys.exit(5)")
-    assert (result, out) == (1, "what is tested\n=== 9 deselected ===\n")
+    assert (result, out) == (10, "what is tested\n=== 9 deselected ===\n")
 
 
 def test_a_hanging_run_gives_the_terminal_back(on_screen):
@@ -149,16 +149,16 @@ def test_a_hanging_run_gives_the_terminal_back(on_screen):
     assert f"FAIL {TEST}: took longer than --timeout 1 s" in out
 
 
-def test_of_a_crash_the_innermost_frames_of_its_thread_are_told():
+def test_relevant_lines_of_a_crash_are_the_innermost_frames_of_its_thread():
     frames = [f"  File {n}" for n in range(100)]
     dump = ["chatter", "Fatal Python error: Aborted", "", "Thread 0x1:", *frames]
-    lines = supervisor.telling_lines([*dump, "Current thread 0x2:", *frames])
+    lines = supervisor.relevant_lines([*dump, "Current thread 0x2:", *frames])
     assert lines[:2] == ["chatter", "Fatal Python error: Aborted"]
     assert lines[2:4] == ["Current thread 0x2:", "  File 0"]
     assert len(lines) == 30
 
 
-def test_of_any_other_end_the_last_lines_are_told():
+def test_relevant_lines_of_any_other_end_are_the_last_ones():
     lines = [f"line {n}" for n in range(100)]
-    assert supervisor.telling_lines(lines) == lines[-30:]
-    assert supervisor.telling_lines([]) == []
+    assert supervisor.relevant_lines(lines) == lines[-30:]
+    assert supervisor.relevant_lines([]) == []

@@ -1,4 +1,4 @@
-"""Heads of the network put together, compared with a loop over cells and with float64."""
+"""Joined heads agree with a loop over cells, and softmax with float64."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from retinaface.engines.iluvatar.heads import flat_heads, softmax
 
 @pytest.mark.parametrize("width", [4, 2, 10])
 def test_levels_are_in_the_order_of_the_priors(width):
-    """Level, row, column, size: as `prior_boxes` orders them."""
+    """The order of `prior_boxes` is level, row, column, size."""
     rng = np.random.default_rng(width)
     heads = [rng.random((3, 2 * width, *side), np.float32) for side in ((4, 6), (2, 3), (1, 2))]
     expected = [

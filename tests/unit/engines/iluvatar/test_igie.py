@@ -1,4 +1,4 @@
-"""IGIE's engine on a stand-in of the vendor's TVM: which calls it makes, and what it says."""
+"""Calls and description of IGIE's engine, on a stand-in of the vendor's TVM."""
 
 import gc
 import importlib
@@ -105,7 +105,7 @@ def test_closing_frees_the_executor_and_may_be_repeated(use, model):
         engine.infer(noise(1))
 
 
-def test_the_description_says_what_is_proved_and_names_the_board(use, model):
+def test_the_description_gives_the_proof_and_names_the_board(use, model):
     use()
     with open_engine(NAME, model=model) as engine:
         described = json.loads(json.dumps(engine.describe()))
@@ -116,10 +116,10 @@ def test_the_description_says_what_is_proved_and_names_the_board(use, model):
     assert placement["provider"] == "tvm graph_executor on iluvatar(0)"
     assert (placement["fallback"], placement["n_nodes"]) == ([], 2)
     assert (placement["n_fp16_tensors"], placement["n_tensors"]) == (1, 3)
-    assert "cannot be seen" in placement["proof"]
+    assert "does not show" in placement["proof"]
 
 
-def test_a_file_without_a_graph_is_taken_at_its_name_and_says_so(use, model):
+def test_a_file_without_a_graph_has_the_precision_of_its_name(use, model):
     tvm = FakeTvm()
     tvm.shows_graph = False
     use(tvm)
@@ -140,7 +140,7 @@ def test_ixsmi_names_the_board_first(use, model, monkeypatch):
 
 
 def test_relay_without_the_vendors_additions_builds_for_a_cpu(use, model):
-    """What Apache TVM had before it gave Relay up; its wheels on PyPI have it no more."""
+    """Older releases of Apache TVM have Relay; its wheels on PyPI no longer do."""
     tvm = use(FakeTvm(is_vendors=False, lacks=("tvm.target.iluvatar",)))
     name = "retinaface.engines.iluvatar.igie:igie_cpu_fp16"
     with open_engine(name, model=model) as engine:
@@ -153,7 +153,7 @@ def test_relay_without_the_vendors_additions_builds_for_a_cpu(use, model):
     assert "device_name" not in described
 
 
-def test_importing_the_engine_needs_no_vendor_wheel_but_a_tvm(use):
+def test_importing_the_engine_needs_a_tvm_but_no_vendor_wheel(use):
     use()
     assert (
         importlib.import_module("retinaface.engines.iluvatar.igie").IgieEngine.__name__

@@ -1,4 +1,4 @@
-"""What IGIE's engine refuses, on a stand-in of the vendor's TVM."""
+"""Refusals of IGIE's engine, on a stand-in of the vendor's TVM."""
 
 import functools
 
@@ -23,7 +23,7 @@ def use(stand_in, no_board):
 
 
 @pytest.mark.parametrize(
-    ("lacks", "said"),
+    ("lacks", "reason"),
     [
         (("tvm.relay", "tvm.relay.import_model", "tvm.contrib.graph_executor",
           "tvm.target.iluvatar"),
@@ -34,11 +34,11 @@ def use(stand_in, no_board):
     ],
     ids=["public-0.27", "no-target", "no-executor", "no-relay"],
 )  # fmt: skip
-def test_another_tvm_is_named_with_what_it_lacks(use, model, lacks, said):
+def test_another_tvm_is_named_with_what_it_lacks(use, model, lacks, reason):
     tvm = FakeTvm(lacks=lacks)
     tvm.modules["tvm"].__version__ = "0.27.0"
     use(tvm)
-    message = refused(said, model=model)
+    message = refused(reason, model=model)
     assert "tvm 0.27.0 here is a different one" in message
     assert "IXUCA_WHEELS" in message
 
@@ -47,7 +47,7 @@ def test_a_missing_board_is_named(use, model):
     tvm = FakeTvm()
     tvm.exists = False
     use(tvm)
-    refused("iluvatar(0) is not there; see whether the driver shows a board: ixsmi", model=model)
+    refused("iluvatar(0) is not there; check whether the driver shows a board: ixsmi", model=model)
 
 
 def test_outputs_on_another_device_are_a_fallback(use, model):
@@ -82,7 +82,7 @@ def test_a_file_of_another_precision_is_refused(use, model, name, other):
 
 
 def build_file(use, path, **settings):
-    """An engine file as somebody else built it."""
+    """Write an engine file that the suite did not build."""
     tvm = use()
     source = path.with_suffix(".onnx")
     write_heads(source)
@@ -114,7 +114,7 @@ def test_an_engine_file_of_another_input_is_refused(use, tmp_path, settings, got
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         (lambda loc, conf, marks: [conf, loc, marks], "got [(32, 4200, 2), (32, 4200, 4)"),
         (lambda loc, conf, marks: [loc[:, :77], conf, marks], "got [(32, 77, 4)"),
@@ -123,14 +123,14 @@ def test_an_engine_file_of_another_input_is_refused(use, tmp_path, settings, got
     ],
     ids=["order", "priors", "logits", "nan"],
 )
-def test_wrong_outputs_are_refused_before_anything_is_measured(use, model, change, said):
+def test_wrong_outputs_are_refused_before_anything_is_measured(use, model, change, reason):
     tvm = FakeTvm()
     tvm.changed = lambda arrays: change(*arrays)
     use(tvm)
-    refused(said, model=model)
+    refused(reason, model=model)
 
 
-def test_what_the_compiler_says_is_passed_on_in_a_line(use, model):
+def test_a_compiler_error_is_reported_in_a_line(use, model):
     tvm = FakeTvm()
 
     def build(module, target, params, precision):
@@ -142,7 +142,7 @@ def test_what_the_compiler_says_is_passed_on_in_a_line(use, model):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "reason"),
     [
         ({"precision": "fp16"}, "but the weights of"),
         ({"outputs": ("a", "b", "c")}, "expected input (N, 3, 320, 320) -> loc, conf, landmarks"),
@@ -151,18 +151,18 @@ def test_what_the_compiler_says_is_passed_on_in_a_line(use, model):
     ],
     ids=["fp16", "names", "size", "batch"],
 )
-def test_a_file_that_cannot_be_built_from_is_refused(use, tmp_path, settings, said):
+def test_a_file_that_cannot_be_built_from_is_refused(use, tmp_path, settings, reason):
     use()
     path = tmp_path / "other.onnx"
     write_model(path, **settings)
-    refused(said, model=path)
+    refused(reason, model=path)
 
 
 def test_options_and_sizes_that_do_not_exist_are_refused(use, model, tmp_path):
     use()
     refused("option batch must be a number >= 1, got 'x'", model=model, options={"batch": "x"})
-    said = "unknown option 'bach'; expected one of: batch"
-    assert "did you mean batch?" in refused(said, model=model, options={"bach": "1"})
+    reason = "unknown option 'bach'; expected one of: batch"
+    assert "did you mean batch?" in refused(reason, model=model, options={"bach": "1"})
     refused("built for one input size", model=model, input_size_px=None)
     (tmp_path / "no.onnx").write_bytes(b"not an ONNX file")
     refused("cannot read", model=tmp_path / "no.onnx")

@@ -1,4 +1,4 @@
-"""ixRT's engine on a stand-in of its API: which calls it makes, and what it refuses."""
+"""Calls and refusals of ixRT's engine, on a stand-in of its API."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "ixrt-iluvatar-fp16"
 HEADS = [f"{name}_{level}" for level in range(3) for name in ("loc", "conf", "landmarks")]
 INPUT_BYTES = 32 * 3 * 320 * 320 * 4
-FP16 = 0.02  # what rounding of the weights moves values up to 10
+FP16 = 0.02  # error that rounding of the weights causes in values up to 10
 refused = functools.partial(assert_refused, NAME)
 
 
@@ -89,7 +89,7 @@ def test_a_built_plan_with_three_outputs_has_its_softmax_inside(use, model, tmp_
     assert_near(outputs, outputs_of(model, noise(2)), FP16)
 
 
-def test_half_precision_bindings_are_fed_and_read_as_such(use, model):
+def test_half_precision_bindings_take_and_give_half_precision(use, model):
     ixrt = FakeIxrt()
     ixrt.io_type = "float16"
     use(ixrt)
@@ -140,13 +140,13 @@ def test_without_ixsmi_the_runtime_names_the_board(use, model, answer, name):
         assert engine.describe()["device_name"] == name
 
 
-def test_nvidias_tensorrt_is_not_taken_for_it(use, model):
+def test_nvidias_tensorrt_is_refused(use, model):
     use(FakeIxrt(version="10.3.0"))
     refused("the module tensorrt 10.3.0 here is not the vendor's", model=model)
 
 
 @pytest.mark.parametrize(
-    ("lacks", "said"),
+    ("lacks", "reason"),
     [
         (("tensorrt.OnnxParser",), "lacks OnnxParser"),
         (("tensorrt.Runtime",), "lacks Runtime"),
@@ -154,21 +154,21 @@ def test_nvidias_tensorrt_is_not_taken_for_it(use, model):
     ],
     ids=["parser", "runtime", "cuda"],
 )
-def test_what_the_installation_lacks_is_named(use, model, lacks, said):
+def test_a_missing_part_of_the_installation_is_named(use, model, lacks, reason):
     use(FakeIxrt(lacks=lacks))
-    refused(said, model=model)
+    refused(reason, model=model)
 
 
-def test_a_plan_that_gives_nothing_is_refused(use, model):
+def test_a_plan_that_does_not_load_is_refused(use, model):
     ixrt = FakeIxrt()
     ixrt.has_board = False
     use(ixrt)
     refused(
-        "it returned nothing; its log gives the reason; see whether a board is there", model=model
+        "it returned nothing; its log gives the reason; check whether a board is there", model=model
     )
 
 
-def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
+def test_errors_of_parser_and_builder_are_reported(use, model):
     ixrt = use()
     ixrt.parser_errors = ["no importer for Resize", "node 7"]
     refused("RuntimeError: no importer for Resize; node 7; try a file of another", model=model)
@@ -178,7 +178,7 @@ def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
 
 
 @pytest.mark.parametrize(
-    ("module", "function", "said"),
+    ("module", "function", "reason"),
     [
         ("cuda.cudart", "cudaMalloc", "cannot allocate"),
         ("cuda.cudart", "cudaDeviceSynchronize", "cudaDeviceSynchronize gave 2"),
@@ -186,12 +186,12 @@ def test_what_the_parser_and_the_builder_say_is_passed_on(use, model):
         ("cuda.cuda", "cuMemcpyDtoH", "cuMemcpyDtoH gave 2"),
     ],
 )
-def test_an_error_code_is_not_passed_over(use, model, module, function, said):
+def test_an_error_code_is_reported(use, model, module, function, reason):
     ixrt = FakeIxrt()
     answer = (FAILED, 0) if function == "cudaMalloc" else (FAILED,)
     setattr(ixrt.modules[module], function, lambda *_: answer)
     use(ixrt)
-    refused(said, model=model)
+    refused(reason, model=model)
 
 
 def test_files_and_plans_of_another_shape_are_refused(use, tmp_path):

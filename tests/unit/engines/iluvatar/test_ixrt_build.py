@@ -1,4 +1,4 @@
-"""Files that are cut at their nine heads for ixRT, as the vendor exports them."""
+"""ONNX files are cut at their nine heads for ixRT, as the vendor's export does."""
 
 import pytest
 
@@ -33,8 +33,8 @@ def test_every_exporters_file_is_cut_at_its_heads(options, tmp_path):
     assert not {"Softmax", "Concat"} & {node.op_type for node in cut.graph.node[-9:]}
 
 
-def test_what_is_more_than_layout_is_not_cut_away(tmp_path):
-    """There the heads are not what the outputs are made of alone."""
+def test_operators_other_than_layout_are_not_cut_away(tmp_path):
+    """In such a file the outputs need more than the heads."""
     import onnx
 
     from retinaface.export.onnx_graph import axes_of

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.needs("ncnn", "onnx")
 
 @pytest.fixture
 def nets(monkeypatch):
-    """Networks in the order in which they are made."""
+    """List networks in the order of their creation."""
     import ncnn
 
     made, honest = [], ncnn.Net
@@ -85,7 +85,7 @@ def test_a_free_size_is_converted_for_the_size_asked_for(path):
     write_means(path, size=("height", "width"))
     with open_cpu(path) as engine:
         np.testing.assert_allclose(engine.infer(images(2)).loc[:, 0, 0], [0.02], rtol=1e-5)
-    with pytest.raises(EngineUnavailable, match="needs inputs of one size: .* take a pipeline"):
+    with pytest.raises(EngineUnavailable, match="needs inputs of one size, .* use a pipeline"):
         open_cpu(path, input_size_px=None)
 
 
@@ -103,10 +103,10 @@ def test_layers_that_ncnn_lacks_are_named(path):
         open_cpu(path)
 
 
-def test_without_its_converter_the_engine_says_how_to_get_it(path, monkeypatch):
+def test_a_missing_converter_is_reported_with_the_next_step(path, monkeypatch):
     write_means(path)
     monkeypatch.setattr("retinaface.engines.ncnn.files.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(EngineUnavailable, match="pnnx, .* not installed; pip install --no-deps"):
+    with pytest.raises(EngineUnavailable, match="pnnx is not installed; pip install --no-deps"):
         open_cpu(path)
 
 
@@ -120,8 +120,8 @@ def test_fp32_switches_every_other_type_and_device_off(path, nets):
 
 
 @pytest.mark.parametrize("rounds", [False, True])
-def test_fp16_is_described_by_what_it_changes(path, monkeypatch, rounds):
-    """On processors without FP16 its options change nothing."""
+def test_the_description_of_fp16_depends_on_its_effect(path, monkeypatch, rounds):
+    """On processors without FP16 the options change nothing."""
     from retinaface.engines.ncnn import engine as module
 
     def infer(net, _image):
@@ -147,12 +147,12 @@ def test_options_are_those_that_keep_precision_and_device(path, nets):
     write_means(path)
     with open_cpu(path, options={"use_winograd_convolution": "off"}):
         assert not nets[0].opt.use_winograd_convolution
-    for name, value, said in (
+    for name, value, reason in (
         ("use_fp16_storage", "on", "unknown option 'use_fp16_storage'; expected one of: use_wino"),
         ("no_such", "on", "unknown option 'no_such'"),
         ("lightmode", "1", "option lightmode must be on or off, got '1'"),
     ):
-        with pytest.raises(EngineUnavailable, match=said):
+        with pytest.raises(EngineUnavailable, match=reason):
             open_cpu(path, options={name: value})
 
 
@@ -166,7 +166,7 @@ def test_idle_threads_sleep_where_others_need_the_processors(path, nets, monkeyp
 
 @pytest.mark.needs("torch", "onnxsim", "onnxconverter_common", "onnxruntime")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_the_network_gives_what_onnx_runtime_gives(precision):
+def test_the_outputs_agree_with_onnx_runtime(precision):
     batch = np.random.default_rng(0).normal(0, 60, (2, 3, 320, 320)).astype(np.float32)
     found = []
     for runtime in ("ort", "ncnn"):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("onnxruntime", "onnx")
 
 @pytest.fixture
 def sessions(monkeypatch):
-    """Sessions in the order in which they are opened."""
+    """List sessions in the order of their opening."""
     from retinaface.engines.onnxruntime.runtime import ort
 
     opened, honest = [], ort.InferenceSession
@@ -126,14 +126,14 @@ def test_a_switch_is_on_or_off(path, name):
 @pytest.mark.parametrize(
     ("option", "step"), [("fusion", "did you mean fusions"), ("use_tf32", "leave it out$")]
 )
-def test_the_cpu_is_given_no_option_that_its_provider_would_pass_over(path, option, step):
+def test_an_option_that_the_cpu_provider_would_ignore_is_refused(path, option, step):
     write_model(path)
     message = f"unknown option '{option}'; expected one of: fusions .*, spinning .*; {step}"
     with pytest.raises(EngineUnavailable, match=message):
         open_cpu(path, options={option: "1"})
 
 
-def test_intermediates_come_of_one_session_more_with_the_options_of_the_first(path, sessions):
+def test_intermediates_need_one_more_session_with_the_same_options(path, sessions):
     write_model(path, batch=4)
     images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
     with open_cpu(path, max_batch=4, options={"fusions": "off"}) as engine:
@@ -164,7 +164,7 @@ def test_intermediates_in_fp16_are_given_in_float32(path, sessions):
     assert found["half"].ravel().tolist() == [1]
 
 
-def test_intermediates_say_that_they_need_onnx(path, monkeypatch):
+def test_intermediates_without_onnx_are_refused(path, monkeypatch):
     write_model(path)
     with open_cpu(path) as engine:
         monkeypatch.setitem(sys.modules, "onnx", None)

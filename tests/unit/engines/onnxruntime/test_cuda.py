@@ -1,4 +1,4 @@
-"""ONNX Runtime on CUDA, as far as a processor shows it."""
+"""ONNX Runtime on CUDA, as far as a CPU can test it."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def path(tmp_path):
 
 
 class FellBack:
-    """A session that was asked for CUDA and gives the CPU without an error."""
+    """A session that silently gives the CPU in place of CUDA."""
 
     def get_providers(self):
         return ["CPUExecutionProvider"]
@@ -56,7 +56,7 @@ def test_other_options_of_a_device_go_to_its_provider(path, monkeypatch):
 
 
 def on_the_cpu(path):
-    """The engine of devices, whose calls ONNX Runtime offers on the CPU too."""
+    """Open the engine of devices on the CPU, where ONNX Runtime offers the same calls."""
     from retinaface.engines.base import EngineSpec
     from retinaface.engines.onnxruntime.cuda import OnnxRuntimeDeviceEngine
 
@@ -87,7 +87,7 @@ def test_a_device_is_loaded_run_and_read_in_three_steps(path):
     engine.close()  # twice
 
 
-def test_a_provider_that_cannot_be_loaded_says_which_library_is_missing(path, monkeypatch):
+def test_a_provider_that_does_not_load_is_reported_with_the_missing_library(path, monkeypatch):
     from retinaface.engines.onnxruntime import cpu as module
     from retinaface.engines.onnxruntime import cuda
 

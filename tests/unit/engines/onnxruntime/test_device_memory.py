@@ -1,4 +1,4 @@
-"""On the CPU, where ONNX Runtime offers the same calls; CUDA itself has not been reached here."""
+"""Device memory on the CPU, where ONNX Runtime offers the same calls; not tested on CUDA."""
 
 import ctypes
 import gc
@@ -38,7 +38,7 @@ def images(n, value=1.0):
 
 
 @pytest.mark.parametrize("use_graphs", [False, True])
-def test_it_gives_what_a_plain_run_gives_for_every_batch(session, use_graphs):
+def test_outputs_agree_with_a_plain_run_for_every_batch(session, use_graphs):
     io = open_io(session, use_graphs=use_graphs)
     for n, value in ((1, 1.0), (3, 2.0), (1, 5.0), (3, -1.0), (2, 0.5)):
         expected = session.run(None, {"input": images(n, value)})
@@ -46,7 +46,7 @@ def test_it_gives_what_a_plain_run_gives_for_every_batch(session, use_graphs):
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_batch_is_run_as_often_as_is_asked_and_fetched_apart(session):
+def test_a_loaded_batch_can_run_several_times_before_the_fetch(session):
     io = open_io(session)
     io.load(images(2, 3.0))
     for _ in range(3):
@@ -58,7 +58,7 @@ def test_a_batch_is_run_as_often_as_is_asked_and_fetched_apart(session):
 
 
 class Watched:
-    """A session that writes down what is bound, run and waited for."""
+    """A session that records bindings, runs and waits."""
 
     def __init__(self, session):
         self._session, self.calls, self.graph_ids = session, [], []
@@ -91,7 +91,7 @@ class Binding:
 
 
 def test_a_run_waits_for_the_device(session):
-    """Unless it does, `execute` could be timed before the device is done."""
+    """Otherwise `execute` could be timed before the device is done."""
     watched = Watched(session)
     io = open_io(watched)
     io.load(images(1))
@@ -106,7 +106,7 @@ def test_nothing_runs_before_a_batch_is_loaded(session, step):
         getattr(open_io(session), step)()
 
 
-def test_no_later_call_changes_what_was_returned(session):
+def test_no_later_call_changes_returned_outputs(session):
     io = open_io(session)
     first = io.run(images(2, 1.0))
     kept = [output.copy() for output in first]
@@ -146,7 +146,7 @@ def test_each_shape_has_a_graph_of_its_own_and_none_without_graphs(session, devi
     assert device_io.run_options(None).get_run_config_entry("gpu_graph_id") == "-1"
 
 
-def test_it_says_how_memory_is_used(session, device_io, monkeypatch):
+def test_the_description_shows_how_memory_is_used(session, device_io, monkeypatch):
     io = open_io(session, use_graphs=True)
     assert io.describe() == {"host_memory": "none yet", "cuda_graphs": "on"}
     monkeypatch.setattr(device_io, "cuda_runtime", lambda: None)
@@ -155,7 +155,7 @@ def test_it_says_how_memory_is_used(session, device_io, monkeypatch):
 
 
 class Runtime:
-    """Stands in for the CUDA runtime library: remembers what was registered."""
+    """Stands in for the CUDA runtime library, and records what is registered."""
 
     def __init__(self, code=0):
         self.code, self.registered = code, {}
@@ -181,7 +181,7 @@ def test_pinned_memory_is_registered_whole_and_released_with_its_array(device_io
     assert runtime.registered == {}
 
 
-def test_memory_that_cannot_be_pinned_says_why(device_io, monkeypatch):
+def test_memory_that_cannot_be_pinned_gives_the_reason(device_io, monkeypatch):
     monkeypatch.setattr(device_io, "cuda_runtime", lambda: Runtime(code=2))
     assert device_io.pin(np.zeros(4, np.float32)) == "cudaHostRegister gave error 2"
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime says that it ran a graph."""
+"""The profile of ONNX Runtime shows where it ran a graph."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def event(name, provider, kind, op="Conv"):
     return {"cat": "Node", "name": f"{name}_kernel_time", "args": arguments}
 
 
-def test_placement_tells_a_fallback_from_arithmetic_on_shapes():
+def test_placement_distinguishes_a_fallback_from_arithmetic_on_shapes():
     from retinaface.engines.onnxruntime.runtime import placement_from_profile
 
     profile = [

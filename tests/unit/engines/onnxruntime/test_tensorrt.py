@@ -1,4 +1,4 @@
-"""What ONNX Runtime's TensorRT provider is asked for; TensorRT itself has not been reached here."""
+"""Options for ONNX Runtime's TensorRT provider; not tested with TensorRT itself."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def asked(provider, path, name=NAME, **settings):
     return provider.asked[-1]
 
 
-def test_one_engine_is_asked_for_all_batches_in_a_cache_of_ours(provider, path, tmp_path):
+def test_one_cached_engine_serves_all_batches(provider, path, tmp_path):
     options = asked(provider, path, max_batch=8)
     folder = Path(options.pop("trt_engine_cache_path"))
     assert folder.parent == tmp_path / "cache" / "builds" / NAME
@@ -84,7 +84,7 @@ def test_builds_settings_and_files_do_not_share_engines(provider, path, monkeypa
     assert len(found) == 6
 
 
-def test_it_gives_the_networks_outputs_in_three_steps(provider, path):
+def test_three_steps_give_the_networks_outputs(provider, path):
     images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
     with open_engine(NAME, model=path) as engine:
         outputs = engine.infer(images)
@@ -107,20 +107,20 @@ def test_a_node_on_the_cpu_is_refused(provider, path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [(b"garbage", "cannot load .*; check the file$"), (None, "takes 64x64 inputs, but 320x320")],
     ids=["garbage", "size"],
 )
-def test_a_file_that_does_not_fit_is_refused_before_it_is_built(provider, path, content, said):
+def test_a_file_that_does_not_fit_is_refused_before_it_is_built(provider, path, content, reason):
     write_model(path, size=(64, 64))
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(EngineUnavailable, match=said):
+    with pytest.raises(EngineUnavailable, match=reason):
         open_engine(NAME, model=path)
     assert provider.asked == []
 
 
-def test_without_the_provider_it_says_what_to_install(path, monkeypatch):
+def test_a_missing_provider_is_reported_with_the_extra(path, monkeypatch):
     from retinaface.engines.onnxruntime.cpu import ort
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
@@ -129,7 +129,7 @@ def test_without_the_provider_it_says_what_to_install(path, monkeypatch):
         open_engine(NAME, model=path)
 
 
-def test_what_does_not_load_is_named_with_what_to_install(provider, path, monkeypatch):
+def test_a_library_that_does_not_load_is_named_with_what_to_install(provider, path, monkeypatch):
     from retinaface.engines.onnxruntime import cpu, cuda
 
     honest = cpu.ort.InferenceSession
@@ -146,14 +146,14 @@ def test_what_does_not_load_is_named_with_what_to_install(provider, path, monkey
         open_engine(NAME, model=path)
 
 
-def test_tf32_is_forbidden_unless_somebody_said_otherwise(monkeypatch):
+def test_tf32_is_forbidden_unless_the_variable_is_set(monkeypatch):
     from retinaface.engines.tensorrt import libraries
 
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
     libraries.prepare()
-    assert libraries.tf32() == "as the runtime likes (NVIDIA_TF32_OVERRIDE=1)"
+    assert libraries.tf32() == "up to the runtime (NVIDIA_TF32_OVERRIDE=1)"
     monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
-    assert libraries.tf32() == "as the runtime likes (NVIDIA_TF32_OVERRIDE=not set)"
+    assert libraries.tf32() == "up to the runtime (NVIDIA_TF32_OVERRIDE=not set)"
     libraries.prepare()
     assert libraries.tf32() == "off (NVIDIA_TF32_OVERRIDE=0)"
 
@@ -161,7 +161,7 @@ def test_tf32_is_forbidden_unless_somebody_said_otherwise(monkeypatch):
 @pytest.mark.parametrize(
     ("number", "version"), [(100_900, "10.9.0"), (110_400, "11.4.0"), (8601, "8.6.1")]
 )
-def test_the_version_of_the_library_that_is_loaded(monkeypatch, number, version):
+def test_the_version_is_that_of_the_loaded_library(monkeypatch, number, version):
     from retinaface.engines.tensorrt import libraries
 
     class Library:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.remote.engine import WORKER, RemoteEngine, open_remote_engine
+from retinaface.engines.remote.engine import RemoteEngine, open_remote_engine
+from retinaface.engines.remote.process import WORKER
 from retinaface.errors import EngineFault, EngineUnavailable
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -195,6 +196,27 @@ def test_the_folder_of_the_worker_hides_no_package(tmp_path, monkeypatch):
     shutil.copytree(WORKER.parents[2], package)
     worker = package / WORKER.relative_to(WORKER.parents[2])
     worker.with_name("onnxruntime.py").write_text("raise ImportError('hidden')")
-    monkeypatch.setattr("retinaface.engines.remote.engine.WORKER", worker)
+    monkeypatch.setattr("retinaface.engines.remote.process.WORKER", worker)
     with open_remote_engine(Path(sys.executable), "ort-cpu-fp32", model=tiny_model()) as engine:
         assert engine.describe()["runtime"].startswith("onnxruntime ")
+
+
+def test_an_answer_with_another_field_is_a_fault_that_names_it(tmp_path, monkeypatch):
+    """As from a worker of another release."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from retinaface.engines.remote import worker\n"
+        "honest = worker.Worker.answer\n"
+        "def answer(self, request, arrays):\n"
+        "    header, found = honest(self, request, arrays)\n"
+        "    return {{'seconds': 'took_s'}.get(k, k): v for k, v in header.items()}, found\n"
+        "worker.Worker.answer = answer\n"
+        "sys.exit(worker.main(*map(int, sys.argv[1:])))\n"
+    )
+    monkeypatch.setattr("retinaface.engines.remote.process.WORKER", worker)
+    with opened("plain_cpu_fp32") as engine:
+        words = "broke the protocol during infer: it sent an answer that is not right: .*`took_s`"
+        with pytest.raises(EngineFault, match=words):
+            engine.infer(IMAGES)

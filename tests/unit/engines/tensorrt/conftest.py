@@ -1,11 +1,11 @@
-"""What tests of TensorRT share."""
+"""Fixtures of TensorRT's tests."""
 
 import pytest
 
 
 @pytest.fixture
 def half(model, tmp_path):
-    """The file of `model` in FP16."""
+    """Write the file of `model` in FP16."""
     import onnx
 
     from retinaface.export.conversion import to_fp16

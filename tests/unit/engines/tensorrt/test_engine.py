@@ -1,4 +1,4 @@
-"""TensorRT's engine on a stand-in of its API: which calls it makes, and what it says."""
+"""Calls and description of TensorRT's engine, on a stand-in of its API."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_a_plan_is_built_once_strongly_typed_without_tf32_for_all_batches(use, m
     assert trt.named("build") == [("build", STRONGLY_TYPED, [], profile)]
 
 
-def test_another_build_is_built_anew_and_so_are_other_batches(use, model):
+def test_another_build_number_or_batch_builds_again(use, model):
     trt = use()
     for settings in ({}, {"build": 2}, {"max_batch": 8}, {"options": {"batch": "64"}}):
         open_engine(NAME, model=model, **settings).close()
@@ -77,7 +77,7 @@ def test_the_run_alone_is_repeated_and_its_outputs_are_fetched_apart(use, model)
     assert_near(outputs, outputs_of(model, noise(2)))
 
 
-def test_fp16_is_the_files_and_is_fed_and_read_as_such(use, model, half):
+def test_fp16_comes_from_the_file_and_holds_for_input_and_outputs(use, model, half):
     trt = use()
     with open_engine(HALF, model=half) as engine:
         trt.calls.clear()
@@ -103,7 +103,7 @@ def test_closing_frees_memory_of_both_sides_and_the_stream_once(use, model):
     assert len(trt.named("cudaFree")) == len(trt.named("cudaFreeHost")) == 4
 
 
-def test_a_prebuilt_plan_is_run_as_it_is(use, model, tmp_path):
+def test_a_prebuilt_plan_runs_unchanged(use, model, tmp_path):
     trt = use()
     with open_engine(NAME, model=model) as engine:
         plan = engine.built_file
@@ -159,7 +159,7 @@ def test_the_description_fits_a_record_and_names_the_card(use, model, monkeypatc
     assert "no nodes on the host" in placement["proof"]
 
 
-def test_kernels_that_say_tf32_are_listed(use, model):
+def test_kernels_with_tf32_in_their_name_are_listed(use, model):
     trt = FakeTensorRt()
     trt.tactic = "sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32"
     use(trt)
@@ -167,7 +167,7 @@ def test_kernels_that_say_tf32_are_listed(use, model):
         assert len(engine.describe()["placement"]["tf32_layers"]) == N_NODES
 
 
-def test_tensorrt_11_needs_nothing_that_it_no_longer_has(use, model, half):
+def test_tensorrt_11_works_without_the_removed_parts_of_10(use, model, half):
     trt = FakeTensorRt(version="11.4.0.106")
     trt.output_types = {"DataType": "Half", "Format": "Row major linear"}
     use(trt)

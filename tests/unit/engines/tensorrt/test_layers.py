@@ -1,4 +1,4 @@
-"""What TensorRT's inspector says of layers, in words of ours."""
+"""Types of layers are read from the words of TensorRT's inspector."""
 
 import pytest
 
@@ -23,14 +23,14 @@ from retinaface.engines.tensorrt.layers import layers_of
         ({"DataType": "FP8"}, "other"),
     ],
 )
-def test_the_inspectors_words_for_types(tensor, name):
+def test_the_inspectors_words_for_types_are_read(tensor, name):
     found = layers_of({"Layers": [{"Name": "a", "Outputs": [tensor]}, {"Name": "no outputs"}]})
     assert found.by_type == {name: 1}
     assert found.n_layers == 2
 
 
 @pytest.mark.parametrize("information", [{}, {"Layers": ["a", "b"]}, {"Layers": []}])
-def test_a_plan_with_names_alone_says_that_it_does_not_tell(information):
+def test_a_plan_with_names_alone_leaves_the_types_unknown(information):
     found = layers_of(information)
     assert found.by_type is None
     assert "is not known" in found.proof

@@ -1,4 +1,4 @@
-"""Shapes that TensorRT's engines are built for."""
+"""Input shapes that TensorRT's engines are built for."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What TensorRT's engine refuses, on a stand-in of its API."""
+"""Refusals of TensorRT's engine, on a stand-in of its API."""
 
 import functools
 import sys
@@ -23,21 +23,21 @@ def use(stand_in):
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "reason"),
     [
-        ("8.4.3+corex.4.2.0", "is Iluvatar's ixRT; take ixrt-iluvatar-fp16"),
+        ("8.4.3+corex.4.2.0", "is Iluvatar's ixRT; use ixrt-iluvatar-fp16"),
         ("8.6.1", "needs TensorRT 10 or 11, got 8.6.1"),
         ("unknown", "needs TensorRT 10 or 11, got unknown"),
     ],
     ids=["ixrt", "old", "strange"],
 )
-def test_another_tensorrt_is_not_taken_for_it(use, model, version, said):
+def test_another_tensorrt_is_refused(use, model, version, reason):
     use(FakeTensorRt(version=version))
-    refused(said, model=model)
+    refused(reason, model=model)
 
 
 @pytest.mark.parametrize(
-    ("lacks", "said"),
+    ("lacks", "reason"),
     [
         (("tensorrt.OnnxParser",), "lacks OnnxParser"),
         (("tensorrt.Runtime",), "lacks Runtime"),
@@ -45,21 +45,23 @@ def test_another_tensorrt_is_not_taken_for_it(use, model, version, said):
     ],
     ids=["parser", "runtime", "cuda"],
 )
-def test_what_the_installation_lacks_is_named(use, model, lacks, said):
+def test_a_missing_part_of_the_installation_is_named(use, model, lacks, reason):
     use(FakeTensorRt(lacks=lacks))
-    refused(said, model=model)
+    refused(reason, model=model)
 
 
-def test_the_older_name_of_cuda_python_will_do(use, model, monkeypatch):
+def test_the_older_name_of_cuda_python_is_accepted(use, model, monkeypatch):
     trt = FakeTensorRt(lacks=("cuda.bindings.runtime", "cuda.bindings"))
     use(trt)
     monkeypatch.setitem(sys.modules, "cuda.cudart", FakeTensorRt().modules["cuda.bindings.runtime"])
-    with pytest.raises(EngineUnavailable, match="cannot run"):  # memory is another stand-in's
+    with pytest.raises(
+        EngineUnavailable, match="cannot run"
+    ):  # the memory belongs to another stand-in
         open_engine(NAME, model=model)
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "reason"),
     [
         ("cudaGetDeviceCount", "needs cuda: cudaGetDeviceCount gave cudaErrorInsufficientDriver"),
         ("cudaStreamCreate", "needs cuda: cudaStreamCreate gave"),
@@ -69,21 +71,21 @@ def test_the_older_name_of_cuda_python_will_do(use, model, monkeypatch):
         ("cudaStreamSynchronize", "cudaStreamSynchronize gave"),
     ],
 )
-def test_an_error_code_is_not_passed_over(use, model, function, said):
+def test_an_error_code_is_reported(use, model, function, reason):
     trt = use()
     trt.cuda.fails = function
-    refused(said, model=model)
+    refused(reason, model=model)
     assert trt.cuda.memory == {}
     assert trt.cuda.streams == {}
 
 
-def test_a_machine_without_a_device_says_so(use, model):
+def test_a_machine_without_a_device_is_refused(use, model):
     trt = use()
     trt.cuda.n_devices = 0
-    refused("needs cuda: cudaGetDeviceCount gave 0 devices; see whether a device", model=model)
+    refused("needs cuda: cudaGetDeviceCount gave 0 devices; check whether a device", model=model)
 
 
-def test_what_parser_builder_and_runtime_say_is_passed_on(use, model):
+def test_errors_of_parser_builder_and_runtime_are_reported(use, model):
     trt = use()
     trt.parser_errors = ["In node 7 (Resize):\nUNSUPPORTED_NODE"]
     refused("cannot build", model=model)
@@ -92,7 +94,7 @@ def test_what_parser_builder_and_runtime_say_is_passed_on(use, model):
     refused("build_serialized_network returned nothing: no kernel fits; try", model=model)
     trt.builds, trt.loads = True, False
     refused(
-        "it returned nothing: built by another version; a plan runs on the version", model=model
+        "it returned nothing: built by another version; build it again: a plan runs", model=model
     )
     trt.loads, trt.takes_addresses = True, False
     refused("takes no address for input: TensorRT gave no reason", model=model)

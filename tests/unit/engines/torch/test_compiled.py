@@ -1,4 +1,4 @@
-"""Compiled PyTorch: the whole network or an error, any batch, one size."""
+"""Compiled PyTorch runs the whole network or fails, with any batch of one size."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def refused(match, **settings):
 
 @pytest.fixture(scope="module")
 def graphs():
-    """Graphs that the compiler was given."""
+    """List the graphs that the compiler gets."""
     from torch._inductor import compile_fx as module
 
     given, honest = [], module.compile_fx
@@ -42,7 +42,7 @@ def engine(graphs):
         yield engine
 
 
-def test_every_batch_gives_what_eager_pytorch_gives(engine):
+def test_every_batch_agrees_with_eager_pytorch(engine):
     images = synthetic_inputs(4, 1)
     with open_engine("torch-cpu-fp32", weights="embedded") as eager:
         expected = eager.infer(images)
@@ -51,7 +51,7 @@ def test_every_batch_gives_what_eager_pytorch_gives(engine):
             np.testing.assert_allclose(ours, theirs[:n], atol=1e-3)
 
 
-def test_batches_within_the_largest_are_not_compiled_for_again(engine, graphs):
+def test_batches_up_to_the_largest_compile_nothing_more(engine, graphs):
     before = len(graphs)
     assert before == engine.describe()["placement"]["n_graphs"]
     for n in (1, 2, 3, 4):
@@ -59,11 +59,11 @@ def test_batches_within_the_largest_are_not_compiled_for_again(engine, graphs):
     assert len(graphs) == before
 
 
-def test_it_says_how_much_of_it_is_compiled(engine):
-    said = engine.describe()
-    assert said["placement"]["provider"] == "inductor on cpu"
-    assert said["placement"]["n_graphs"] >= 2  # of one image, and of more
-    assert said["placement"]["fallback"] == []
+def test_the_description_counts_the_compiled_graphs(engine):
+    described = engine.describe()
+    assert described["placement"]["provider"] == "inductor on cpu"
+    assert described["placement"]["n_graphs"] >= 2  # of one image, and of more
+    assert described["placement"]["fallback"] == []
 
 
 def test_it_shows_no_layers(engine):
@@ -73,10 +73,10 @@ def test_it_shows_no_layers(engine):
 
 def test_a_compiler_that_is_switched_off_is_refused(monkeypatch):
     monkeypatch.setattr("torch.compile", lambda function, **_: function)
-    refused("compiled nothing and would run the network as it is", max_batch=1)
+    refused("compiled nothing and would run eagerly", max_batch=1)
 
 
-def test_what_cannot_be_compiled_as_a_whole_is_refused(monkeypatch):
+def test_a_network_that_does_not_compile_as_a_whole_is_refused(monkeypatch):
     import torch
 
     def broken(self, images):
@@ -103,5 +103,5 @@ def test_a_missing_compiler_is_named(monkeypatch):
         ({"input_size_px": None}, "built for one input size"),
     ],
 )
-def test_what_does_not_fit_is_refused(settings, message):
+def test_unsuitable_settings_are_refused(settings, message):
     refused(message, **settings)

@@ -43,7 +43,7 @@ def test_options_are_refused():
 
 @pytest.fixture
 def hooks(monkeypatch):
-    """Hooks that are put on modules."""
+    """List the hooks of modules."""
     import torch
 
     made, honest = [], torch.nn.Module.register_forward_hook
@@ -73,13 +73,13 @@ def test_intermediates_are_the_outputs_of_modules(precision, hooks):
 
 def test_an_unknown_module_is_refused():
     with open_engine("torch-cpu-fp32", weights="embedded") as engine:
-        message = "1 of 2 names are no modules, first /body/Conv"
+        message = "1 of 2 names are not modules, first /body/Conv"
         with pytest.raises(ValueError, match=message):
             engine.infer_intermediates(synthetic_inputs(1, 1), ["body.stage1.0", "/body/Conv"])
 
 
 def on_the_processor(spec):
-    """The engine of CUDA, its steps on the processor."""
+    """Open the engine of CUDA with its steps on the processor."""
     from retinaface.engines.torch.eager import TorchDeviceEngine
 
     class Device(TorchDeviceEngine):
@@ -94,7 +94,7 @@ def on_the_processor(spec):
     return Device(spec)
 
 
-def test_on_a_device_the_three_steps_give_what_the_processor_gives(monkeypatch):
+def test_the_three_steps_on_a_device_agree_with_the_processor(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
     images = synthetic_inputs(2, 1)
     with open_engine("torch-cpu-fp32", weights="embedded") as engine:
@@ -104,13 +104,13 @@ def test_on_a_device_the_three_steps_give_what_the_processor_gives(monkeypatch):
         for ours, theirs in zip(engine.infer(images), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         assert engine.waits == 2  # for the input, and for the run
-        said = engine.describe()
+        described = engine.describe()
         layers = engine.infer_intermediates(images, ["body.stage1.0.2"])
-    assert (said["device_name"], said["placement"]["fallback"]) == ("H100", [])
+    assert (described["device_name"], described["placement"]["fallback"]) == ("H100", [])
     assert layers["body.stage1.0.2"].shape == (2, 8, 160, 160)
 
 
-def test_parameters_that_lie_elsewhere_are_a_fallback(monkeypatch):
+def test_parameters_on_another_device_are_a_fallback(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "H100")
     spec = EngineSpec("torch-cuda-fp32", "fp32", "cpu", weights="embedded")
     with on_the_processor(spec) as engine:
@@ -119,7 +119,7 @@ def test_parameters_that_lie_elsewhere_are_a_fallback(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["torch-cuda-fp32", "torch-compile-cuda-fp16"])
-def test_without_a_device_cuda_is_refused_with_torchs_own_reason(monkeypatch, name):
+def test_cuda_without_a_device_is_refused_with_torchs_own_reason(monkeypatch, name):
     def fails():
         raise AssertionError("Torch not compiled with CUDA enabled")
 

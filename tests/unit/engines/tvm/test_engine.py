@@ -1,4 +1,4 @@
-"""Apache TVM: what it computes, what it refuses, and which of two builds is run."""
+"""Outputs, refusals and builds of Apache TVM's engine."""
 
 import os
 import platform
@@ -43,14 +43,14 @@ def test_outputs_are_those_of_the_file_image_by_image(path):
 
 
 @real
-def test_it_says_where_it_ran_and_for_what_it_was_compiled(path):
+def test_the_description_names_device_and_target(path):
     with open_engine(NAME, model=path, threads=1) as engine:
-        said = engine.describe()
-    assert said["runtime"].startswith("tvm 0.")
-    assert (said["device"], said["threads"]) == ("cpu", 1)
-    assert '"kind":"llvm"' in said["target"]
-    assert said["placement"]["provider"] == "tvm on cpu:0"
-    assert said["placement"]["fallback"] == []
+        described = engine.describe()
+    assert described["runtime"].startswith("tvm 0.")
+    assert (described["device"], described["threads"]) == ("cpu", 1)
+    assert '"kind":"llvm"' in described["target"]
+    assert described["placement"]["provider"] == "tvm on cpu:0"
+    assert described["placement"]["fallback"] == []
 
 
 @real
@@ -64,7 +64,7 @@ def test_a_library_is_compiled_once_and_once_more_for_another_build(path, tmp_pa
 
 
 @real
-def test_a_library_that_is_given_runs_as_it_is(path, monkeypatch):
+def test_a_given_library_runs_unchanged(path, monkeypatch):
     with open_engine(NAME, model=path) as engine:
         built, expected = engine.built_file, engine.infer(noise(2))
     monkeypatch.setattr("retinaface.engines.tvm.engine.built_library", None)  # nothing is compiled
@@ -75,27 +75,30 @@ def test_a_library_that_is_given_runs_as_it_is(path, monkeypatch):
 
 
 @real
-def test_a_file_that_is_no_library_is_refused(tmp_path):
+def test_a_file_that_is_not_a_library_is_refused(tmp_path):
     (tmp_path / "no.so").write_bytes(b"no library")
     refused("cannot load .*no.so with tvm", engine_file=tmp_path / "no.so")
 
 
 @real
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "reason"),
     [
-        ("llvm9", "knows no target 'llvm9'"),
-        ("{kind", "knows no target '{kind'"),
-        ("", "knows no target '': "),
-        ("llvm mcpu=znver4", "knows no target .* 'mcpu=znver4' is not of the form -NAME=VALUE"),
-        ("llvm -frob=1", "knows no target 'llvm -frob=1': Unknown config option 'frob'"),
+        ("llvm9", "does not know target 'llvm9'"),
+        ("{kind", "does not know target '{kind'"),
+        ("", "does not know target '': "),
+        (
+            "llvm mcpu=znver4",
+            "does not know target .* 'mcpu=znver4' is not of the form -NAME=VALUE",
+        ),
+        ("llvm -frob=1", "does not know target 'llvm -frob=1': Unknown config option 'frob'"),
         ("llvm -mcpu=frob", "LLVM has no processor 'frob'; give llvm"),
         ("llvm -mattr=+frob", r"LLVM has no feature '\+frob'"),
         ("cuda", "compiles for cuda:0, which is not there"),
     ],
 )
-def test_a_target_that_is_not_here_is_refused(path, target, said):
-    refused(said, model=path, options={"target": target})
+def test_an_unknown_or_missing_target_is_refused(path, target, reason):
+    refused(reason, model=path, options={"target": target})
 
 
 @real
@@ -114,8 +117,8 @@ def test_a_target_is_a_kind_with_settings_or_json(path, target):
 
 
 @real
-def test_a_processor_with_what_this_one_lacks_is_refused(path, monkeypatch, tmp_path):
-    """Its code would end the process, built here or given."""
+def test_a_target_with_features_that_this_processor_lacks_is_refused(path, monkeypatch, tmp_path):
+    """Its code would end the process, whether built here or given."""
     with open_engine(NAME, model=path) as engine:
         built = engine.built_file
     monkeypatch.setattr("retinaface.engines.tvm.target.absent_features", lambda _: ["avx9"])
@@ -126,7 +129,7 @@ def test_a_processor_with_what_this_one_lacks_is_refused(path, monkeypatch, tmp_
 
 
 @real
-def test_the_hosts_target_is_without_what_a_hypervisor_hides(monkeypatch):
+def test_the_hosts_target_lacks_features_that_a_hypervisor_hides(monkeypatch):
     import tvm
 
     from retinaface.engines.tvm import target
@@ -139,16 +142,16 @@ def test_the_hosts_target_is_without_what_a_hypervisor_hides(monkeypatch):
 
 
 @real
-def test_a_library_says_what_it_was_compiled_for(path):
+def test_a_library_states_its_target(path):
     options = {"target": "llvm -num-cores=1"}
     with open_engine(NAME, model=path, options=options) as engine:
-        built, said = engine.built_file, engine.describe()["target"]
+        built, target = engine.built_file, engine.describe()["target"]
     with open_engine(NAME, engine_file=built) as engine:
-        assert engine.describe()["target"] == said
+        assert engine.describe()["target"] == target
 
 
 @real
-def test_a_library_that_others_compiled_says_nothing_of_its_target(path, monkeypatch):
+def test_a_foreign_library_has_no_stated_target(path, monkeypatch):
     monkeypatch.setattr("retinaface.engines.tvm.build.STATEMENT", "other")
     with open_engine(NAME, model=path) as engine:
         built = engine.built_file
@@ -159,8 +162,8 @@ def test_a_library_that_others_compiled_says_nothing_of_its_target(path, monkeyp
 
 @real
 @pytest.mark.parametrize("target", ["llvm", None], ids=["narrow", "host"])
-def test_convolutions_in_any_order_of_loops_give_what_the_file_says(tmp_path, target):
-    """With a kernel of 1, 3, padding, strides, groups, a bias, and what is fused behind them."""
+def test_convolutions_agree_with_the_file_in_any_order_of_loops(tmp_path, target):
+    """The file has kernels of 1 and 3, padding, strides, groups, a bias, and fused steps."""
     file = tmp_path / "convolutions.onnx"
     write_convolutions(file)
     expected = outputs_of(file, noise(2))
@@ -182,8 +185,8 @@ def test_two_builds_are_equal_in_every_byte(tmp_path):
 
 
 @real
-def test_threads_are_what_tvm_counts_and_processors_stay_what_they_were():
-    """In a process of its own: TVM reads what it may do once."""
+def test_threads_are_those_that_tvm_counts_and_processors_do_not_change():
+    """This needs its own process, because TVM reads its settings only once."""
     code = (
         "import os; from retinaface.engines import open_engine\n"
         "from retinaface.export.tiny_model import tiny_model\n"
@@ -200,9 +203,9 @@ def test_threads_are_what_tvm_counts_and_processors_stay_what_they_were():
 
 
 @real
-def test_a_machine_without_a_compiler_is_told_so(path, monkeypatch):
+def test_a_missing_compiler_is_refused_with_the_next_step(path, monkeypatch):
     monkeypatch.setattr("tvm.support.cc.get_cc", lambda: None)
-    refused("links .* with a C.. compiler, and there is none; install", model=path)
+    refused("needs a C.. compiler to link a library, and there is none; install", model=path)
 
 
 @real
@@ -215,13 +218,13 @@ def test_a_machine_without_a_compiler_is_told_so(path, monkeypatch):
     ],
     ids=["batch", "free-size", "option"],
 )
-def test_what_does_not_fit_is_refused(path, model, options, message):
+def test_unsuitable_settings_are_refused(path, model, options, message):
     write_model(path, **model)
     refused(message, model=path, **options)
 
 
 @real
-def test_what_the_compiler_says_is_passed_on_in_a_line(path, monkeypatch):
+def test_a_compiler_error_is_reported_in_a_line(path, monkeypatch):
     def fails(*_, **__):
         raise RuntimeError("operator Resize is not supported\nStack trace: ...")
 
@@ -236,5 +239,5 @@ def test_a_makers_tvm_without_relax_is_named(path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tvm", other)
     monkeypatch.delitem(sys.modules, "retinaface.engines.tvm.engine", raising=False)
-    refused("with Relax, and tvm 0.12.0.corex here has none .* 'tvm' in another", model=path)
+    refused("with Relax, but tvm 0.12.0.corex here has none .* 'tvm' in another", model=path)
     monkeypatch.delitem(sys.modules, "retinaface.engines.tvm.engine", raising=False)

@@ -1,4 +1,4 @@
-"""Small runs that tell their supervisor what happens."""
+"""Small runs write events for their supervisor."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture
 def events(session, pytester):
-    """Run tests; gives the events of the run."""
+    """Run tests, and give the events of the run."""
 
     def run(*tests):
         session(*tests, arguments=["--events=events.jsonl"])
@@ -22,7 +22,7 @@ def events(session, pytester):
     return run
 
 
-def test_a_run_is_told_from_its_header_to_its_verdict(events):
+def test_events_run_from_the_header_to_the_verdict(events):
     found = events(PASSES, FAILS, UNDECIDED, SKIPS)
     kinds = [event["event"] for event in found]
     assert kinds == ["header", "plan", *["begin", "end"] * 4, "verdict"]
@@ -41,6 +41,6 @@ def test_what_breaks_around_a_test_is_its_outcome(events):
     assert end["outcome"] == "FAIL"
 
 
-def test_without_a_file_nothing_is_told(session, pytester):
+def test_without_a_file_no_event_is_written(session, pytester):
     session(PASSES)
     assert not Path(pytester.path, "events.jsonl").exists()

@@ -14,7 +14,7 @@ def run_of(*tests):
 
 
 def failing(n_tests):
-    """A run with failures of long names and long messages."""
+    """Make a run with failures of long names and long messages."""
     run = ValidationRun({}, None)
     for i in range(n_tests):
         engine = f"ort-cpu-fp{'16' if i % 2 else '32'}-upstream-{i // 10}"
@@ -41,7 +41,7 @@ def test_what_is_not_green_is_named_with_the_first_lines_of_its_message():
     ]
 
 
-def test_tests_of_one_function_are_told_together_with_what_the_first_says():
+def test_tests_of_one_function_share_an_entry_with_the_message_of_the_first():
     run = ValidationRun({}, None)
     for i, outcome in enumerate(("PASS", "FAIL", "FAIL", "INCONCLUSIVE", SKIPPED)):
         run.begin(f"{SUITE}::test_a[b{i}]")

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retinaface.suite.display.forecast import count_images, planned
+from retinaface.suite.display.forecast import count_images, plan_test
 from retinaface.suite.sources import DataChoice
 from retinaface.suite.target import Target
 
@@ -11,7 +11,7 @@ NAMED = Target(engines=("ort-cuda-fp32",), engines_named=True)
 
 
 def item(suite, function, **parameters):
-    """What a forecast reads of a test."""
+    """Stand in for a test, with what a forecast reads of it."""
     return SimpleNamespace(
         nodeid=f"tests/validation/{suite}.py::{function}[x]",
         name=f"{function}[x]",
@@ -22,24 +22,34 @@ def item(suite, function, **parameters):
 
 
 def seconds(*arguments, n_images=100, **parameters):
-    return planned(item(*arguments, **parameters), Target(), n_images)["seconds"]
+    return plan_test(item(*arguments, **parameters), Target(), n_images)["seconds"]
 
 
-def test_a_test_is_told_with_suite_function_and_engine():
-    plan = planned(item("test_fps", "test_network_alone", engine_name="ort-cpu-fp32"), Target(), 0)
+def test_a_test_is_planned_with_suite_function_and_engine():
+    plan = plan_test(
+        item("test_fps", "test_network_alone", engine_name="ort-cpu-fp32"), Target(), 0
+    )
     assert plan == {
         "id": "tests/validation/test_fps.py::test_network_alone[x]",
         "kind": "test_fps::test_network_alone",
         "engine": "ort-cpu-fp32",
-        "seconds": 5.0,
+        "seconds": 3.5,
         "is_sure": True,
+        "is_fixed": False,
     }
 
 
 def test_an_accelerator_that_nobody_named_may_not_be_here():
     test = item("test_fps", "test_network_alone", engine_name="ort-cuda-fp32")
-    assert not planned(test, Target(), 0)["is_sure"]
-    assert planned(test, NAMED, 0)["is_sure"]
+    assert not plan_test(test, Target(), 0)["is_sure"]
+    assert plan_test(test, NAMED, 0)["is_sure"]
+
+
+def test_a_soak_takes_as_long_as_is_said_on_any_machine():
+    test = item("test_fps", "test_soak", engine_name="ort-cpu-fp32")
+    plan = plan_test(test, Target(soak_s=90.0), 0)
+    assert (plan["seconds"], plan["is_fixed"]) == (90.0, True)
+    assert plan_test(test, Target(), 0)["seconds"] == 0  # it is skipped
 
 
 def test_an_evaluation_takes_as_long_as_it_has_images():

@@ -26,7 +26,7 @@ def test_what_is_given_is_named():
         assert line in text
 
 
-def test_the_quick_selection_is_said_at_once():
+def test_the_quick_selection_is_named_in_the_first_line():
     line = header_lines(Target(), is_quick=True)[0]
     assert line == "RetinaFace validation: quick selection, all with --full"
 

@@ -31,12 +31,12 @@ def test_the_block_goes_from_a_headline_to_the_verdict():
     assert lines[3:] == ["Coverage: 1 PASS: fps 1", "Record: here", "VERDICT: PASS"]
 
 
-def test_what_is_said_of_the_data_stands_beside_the_verdict(monkeypatch):
+def test_the_note_on_the_data_stands_beside_the_verdict(monkeypatch):
     monkeypatch.setattr(Target, "data_note", "embedded set")
     assert closing_lines(run_of(("PASS", "")), REAL)[-1] == "VERDICT: PASS (embedded set)"
 
 
-def test_coverage_says_what_was_run_skipped_and_left_out():
+def test_coverage_counts_what_was_run_skipped_and_left_out():
     why = "needs cuda: onnxruntime lists no CUDAExecutionProvider"
     run = run_of(("PASS", ""), ("PASS", ""), (SKIPPED, why), (SKIPPED, why))
     run.n_deselected.update({"test_fps": 3, "test_widerface_ap": 5})
@@ -47,7 +47,7 @@ def test_coverage_says_what_was_run_skipped_and_left_out():
     ]
 
 
-def test_what_the_quick_selection_left_out_is_told_with_the_command_that_runs_it():
+def test_what_the_quick_selection_left_out_is_counted_beside_the_command_that_runs_it():
     run = run_of(("PASS", ""))
     run.n_deselected.update({"test_fps": 3, "test_widerface_ap": 5})
     run.n_left_by_quick.update({"test_fps": 2, "test_widerface_ap": 5})
@@ -58,7 +58,7 @@ def test_what_the_quick_selection_left_out_is_told_with_the_command_that_runs_it
     ]
 
 
-def test_engines_that_lack_the_same_are_told_once():
+def test_engines_that_lack_the_same_share_a_line():
     run = run_of(*((SKIPPED, f"needs engine:{e}: {e} needs cuda: no device") for e in "ab"))
     assert "Skipped 2: a, b needs cuda: no device" in closing_lines(run, REAL)
 
@@ -80,20 +80,38 @@ def test_what_is_missing_stands_with_the_command_that_gets_it(reason, line):
 
 
 def test_a_need_is_not_taken_for_another_that_begins_like_it():
-    """Nor from the words of another need."""
+    """A need is not read from the words of another need either."""
     run = run_of((SKIPPED, "needs onnxruntime: importing it needs torch: no; needs onnx: none"))
     missing = [line.partition(".")[0] for line in closing_lines(run, REAL) if "Get it:" in line]
     assert missing == ["Missing: onnx", "Missing: onnxruntime"]
 
 
-def test_a_run_that_was_cut_off_says_so():
+def test_warnings_stand_right_above_the_verdict_and_stay_on_a_full_screen():
+    run = run_of(("PASS", ""))
+    run.noted.append(
+        "limits wider than the suite's own: AP 30 points (0.5), because: early silicon"
+    )
+    run.add_result("a--igie--b32", ap=dict.fromkeys(("easy", "medium", "hard"), 0.0), n_images=67)
+    lines = closing_lines(run, REAL, ["Record: here"])
+    place = lines.index("Record: here")
+    assert lines[place + 1].startswith("Warning: limits wider than the suite's own: AP 30 points")
+    assert any(line.startswith("Warning: a--igie--b32: AP next to 0") for line in lines[place:])
+    assert run.warnings()[0] == run.noted[0]
+    full = failing(60)
+    full.noted.append(run.noted[0])
+    lines = closing_lines(full, REAL)
+    assert n_rows(lines, 80) <= MOST_LINES
+    assert any(line.startswith("Warning: limits wider") for line in lines)
+
+
+def test_a_run_that_was_cut_off_is_reported_as_such():
     run = run_of(("PASS", ""))
     run.problem = "the run was cut off: 3 tests did not end"
     assert closing_lines(run, REAL)[-2:] == [f"FAIL the run itself: {run.problem}", "VERDICT: FAIL"]
 
 
 def failing(n_tests):
-    """A run with failures of ten functions, long messages, and all else that takes lines."""
+    """Make a run with failures of ten functions, long messages, and all else that takes lines."""
     run = ValidationRun({}, None)
     for i in range(n_tests):
         engine = f"ort-cpu-fp{'16' if i % 2 else '32'}-upstream-{i // 10}"

@@ -15,7 +15,7 @@ def test_ap_stands_in_percent_by_engine_and_pipeline():
     ]
 
 
-def test_other_numbers_of_images_are_not_hidden():
+def test_different_numbers_of_images_are_all_shown():
     assert "67 or 3226 images" in ap_table([FP32, {**FP32, "n_images": 67}])[0]
 
 

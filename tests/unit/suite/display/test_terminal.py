@@ -1,11 +1,11 @@
-"""What the terminal says of small validation runs."""
+"""The terminal shows header and verdict of small validation runs."""
 
 from tests.support.made.small_suites import FAILS, PASSES, SUITE, UNDECIDED
 
 pytest_plugins = ["pytester"]
 
 
-def test_the_header_says_what_is_tested(session, pytester):
+def test_the_header_names_what_is_tested(session, pytester):
     (pytester.path / "a.onnx").touch()
     result, record = session(
         PASSES,
@@ -31,7 +31,7 @@ def test_the_header_says_what_is_tested(session, pytester):
     assert record["target"]["models"] == ["a.onnx"]
 
 
-def test_what_is_undecided_is_shown_with_its_words(session):
+def test_an_undecided_test_is_shown_with_its_message(session):
     result, _ = session(PASSES, UNDECIDED)
     result.stdout.fnmatch_lines(
         [f"*INCONCLUSIVE {SUITE}::test_c*", "INCONCLUSIVE one thing: too few", "VERDICT: INCONC*"]

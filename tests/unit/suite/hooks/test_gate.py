@@ -13,7 +13,7 @@ def test_a_gate_ends_the_test_with_the_worst_verdict(session):
     _, record = session(PASSES, FAILS, UNDECIDED, both)
     ended = [(test["verdict"], len(test["checks"])) for test in record["tests"]]
     assert ended == [("PASS", 1), ("FAIL", 2), ("INCONCLUSIVE", 2), ("FAIL", 2)]
-    assert "too few" in record["tests"][3]["reason"]  # all that is not green is said
+    assert "too few" in record["tests"][3]["reason"]  # the reason names all that is not green
 
 
 def test_a_gate_that_was_given_nothing_is_no_pass(session):

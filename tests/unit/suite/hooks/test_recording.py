@@ -1,4 +1,4 @@
-"""What is kept of small validation runs, and how they end."""
+"""Small validation runs end with a verdict, an exit code and a record."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_the_verdict_is_the_exit_code(session, tests, verdict, code):
     assert (record["state"], record["running"]) == ("finished", None)
 
 
-def test_the_record_says_what_was_checked(session):
+def test_the_record_holds_what_was_checked(session):
     result, record = session(PASSES, FAILS, UNDECIDED, SKIPS, arguments=["-k", "not test_a"])
     tests = {test["id"].partition("::")[2]: test for test in record["tests"]}
     assert {name: test["verdict"] for name, test in tests.items()} == {
@@ -90,7 +90,7 @@ def test_g():
     ],
     ids=["teardown", "setup", "inconclusive-setup"],
 )
-def test_what_stands_around_a_test_counts_too(session, body, verdict, code):
+def test_set_up_and_tear_down_count_too(session, body, verdict, code):
     fixture = f"@pytest.fixture\ndef around(gate):\n    {body}\n"
     result, record = session(fixture, "def test_h(around):\n    pass\n")
     assert result.ret == code
@@ -120,13 +120,62 @@ def test_without_a_suite_there_is_no_verdict_and_no_record(session):
     result.stdout.no_fnmatch_line("*VERDICT*")
 
 
+NO_TEST = {
+    "keywords": ["-k", "no_such_name"],
+    "marks": ["-m", "gpu"],
+    "deselected": [f"--deselect={SUITE}::test_a", f"--deselect={SUITE}::test_b"],
+    "file": ["tests/validation/__init__.py"],
+    "ignored": [f"--ignore={SUITE}"],
+    "suites": ["tests/validation", "-k", "no_such_name"],
+}
+
+
+@pytest.mark.parametrize("selection", NO_TEST)
+def test_a_selection_that_leaves_nothing_decides_nothing_and_says_so(session, selection):
+    files = {"tests/validation/__init__.py": ""}
+    result, record = session(PASSES, FAILS, arguments=NO_TEST[selection], files=files)
+    assert (result.ret, record["verdict"]) == (10, "INCONCLUSIVE")
+    assert (record["state"], record["tests"]) == ("finished", [])
+    result.stdout.fnmatch_lines(
+        [
+            "Coverage: no test: nothing was run; check -k, -m, --deselect and the paths",
+            "VERDICT: INCONCLUSIVE (embedded set)",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["-k", "no_such_name"], 10),
+        (["tests/validation", "-k", "no_such_name"], 10),
+        (["tests/validation/test_small.py", "-m", "gpu"], 10),
+        (["tests/other", "-k", "no_such_name"], 5),
+        (["tests/other"], 0),
+    ],
+)
+def test_without_a_record_it_is_the_suites_that_make_a_run(session, pytester, words, code):
+    other = {"tests/other/test_other.py": "def test_other():\n    pass\n"}
+    session(PASSES, arguments=["--collect-only"], files=other)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *words)
+    assert result.ret == code
+    assert any("VERDICT: INCONCLUSIVE" in line for line in result.outlines) is (code == 10)
+
+
+def test_a_suite_that_cannot_be_collected_fails_though_nothing_else_is_there(session):
+    result, record = session("import no_such_module\n")
+    assert result.ret != 0
+    assert record["verdict"] == "FAIL"
+    assert "no_such_module" in record["tests"][0]["reason"]
+
+
 def test_listing_tests_is_no_run(session):
     result, record = session(PASSES, arguments=["--collect-only", "-q"])
     assert (result.ret, record) == (0, None)
     result.stdout.no_fnmatch_line("*VERDICT*")
 
 
-def test_a_candidate_for_a_baseline_is_told(session, pytester):
+def test_a_candidate_for_a_baseline_is_announced(session, pytester):
     test = """
 def test_j(gate, acceptance, target, validation_run):
     from retinaface.checks.speed.gate import speed_entry
@@ -142,9 +191,9 @@ def test_j(gate, acceptance, target, validation_run):
     assert result.ret == 1
     assert record["results"] == [{"id": "x", "n_images": 3}]
     assert (pytester.path / "baselines/amd/mine.candidate.json").is_file()
-    said = " ".join(result.outlines).replace("  ", " ")
-    assert "Candidate, not accepted: " in said
-    assert "mine.candidate.json (1 entry)" in said.replace("  ", " ")
+    output = " ".join(result.outlines).replace("  ", " ")
+    assert "Candidate, not accepted: " in output
+    assert "mine.candidate.json (1 entry)" in output.replace("  ", " ")
 
 
 def test_a_session_fixture_that_breaks_after_a_skip_fails(session):

@@ -6,7 +6,7 @@ import pytest
 from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.suite.judged import contract
-from retinaface.suite.judged.contract import BATCHES, copied, open_subject
+from retinaface.suite.judged.contract import copy_outputs, open_subject
 from retinaface.verdicts import Verdict
 
 
@@ -15,7 +15,7 @@ class Tiny:
 
     def __init__(self, max_batch, name="ort-cpu-fp32"):
         self.spec = SimpleNamespace(name=name, max_batch=max_batch, precision="fp32")
-        self.is_open = True
+        self.is_open, self.fixed_batch = True, None
 
     def __enter__(self):
         return self
@@ -29,7 +29,7 @@ class Tiny:
 
 
 class Pool:
-    """Opens engines of at most so many images."""
+    """Opens engines that take at most `most` images."""
 
     def __init__(self, most, name="ort-cpu-fp32"):
         self.most, self.name, self.opened = most, name, None
@@ -53,7 +53,7 @@ CASES = SimpleNamespace(get=lambda kind, n: None)
 def test_a_subject_knows_what_each_image_gives_alone():
     pool = Pool(64)
     with open_subject("ort-cpu-fp32", pool, CASES) as subject:
-        assert subject.batches == list(BATCHES)
+        assert {*subject.walk.first, *subject.walk.second} == {*range(1, 65)}
         assert len(subject.alone.loc) == len(subject.images) == 64
         rows = [5, 2]
         check = subject.check("rows", subject.engine.infer(subject.images[rows]), rows)
@@ -63,21 +63,29 @@ def test_a_subject_knows_what_each_image_gives_alone():
     assert not pool.opened.is_open
 
 
-def test_an_engine_that_takes_fewer_images_is_judged_by_those_and_says_so():
+def test_an_engine_that_takes_fewer_images_is_judged_by_those_with_a_note():
     with open_subject("ort-cpu-fp32", Pool(32), CASES) as subject:
-        assert subject.batches == [n for n in BATCHES if n <= 32]
+        assert max(subject.walk.first) == max(subject.walk.second) == 32
+        assert len(subject.images) == 32
         assert subject.note == "; no larger batch than 32: built for fewer"
 
 
-def test_of_an_engine_of_hours_batches_are_left_out(monkeypatch):
-    monkeypatch.setattr(contract, "affordable", lambda sizes, *_: sizes[:2])
+def test_of_an_engine_of_hours_few_batches_are_run_whatever_the_clock_says():
     with open_subject("onnx-reference-fp16", Pool(64, "onnx-reference-fp16"), CASES) as subject:
-        assert subject.batches == [1, 2]
-        assert subject.note.startswith("; others left out, at ")
+        assert subject.walk.first == (1, 2, 3)
+        assert subject.note == "; batches of (1, 2, 3) alone: the engine is slow"
 
 
-def test_a_copy_does_not_follow_what_it_was_made_of():
+def test_the_whole_batch_of_the_run_is_among_them():
+    with open_subject("ort-cpu-fp32", Pool(100), CASES, [(80, 80, 7)]) as subject:
+        assert subject.engine.spec.max_batch == 80
+        assert subject.walk.first[:2] == (80, 24)
+        assert subject.ends == ((80, 80, 7),)
+        assert len(subject.images) == 80
+
+
+def test_a_copy_does_not_follow_its_original():
     outputs = RawOutputs(*(np.zeros((1, 1, 1)) for _ in range(3)))
-    kept = copied(outputs)
+    kept = copy_outputs(outputs)
     outputs.loc[:] = 7
     assert kept.loc[0, 0, 0] == 0

@@ -26,14 +26,14 @@ class Echo:
 
 
 def torch_free_case():
-    """A case whose reference is exact and whose noise is a thousandth."""
+    """Make a case whose reference is exact and whose noise is a thousandth."""
     exact = {name: np.ones((1, 4, 2)) for name in ("loc", "conf", "landmarks")}
     rounded = {name: array + 1e-3 for name, array in exact.items()}
     return ReferenceCase("noise", np.zeros((1, 3, 8, 8), np.float32), exact, rounded, rounded)
 
 
 def outputs(scores):
-    """Of one 320x320 image: the first priors with these scores, boxes and points as they are."""
+    """Make outputs of one 320x320 image: the first priors have these scores, no prior is moved."""
     faces = np.zeros((1, 4200), np.float32)
     faces[0, : len(scores)] = scores
     shapes = ((1, 4200, n) for n in (4, 10))
@@ -75,8 +75,8 @@ def test_errors_are_kept_under_the_engine_pipeline_and_batch():
 def test_what_passed_or_has_no_file_needs_no_explanation(tmp_path):
     explainer = Explainer(SimpleNamespace())
     passed = Check("outputs", Verdict.PASS, "")
-    assert explainer.explained(passed, Echo(tmp_path / "a.onnx"), None) is passed
-    assert explainer.explained(FAILED, Echo(), None) is FAILED
+    assert explainer.explain(passed, Echo(tmp_path / "a.onnx"), None) is passed
+    assert explainer.explain(FAILED, Echo(), None) is FAILED
 
 
 @pytest.mark.needs("torch", "onnx")
@@ -91,9 +91,9 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
     case = SimpleNamespace(name="scene", images=np.zeros((32, 3, 8, 8), np.float32))
     explainer = Explainer(SimpleNamespace(model="network"))
     engine = Echo(tmp_path / "a.onnx")
-    first, second = (explainer.explained(FAILED, engine, case, precision="fp16") for _ in range(2))
+    first, second = (explainer.explain(FAILED, engine, case, precision="fp16") for _ in range(2))
     assert first.message == "the layer body.stage1\noff by 3"
     assert second.message == (
-        "off by 3\nwhich layer starts it: see the failure on scene, 32 images"
+        "off by 3\nthe layer that starts it: see the failure on scene, 32 images"
     )
     assert seen == [("network", tmp_path / "a.onnx", 4, 4.0, "fp16")]

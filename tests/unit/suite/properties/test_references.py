@@ -40,7 +40,7 @@ def test_no_offset_gives_the_prior_itself():
     np.testing.assert_allclose(points, [(0.5, 0.5), (0.52, 0.46)])
 
 
-def test_encoding_is_the_way_back_of_decoding():
+def test_encoding_inverts_decoding():
     box = np.array([0.1, 0.2, 0.5, 0.9])
     loc = encode_box(box, np.array(PRIOR), VARIANCES)
     np.testing.assert_allclose(decode_box_slow(loc, PRIOR), box)
@@ -71,7 +71,7 @@ def test_each_recipe_places_a_wide_image_as_published():
     assert placement_slow("upstream-640", 213, 320)[1:] == (640, 426, 0, 0, 640, 426)
 
 
-def test_what_is_not_the_image_is_the_padding():
+def test_everything_around_the_image_is_padding():
     tensor = preprocess_slow("ixrt", np.full((100, 320, 3), 200, np.uint8))
     assert tensor.shape == (3, 320, 320)
     assert (tensor[0, :100] == 200 - 104).all()

@@ -1,10 +1,11 @@
+import hashlib
 import json
 import shlex
 
 import pytest
 
-from retinaface.comparison.ab_command import ab_command
 from retinaface.comparison.pairs import Pair
+from retinaface.comparison.times.ab_command import ab_command
 from retinaface.records.read import read_run
 from tests.support.made.records import RESULT, make_run
 
@@ -15,10 +16,11 @@ def run(folder, *, executable="/venv/bin/python", model=None, packages=None, **m
     made = make_run(folder, executable=executable, environment={"packages": packages or {}}, **more)
     if model is not None:
         (folder / "models").mkdir()
-        (folder / "models" / "m.onnx").touch()
+        (folder / "models" / "m.onnx").write_text(model)
+        sha256 = hashlib.sha256(model.encode()).hexdigest()
         path = folder / "record.json"
         record = json.loads(path.read_text())
-        kept = {"file": "m.onnx", "sha256": model * 64, "kept": "models/m.onnx", "manifest": None}
+        kept = {"file": "m.onnx", "sha256": sha256, "kept": "models/m.onnx", "manifest": None}
         record["results"][0]["model"] = kept
         path.write_text(json.dumps(record))
         made = read_run(folder)

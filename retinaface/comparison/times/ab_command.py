@@ -57,5 +57,4 @@ def _option(option: str, item: tuple[str, str]) -> list[str]:
 def _model(run: Run, engine: str) -> Path | None:
     """Find the file that an engine ran, among those that the record keeps of any result."""
     found = (run.model(result.id) for result in run.results.values() if result.key.engine == engine)
-    kept = [path for path in found if path is not None]
-    return kept[0] if kept else None
+    return next((path for path in found if path is not None), None)

@@ -1,0 +1,151 @@
+"""What is asked of a worker, and what it may answer: the types of both.
+
+They are checked at this end. The worker's Python has NumPy and the runtime alone, so `worker.py`
+reads and writes the same fields as plain JSON; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.remote.frames import GarbageError
+from retinaface.network.config import OUTPUT_NAMES
+
+
+class Message(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """A header without its arrays; `kind` tells which."""
+
+
+class Open(Message, frozen=True, tag="open"):
+    """Build an engine, the first request. Answered by `Opened`.
+
+    Attributes:
+        spec: Of the engine; its paths are whole.
+        factory: `package.module:name`.
+    """
+
+    spec: EngineSpec
+    factory: str
+
+
+class Infer(Message, frozen=True, tag="infer"):
+    """Run the network on the one array. Answered by `Outputs`."""
+
+
+class Intermediates(Message, frozen=True, tag="intermediates"):
+    """Run it on the one array, and show tensors of these names. Answered by `Tensors`."""
+
+    names: list[str]
+
+
+class Describe(Message, frozen=True, tag="describe"):
+    """Say what the engine is. Answered by `Description`."""
+
+
+class Opened(Message, frozen=True, tag="opened"):
+    """The engine is built.
+
+    Attributes:
+        fixed_batch: Of the engine.
+        environment: See `environment.describe_environment`.
+    """
+
+    fixed_batch: int | None
+    environment: dict[str, Any]
+
+
+class Outputs(Message, frozen=True, tag="outputs"):
+    """Three arrays, and the seconds that the call took there."""
+
+    seconds: float
+
+
+class Tensors(Message, frozen=True, tag="tensors"):
+    """An array for each name."""
+
+    names: list[str]
+
+
+class Description(Message, frozen=True, tag="description"):
+    """What `Engine.describe` gave."""
+
+    description: dict[str, Any]
+
+
+class Failed(Message, frozen=True, tag="error"):
+    """An exception, by the name of its class and its text."""
+
+    type: str
+    message: str
+
+
+Request = Open | Infer | Intermediates | Describe
+Answer = Opened | Outputs | Tensors | Description | Failed
+A = TypeVar("A", Opened, Outputs, Tensors, Description)
+
+
+def open_request(spec: EngineSpec, factory: str) -> Open:
+    """Ask for an engine; the worker may run in another folder, so files get whole paths."""
+    return Open(
+        spec=replace(
+            spec,
+            model=spec.model and spec.model.resolve(),
+            engine_file=spec.engine_file and spec.engine_file.resolve(),
+            options=dict(spec.options),
+        ),
+        factory=factory,
+    )
+
+
+def kind_of(message: Request | Answer | type[Answer]) -> str:
+    """Give the word that stands for a kind of message."""
+    return str(message.__struct_config__.tag)
+
+
+def encode_request(request: Request) -> dict[str, Any]:
+    """Make the header of a request; JSON types."""
+    header: dict[str, Any] = msgspec.to_builtins(request, enc_hook=_words_of_a_path)
+    return header
+
+
+def decode_answer(header: Mapping[str, Any], n_arrays: int, expected: type[A]) -> A | Failed:
+    """Read the header of an answer.
+
+    Args:
+        n_arrays: How many came with it.
+        expected: What the request is answered by, where nothing failed.
+
+    Raises:
+        GarbageError: It is no answer, lacks a field, has another one, answers something else, or
+            comes with more arrays or fewer.
+    """
+    try:
+        answer: Answer = msgspec.convert(header, Answer)
+    except msgspec.ValidationError as error:
+        raise GarbageError(f"it sent an answer that is not right: {error}") from error
+    if not isinstance(answer, (expected, Failed)):
+        raise GarbageError(f"it answered {kind_of(answer)!r}, expected {kind_of(expected)!r}")
+    if n_arrays != (n_expected := _n_arrays(answer)):
+        raise GarbageError(
+            f"it sent {n_arrays} arrays with {kind_of(answer)!r}, expected {n_expected}"
+        )
+    return answer
+
+
+def _n_arrays(answer: Answer) -> int:
+    if isinstance(answer, Tensors):
+        return len(answer.names)
+    return len(OUTPUT_NAMES) if isinstance(answer, Outputs) else 0
+
+
+def _words_of_a_path(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a request cannot hold {type(value).__name__}")

@@ -1,0 +1,133 @@
+"""The manifest beside an exported file: its types, its JSON schema, how it is written and read.
+
+Imports neither torch nor onnx: whoever judges an engine reads it without them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from retinaface.errors import ExportError, ManifestError
+from retinaface.export.options import Axis, ExportOptions
+from retinaface.files import file_sha256
+
+# 1: every manifest so far, those without a version too. What was added since is marked below.
+MANIFEST_VERSION: Final = 1
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+# One of these in a JSON object beside a model: it is a manifest, and no file of a vendor's.
+_MARKS = ("manifest_version", "sha256")
+_NEXT_STEP = "restore it, export again with: retinaface export, or move it away from the model"
+
+
+class WeightsSource(Struct, kw_only=True, frozen=True):
+    """The checkpoint that was exported: name of its file, hash of its content."""
+
+    source: str
+    sha256: Sha256
+
+
+class GraphFacts(Struct, kw_only=True, frozen=True):
+    """What tells one graph from another.
+
+    Attributes:
+        operators: Nodes of each operator.
+        sha256: Of nodes and weights, names left out.
+    """
+
+    operators: dict[str, int]
+    sha256: Sha256
+
+
+class Steps(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The graph after each step; None for a step that was left out."""
+
+    exported: GraphFacts | None = None
+    simplified: GraphFacts | None = None
+
+
+class Manifest(Struct, kw_only=True, frozen=True):
+    """What a file is, what it was made from, and how.
+
+    Attributes:
+        manifest_version: Of this format.
+        file: Name of the exported file.
+        sha256: Of its content.
+        reference: Name of the file with reference outputs.
+        reference_sha256: Of its content.
+        weights: What was exported.
+        options: What was asked for; `opset` is the one that the file holds.
+        ir_version: Version of the file format.
+        axes: Of the input and of each output; a number is fixed, a name is free.
+        operators: Nodes of each operator in the file.
+        versions: Of the packages that made it.
+        notes: What the exporter warned of.
+        layers: Tensor of each convolution; empty before 2026-11-25.
+        steps: What each step gave; empty before 2026-11-24.
+    """
+
+    file: str
+    sha256: Sha256
+    reference: str
+    reference_sha256: Sha256
+    weights: WeightsSource
+    options: ExportOptions
+    ir_version: int
+    axes: dict[str, tuple[Axis, ...]]
+    operators: dict[str, int]
+    versions: dict[str, str]
+    notes: list[str]
+    layers: dict[str, str] = {}
+    steps: Steps = Steps()
+    manifest_version: Literal[1] = MANIFEST_VERSION
+
+
+def json_schema() -> dict[str, Any]:
+    """Make the JSON schema of `FILE.json`."""
+    return msgspec.json.schema(Manifest)
+
+
+def sidecars(model: Path) -> tuple[Path, Path]:
+    """Name the reference and the manifest beside an exported file."""
+    return model.with_suffix(".reference.npz"), model.with_suffix(".json")
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest as JSON that a person can read."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def read_manifest(model: Path) -> Manifest | None:
+    """Read the manifest beside a file.
+
+    Returns:
+        None where there is none: no such file, one of a vendor's, or that of another model.
+
+    Raises:
+        ManifestError: It is damaged, or of a version that this release does not read.
+    """
+    path = sidecars(model)[1]
+    if not (path.is_file() and model.is_file()):
+        return None
+    try:
+        data = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(data, dict) or not any(mark in data for mark in _MARKS):
+        return None
+    if isinstance(data.get("sha256"), str) and data["sha256"] != file_sha256(model):
+        return None
+    version = data.get("manifest_version", MANIFEST_VERSION)
+    if version != MANIFEST_VERSION:
+        raise _unreadable(path, f"it has version {version!r}, this release reads 1")
+    try:
+        return msgspec.convert(data, Manifest)
+    except (msgspec.ValidationError, ExportError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> ManifestError:
+    return ManifestError(f"cannot read the manifest {path}: {why}; {_NEXT_STEP}")
