@@ -1,0 +1,64 @@
+"""Times of calls, drawn with a fixed seed, one part of them slower; and what the gate says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from retinaface.baselines.entries import Entry
+from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.timing import summarise
+from retinaface.typing import FloatArray
+from retinaface.verdicts import Verdict
+
+TEST = "test_network_alone"
+# As `test_network_alone` takes them at batch 1; the spread of single calls on a machine that is not
+# shared, and what medians of runs of one build differ by there.
+_N_CALLS, _CALL_S, _SPREAD, _BETWEEN_RUNS = 50, 0.01, 0.03, 0.01
+_SEED = 20_261_126
+
+
+def _all_slower(times: FloatArray, size: float) -> FloatArray:
+    return times * (1 + size)
+
+
+def _late_slower(times: FloatArray, size: float) -> FloatArray:
+    is_late = np.arange(len(times)) >= len(times) * 2 // 3
+    return times * (1 + size * is_late)
+
+
+def _one_in_five_slower(times: FloatArray, size: float) -> FloatArray:
+    return times * (1 + size * (np.arange(len(times)) % 5 == 4))
+
+
+FAULTS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
+    "all_slower": _all_slower,
+    "late_slower": _late_slower,
+    "one_in_five_slower": _one_in_five_slower,
+}
+
+
+def red_tests(fault: str, size: float) -> list[str]:
+    """Judge a slowed run against a baseline of five runs of the same build.
+
+    Returns:
+        The test function whose check is FAIL, or none.
+    """
+    rng = np.random.default_rng(_SEED)
+    medians = _CALL_S * rng.normal(1, _BETWEEN_RUNS, 5)
+    runs = [m * rng.lognormal(0, _SPREAD, _N_CALLS) for m in medians]
+    entry = speed_entry(
+        pipeline="igie",
+        precision="fp32",
+        device="drawn-times",
+        batch=1,
+        timed="network",
+        engine="drawn",
+        figures=summarise(runs[-1].tolist(), 1),
+        earlier_runs=[run.tolist() for run in runs[:-1]],
+    )
+    slowed = FAULTS[fault](_CALL_S * rng.lognormal(0, _SPREAD, _N_CALLS), size)
+    found = check_speed(Entry(entry, Path("drawn.json")), summarise(slowed.tolist(), 1), 1)
+    return [TEST] if found.verdict is Verdict.FAIL else []
