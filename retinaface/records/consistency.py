@@ -94,7 +94,7 @@ def _times(result: Result) -> Iterator[str]:
     times |= {f"images_per_s_over/{name}": v for name, v in result.images_per_s_over.items()}
     for timed, speed in result.speed.items():
         times[f"speed/{timed}/samples_s"] = speed.samples_s
-        for field in ("median_s", "p90_s", "p99_s", "images_per_s"):
+        for field in ("median_s", "p90_s", "p99_s", "images_per_s", "drift"):
             times[f"speed/{timed}/{field}"] = [getattr(speed, field)]
     for field, values in times.items():
         for value in values:

@@ -1,4 +1,4 @@
-"""Times of calls, drawn with a fixed seed, one part of them slower; and what the gate says."""
+"""Times of calls, drawn with a fixed seed, one part of them slower; and what the checks say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from retinaface.baselines.entries import Entry
 from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.machine import MachineNoise
+from retinaface.checks.speed.steadiness import check_drift, check_tail
 from retinaface.checks.speed.timing import summarise
 from retinaface.typing import FloatArray
 from retinaface.verdicts import Verdict
@@ -18,6 +20,7 @@ TEST = "test_network_alone"
 # shared, and what medians of runs of one build differ by there.
 _N_CALLS, _CALL_S, _SPREAD, _BETWEEN_RUNS = 50, 0.01, 0.03, 0.01
 _SEED = 20_261_126
+_QUIET = MachineNoise(drift=1.0, tail=1.04, taken=0.0)
 
 
 def _all_slower(times: FloatArray, size: float) -> FloatArray:
@@ -60,5 +63,11 @@ def red_tests(fault: str, size: float) -> list[str]:
         earlier_runs=[run.tolist() for run in runs[:-1]],
     )
     slowed = FAULTS[fault](_CALL_S * rng.lognormal(0, _SPREAD, _N_CALLS), size)
-    found = check_speed(Entry(entry, Path("drawn.json")), summarise(slowed.tolist(), 1), 1)
-    return [TEST] if found.verdict is Verdict.FAIL else []
+    figures = summarise(slowed.tolist(), 1)
+    work_s = rng.lognormal(0, _SPREAD, _N_CALLS)
+    checks = (
+        check_speed(Entry(entry, Path("drawn.json")), figures, 1),
+        check_drift(slowed.tolist(), work_s.tolist(), _QUIET, on_cpu=True),
+        check_tail(slowed.tolist(), _QUIET, runs),
+    )
+    return [TEST] if any(check.verdict is Verdict.FAIL for check in checks) else []
