@@ -33,10 +33,12 @@ def _table(where: str, rows: dict[str, Any]) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for kind in KINDS:
         if kind.where == where:
-            yield _row(kind, rows[kind.name])
+            yield _row(kind, rows.get(kind.name))
 
 
-def _row(kind: Kind, row: dict[str, Any]) -> str:
+def _row(kind: Kind, row: dict[str, Any] | None) -> str:
+    if row is None:
+        return f"| {kind.title} | not measured yet | | |"
     sizes, smallest = row["sizes"], row["smallest_caught"]
     if smallest is None:
         return f"| {kind.title} | none that we tried | {_words(sizes[-1], row['unit'])} | |"
