@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
@@ -64,6 +65,15 @@ class Entry:
         stored = self.data.get("detections")
         return self.path.parent / stored["file"] if stored else None
 
+    def needed_detections(self) -> Path:
+        """Find the detections by which a run is compared with it; `BaselineError` without any."""
+        if (path := self.detections_path) is None:
+            raise BaselineError(
+                f"cannot compare with {self}: it keeps no `detections`; restore it: git checkout "
+                "-- baselines; or accept it anew: --accept-baseline --reason TEXT"
+            )
+        return path
+
     def differing(self, key: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """List the keys that differ from a run's, with the baseline's and the run's value."""
         found = {}
@@ -110,11 +120,15 @@ def _load_file(path: Path) -> list[Entry]:
         raise BaselineError(
             f"baseline {path} was edited by hand: expected content hash "
             f"{content['content_sha256'][:16]}, got {found[:16]}; restore it (git checkout), or "
-            "accept a new one: "
-            "--accept-baseline --reason TEXT"
+            "accept a new one: --accept-baseline --reason TEXT"
         )
     entries = [Entry(data, path) for data in content["entries"]]
-    for entry in entries:
+    for i, entry in enumerate(entries):
+        if (text := next(problems(entry.data), None)) is not None:
+            raise BaselineError(
+                f"cannot use baseline {path}: entries/{i}/{text}; restore it (git checkout), or "
+                "accept a new one: --accept-baseline --reason TEXT"
+            )
         _check_detections(entry)
     return entries
 

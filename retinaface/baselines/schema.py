@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Slug = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9.-]*$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Words = Annotated[str, Meta(min_length=3)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
@@ -45,9 +46,9 @@ class OfRun(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", 
 class Values(Struct, kw_only=True, forbid_unknown_fields=True):
     """AP by split, percent."""
 
-    easy: float
-    medium: float
-    hard: float
+    easy: Percent
+    medium: Percent
+    hard: Percent
 
 
 class AccuracyTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -132,4 +133,4 @@ def check_schema(content: Any) -> None:
         ValueError: A field is missing, unknown or of another type; the message names the field.
     """
     # Goes through text, because a figure may be a NumPy float, which becomes a number only in JSON.
-    msgspec.json.decode(json.dumps(content), type=BaselineFile)
+    msgspec.json.decode(json.dumps(content, allow_nan=False), type=BaselineFile)

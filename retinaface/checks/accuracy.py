@@ -75,7 +75,7 @@ def _check_evaluation(entry: Entry, comparison: Comparison) -> Check:
         f"{' / '.join(f'{100 * now[s]:.2f}' for s in SPLITS)}, accepted as "
         f"{' / '.join(f'{accepted[s]:.2f}' for s in SPLITS)}; allowed "
         f"{_EVALUATION_SLACK} points: beyond that the evaluation or the ground truth moved, not "
-        "the detections",
+        f"the detections, or `value` was edited in {entry.path.name}",
         {"off_points": off},
         value=worst,
         limit=_EVALUATION_SLACK,

@@ -15,6 +15,7 @@ from retinaface.baselines.entries import Entry
 from retinaface.checks.intervals import image_costs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.detection.detections import Detections
+from retinaface.errors import BaselineError
 from retinaface.typing import IntArray
 from retinaface.widerface.average_precision import Counts, count_set
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
@@ -53,12 +54,11 @@ def compare_with_entry(
         truth: Of at least the baseline's images.
 
     Raises:
-        BaselineError: The stored detections cannot be read.
+        BaselineError: The entry has no detections, they cannot be read, or they are of another
+            number of images than it says.
         DatasetError: The ground truth lacks images of the baseline.
     """
-    path = entry.detections_path
-    assert path is not None, "the caller chose an entry with detections"  # noqa: S101
-    baseline = read_detections(path)
+    baseline = _stored_detections(entry)
     part = truth.select(baseline)
     return Comparison(
         part,
@@ -67,6 +67,17 @@ def compare_with_entry(
         count_detections(baseline, part),
         count_detections(measured, part),
     )
+
+
+def _stored_detections(entry: Entry) -> dict[str, Detections]:
+    path = entry.needed_detections()
+    found = read_detections(path)
+    if len(found) != (stated := entry.data["n_images"]):
+        raise BaselineError(
+            f"cannot compare with {entry}: n_images is {stated}, and {path.name} beside it holds "
+            f"{len(found)} images; restore both: git checkout -- baselines"
+        )
+    return found
 
 
 def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -> Counts:

@@ -19,7 +19,7 @@ CONFIDENT = 0.5
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much two sets of detections may differ.
+    """The differences that two sets of detections may show.
 
     Attributes:
         unmatched_share: Of detections without a counterpart, and of pairs whose landmarks disagree.

@@ -28,7 +28,7 @@ _TYPES = {"fp32": "float32", "fp16": "float16"}
 
 @dataclass(frozen=True)
 class Factors:
-    """How many times the noise floor an error may be.
+    """The multiples of the noise floor that an error may reach.
 
     Attributes:
         largest: Of the largest error, which one unlucky value decides.

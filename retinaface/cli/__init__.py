@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -20,9 +21,12 @@ from retinaface.cli.report import report
 from retinaface.cli.score import score
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
+from retinaface.suite.options import check_environment
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
+# What asks for words alone.
+_ANSWERS = {"-h", "--help", "--version"}
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -66,6 +70,8 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     """
     _end_cleanly_by_signals()
     try:
+        if not _ANSWERS.intersection(sys.argv[1:] if arguments is None else arguments):
+            check_environment(os.environ)
         code = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)

@@ -133,10 +133,9 @@ def ab(
     retinaface ab                                     how noisy is this machine?
 
     Is B slower than A by more than noise? Three processes take turns on the same input: A, A
-    again, B. The difference between A and A
-    again is the noise of the session; the time of B over that of A is compared with it. The
-    detections of A and B are compared too. Each environment needs NumPy and the engine's runtime;
-    this package need not be installed there.
+    again, B. The difference between A and A again is the noise of the session; the time of B over
+    that of A is compared with it. The detections of A and B are compared too. Each environment
+    needs NumPy and the engine's runtime; this package need not be installed there.
 
     Exit codes: 0 PASS, 1 FAIL (slower beyond the noise, or different detections), 2 bad input,
     10 INCONCLUSIVE.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--attribute",
     is_flag=True,
     help="Find the stage at which the difference begins: checkpoint, export, simplification, "
-    "inputs, raw outputs, decoding, suppression, evaluation.",
+    "precision, file, images, inputs, raw outputs, decoding, suppression, detections, evaluation.",
 )
 def compare(
     folders: tuple[Path, ...], markdown: Path | None, json_file: Path | None, attribute: bool
@@ -95,6 +95,8 @@ def _print(comparison: RunComparison, *, attribute: bool) -> str:
         bold=True,
     )
     click.echo(f"{summary(comparison)}\n")
+    for text in comparison.warnings:
+        click.echo(f"warning: {text}")
     if comparison.environment:
         rows = [[d.key, _cut(d.old), _cut(d.new)] for d in comparison.environment]
         print_table(("environment", "old", "new"), rows)
@@ -169,6 +171,9 @@ def runs(folders: tuple[Path, ...]) -> None:
     found, unavailable = find_runs(folders)
     rows = [_listed(run) for run in sorted(found, key=lambda run: run.record.created)]
     print_table(("run", "created", "verdict", "runtime", "device", "AP (%)", "tests"), rows)
+    for run in found:
+        for text in run.warnings:
+            click.echo(f"warning: {run.name}: {text}")
     _print_unavailable(unavailable)
 
 

@@ -182,4 +182,6 @@ def _accuracy(models: dict[str, Path], dataset: WiderFace, truth: GroundTruth) -
         )
     click.echo()
     print_ap(f"ort-cpu-fp32, {_PIPELINE}, batch {recipe.batch_size}", result.ap)
-    click.echo(f"note: {coverage_note(truth, _subset(dataset))}")
+    click.echo(f"note: {coverage_note(truth)}")
+    if result.warning:
+        click.echo(f"warning: {result.warning}")

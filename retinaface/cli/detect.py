@@ -61,6 +61,7 @@ def detect(
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
+    from retinaface.widerface.plausibility import no_face
 
     _check_outputs(images, draw, json_file)
     weights = _weights(images, weights, has_files=bool(model or engine_file))
@@ -87,6 +88,8 @@ def detect(
     _write(found, draw, json_file, content)
     for name, detections in found.items():
         _print(name, detections)
+    if not any(len(detections.scores) for detections in found.values()):
+        click.echo(f"note: {no_face(len(found), score)}")
 
 
 def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | None) -> None:

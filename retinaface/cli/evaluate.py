@@ -151,7 +151,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
         settings["scoring"],
         batch_size=settings["batch"],
     )
-    notes = [coverage_note(truth, settings["subset"]), *([label] if label else []), *dataset.notes]
+    notes = [coverage_note(truth), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
         notes.append("official scoring; the published ixRT figures need --scoring ixrt")
     return Selected(dataset, truth, notes)
@@ -215,6 +215,8 @@ def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
     from retinaface.cli.output import print_ap
 
     print_ap(title, result.ap)
+    if result.warning:
+        click.echo(f"warning: {result.warning}")
     for note in notes:
         click.echo(f"note: {note}")
     n = len(result.images)

@@ -49,7 +49,7 @@ def write_evaluation(
         result,
         engine.describe(),
         precision=engine.spec.precision,
-        coverage=coverage_note(selected.truth, settings["subset"]),
+        coverage=coverage_note(selected.truth),
         scoring=settings["scoring"],
     )
     record = new_record() | {

@@ -61,8 +61,11 @@ def score(
             "n_detections": result.n_detections,
             "missing": result.missing,
             "notes": notes,
+            "warnings": result.warnings,
         }
         write_json(json_file, content)
     print_ap(str(predictions), result.ap)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}")
     for note in notes:
         click.echo(f"note: {note}")

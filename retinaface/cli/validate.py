@@ -19,6 +19,8 @@ from retinaface.suite.place import SUITES, Place, find_place
 
 # Names the folder where Hypothesis keeps failing examples; the default is the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
+# What a soak takes beside the soak itself: opening the engine, warming up, exact outputs.
+_AROUND_SOAK_S = 120
 # Modules of the extra `validate`.
 _EXTRA = ("pytest", "pytest_benchmark", "hypothesis", "threadpoolctl")
 
@@ -29,6 +31,7 @@ def _run_options(command: F) -> F:
         kinds = {
             "choice": click.Choice(one.choices),
             "count": click.IntRange(1, MAX_BATCH),
+            "seconds": click.FloatRange(min=1),
             "path": click.STRING if one.words else PATH,
         }
         command = click.option(
@@ -96,6 +99,7 @@ def validate(
 
     place = find_place(Path.cwd())
     _check_no_name_alone(pytest_args)
+    _check_soak(options["soak"], timeout)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     if quick is None:
@@ -121,6 +125,15 @@ def validate(
         run = supervise if wants_own_output(pytest_args) else supervise_on_screen
         code = run(command, cwd, folder, timeout, kept=record)
     click.get_current_context().exit(code)
+
+
+def _check_soak(soak: float | None, timeout: float) -> None:
+    """Refuse a soak that the time limit of a test would end."""
+    if soak is not None and soak > timeout - _AROUND_SOAK_S:
+        raise click.UsageError(
+            f"--soak {soak:g} takes longer than --timeout {timeout:g} allows one test; add "
+            f"--timeout {soak + _AROUND_SOAK_S:g}, or soak for less"
+        )
 
 
 def _check_no_name_alone(words: tuple[str, ...]) -> None:

@@ -1,22 +1,33 @@
 """Find the stage at which a difference of two runs begins.
 
-The stages, in the order of the data: checkpoint, export, simplification, precision, inputs, raw
-outputs, decoding, suppression, evaluation. The results of a stage are compared where both records
-hold them. A stage may have moved itself, or only hand on what moved before it: to tell the two
-apart, this release's stage gets each side's own input, and one runtime runs each side's file.
+The stages, in the order of the data: checkpoint, export, simplification, precision, file, images,
+inputs, raw outputs, decoding, suppression, detections, evaluation. The results of a stage are
+compared where both records hold them: files, images and detections of all images, the stages
+between of a few that are traced. A stage may have moved itself, or only hand on what moved before
+it: to tell the two apart, this release's stage gets each side's own input, and one runtime runs
+each side's file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, file_stages
+from retinaface.comparison.export_steps import (
+    FILE,
+    FOLLOWS,
+    MOVED,
+    SAME,
+    UNKNOWN,
+    Stage,
+    file_stages,
+)
+from retinaface.comparison.image_steps import detections_stage, images_stage, list_difference
 from retinaface.comparison.pairs import Pair
-from retinaface.comparison.traced_steps import equal_detections, traced_stages
+from retinaface.comparison.traced_steps import RAW_OUTPUTS, equal_detections, traced_stages
 from retinaface.detection.detections import Detections
 from retinaface.records.consistency import AP_SLACK, ap_offsets
 
@@ -49,8 +60,19 @@ def attribute(pair: Pair) -> Attribution:
     Raises:
         RecordError: Arrays of a record are damaged.
     """
-    stages = [*file_stages(pair.models), *traced_stages(pair)]
+    traced = traced_stages(pair)
+    files = [_in_effect(stage, traced) for stage in file_stages(pair.models)]
+    stages = [*files, images_stage(pair), *traced]
+    stages.append(detections_stage(pair, stages))
     return Attribution(pair.name, [*stages, _evaluation(pair)])
+
+
+def _in_effect(stage: Stage, traced: Sequence[Stage]) -> Stage:
+    """Take a file of other bytes for the same where nothing of its outputs differs."""
+    outputs = next(other for other in traced if other.name == RAW_OUTPUTS)
+    if (stage.name, stage.state, outputs.state) != (FILE, MOVED, SAME):
+        return stage
+    return Stage(stage.name, SAME, f"{stage.text}; but its raw outputs are {outputs.text}")
 
 
 def _evaluation(pair: Pair) -> Stage:
@@ -67,8 +89,11 @@ def _evaluation(pair: Pair) -> Stage:
     if not max(offs) <= AP_SLACK:
         text = f"recorded AP is off from the recorded counts by {offs[0]:.2g} and {offs[1]:.2g}"
         return Stage(name, MOVED, text)
+    n_images = len(counts[0][0])
+    if alone := list_difference(counts[0][0], counts[1][0]):
+        return Stage(name, FOLLOWS, alone)
     if _same_counts(counts):
-        return Stage(name, SAME, "the same counts")
+        return Stage(name, SAME, f"{n_images} of {n_images} images: the same counts")
     if _same_detections(*found):
         return Stage(
             name,

@@ -34,7 +34,7 @@ class OutcomeChange:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """What moved from one run to another.
+    """The differences of a new run from an old one.
 
     Attributes:
         environment: Facts that both runs describe, and differently.
@@ -61,6 +61,11 @@ class RunComparison:
         if self.new.record.state != "finished":
             verdicts.append(Verdict.FAIL)
         return worst(verdicts)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What stands beside the verdicts of both runs, by the run's name."""
+        return [f"{run.name}: {text}" for run in (self.old, self.new) for text in run.warnings]
 
     def moved(self) -> list[Metric]:
         """List metrics that differ or are undecided, the worst first."""

@@ -41,7 +41,7 @@ class UnknownFact:
 
 
 class FactComparison(NamedTuple):
-    """What two sides describe differently, and what only one of them describes."""
+    """Facts that two sides describe differently, and facts that only one of them describes."""
 
     differences: list[EnvironmentDifference]
     unknown: list[UnknownFact]

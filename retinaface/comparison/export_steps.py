@@ -1,4 +1,4 @@
-"""Find which step of making a file moved: checkpoint, export, simplification, precision."""
+"""Find which step of making a file moved: checkpoint, export and so on; and the file itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from retinaface.export.manifest import GraphFacts, Manifest
 from retinaface.records.schema import ModelFile
 
+_STEPS, FILE = ("checkpoint", "export", "simplification", "precision"), "file"
 SAME, MOVED, FOLLOWS, UNKNOWN = "same", "MOVED", "follows", "unknown"
 # What it means that neither side has a step.
 _UNTOLD = UNKNOWN, "a manifest does not describe this step"
@@ -30,16 +31,36 @@ class Stage:
 
 
 def file_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
-    """Compare checkpoint, export, simplification and precision by the manifests of the exports."""
-    names = ("checkpoint", "export", "simplification", "precision")
-    sha256s = [model.sha256 for model in models if model is not None]
-    if len(sha256s) == 2 and sha256s[0] == sha256s[1]:
-        return [Stage(name, SAME, "the same file was run") for name in names]
+    """Compare checkpoint, export, simplification, precision by the manifests, and the files."""
+    files = [identity(model) for model in models if model is not None]
+    if len(files) == 2 and files[0] == files[1]:
+        text = f"the same file was run, {files[0]}"
+        return [Stage(name, SAME, text) for name in (*_STEPS, FILE)]
+    steps = _manifest_stages(models)
+    if len(files) < 2:
+        text = "one run names no file" if files else "neither run names a file"
+        return [*steps, Stage(FILE, UNKNOWN, text)]
+    text = f"different bytes: {files[0]} -> {files[1]}"
+    if any(stage.state == MOVED for stage in steps):
+        return [*steps, Stage(FILE, FOLLOWS, text)]
+    is_told = all(stage.state == SAME for stage in steps)
+    why = "though each step before is the same" if is_told else "and no manifest says why"
+    why += ": edited after its export, or made elsewhere"
+    return [*steps, Stage(FILE, MOVED, f"{text}, {why}")]
+
+
+def identity(model: ModelFile) -> str:
+    """Name a file by its content: the graph, and the weights beside it where it has some."""
+    parts = [model.sha256[:16], *(f"{name} {sha[:16]}" for name, sha in model.weights.items())]
+    return " with ".join(parts)
+
+
+def _manifest_stages(models: Sequence[ModelFile | None]) -> list[Stage]:
     old, new = (model.manifest if model is not None else None for model in models)
     if old is None or new is None:
         problems = [model.manifest_problem for model in models if model is not None]
-        text = next(filter(None, problems), "a file has no manifest beside it")
-        return [Stage(name, UNKNOWN, text) for name in names]
+        text = next(filter(None, problems), "a file has no manifest of its own bytes beside it")
+        return [Stage(name, UNKNOWN, text) for name in _STEPS]
     weights = [manifest.weights.sha256[:16] for manifest in (old, new)]
     stages = [_stage_of_step("checkpoint", *weights, moved_before=False)]
     moved = stages[0].state == MOVED

@@ -130,6 +130,7 @@ def markdown(comparisons: Sequence[RunComparison], unavailable: Sequence[Unavail
     for comparison in comparisons:
         title = f"{comparison.new.name} against {comparison.old.name}"
         parts += [f"## {comparison.verdict}: {title}", summary(comparison)]
+        parts += [f"Warning: {text}" for text in comparison.warnings]
         parts += _environment_markdown(comparison)
         if comparison.metrics:
             parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
@@ -189,6 +190,7 @@ def as_json(
                 "new": {"name": c.new.name, "verdict": c.new.verdict},
                 "verdict": str(c.verdict),
                 "summary": summary(c),
+                "warnings": c.warnings,
                 "environment": [vars(d) for d in c.environment],
                 "not_known": [vars(fact) for fact in c.unknown],
                 "metrics": [_metric_json(metric) for metric in c.metrics],

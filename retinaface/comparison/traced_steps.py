@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.checks.detection_matching import match_detections
-from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage
+from retinaface.comparison.export_steps import FOLLOWS, MOVED, SAME, UNKNOWN, Stage, identity
 from retinaface.comparison.pairs import Pair
 from retinaface.detection.detections import Detections, decode, suppress
 from retinaface.engines.opening import open_engine
@@ -17,7 +17,8 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.records.traced_images import ImageStages
 
 _Pairs = list[tuple[ImageStages, ImageStages]]
-_NAMES = ("inputs", "raw outputs", "decoding", "suppression")
+RAW_OUTPUTS = "raw outputs"
+_NAMES = ("inputs", RAW_OUTPUTS, "decoding", "suppression")
 
 
 def traced_stages(pair: Pair) -> list[Stage]:
@@ -26,22 +27,39 @@ def traced_stages(pair: Pair) -> list[Stage]:
     if not pairs:
         text = "the records trace no image in common"
         return [Stage(name, UNKNOWN, text) for name in _NAMES]
-    return [_inputs(pairs), _raw_outputs(pair), _decoding(pairs), _suppression(pairs)]
+    return [_inputs(pair), _raw_outputs(pair), _decoding(pairs), _suppression(pairs)]
 
 
-def _inputs(pairs: _Pairs) -> Stage:
+def _inputs(pair: Pair) -> Stage:
+    pairs = pair.images
     if any(a.inputs.shape != b.inputs.shape for a, b in pairs):
         text = f"{pairs[0][0].inputs.shape} -> {pairs[0][1].inputs.shape}"
-        return Stage("inputs", MOVED, f"different shapes: {text}")
+        return Stage("inputs", _moved_inputs(pair), f"different shapes: {text}")
     largest = max(float(np.abs(a.inputs - b.inputs).max()) for a, b in pairs)
-    state = SAME if largest == 0 and all(a.geometry == b.geometry for a, b in pairs) else MOVED
-    text = f"largest difference {largest:.3g} of 255 over {len(pairs)} images"
-    return Stage("inputs", state, text)
+    same = largest == 0 and all(a.geometry == b.geometry for a, b in pairs)
+    text = f"largest difference {largest:.3g} of 255 over {_traced(pairs)}"
+    return Stage("inputs", SAME if same else _moved_inputs(pair), text)
+
+
+def _moved_inputs(pair: Pair) -> str:
+    """Tell whether inputs differ only where the bytes of the images do."""
+    ours, theirs = (run.image_sha256(i) for run, i in zip(pair.runs, pair.ids, strict=True))
+    other = [a.image for a, b in pair.images if not _same_input(a, b)]
+    known = all(image in ours and image in theirs for image in other)
+    return FOLLOWS if known and all(ours[i] != theirs[i] for i in other) else MOVED
+
+
+def _same_input(one: ImageStages, other: ImageStages) -> bool:
+    return one.geometry == other.geometry and np.array_equal(one.inputs, other.inputs)
+
+
+def _traced(pairs: _Pairs) -> str:
+    return f"{len(pairs)} traced image{'' if len(pairs) == 1 else 's'}"
 
 
 def _raw_outputs(pair: Pair) -> Stage:
     """Compare the engines: outputs on the same input from the same file, or from each side's."""
-    name, pairs = "raw outputs", pair.images
+    name, pairs = RAW_OUTPUTS, pair.images
     if any(x.shape != y.shape for a, b in pairs for x, y in zip(a.raw, b.raw, strict=True)):
         return Stage(name, FOLLOWS, "different shapes, because those of the inputs differ")
     largest = [
@@ -49,7 +67,7 @@ def _raw_outputs(pair: Pair) -> Stage:
         for i in range(len(OUTPUT_NAMES))
     ]
     if max(largest) == 0:
-        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+        return Stage(name, SAME, f"equal in every bit over {_traced(pairs)}")
     sizes = ", ".join(f"{n} {x:.2g}" for n, x in zip(OUTPUT_NAMES, largest, strict=True))
     text = f"largest differences {sizes}; {_effect_on_detections(pairs)}"
     same_inputs = all(np.array_equal(a.inputs, b.inputs) for a, b in pairs)
@@ -61,7 +79,7 @@ def _raw_outputs(pair: Pair) -> Stage:
 
 def _same_source(pair: Pair) -> str:
     """Name what both engines were made from, a file or weights; empty where that is not known."""
-    files = [None if model is None else model.sha256 for model in pair.models]
+    files = [None if model is None else identity(model) for model in pair.models]
     # An engine that builds the network itself runs no file, and describes its weights.
     weights = [result.engine.get("weights") for result in pair.results]
     sha256s = [one.get("sha256") if isinstance(one, Mapping) else None for one in weights]
@@ -117,7 +135,7 @@ def _unmatched(ours: Detections, theirs: Detections) -> tuple[int, int]:
 
 def _with_files_here(pair: Pair, text: str) -> Stage:
     """Run each side's file and input on one runtime, to see whether they explain the difference."""
-    name = "raw outputs"
+    name = RAW_OUTPUTS
     one, other = pair.images[0]
     outputs = []
     for traced, run, result_id, result in zip(
@@ -176,13 +194,16 @@ def _own_stage(
     same: bool,
 ) -> Stage:
     if same:
-        return Stage(name, SAME, f"equal in every bit over {len(pairs)} images")
+        return Stage(name, SAME, f"equal in every bit over {_traced(pairs)}")
     off = [max(side) for side in sides]
-    if off[0] == off[1]:
-        return Stage(name, FOLLOWS, "both sides treat their input as this release does")
+    if off[0] == off[1] == 0:
+        text = f"both sides treat their input as this release does, {_traced(pairs)}"
+        return Stage(name, FOLLOWS, text)
     words = [f"off by {x:.3g}" if np.isfinite(x) else "a different number of boxes" for x in off]
     text = f"compared with this release on the recorded input: old {words[0]}, new {words[1]}"
-    return Stage(name, MOVED, text)
+    # Where both are off alike, as two records of another release are, this does not tell.
+    state = UNKNOWN if off[0] == off[1] else MOVED
+    return Stage(name, state, f"{text}, {_traced(pairs)}")
 
 
 def equal_detections(ours: Detections, theirs: Detections) -> bool:

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import ExportError, RecordError
-from retinaface.files import ZIP_ERRORS, file_sha256
-from retinaface.records.consistency import ap_contradiction, contradictions
+from retinaface.files import file_sha256
+from retinaface.records.array_files import ArrayFiles
+from retinaface.records.consistency import (
+    ap_contradiction,
+    array_contradictions,
+    contradictions,
+)
 from retinaface.records.migrate import upgrade
-from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
+from retinaface.records.warnings import all_warnings
 from retinaface.records.write import (
     COUNTS_FILE,
     DETECTIONS_FILE,
     RECORD_FILE,
     STAGES_FILE,
-    checkout_commit,
 )
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
-
-_ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,11 @@ class Run:
     folder: Path
     name: str
     record: Record
-    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    @functools.cached_property
+    def arrays(self) -> ArrayFiles:
+        """The files beside it."""
+        return ArrayFiles(self.folder, self.record.arrays)
 
     @property
     def verdict(self) -> str | None:
@@ -77,16 +80,22 @@ class Run:
         """Give tests by id, in the order of the run."""
         return {test.id: test for test in self.record.tests}
 
+    @functools.cached_property
+    def warnings(self) -> list[str]:
+        """What stands beside the verdict, whether or not the release that wrote it knew."""
+        results = [msgspec.to_builtins(result) for result in self.record.results]
+        return all_warnings(self.record.warnings, results)
+
     def detections(self, result_id: str) -> dict[str, Detections] | None:
         """Read detections by image id; None where the record keeps none of this result.
 
         Raises:
             RecordError: The file is damaged.
         """
-        arrays = self._arrays(DETECTIONS_FILE, result_id)
+        arrays = self.arrays.read(DETECTIONS_FILE, result_id)
         if not arrays:
             return None
-        with self._reading(DETECTIONS_FILE):
+        with self.arrays.reading(DETECTIONS_FILE):
             offsets = arrays["offsets"]
             columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
             return {
@@ -99,17 +108,17 @@ class Run:
 
         Raises:
             RecordError: The file is damaged, or AP is not that of the counts. That is checked only
-                where this very code wrote the record: other code may evaluate differently, which
-                an attribution finds.
+                where this release wrote the record: another may evaluate differently, which an
+                attribution finds.
         """
-        arrays = self._arrays(COUNTS_FILE, result_id)
+        arrays = self.arrays.read(COUNTS_FILE, result_id)
         if not arrays:
             return None
-        with self._reading(COUNTS_FILE):
+        with self.arrays.reading(COUNTS_FILE):
             images = tuple(str(image) for image in arrays.pop("images").tolist())
             arrays.pop("image_sha256", None)
             counts = Counts(**arrays)
-            if self.record.retinaface == __version__ and self.record.commit == _own_commit():
+            if self.record.retinaface == __version__:
                 text = ap_contradiction(self.results[result_id], counts)
                 if text is not None:
                     raise _contradicts_itself(self.folder / RECORD_FILE, text)
@@ -121,10 +130,10 @@ class Run:
         Raises:
             RecordError: The file is damaged.
         """
-        arrays = self._arrays(COUNTS_FILE, result_id)
+        arrays = self.arrays.read(COUNTS_FILE, result_id)
         if "image_sha256" not in arrays:
             return {}
-        with self._reading(COUNTS_FILE):
+        with self.arrays.reading(COUNTS_FILE):
             names, hashes = (arrays[key].tolist() for key in ("images", "image_sha256"))
             return {str(name): str(sha256) for name, sha256 in zip(names, hashes, strict=True)}
 
@@ -135,55 +144,26 @@ class Run:
             RecordError: The file is damaged.
         """
         facts = msgspec.to_builtins(self.results[result_id].traced)
-        arrays = self._arrays(STAGES_FILE, result_id)
-        with self._reading(STAGES_FILE):
+        arrays = self.arrays.read(STAGES_FILE, result_id)
+        with self.arrays.reading(STAGES_FILE):
             return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
-        """Find the kept file that a result was made with; None where there is none."""
+        """Find the kept file that a result was made with; None where there is none.
+
+        Raises:
+            RecordError: It is not the file that the result was made with.
+        """
         model = self.results[result_id].model
-        path = self.folder / model.kept if model is not None and model.kept else None
-        return path if path is not None and path.is_file() else None
-
-    def _arrays(self, file: str, result_id: str) -> dict[str, Any]:
-        path = self.folder / file
-        if not path.is_file():
-            return {}
-        self._check_hash(path)
-        prefix = array_prefix(result_id)
-        # Opened here: NumPy leaves a damaged file open.
-        with (
-            self._reading(file),
-            path.open("rb") as source,
-            np.load(source, allow_pickle=False) as arrays,
-        ):
-            names = [name for name in arrays.files if name.startswith(prefix)]
-            return {name.removeprefix(prefix): arrays[name] for name in names}
-
-    def _check_hash(self, path: Path) -> None:
-        """Compare a file of arrays with the hash that the record has of it, once."""
-        expected = self.record.arrays.get(path.name)
-        if expected is None or path.name in self._checked:
-            return
-        if (actual := file_sha256(path)) != expected:
+        if model is None or not model.kept or not (path := self.folder / model.kept).is_file():
+            return None
+        if (actual := file_sha256(path)) != model.sha256:
             raise RecordError(
-                f"cannot read {path}: its SHA-256 is {actual}, expected {expected} as in "
-                f"arrays/{path.name} of the record; run again with --record, or restore the folder"
+                f"cannot read {path}: its SHA-256 is {actual}, expected {model.sha256} as in "
+                f"results/{result_id}/model of the record; run again with --record, or restore "
+                "the folder"
             )
-        self._checked.add(path.name)
-
-    @contextlib.contextmanager
-    def _reading(self, file: str) -> Iterator[None]:
-        """Turn what damaged arrays raise into one error."""
-        try:
-            yield
-        except RecordError:
-            raise
-        except _ARRAY_ERRORS as error:
-            raise RecordError(
-                f"cannot read {self.folder / file}: {type(error).__name__}: {error}; run again "
-                "with --record, or restore the folder"
-            ) from error
+        return path
 
 
 def read_run(folder: Path, name: str | None = None) -> Run:
@@ -214,15 +194,28 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         raise RecordError(f"record {path} is malformed: {type(error).__name__}: {error}") from error
     if (text := next(contradictions(record), None)) is not None:
         raise _contradicts_itself(path, text)
-    return Run(folder, name or folder.resolve().name, record)
+    run = Run(folder, name or folder.resolve().name, record)
+    _check_arrays(run)
+    return run
+
+
+def _check_arrays(run: Run) -> None:
+    """Compare each result with the arrays beside it, whoever reads the record and for what."""
+    has_others = run.arrays.has_any(COUNTS_FILE)
+    for name, result in run.results.items():
+        counted, offsets = run.counts(name), run.arrays.read(DETECTIONS_FILE, name).get("offsets")
+        found = array_contradictions(
+            result,
+            counted[1] if counted is not None else None,
+            run.image_sha256(name),
+            int(offsets[-1]) if offsets is not None else None,
+            has_others=has_others,
+        )
+        if (text := next(found, None)) is not None:
+            raise _contradicts_itself(run.folder / RECORD_FILE, text)
 
 
 def _contradicts_itself(path: Path, text: str) -> RecordError:
     return RecordError(
         f"record {path} contradicts itself at {text}; run again with --record, or restore the file"
     )
-
-
-@functools.cache
-def _own_commit() -> str | None:
-    return checkout_commit()

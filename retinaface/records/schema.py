@@ -22,14 +22,34 @@ Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"] | None
 _WORDS = {"anyOf": [{"type": "number"}, {"enum": ["nan", "inf", "-inf"]}]}
 
 
+class Machine(Struct, kw_only=True):
+    """How steady fixed work was while calls were timed; see `checks.speed.machine`."""
+
+    drift: float
+    tail: float
+    taken: float
+
+
 class Speed(Struct, kw_only=True, omit_defaults=True):
-    """Times of one call; see `checks.speed.timing.summarise`."""
+    """Times of one call; see `checks.speed.timing.summarise`.
+
+    Attributes:
+        samples_s: Of all calls, or of very many evenly spaced ones.
+        n_calls: That were timed; None in records of before, which keep all.
+        drift: Median of the last third of the calls over that of the first.
+        smallest_slowdown: Ratio to the baseline that its gate calls nine times of ten.
+        machine: What it did meanwhile.
+    """
 
     samples_s: list[float] = []
+    n_calls: int | None = None
     median_s: float | None = None
     p90_s: float | None = None
     p99_s: float | None = None
     images_per_s: float | None = None
+    drift: float | None = None
+    smallest_slowdown: float | None = None
+    machine: Machine | None = None
 
 
 class Fidelity(Struct, kw_only=True, omit_defaults=True):
@@ -118,6 +138,7 @@ class ModelFile(Struct, kw_only=True, omit_defaults=True):
         kept: Path in the record's folder; None where it was too large.
         manifest: What the export wrote beside it; None where it wrote nothing.
         manifest_problem: Why the manifest beside it could not be kept.
+        weights: SHA-256 of each file of weights that the graph names, by the file's name.
     """
 
     file: str
@@ -125,6 +146,7 @@ class ModelFile(Struct, kw_only=True, omit_defaults=True):
     kept: str | None
     manifest: Manifest | None
     manifest_problem: str = ""
+    weights: dict[str, Sha256] = {}
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
@@ -192,6 +214,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
+    warnings: list[str] = []  # what stands beside the verdict
     arrays: dict[str, Sha256] = {}  # hash of each file of arrays
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shlex
 import shutil
 import sys
@@ -26,6 +27,7 @@ from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import ModelFile, Record
 from retinaface.records.traced_images import ImageStages, pack_stages
+from retinaface.records.warnings import all_warnings
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
@@ -34,6 +36,7 @@ DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
 STAGES_FILE = "stages.npz"
 MODELS_DIR = "models"
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
 # RetinaFace takes 2 MB; a file that takes far more, as an engine's cache may, is named, not copied.
 MAX_MODEL_BYTES = 64 * 2**20
 
@@ -52,7 +55,7 @@ def new_record() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a record keeps of one result beside its figures.
+    """The arrays and the model that a record keeps of one result beside its figures.
 
     Attributes:
         detections: By image id.
@@ -99,7 +102,8 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
         stages |= _under(result_id, arrays)
         facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
-    whole = {**record, "results": results, "arrays": {}}
+    warnings = all_warnings(record.get("warnings", ()), results)
+    whole = {**record, "results": results, "warnings": warnings, "arrays": {}}
     record_text(whole)  # refuses what is wrong before anything is written
     files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
     for name, content in files.items():
@@ -157,9 +161,25 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
             with new_file(target) as file:
                 shutil.copyfile(model, file)
     described = ModelFile(
-        file=model.name, sha256=sha256, kept=kept, manifest=manifest, manifest_problem=problem
+        file=model.name,
+        sha256=sha256,
+        kept=kept,
+        manifest=manifest,
+        manifest_problem=problem,
+        weights={file.name: file_sha256(file) for file in _weight_files(model)},
     )
     return dict(msgspec.to_builtins(described))
+
+
+def _weight_files(model: Path) -> list[Path]:
+    """List the files of weights that an ONNX graph names and that lie beside it.
+
+    Reads its bytes, for onnx may not be here: an entry of ONNX's `external_data` is a key and a
+    value, each with its length before it.
+    """
+    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = {model.parent / name.decode(errors="replace") for name in names}
+    return sorted(path for path in paths if path.is_file())
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:

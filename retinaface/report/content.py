@@ -80,6 +80,11 @@ class Page:
         return sorted(range(len(words)), key=words.__getitem__)
 
     @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """What stands beside the verdict of each run: its name, and the text."""
+        return [(run.name, text) for run in self.runs for text in run.warnings]
+
+    @property
     def has_tests(self) -> bool:
         """Tell whether any run holds tests."""
         return any(run.tests for run in self.runs)

@@ -119,6 +119,7 @@ def render_markdown(page: Page) -> str:
     """Render the page in a form that fits the summary of a CI step."""
     parts = [f"# {page.verdict}: {page.title}"]
     parts += [f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences]
+    parts += [f"- **{name}** warning: {text}" for name, text in page.warnings]
     for group in page.matrix:
         names = [run.name for run in page.runs]
         lines = [f"## {group.subject}", ""]

@@ -18,6 +18,7 @@ from retinaface.baselines.entries import (
     merge_entries,
     write_baseline,
 )
+from retinaface.checks.limits import check_limits, limits_note
 from retinaface.detection.detections import Detections
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
@@ -25,7 +26,7 @@ from retinaface.files import file_sha256, new_file
 from retinaface.records.write import checkout_commit, new_record
 from retinaface.suite.place import BASELINES, Place
 from retinaface.suite.target import Target
-from retinaface.verdicts import Verdict
+from retinaface.verdicts import Check, Verdict
 
 if TYPE_CHECKING:
     from retinaface.suite.run import ValidationRun
@@ -50,12 +51,14 @@ class Acceptance:
         place: Folder of baselines, or the one file.
         shipped: Folder of those that ship with an installed package and are read beside a folder of
             the user's; None in a checkout, whose folder is written itself.
+        notes: What a reader of the verdict must know of the baselines that it rests on.
     """
 
     wanted: bool
     reason: str
     place: Path
     shipped: Path | None = None
+    notes: list[str] = field(default_factory=list)
     _offers: list[_Offer] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
@@ -69,7 +72,11 @@ class Acceptance:
         places = [self.place]
         if self.shipped is not None and not (self.is_one_file or self.is_read_only):
             places.append(self.shipped)
-        return [entry for place in places if place.exists() for entry in load_baselines(place)]
+        found = [entry for place in places if place.exists() for entry in load_baselines(place)]
+        for entry in found:
+            if entry.data["metric"] == "accuracy" and not entry.is_published:
+                entry.needed_detections()
+        return found
 
     @property
     def is_one_file(self) -> bool:
@@ -80,6 +87,13 @@ class Acceptance:
     def is_read_only(self) -> bool:
         """Tell whether there is no place to write to: the package's own files stay as they are."""
         return self.place == self.shipped
+
+    def judge_limits(self, name: str, entry: Entry, *, is_embedded: bool = False) -> Check | None:
+        """Note limits that are wider than the suite's own; see `checks.limits.check_limits`."""
+        note = limits_note(entry, is_embedded=is_embedded)
+        if note and note not in self.notes:
+            self.notes.append(note)
+        return check_limits(name, entry, is_embedded=is_embedded)
 
     def next_step(self, path: Path) -> str:
         """Say what to do about a baseline that is missing.
@@ -194,14 +208,18 @@ def start_acceptance(
 
     Raises:
         BaselineError: There is no reason, this is CI, the checkout has uncommitted changes, or the
-            package is installed and the user named no folder.
+            package is installed and the user named no folder; or the baselines that the user named
+            cannot be read.
     """
     kept = where.root / BASELINES
     place, shipped = target.baseline or kept, kept if where.is_shipped else None
     if not wanted:
         if reason is not None:
             raise BaselineError("--reason is for --accept-baseline; add it, or leave both out")
-        return Acceptance(False, "", place, shipped)
+        acceptance = Acceptance(False, "", place, shipped)
+        if target.baseline is not None:
+            _ = acceptance.entries  # what the user named is read before anything runs
+        return acceptance
     if len((reason or "").strip()) < _LEAST_REASON:
         raise BaselineError("--accept-baseline needs --reason TEXT: why is the new figure right?")
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):

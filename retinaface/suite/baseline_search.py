@@ -27,6 +27,8 @@ class BaselineQuery:
         detections: Those to keep beside it.
         is_usable: Tells whether the result can be compared with a baseline of these keys.
         ungated: Why a missing baseline is no failure; empty where it is a failure.
+        is_embedded: Whether it is over pictures of the embedded set, whose limits are its own.
+        instead: The check that takes the place of a missing baseline; None: that it is missing.
     """
 
     name: str
@@ -38,6 +40,8 @@ class BaselineQuery:
     detections: Mapping[str, Detections] | None = None
     is_usable: Callable[[Entry], bool] = lambda _entry: True
     ungated: str = ""
+    is_embedded: bool = False
+    instead: Check | None = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,14 @@ def find_or_offer(query: BaselineQuery, acceptance: Acceptance) -> Match | Check
     for i, found in enumerate(founds):
         if usable := [entry for entry in found.comparable if query.is_usable(entry)]:
             if not acceptance.wanted:
-                return Match(usable[0], i)
+                unfounded = acceptance.judge_limits(
+                    query.name, usable[0], is_embedded=query.is_embedded
+                )
+                return unfounded or Match(usable[0], i)
             break
     if not acceptance.wanted:
+        if query.instead is not None:
+            return query.instead
         nearest = next((found.nearest for found in founds if found.nearest), None)
         # The speed of another device is no baseline: the first of this one is offered.
         if nearest is not None and (acceptance.is_one_file or query.metric == "accuracy"):

@@ -44,7 +44,7 @@ class RunOption:
     name: str
     help: str
     metavar: str | None = None
-    kind: Literal["text", "path", "count", "choice", "flag"] = "text"
+    kind: Literal["text", "path", "count", "seconds", "choice", "flag"] = "text"
     choices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     separator: Literal["words", "paths", "semicolons"] | None = None
@@ -85,6 +85,13 @@ OPTIONS = (
         separator="words",
     ),
     RunOption("batch", "Most images in one call.", "N", kind="count"),
+    RunOption(
+        "soak",
+        "Also run each engine for so long, outputs checked, and judge whether calls grow slower or "
+        "single ones are slow.",
+        "SECONDS",
+        kind="seconds",
+    ),
     RunOption(
         "model",
         "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. No "

@@ -150,6 +150,12 @@ def _resident_memory(_target: Target) -> str | None:
     return None
 
 
+def _soak(target: Target) -> str | None:
+    if target.soak_s is not None:
+        return None
+    return "no length is given; to run each engine for a while, add --soak SECONDS"
+
+
 PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch": _import("torch"),
     "onnx": _import("onnx"),
@@ -172,6 +178,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "torch-compile": _compiles,
     "opencv-dnn": _opencv_dnn,
     "resident-memory": _resident_memory,
+    "soak": _soak,
 }
 
 

@@ -14,6 +14,7 @@ from retinaface.files import new_file
 from retinaface.records.migrate import ABSENT
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
+from retinaface.records.warnings import all_warnings
 from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
 
@@ -73,6 +74,7 @@ class ValidationRun:
             Counter()
         )  # of those, what the quick selection left out
         self.expected: list[str] = []
+        self.noted: list[str] = []  # beside the verdict, whatever it is
         self.problem: str | None = None  # with the run itself: then it is no pass
         self._write("running", None)
 
@@ -120,6 +122,10 @@ class ValidationRun:
             if entry.outcome not in (None, SKIPPED)
         )
 
+    def warnings(self) -> list[str]:
+        """List what a reader must know beside the verdict."""
+        return all_warnings(self.noted, self.results.values())
+
     def unfinished(self) -> list[str]:
         """List tests that should have run and did not end."""
         ended = {entry.id for entry in self.tests.values() if entry.outcome is not None}
@@ -163,6 +169,7 @@ class ValidationRun:
             "problem": self.problem,
             "seconds": round(time.monotonic() - self._started, 3),
             "coverage": self.coverage(),
+            "warnings": self.warnings(),
             "tests": [_test_json(entry) for entry in self.tests.values()],
         }
         if is_finished:

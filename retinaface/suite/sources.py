@@ -17,7 +17,7 @@ _GET_DATA = "retinaface assets fetch"
 
 @dataclass(frozen=True)
 class DataChoice:
-    """Which images a run reads.
+    """The images that a run reads.
 
     Attributes:
         root: Folder in a layout of WIDER FACE.

@@ -14,7 +14,7 @@ from retinaface.export.manifest import read_manifest
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.subsets import SUBSETS
 
 # Engines that are tested when none is named: those of ONNX Runtime. They are compared with torch;
 # every other runtime is an extra of its own, tested where somebody asks for it.
@@ -23,7 +23,7 @@ DEFAULT_ENGINES = tuple(name for name, entry in BUILTIN.items() if entry.is_defa
 
 @dataclass(frozen=True)
 class Target:
-    """What to validate.
+    """The engines, files and data to validate.
 
     Attributes:
         engines_named: Whether the user named them: then each must run.
@@ -38,6 +38,7 @@ class Target:
         sources_note: A line for the user where the embedded set steps in unasked; else empty.
         subset: Named part of the images.
         baseline: File or folder; None for `baselines/` of the checkout or of the package.
+        soak_s: How long each engine is also run; None for not at all.
     """
 
     engines: tuple[str, ...] = DEFAULT_ENGINES
@@ -53,6 +54,7 @@ class Target:
     sources_note: str = ""
     subset: str | None = None
     baseline: Path | None = None
+    soak_s: float | None = None
 
     @property
     def has_files(self) -> bool:
@@ -110,6 +112,7 @@ def make_target(
     widerface: str | None = None,
     subset: str | None = None,
     baseline: str = "auto",
+    soak_s: float | None = None,
 ) -> Target:
     """Check options before anything runs.
 
@@ -143,6 +146,7 @@ def make_target(
         sources_note=sources.note,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
+        soak_s=soak_s,
     )
 
 

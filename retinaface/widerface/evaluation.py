@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from retinaface.widerface.average_precision import (
 )
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import official_form, write_predictions
 
 _Found = tuple[str, Detections | ImageError]
@@ -41,6 +42,7 @@ class Evaluation:
         ap: AP by split, as fractions.
         detect_s: Seconds from the first read to the last detection.
         image_sha256: Hash of each scored image's file; empty where it could not be read.
+        warning: That next to nothing was found; empty where something was.
     """
 
     detections: dict[str, Detections]
@@ -50,6 +52,7 @@ class Evaluation:
     ap: dict[str, float]
     detect_s: float
     image_sha256: dict[str, str]
+    warning: str = ""
 
 
 def evaluate(
@@ -104,9 +107,22 @@ def evaluate(
     detect_s = time.perf_counter() - started
     if not detections:
         raise DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
+    return _conclude(detections, bad, scored, truth, detect_s, hashes)
+
+
+def _conclude(
+    detections: dict[str, Detections],
+    bad: dict[str, str],
+    scored: Mapping[str, ScoredBoxes],
+    truth: GroundTruth,
+    detect_s: float,
+    hashes: dict[str, str],
+) -> Evaluation:
     counts = count_set(scored, truth)
     ap = average_precision(counts)
-    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes)
+    n_detections = sum(len(found.scores) for found in detections.values())
+    warning = next_to_nothing(ap, n_images=len(truth.images), n_detections=n_detections)
+    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes, warning)
 
 
 def _count(

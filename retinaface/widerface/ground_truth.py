@@ -14,9 +14,9 @@ from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import DatasetError
 from retinaface.files import file_sha256
 from retinaface.typing import BoolArray, FloatArray, IntArray
+from retinaface.widerface.subsets import images_of_subset
 
 SPLITS = ("easy", "medium", "hard")
-SUBSETS = ("every-8",)
 # Numbers of the official validation set, which reveal an exchanged file.
 OFFICIAL_N_IMAGES = 3226
 OFFICIAL_N_FACES = {"easy": 7211, "medium": 13319, "hard": 31958}
@@ -33,15 +33,20 @@ class GroundTruth:
         faces_xywh: For each image (F, 4) float64, pixels: left, top, width, height.
         counted: For each image (F, 3) bool: whether a face belongs to easy, medium, hard. A face
             of another split is ignored: a hit on it is neither right nor wrong.
-        n_images_total: Images of the whole set that these are a part of.
+        all_images: Images of the whole set that these are a part of.
         sha256: Hashes of the four files, by name.
     """
 
     images: tuple[str, ...]
     faces_xywh: tuple[FloatArray, ...]
     counted: tuple[BoolArray, ...]
-    n_images_total: int
+    all_images: tuple[str, ...]
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def n_images_total(self) -> int:
+        """Count the images of the whole set."""
+        return len(self.all_images)
 
     def select(self, images: Iterable[str]) -> GroundTruth:
         """Keep the given images, in the given order.
@@ -61,23 +66,17 @@ class GroundTruth:
             tuple(chosen),
             tuple(self.faces_xywh[i] for i in picked),
             tuple(self.counted[i] for i in picked),
-            self.n_images_total,
+            self.all_images,
             self.sha256,
         )
 
     def subset(self, name: str) -> GroundTruth:
-        """Keep the images of a subset: `every-8` is every eighth image of each event by name.
+        """Keep the images of a subset; see `images_of_subset`.
 
         Raises:
             DatasetError: The subset is unknown.
         """
-        if name not in SUBSETS:
-            raise DatasetError(f"unknown subset {name!r}; expected one of: {', '.join(SUBSETS)}")
-        events: dict[str, list[str]] = {}
-        for image in self.images:
-            events.setdefault(image.partition("/")[0], []).append(image)
-        chosen = {image for names in events.values() for image in sorted(names)[::8]}
-        return self.select(image for image in self.images if image in chosen)
+        return self.select(images_of_subset(name, self.images))
 
 
 def image_id(text: str) -> str:
@@ -211,7 +210,7 @@ def _ground_truth_from_mats(
         raise DatasetError(f"{paths[0]} lists no images; fetch it again")
     _check_splits(images, counted, paths)
     hashes = {path.name: file_sha256(path) for path in paths}
-    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), len(images), hashes)
+    return GroundTruth(tuple(images), tuple(boxes), tuple(counted), tuple(images), hashes)
 
 
 def _checked_boxes(boxes: FloatArray) -> FloatArray:

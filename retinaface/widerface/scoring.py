@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retinaface.embedded import embedded_truth_sha256
 from retinaface.errors import DatasetError
@@ -12,7 +12,10 @@ from retinaface.widerface.average_precision import (
     count_set,
 )
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
+from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import Predictions
+from retinaface.widerface.subsets import WHOLE, missing_images, name_of_part
+from retinaface.widerface.suspect_forms import form_warnings
 
 SCORINGS = ("official", "ixrt")
 
@@ -62,6 +65,7 @@ class Score:
         n_detections: Detections in them.
         missing: Images without a prediction file.
         notes: Notes for the reader of the result.
+        warnings: Signs that something is wrong, and what to do.
     """
 
     ap: dict[str, float]
@@ -69,6 +73,7 @@ class Score:
     n_detections: int
     missing: list[str]
     notes: list[str]
+    warnings: list[str] = field(default_factory=list)
 
 
 def score_predictions(
@@ -115,26 +120,38 @@ def score_predictions(
             f"{missing[0]}; all their faces count as missed{hint}"
         )
     n_detections = sum(len(predictions[i].scores) for i in wanted.images if i in predictions)
-    return Score(
-        average_precision(count_set(predictions, wanted)),
-        len(wanted.images),
-        n_detections,
-        missing,
-        [coverage_note(wanted, subset), *notes],
-    )
+    ap = average_precision(count_set(predictions, wanted))
+    n_images = len(wanted.images)
+    nothing = next_to_nothing(ap, n_images=n_images, n_detections=n_detections)
+    warnings = [*([nothing] if nothing else []), *form_warnings(predictions, wanted, ap)]
+    return Score(ap, n_images, n_detections, missing, [coverage_note(wanted), *notes], warnings)
 
 
-def coverage_note(truth: GroundTruth, subset: str | None) -> str:
+def coverage_note(truth: GroundTruth) -> str:
     """Describe how much of the set a result covers, and what it is comparable with."""
     n, total = len(truth.images), truth.n_images_total
+    part = _part_words(truth)
     if truth.sha256 == embedded_truth_sha256():
-        return f"covers {n} of {total} images of the embedded set: comparable only with that set"
+        return f"covers {n} of {total} images of the embedded set{part}: comparable only with " + (
+            "the same part of that set" if part else "that set"
+        )
     if total != OFFICIAL_N_IMAGES:
         return (
             f"covers {n} of {total} images of a ground truth that is not the official one "
-            f"({OFFICIAL_N_IMAGES} images): not comparable with WIDER FACE AP"
+            f"({OFFICIAL_N_IMAGES} images){part}: not comparable with WIDER FACE AP"
         )
-    if n == total:
+    if not part:
         return f"covers all {total} images"
-    which = f"the subset {subset}" if subset else "a part of the set"
-    return f"covers {n} of {total} images ({which}): not comparable with AP over the full set"
+    return f"covers {n} of {total} images{part}: not comparable with AP over the full set"
+
+
+def _part_words(truth: GroundTruth) -> str:
+    """Name the part of the set that a list is, or the first image that it lacks; empty for all."""
+    part = name_of_part(truth.images, truth.all_images)
+    if part == WHOLE:
+        return ""
+    if part is not None:
+        return f" (the subset {part})"
+    missing = missing_images(truth.images, truth.all_images)
+    verb = "is" if len(missing) == 1 else "are"
+    return f" (a part of the set: {len(missing)} {verb} missing, first {missing[0]})"

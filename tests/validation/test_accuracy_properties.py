@@ -58,7 +58,7 @@ def as_set(images):
         name: Predictions(image["boxes"], image["scores"])
         for name, image in zip(names, images, strict=True)
     }
-    return found, GroundTruth(names, faces, counted, len(names))
+    return found, GroundTruth(names, faces, counted, names)
 
 
 def assert_same(one, other):

@@ -3,10 +3,13 @@
 What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `run`, that call
 without its copies to and from a device, as makers publish it; `end-to-end`, from the bytes of image
 files to detections; `session`, from a file on disk to an engine that has proved where it runs;
-`first-run`, the first `infer` of a batch size in a fresh session.
+`first-run`, the first `infer` of that session, at the smallest batch; `first-of-size`, the first of
+each larger batch size after it; `soak`, as `network`, for as long as `--soak` says.
 """
 
 from __future__ import annotations
+
+import functools
 
 import cv2
 import numpy as np
@@ -14,107 +17,74 @@ import pytest
 
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.speed.gate import check_speed, speed_entry
-from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, summarise
+from retinaface.checks.speed.machine import FixedWork
+from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, calls_in_budget
 from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.detection.detections import Detections, postprocess
 from retinaface.detection.detector import detect
-from retinaface.detection.pipelines import PIPELINES, preprocess
-from retinaface.environment import device_name, slug
+from retinaface.detection.pipelines import preprocess
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
-from retinaface.suite.baseline_search import BaselineQuery, find_or_offer
+from retinaface.suite.judged.speed import (
+    SpeedJudge,
+    TimedCalls,
+    call_s_of,
+    run_for,
+    time_start_ups,
+)
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
-BATCHES = pytest.mark.parametrize("batch", [1, 8, 32], ids=lambda batch: f"b{batch}")
-# Calls that are timed, and those before them that are not.
-ROUNDS = {1: (50, 10), 8: (20, 3), 32: (10, 2)}
+ALL_BATCHES = (1, 8, 32)
+BATCHES = pytest.mark.parametrize("batch", ALL_BATCHES, ids=lambda batch: f"b{batch}")
+# Calls before those that are timed.
+WARM_UP = {1: 10, 8: 3, 32: 2}
 SLOW_ROUNDS = 5
 PEAK_TURNS = 9
 TURNS, TURNS_BATCH = 15, 32
 
 
 @pytest.fixture
-def judged(engine_name, batch, pipeline, benchmark, pool, acceptance, validation_run, gate):
-    """Keep the samples, report them, and compare them with a baseline of this device."""
+def judged(engine_name, pipeline, pool, acceptance, validation_run, gate):
+    """Keep timings, report them, and judge them: `judged(timed, batch, calls, n_images, ...)`."""
+    judge = SpeedJudge(pipeline, acceptance, validation_run)
 
-    def judge(timed, n_images, *checks):
-        if benchmark.disabled:
+    def hold(timed, batch, calls, n_images, *checks):
+        if calls is None:
             text = "timing is switched off by --benchmark-disable"
             gate(*checks, Check("timing", Verdict.INCONCLUSIVE, text))
-        figures = summarise(benchmark.stats.stats.data, n_images)
-        benchmark.extra_info.update({k: v for k, v in figures.items() if k != "samples_s"})
+        name = ResultId(engine_name, pipeline.name, batch)
         engine = pool.get(engine_name).describe()
-        name = str(ResultId(engine_name, pipeline.name, batch))
-        earlier = validation_run.results.get(name, {}).get("speed", {})
-        validation_run.add_result(
-            name, engine=engine, batch=batch, speed={**earlier, timed: figures}
-        )
-        gate(*checks, against_baseline(timed, figures, engine, n_images), result=name)
+        found = judge.judge(name, engine, timed, calls, n_images)
+        gate(*checks, *found, result=str(name))
 
-    def against_baseline(timed, figures, engine, n_images):
-        key = {
-            "pipeline": pipeline.name,
-            "precision": engine["precision"],
-            "device": slug(device_name(engine)),
-            "batch": batch,
-            "timed": timed,
-            "engine": engine_name,
-        }
-
-        def make_entry(known):
-            # Runs of a different version would widen the noise of this one.
-            of_this = [entry for entry in known if entry.is_from(engine.get("runtime"))]
-            earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
-            runs = earlier[0] if earlier else ()
-            return speed_entry(**key, figures=figures, earlier_runs=runs)
-
-        # The network knows no pipeline, only the size of its input.
-        names = [pipeline.name, *(() if timed == "end-to-end" else same_inputs(pipeline))]
-        ungated = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
-        found = find_or_offer(
-            BaselineQuery(
-                name="speed baseline",
-                what=f"speed baseline for {key['device']}",
-                metric="speed",
-                keys=[{**key, "pipeline": name} for name in names],
-                engine=engine,
-                make_entry=make_entry,
-                ungated=ungated if engine["device"] == "cpu" else "",
-            ),
-            acceptance,
-        )
-        return found if isinstance(found, Check) else check_speed(found.entry, figures, n_images)
-
-    return judge
+    return hold
 
 
-def same_inputs(pipeline):
-    """List other pipelines whose inputs have the same size."""
-    size = pipeline.input_size_px
-    return [n for n, p in PIPELINES.items() if p.input_size_px == size and n != pipeline.name]
+def time_calls(benchmark, target, setup, teardown, rounds, work):
+    """Time a call; set-up, fixed work and checks run between the calls, outside the clock.
 
-
-def time_calls(benchmark, target, setup, teardown, rounds, warmup):
-    """Time a call; set-up and checks run between the calls, outside the clock."""
+    Gives the timings; None where timing is switched off.
+    """
     kept = {}
 
     def timed(*args):
         kept["result"] = target(*args)
 
+    def before():
+        arguments = setup()
+        work.do()
+        return arguments, {}
+
     def after(*args):
         teardown(kept.pop("result"), *args)
 
-    benchmark.pedantic(
-        timed,
-        setup=lambda: (setup(), {}),
-        teardown=after,
-        rounds=rounds,
-        warmup_rounds=warmup,
-        iterations=1,
-    )
+    benchmark.pedantic(timed, setup=before, teardown=after, rounds=rounds, iterations=1)
+    if benchmark.disabled:
+        return None
+    benchmark.extra_info.update(work.noise().as_json())
+    return TimedCalls(benchmark.stats.stats.data, work)
 
 
 @pytest.mark.quick(batch=(8,))
@@ -122,14 +92,17 @@ def time_calls(benchmark, target, setup, teardown, rounds, warmup):
 def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
-    time_calls(
-        benchmark,
-        engine.infer,
-        lambda: (inputs.fill(),),
-        lambda outputs, _images: inputs.check(outputs),
-        *ROUNDS[batch],
-    )
-    judged("network", batch, inputs.verdict("outputs while timed"))
+    call_s = call_s_of(inputs, engine.infer, WARM_UP[batch])
+    with FixedWork(engine.spec.device, call_s) as work:
+        calls = time_calls(
+            benchmark,
+            engine.infer,
+            lambda: (inputs.fill(),),
+            lambda outputs, _images: inputs.check(outputs),
+            calls_in_budget(call_s),
+            work,
+        )
+    judged("network", batch, calls, batch, inputs.verdict("outputs while timed"))
 
 
 @BATCHES
@@ -140,17 +113,35 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
     waits = FetchTimes(engine)
-    time_calls(
-        benchmark,
-        engine.execute,
-        lambda: engine.load(inputs.fill()) or (),
-        lambda _nothing: inputs.check(waits.fetch()),
-        *ROUNDS[batch],
-    )
+    call_s = call_s_of(inputs, engine.infer, WARM_UP[batch])
+    with FixedWork(engine.spec.device, call_s) as work:
+        calls = time_calls(
+            benchmark,
+            engine.execute,
+            lambda: engine.load(inputs.fill()) or (),
+            lambda _nothing: inputs.check(waits.fetch()),
+            calls_in_budget(call_s),
+            work,
+        )
     checks = [inputs.verdict("outputs while timed")]
-    if not benchmark.disabled:
-        checks.append(waits.verdict(float(np.median(benchmark.stats.stats.data))))
-    judged("run", batch, *checks)
+    if calls is not None:
+        checks.append(waits.verdict(float(np.median(calls.seconds))))
+    judged("run", batch, calls, batch, *checks)
+
+
+@pytest.mark.needs("soak")
+def test_soak(engine_name, pipeline, target, pool, cases, acceptance, validation_run, gate):
+    """Run for as long as `--soak` says, at the batch of accuracy."""
+    engine = pool.get(engine_name)
+    batch = target.batch or pipeline.batch_size
+    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    call_s = call_s_of(inputs, engine.infer, WARM_UP[1])
+    with FixedWork(engine.spec.device, call_s / 10) as work:  # a tenth: it is the engine that soaks
+        seconds = run_for(engine, inputs, target.soak_s, work)
+        name = ResultId(engine_name, pipeline.name, batch)
+        judge = SpeedJudge(pipeline, acceptance, validation_run)
+        checks = judge.judge_soak(name, engine.describe(), TimedCalls(seconds, work), batch)
+    gate(inputs.verdict("outputs of the soak"), *checks, result=str(name))
 
 
 @pytest.fixture(scope="session")
@@ -200,46 +191,59 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
         _flips, *checks = check_differences("timed", changes, TOLERANCES[engine.spec.precision])
         wrong.extend(c for c in checks if c.verdict != Verdict.PASS)
 
-    time_calls(benchmark, run, shuffled, check, SLOW_ROUNDS, 1)
+    (warm_up,) = shuffled()
+    check(run(warm_up), warm_up)
+    with FixedWork(engine.spec.device, n * 0.01) as work:
+        calls = time_calls(benchmark, run, shuffled, check, SLOW_ROUNDS, work)
     verdict = Verdict.FAIL if wrong else Verdict.PASS
     n_pictures = min(n, len(encoded))
     text = str(wrong[0]) if wrong else "all calls checked"
-    judged("end-to-end", n_pictures, Check("detections while timed", verdict, text))
+    judged(
+        "end-to-end",
+        batch,
+        calls,
+        n_pictures,
+        Check("detections while timed", verdict, text),
+    )
+
+
+@pytest.fixture(scope="session")
+def started(pool, cases):
+    """Start each engine a few times, once for all tests of its start-up: `started(engine)`."""
+
+    @functools.cache
+    def get(engine_name):
+        engine = pool.get(engine_name)
+        scenes = cases.get("scene", 32)
+        inputs = {b: CheckedInputs(scenes, b, engine.spec.precision) for b in ALL_BATCHES}
+        reopen = functools.partial(pool.open, engine_name, model=engine.spec.model)
+        return time_start_ups(reopen, inputs, engine.spec.device, SLOW_ROUNDS)
+
+    return get
+
+
+@pytest.fixture
+def is_timed(pytestconfig):
+    """Whether times mean something: as pytest-benchmark has it, not beside other workers."""
+    is_off = pytestconfig.getoption("benchmark_disable")
+    is_worker = hasattr(pytestconfig, "workerinput")
+    return not is_worker and (not is_off or pytestconfig.getoption("benchmark_enable"))
 
 
 @pytest.mark.parametrize("batch", [1], ids=["b1"])  # a session is made once for all batches
-def test_session_creation(engine_name, batch, benchmark, pool, cases, judged):
-    model = pool.get(engine_name).spec.model
-    inputs = CheckedInputs(cases.get("scene", 32), 1, pool.get(engine_name).spec.precision)
-
-    def check(engine):
-        inputs.check(engine.infer(inputs.fill()))
-        engine.close()
-
-    time_calls(
-        benchmark, lambda: pool.open(engine_name, model=model), lambda: (), check, SLOW_ROUNDS, 1
-    )
-    judged("session", None, inputs.verdict("outputs of the new sessions"))
+def test_session_creation(engine_name, batch, is_timed, started, judged):
+    found = started(engine_name)
+    calls = TimedCalls(found.session_s, found.work) if is_timed else None
+    judged("session", batch, calls, None, found.inputs[batch].verdict("outputs of new sessions"))
 
 
 @BATCHES
-def test_first_run(engine_name, batch, benchmark, pool, cases, judged):
-    model = pool.get(engine_name).spec.model
-    inputs = CheckedInputs(cases.get("scene", 32), batch, pool.get(engine_name).spec.precision)
-
-    def check(outputs, engine, _images):
-        inputs.check(outputs)
-        engine.close()
-
-    time_calls(
-        benchmark,
-        lambda engine, images: engine.infer(images),
-        lambda: (pool.open(engine_name, model=model), inputs.fill()),
-        check,
-        SLOW_ROUNDS,
-        1,
-    )
-    judged("first-run", None, inputs.verdict("outputs of the first runs"))
+def test_first_run(engine_name, batch, is_timed, started, judged):
+    """In the sessions of `test_session_creation`, the smallest batch first."""
+    found = started(engine_name)
+    calls = TimedCalls(found.first_run_s[batch], found.work) if is_timed else None
+    timed = "first-run" if batch == min(ALL_BATCHES) else "first-of-size"
+    judged(timed, batch, calls, None, found.inputs[batch].verdict("outputs of the first runs"))
 
 
 @pytest.mark.needs(engine=YARDSTICK)

@@ -1,1 +1,1 @@
-"""How fast an engine is: the timing protocol, two engines turn by turn, gates on times."""
+"""Measure how fast an engine is: timing protocol, two engines turn by turn, gates on times."""

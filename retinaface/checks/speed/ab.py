@@ -48,7 +48,7 @@ Progress = Callable[[int], Iterator[int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure.
+    """The length of a measurement.
 
     Attributes:
         batch: Images in one call.

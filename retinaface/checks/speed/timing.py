@@ -11,6 +11,7 @@ import numpy as np
 
 from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors, worst_ratio
+from retinaface.checks.speed.steadiness import LEAST_CALLS, drift_of
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.stored import ReferenceCase
@@ -22,6 +23,12 @@ _NUDGE = np.float32(2.0**-9)
 # Share of a run that fetching its outputs may take: cold caches take some, a run that nobody waited
 # for takes all.
 LARGEST_WAIT = 0.5
+# Calls of an engine are timed for so long, and no more often or less often than that. At the least
+# number, steady calls (3 %) still show a slowdown of a fifth in their last third.
+_BUDGET_S = 2.0
+MOST_TIMED, LEAST_TIMED = 200, 20
+# Of a long run a record keeps so many samples, evenly spaced.
+MOST_KEPT = 2000
 
 
 def nudge(images: FloatArray, first: int) -> FloatArray:
@@ -138,6 +145,15 @@ class FetchTimes:
         return Check("the run had ended", verdict, text, {"hidden_share": share})
 
 
+def calls_in_budget(call_s: float) -> int:
+    """Choose how many calls are timed.
+
+    Args:
+        call_s: Seconds of one, about.
+    """
+    return int(np.clip(_BUDGET_S / max(call_s, 1e-9), LEAST_TIMED, MOST_TIMED))
+
+
 def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any]:
     """Compute the figures of a list of samples.
 
@@ -146,15 +162,25 @@ def summarise(samples_s: Sequence[float], n_images: int | None) -> dict[str, Any
         n_images: In each call; None where the call is not about images.
 
     Returns:
-        `samples_s`, `median_s`, `p90_s`, `p99_s`, and `images_per_s` at the median.
+        `samples_s` (of very many, evenly spaced ones), `n_calls`, `median_s`, `p90_s`, `p99_s`,
+        `images_per_s` at the median, and of enough calls `drift`, last third over first.
     """
     samples = np.asarray(samples_s, dtype=np.float64)
     figures: dict[str, Any] = {
-        "samples_s": samples.tolist(),
+        "samples_s": _spaced(samples).tolist(),
+        "n_calls": len(samples),
         "median_s": float(np.median(samples)),
         "p90_s": float(np.quantile(samples, 0.9)),
         "p99_s": float(np.quantile(samples, 0.99)),
     }
+    if len(samples) >= LEAST_CALLS:
+        figures["drift"] = drift_of(samples)
     if n_images is not None:
         figures["images_per_s"] = n_images / figures["median_s"]
     return figures
+
+
+def _spaced(samples: FloatArray) -> FloatArray:
+    if len(samples) <= MOST_KEPT:
+        return samples
+    return samples[np.linspace(0, len(samples) - 1, MOST_KEPT).round().astype(np.int64)]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from retinaface.environment import signal_name
 
-# Exit codes of the command by pytest's own: a run that was interrupted, had an internal error, or
-# found no test does not pass; 4 is bad usage.
-EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 1, 10: 10}
+# Exit codes of the command by pytest's own: a run that was interrupted or had an internal error
+# does not pass; 4 is bad usage; a run that found no test decides nothing.
+EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 10, 10: 10}
 # Options that pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 _POLL_S = 0.2

@@ -43,6 +43,7 @@ class _Planned:
     engine: str | None
     seconds: float
     is_sure: bool = True  # whether its engine is sure to be on this machine
+    is_fixed: bool = False  # whether it takes as long on any machine
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Progress:
         if planned.engine is not None:
             self._engines.setdefault(planned.engine, Counter())[outcome] += 1
         # A failed test searches for its cause, which takes long and happens once.
-        if outcome == Verdict.PASS.value:
+        if outcome == Verdict.PASS.value and not planned.is_fixed:
             seconds = min(seconds, _OUTLIER * planned.seconds * self._all.ratio(1.0))
             self._all.add(planned.seconds, seconds)
             self._kinds.setdefault(planned.kind, _Seen()).add(planned.seconds, seconds)
@@ -126,7 +127,8 @@ class Progress:
         for test in self._pending.values():
             if self._is_skipped(test):
                 continue
-            seconds = test.seconds * self._kinds.get(test.kind, _Seen()).ratio(overall)
+            ratio = 1.0 if test.is_fixed else self._kinds.get(test.kind, _Seen()).ratio(overall)
+            seconds = test.seconds * ratio
             left += self._left_of(seconds, now) if test.id == self.running else seconds
         return left
 

@@ -70,7 +70,7 @@ def _data(target: Target) -> str:
 
     try:
         dataset = open_widerface(target.data.root)
-        covers = coverage_note(dataset.select(target.subset), target.subset)
+        covers = coverage_note(dataset.select(target.subset))
         return covers if target.data.is_embedded else f"{dataset.root}: {covers}"
     except RetinaFaceError as error:
         return f"none: {error}"

@@ -16,6 +16,8 @@ from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 # A screen of a terminal, with the verdict on its last line.
 MOST_LINES = 30
 FULL_COMMAND = "retinaface validate --full"
+_MOST = 4  # rows of one warning
+_NOTHING = "nothing was run; check -k, -m, --deselect and the paths"
 _SUITE_PREFIX = "test_"
 # The reason for a missing engine; most begin with the engine's name.
 _NO_ENGINE = re.compile(
@@ -67,10 +69,11 @@ def closing_lines(
     missing = _Section(_missing_lines(run, target), 1)
     figures = _Section(_figure_lines(run), 1)
     more = _Section([line for text in after for line in wrap_text(text, width)], 2)
+    warnings = _Section(_warning_lines(run, width), 2)
     failures = _Section(failure_lines(run, width), MOST_FAILURE_LINES)
     quick = _Section(_quick_lines(run, width), 2)
-    sections = [figures, coverage, skips, missing, quick, failures, more]
-    for section in (skips, coverage, figures, missing, more, quick, failures):
+    sections = [figures, coverage, skips, missing, quick, failures, more, warnings]
+    for section in (skips, coverage, figures, missing, more, quick, failures, warnings):
         n_lines = sum(n_rows(s.lines, width) for s in sections) + 2  # headline and verdict
         section.shrink(n_lines - MOST_LINES, width)
     return [
@@ -94,7 +97,7 @@ def _coverage_lines(run: ValidationRun, width: int) -> list[str]:
         parts.append(f"{_short_name(suite)} {_outcome_words(outcomes)}")
     out = run.n_deselected - run.n_left_by_quick
     in_all = ", ".join(f"{n} {outcome}" for outcome, n in sorted(total.items())) or "no test"
-    lines = wrap_text(f"Coverage: {in_all}: {'; '.join(parts) or 'nothing was run'}", width)
+    lines = wrap_text(f"Coverage: {in_all}: {'; '.join(parts) or _NOTHING}", width)
     if out:
         lines += wrap_text(f"Not selected: {_by_suite(out)}", width)
     return lines
@@ -138,6 +141,13 @@ def _missing_lines(run: ValidationRun, target: Target) -> list[str]:
         name for name in _GET if any(reason.startswith(f"needs {name}:") for reason in reasons)
     ]
     return [f"Missing: {name}. Get it: {_GET[name]}" for name in needs]
+
+
+def _warning_lines(run: ValidationRun, width: int) -> list[str]:
+    """Say what stands beside the verdict: a few rows each, the record has all of it."""
+    return [
+        line for text in run.warnings() for line in wrap_text(f"Warning: {text}", width, most=_MOST)
+    ]
 
 
 def _quick_lines(run: ValidationRun, width: int) -> list[str]:

@@ -11,6 +11,8 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from retinaface.suite.hooks.stash import TARGET
+
 MARK = "quick"
 # Examples of each property that sets no number of its own.
 N_EXAMPLES = 20
@@ -48,11 +50,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = config.stash.setdefault(LEFT_OUT, Counter())
     if not config.getoption("quick"):
         return
-    left = [item for item in items if not is_quick(item)]
-    items[:] = [item for item in items if is_quick(item)]
+    soaks = config.stash[TARGET].soak_s is not None  # asked for, and so not left out
+    chosen = {item for item in items if is_quick(item) or (soaks and _is_soak(item))}
+    left = [item for item in items if item not in chosen]
+    items[:] = [item for item in items if item in chosen]
     left_out.update(item.path.stem for item in left)
     if left:
         config.hook.pytest_deselected(items=left)
+
+
+def _is_soak(item: pytest.Item) -> bool:
+    return any("soak" in mark.args for mark in item.iter_markers("needs"))
 
 
 def is_quick(item: pytest.Item) -> bool:

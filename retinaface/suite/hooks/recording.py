@@ -22,7 +22,7 @@ _UNCOLLECTED: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
 _SUITE_DIR = "validation"
 _MAX_LINES = 150
 # How pytest ends a session that ran to its end.
-_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 def is_validation(item: pytest.Item) -> bool:
@@ -59,7 +59,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the run once its tests are known."""
     config = session.config
-    if config.option.collectonly or not any(is_validation(item) for item in session.items):
+    if config.option.collectonly or not _is_run(session):
         return
     folder = last_option(config, "record")
     if folder is not None:
@@ -73,6 +73,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     run.n_deselected.update(left_out)
     run.n_left_by_quick = config.stash.get(LEFT_OUT, Counter())
     config.stash[RUN] = run
+
+
+def _is_run(session: pytest.Session) -> bool:
+    """Tell whether this is a run of the suites, even one whose selection leaves nothing of them.
+
+    Tests beside them are no run, and where they are what was selected, nothing is to be said.
+    """
+    if session.items:
+        return any(is_validation(item) for item in session.items)
+    stash = session.config.stash
+    if last_option(session.config, "record") is not None or stash.get(_UNCOLLECTED, None):
+        return True
+    return bool(stash.get(_DESELECTED, None)) or any(map(_is_of_suites, session.config.args))
+
+
+def _is_of_suites(argument: str) -> bool:
+    """Tell whether a path that pytest was given is the folder of the suites, or lies in it."""
+    return _SUITE_DIR in Path(argument.partition("::")[0]).parts[-2:]
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +146,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         is_whole = session.exitstatus in _ENDED
         if not is_whole or (run.unfinished() and not session.shouldfail):
             run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
+        run.noted += session.config.stash[ACCEPTANCE].notes
         try:
             session.config.stash[ACCEPTANCE].finish(run)
         except (RetinaFaceError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def _target(config: pytest.Config) -> Target:
         widerface=last_option(config, "widerface"),
         subset=last_option(config, "subset"),
         baseline=last_option(config, "baseline") or "auto",
+        soak_s=_seconds(last_option(config, "soak")),
     )
 
 
@@ -78,6 +80,18 @@ def _batch(value: str | None) -> int | None:
     if not 1 <= batch <= 1024:
         raise pytest.UsageError(f"--batch must be a number from 1 to 1024, got {value}")
     return batch
+
+
+def _seconds(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds < math.inf:
+        raise pytest.UsageError(f"--soak must be a number of seconds from 1, got {value}")
+    return seconds
 
 
 @pytest.fixture(scope="session")

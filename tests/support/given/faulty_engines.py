@@ -416,28 +416,6 @@ class Unfolded(Wrapped):
         return RawOutputs(*(output.float().numpy() for output in outputs))
 
 
-class Steady(Wrapped):
-    """Takes 40 ms for a call, whatever the machine does: an accelerator that is not shared."""
-
-    seconds = 0.04
-
-    def _run(self, images):
-        started = time.perf_counter()
-        outputs = super()._run(images)
-        time.sleep(max(0.0, self.seconds - (time.perf_counter() - started)))
-        return outputs
-
-
-class SteadyAgain(Steady):
-    """The same build under another name."""
-
-
-class Slower(Steady):
-    """The same, 20 % slower."""
-
-    seconds = 1.2 * Steady.seconds
-
-
 def factory_of(module: dict[str, Any]) -> Callable[[str], type[Wrapped]]:
     """Make a module's `__getattr__`: a factory by `<fault>_<device>_<precision>`.
 

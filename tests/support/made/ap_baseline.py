@@ -30,7 +30,7 @@ NAMES = [f"{'0--Parade' if i < N_IMAGES // 2 else '1--Riot'}/{i}" for i in range
 def truth_of(names: Sequence[str] = NAMES) -> GroundTruth:
     """Make the ground truth: the same four faces in each image."""
     n = len(names)
-    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, n)
+    return GroundTruth(tuple(names), (FACES,) * n, (COUNTED,) * n, tuple(names))
 
 
 def detections(boxes_xywh: np.ndarray | list, scores: np.ndarray | list) -> Detections:

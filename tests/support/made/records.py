@@ -19,6 +19,7 @@ from retinaface.records.read import Run, read_run
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import ImageStages, trace
 from retinaface.records.write import Kept, new_record, write_record
+from retinaface.verdicts import SKIPPED, Verdict, worst
 from retinaface.widerface.average_precision import Counts, average_precision
 from retinaface.widerface.evaluation import Evaluation
 
@@ -56,8 +57,10 @@ def make_run(
     counts = counts_of(hits)
     found = {image: boxes(shift, 6) for image in images}
     kept = {i: Kept(found, counts, tuple(images), dict(image_sha256)) for i in ids}
-    result = {"precision": "fp32", "ap": average_precision(counts)} | data.pop("result", {})
-    record = new_record() | {"state": "finished", "verdict": "PASS", "tests": []}
+    result = {"ap": average_precision(counts)} | data.pop("result", {})
+    ran = [Verdict(t["verdict"]) for t in data.get("tests", ()) if t["verdict"] != SKIPPED]
+    verdict = str(worst(ran)) if data.get("tests") else "PASS"
+    record = new_record() | {"state": "finished", "verdict": verdict, "tests": []}
     record["environment"] = record["environment"] | dict(environment)
     record |= {"results": [_engine(i) | {"id": i} | result for i in ids]} | data
     write_record(folder, record, kept)
@@ -65,8 +68,10 @@ def make_run(
 
 
 def _engine(result_id: str) -> dict[str, Any]:
-    """Describe the engine of a result."""
-    return {"engine": {"name": ResultId.parse(result_id).engine, "device": "cpu"}}
+    """Describe the engine of a result, and the precision that its name ends in."""
+    name = ResultId.parse(result_id).engine
+    precision = "fp16" if name.endswith("fp16") else "fp32"
+    return {"engine": {"name": name, "device": "cpu"}, "precision": precision}
 
 
 def evaluation(hits: np.ndarray | None = None) -> Evaluation:
@@ -98,11 +103,12 @@ def entry(name: str, verdict: str = "PASS", reason: str = "") -> dict[str, Any]:
 
 
 def counts_of(hits: np.ndarray) -> Counts:
-    """Count one face and one detection in each image, a hit or a miss."""
+    """Count one face and one detection in each image, a hit or a miss; as many as `hits`."""
     found = np.tile(np.asarray(hits, bool)[:, None], (1, 3))
-    index = np.arange(N, dtype=np.int32)
-    proposals = np.ones((N, 3), bool)
-    return Counts(np.ones((N, 3), np.int32), index, np.zeros(N, np.int16), proposals, found)
+    n = len(hits)
+    index = np.arange(n, dtype=np.int32)
+    proposals = np.ones((n, 3), bool)
+    return Counts(np.ones((n, 3), np.int32), index, np.zeros(n, np.int16), proposals, found)
 
 
 def boxes(shift: float = 0.0, n: int = 1) -> Detections:

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from retinaface.checks.speed.timing import summarise
 from retinaface.records.find import Unavailable
 from retinaface.report import write_report
 from tests.support.made.records import IMAGES, N, entry, make_run
@@ -38,9 +39,8 @@ def layers(factor: float) -> list[dict[str, Any]]:
 
 def measured(factor: float, **more: Any) -> dict[str, Any]:
     """Make figures of a result that takes `factor` times as long and drifts as much."""
-    speed = {"median_s": 0.1 * factor, "images_per_s": 32 / factor / 0.1}
-    samples = [factor * (0.1 + 0.001 * i) for i in range(40)]
-    speeds = {name: speed | {"samples_s": samples} for name in ("network", "end-to-end")}
+    speed = summarise([factor * (0.1 + 0.001 * i) for i in range(40)], 32)
+    speeds = dict.fromkeys(("network", "end-to-end"), speed)
     return {"speed": speeds, "layers": layers(factor)} | more
 
 

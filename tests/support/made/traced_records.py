@@ -15,6 +15,8 @@ from retinaface.records.read import Run, read_run
 from retinaface.records.traced_images import ImageStages
 from retinaface.records.write import Kept, new_record, write_record
 from retinaface.version import __version__
+from retinaface.widerface.average_precision import average_precision
+from retinaface.widerface.ground_truth import SPLITS
 from tests.support.made.manifests import write_manifest_of
 from tests.support.made.records import IMAGES, RESULT, boxes, counts_of, traced
 
@@ -48,19 +50,31 @@ def make_traced_run(
     folder: Path,
     stages: Sequence[ImageStages] = GIVEN,
     *,
-    ap: float = 1.0,
+    ap: float | None = None,
     hits: np.ndarray | None = None,
     shift: float = 0.0,
     model: Path | None = None,
     engine: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     release: str = __version__,
+    images: Sequence[str] = IMAGES,
+    other_bytes: Sequence[str] = (),
+    other_detections: Sequence[str] = (),
 ) -> Run:
-    """Write a run of one result and read it back."""
+    """Write a run of one result and read it back.
+
+    Args:
+        ap: In every split; None for that of the counts.
+        images: That are scored.
+        other_bytes: Of them, those whose files are not the usual ones.
+        other_detections: Of them, those with a detection more.
+    """
     folder.mkdir()
-    counts = counts_of(np.ones(len(IMAGES), bool) if hits is None else hits)
-    detections = {image: boxes(shift) for image in IMAGES}
-    kept = {RESULT: Kept(detections, counts, IMAGES, {}, stages, model)}
-    result = {"id": RESULT, "ap": dict.fromkeys(("easy", "medium", "hard"), ap)}
+    counts = counts_of(np.ones(len(images), bool) if hits is None else hits)
+    detections = {image: boxes(shift, 1 + (image in other_detections)) for image in images}
+    sha256 = {image: ("1" if image in other_bytes else "0") * 64 for image in images}
+    kept = {RESULT: Kept(detections, counts, tuple(images), sha256, stages, model)}
+    stated = dict.fromkeys(SPLITS, ap) if ap is not None else average_precision(counts)
+    result: dict[str, Any] = {"id": RESULT, "ap": stated}
     result |= {"precision": "fp32", "engine": dict(engine)}
     write_record(folder, new_record() | {"results": [result], "retinaface": release}, kept)
     return read_run(folder)

@@ -1,5 +1,8 @@
 """Bad usage and errors of the environment are one line."""
 
+import pytest
+
+from retinaface.cli import cli
 from tests.support.made.pictures import image
 
 FINDER = "tests.support.widerface:Finder"
@@ -46,3 +49,12 @@ def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
     options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json"]
     refuse("detect", path, *options, match="No space left on device; nothing was written")
     assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("command", cli.commands)
+def test_every_command_refuses_a_misspelled_variable(run, refuse, monkeypatch, command):
+    monkeypatch.setenv("RETINAFACE_ENGIN", "ort-cpu-fp32")
+    match = "unknown environment variable RETINAFACE_ENGIN; did you mean RETINAFACE_ENGINE?"
+    refuse(command, "no-such-path", match=match)
+    code, out, _ = run(command, "--help")  # which says what the variables are
+    assert (code, out.partition(":")[0]) == (0, "Usage")

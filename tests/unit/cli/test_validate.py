@@ -154,8 +154,13 @@ def test_without_a_record_a_temporary_one_is_watched_and_removed(run, tmp_path):
         (("--batch", "0"), "0 is not in the range 1<=x<=1024"),
         (("--timeout", "0.5"), "0.5 is not in the range x>=1"),
         (("--subset", "every-9"), "'every-9' is not"),
+        (("--soak", "0.5"), "0.5 is not in the range x>=1"),
+        (
+            ("--soak", "3500"),
+            "than --timeout 3600 allows one test; add --timeout 3620",
+        ),
     ],
-    ids=["record", "pipeline", "batch", "timeout", "subset"],
+    ids=["record", "pipeline", "batch", "timeout", "subset", "soak", "soak-timeout"],
 )
 def test_bad_usage_starts_nothing(run, words, message):
     code, (out, err), calls = run(*words)

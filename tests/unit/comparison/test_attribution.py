@@ -7,7 +7,7 @@ from retinaface.comparison.attribution import attribute
 from retinaface.comparison.export_steps import operator_difference
 from retinaface.comparison.pairs import Pair
 from retinaface.widerface.average_precision import average_precision
-from tests.support.made.records import RESULT, N, counts_of
+from tests.support.made.records import IMAGES, RESULT, N, counts_of
 from tests.support.made.traced_records import (
     GIVEN,
     again,
@@ -27,6 +27,62 @@ def test_nothing_moved_between_two_equal_runs(old, new):
     assert {stage.state for stage in found.stages} == {"same"}
     assert found.first is None
     assert found.sentence == "no stage moved"
+
+
+def test_every_stage_says_what_it_rests_on(old, new):
+    texts = {stage.name: stage.text for stage in attribute(pair_of(old, new())).stages}
+    assert texts["file"].startswith("the same file was run, ")
+    assert texts["images"] == "60 of 60 images: same bytes"
+    assert texts["inputs"] == "largest difference 0 of 255 over 2 traced images"
+    assert texts["raw outputs"] == "equal in every bit over 2 traced images"
+    assert texts["detections"] == "60 of 60 images: equal in every number"
+    assert texts["evaluation"] == "60 of 60 images: the same counts"
+
+
+def test_images_of_other_bytes_are_named_though_none_of_them_is_traced(old, new):
+    other = new(other_bytes=IMAGES[7:12], other_detections=IMAGES[7:9], hits=np.arange(60) > 5)
+    found = attribute(pair_of(old, other))
+    assert found.sentence == (
+        "the first stage that moved is images: 5 of 60 images have other bytes, first event/7"
+    )
+    states = {stage.name: stage.state for stage in found.stages}
+    assert (states["inputs"], states["detections"]) == ("same", "follows")
+    assert found.stages[-2].text == "2 of 60 images have other detections, first event/7"
+
+
+def test_another_image_list_is_named_and_no_detection_is_blamed(old, new):
+    found = attribute(pair_of(old, new(images=IMAGES[:-2])))
+    text = "another image list, 60 -> 58 images: 2 only in the old run, first event/58"
+    assert (found.first.name, found.first.text) == ("images", text)
+    assert (found.stages[-1].state, found.stages[-1].text) == ("follows", text)
+
+
+def test_detections_that_differ_where_nothing_is_traced_moved_by_themselves(old, new):
+    other = new(other_detections=IMAGES[3:5], hits=np.arange(60) != 3)
+    found = attribute(pair_of(old, other))
+    assert found.first.name == "detections"
+    assert found.first.text == (
+        "2 of 60 images have other detections, first event/3; the 2 traced images show no stage "
+        "that moved, so one moved for other images"
+    )
+
+
+def test_an_edited_file_with_its_old_manifest_beside_it_is_named(old, new, tmp_path):
+    edited = tmp_path / "edited.onnx"
+    edited.write_bytes((tmp_path / "same.onnx").read_bytes() + b"x")
+    edited.with_suffix(".json").write_bytes((tmp_path / "same.json").read_bytes())
+    found = attribute(pair_of(old, new(model=edited, stages=nudged())))
+    assert found.first.name == "file"
+    assert "and no manifest says why: edited after its export" in found.first.text
+
+
+def test_a_file_of_other_bytes_with_equal_outputs_is_the_same_in_effect(old, new, tmp_path):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"other")
+    found = attribute(pair_of(old, new(model=other)))
+    assert found.first is None
+    (stage,) = (stage for stage in found.stages if stage.name == "file")
+    assert "but its raw outputs are equal in every bit over 2 traced images" in stage.text
 
 
 STAGES = {

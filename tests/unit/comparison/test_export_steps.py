@@ -4,7 +4,8 @@ from retinaface.comparison.export_steps import file_stages, operator_difference
 from retinaface.records.schema import ModelFile
 from tests.support.made.manifests import made_manifest
 
-NAMES = ["checkpoint", "export", "simplification", "precision"]
+STEPS = ["checkpoint", "export", "simplification", "precision"]
+NAMES = [*STEPS, "file"]
 
 
 def model(sha="a", weights="w", precision="fp32", opset=13, **steps):
@@ -27,9 +28,40 @@ def test_one_file_has_no_stage_that_moved():
     assert states(model(), model(weights="other")) == [(name, "same") for name in NAMES]
 
 
-def test_a_file_without_a_manifest_is_unknown():
-    bare = made("b")
-    assert states(model(), bare) == [(name, "unknown") for name in NAMES]
+@pytest.mark.parametrize("new", [{"sha": "b"}, {"sha": "b", "manifest_problem": "no JSON"}])
+def test_a_file_without_a_manifest_of_its_own_moved_and_its_steps_are_unknown(new):
+    assert states(model(), made(**new)) == [
+        *((name, "unknown") for name in STEPS),
+        ("file", "MOVED"),
+    ]
+    text = file_stages([model(), made(**new)])[-1].text
+    assert text == (
+        "different bytes: a -> b, and no manifest says why: edited after its export, or made "
+        "elsewhere"
+    )
+
+
+def test_a_file_whose_manifest_says_nothing_new_was_edited():
+    one, other = model("a", exported={"Conv": 56}), model("b", exported={"Conv": 56})
+    assert states(one, other) == [*((name, "same") for name in STEPS), ("file", "MOVED")]
+    assert "though each step before is the same: edited" in file_stages([one, other])[-1].text
+
+
+def test_weights_beside_a_graph_belong_to_the_file():
+    beside = {"x.onnx.data": "0" * 64}
+    one, other = (
+        ModelFile(file="x.onnx", sha256="a", kept=None, manifest=None, weights=weights)
+        for weights in (beside, {"x.onnx.data": "1" * 64})
+    )
+    assert states(one, one)[-1] == ("file", "same")
+    stage = file_stages([one, other])[-1]
+    assert stage.state == "MOVED"
+    assert f"a with x.onnx.data {'0' * 16} -> a with x.onnx.data {'1' * 16}" in stage.text
+
+
+def test_engines_without_a_file_are_unknown():
+    assert [state for _, state in states(None, None)] == ["unknown"] * 5
+    assert file_stages([model(), None])[-1].text == "one run names no file"
 
 
 def test_a_damaged_manifest_is_named():
@@ -46,6 +78,7 @@ def test_what_comes_after_a_moved_step_follows_it():
         ("export", "follows"),
         ("simplification", "follows"),
         ("precision", "same"),
+        ("file", "follows"),
     ]
 
 

@@ -12,6 +12,8 @@ from retinaface.comparison.metrics import (
 )
 from retinaface.comparison.pairs import Pair
 from retinaface.comparison.text import DETECTION_UNITS, interval_text
+from retinaface.records.result_id import ResultId
+from retinaface.records.write import images_sha256
 from tests.support.made.records import IMAGES, RESULT, N, make_run
 
 
@@ -39,10 +41,11 @@ def test_images_of_the_same_names_with_different_contents_are_not_comparable(tmp
     runs = (
         make_run(
             tmp_path / name,
-            result={"image_files_sha256": sha256},
-            image_sha256=dict.fromkeys(IMAGES, "0" * 64) | {IMAGES[1]: sha256},
+            result={"image_files_sha256": images_sha256(by_image)},
+            image_sha256=by_image,
         )
-        for name, sha256 in (("a", "1" * 64), ("b", "2" * 64))
+        for name in "ab"
+        for by_image in [dict.fromkeys(IMAGES, "0" * 64) | {IMAGES[1]: name * 64}]
     )
     found = ap_metrics(pair_of(*runs))
     assert {str(metric.verdict) for metric in found} == {"INCONCLUSIVE"}
@@ -54,10 +57,12 @@ def test_a_result_without_ap_has_no_ap_metric(two):
     assert ap_metrics(two(result={"ap": {}})) == []
 
 
-def test_tolerances_are_those_of_fp16_where_either_side_is(two):
-    pair = two(result={"precision": "fp16"})
-    assert precision_of(pair) == "fp16"
-    assert precision_of(pair_of(pair.runs[0], pair.runs[0])) == "fp32"
+def test_tolerances_are_those_of_fp16_where_either_side_is(tmp_path):
+    old = make_run(tmp_path / "a")
+    half = ResultId("ort-cpu-fp16", "igie", 32)
+    new = make_run(tmp_path / "b", ids=(str(half),))
+    assert precision_of(Pair((old, new), (RESULT, str(half)))) == "fp16"
+    assert precision_of(pair_of(old, old)) == "fp32"
 
 
 def test_every_figure_on_detections_is_a_share_a_count_or_an_offset(two):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import pack_detections
+from retinaface.files import file_sha256
 from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
 from tests.support.made.records import RESULT, detections
 from tests.support.made.traced_records import make_traced_run, write_model
@@ -61,3 +62,16 @@ def test_the_hash_of_images_does_not_depend_on_their_order():
         {"a": "1" * 64},
     ):
         assert images_sha256(both) != images_sha256(other)
+
+
+def test_the_weights_beside_a_graph_are_hashed_with_it(tmp_path):
+    model, weights = tmp_path / "m.onnx", tmp_path / "m.onnx.data"
+    # As protobuf writes an entry of `external_data`: key and value, each with its length.
+    name = weights.name.encode()
+    model.write_bytes(b"graph\x0a\x08location\x12" + bytes([len(name)]) + name + b"\x0a\x06offset")
+    weights.write_bytes(b"weights")
+    (tmp_path / "run").mkdir()
+    record = new_record() | {"results": [{"id": "id"}]}
+    write_record(tmp_path / "run", record, {"id": Kept({"e/a": detections(1, 0)}, model=model)})
+    written = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert written["results"][0]["model"]["weights"] == {weights.name: file_sha256(weights)}

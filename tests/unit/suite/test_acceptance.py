@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retinaface.baselines.detections_file import read_detections
-from retinaface.baselines.entries import load_baselines, write_baseline
+from retinaface.baselines.entries import Entry, load_baselines, write_baseline
 from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance, start_acceptance
 from retinaface.suite.place import Place
@@ -230,7 +230,7 @@ def wheel(tmp_path):
     """Install a package with a baseline that ships."""
     path = tmp_path / "wheel/baselines/any/onnxruntime-1.31.1.json"
     path.parent.mkdir(parents=True)
-    write_baseline(path, [accuracy()])
+    write_baseline(path, [timing()])
     return Place(tmp_path / "wheel", is_shipped=True)
 
 
@@ -265,7 +265,7 @@ def test_a_folder_of_the_users_is_read_beside_and_written_alone(wheel, tmp_path)
     watching.finish(FAILED)
     assert watching.lines()[-1] == f"  to accept it, run the same command {words}"
     accepting = start(where=wheel, target=target)
-    accepting.offer(offered(pipeline="ixrt"), ENGINE)
+    accepting.offer(offered(pipeline="ixrt"), ENGINE, {"e/a": detections(2, 0)})
     accepting.finish(PASSED)
     assert [e.data["pipeline"] for e in load_baselines(mine)] == ["ixrt"]
     again = start(wanted=False, reason=None, where=wheel, target=target)
@@ -276,3 +276,27 @@ def test_a_folder_of_the_users_is_read_beside_and_written_alone(wheel, tmp_path)
 def test_a_file_of_the_users_is_read_alone(wheel, tmp_path):
     target = Target(baseline=tmp_path / "mine.json")
     assert start(wanted=False, reason=None, where=wheel, target=target).entries == []
+
+
+def test_an_accuracy_without_its_detections_is_refused_before_anything_runs(tmp_path):
+    path = tmp_path / "any" / "b.json"
+    path.parent.mkdir()
+    write_baseline(path, [accuracy()])
+    message = "it keeps no `detections`; restore it: git checkout -- baselines; or accept it anew"
+    for named in (path, tmp_path):
+        with pytest.raises(BaselineError, match=f"accuracy igie fp32 .*{message}"):
+            start(wanted=False, reason=None, target=Target(baseline=named))
+    with pytest.raises(BaselineError, match=message):
+        _ = watching(tmp_path).entries  # that nobody named fails the tests that need it
+
+
+def test_wide_limits_are_noted_once(tmp_path):
+    acceptance = watching(tmp_path)
+    wide = Entry(accuracy(reason="a board of early silicon"), tmp_path / "b.json")
+    assert acceptance.judge_limits("baseline", wide) is None
+    assert acceptance.notes == []
+    wide.data["tolerance"]["ap_points"] = 3
+    for _ in range(2):
+        assert acceptance.judge_limits("baseline", wide) is None
+    (note,) = acceptance.notes
+    assert "AP 3 points (0.5), because: a board of early silicon" in note

@@ -8,7 +8,7 @@ from retinaface.checks.speed.gate import speed_entry
 from retinaface.errors import BaselineError
 from retinaface.suite.acceptance import Acceptance
 from retinaface.suite.baseline_search import BaselineQuery, Match, find_or_offer
-from retinaface.verdicts import Verdict
+from retinaface.verdicts import Check, Verdict
 
 ENGINE = {"name": "ort-cpu-fp32", "runtime": "onnxruntime 1.31.1", "device": "cpu"}
 KEY = {"pipeline": "igie", "precision": "fp32", "device": "amd", "batch": 8}
@@ -61,6 +61,15 @@ def test_the_first_of_the_keys_that_finds_one_counts(accept):
     third = KEY | {"pipeline": "upstream-320"}
     found = find_or_offer(query(third, OTHER_PIPELINE, KEY), acceptance)
     assert (found.entry.data["pipeline"], found.i_key) == ("ixrt", 1)
+
+
+def test_a_result_without_a_baseline_for_a_reason_says_so_and_offers_nothing(accept):
+    instead = Check("baseline", Verdict.INCONCLUSIVE, "3194 of 3226 images")
+    acceptance = Acceptance(False, "", accept(entry(OTHER_PIPELINE)))
+    assert find_or_offer(query(instead=instead), acceptance) is instead
+    assert isinstance(find_or_offer(query(OTHER_PIPELINE, instead=instead), acceptance), Match)
+    acceptance.finish(SimpleNamespace(verdict=Verdict.PASS))
+    assert acceptance.lines() == []
 
 
 def test_a_baseline_that_is_not_comparable_is_passed_over(accept):

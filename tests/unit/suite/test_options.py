@@ -18,7 +18,7 @@ from retinaface.suite.options import (
     check_environment,
     read_pairs,
 )
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.subsets import SUBSETS
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -18,6 +18,11 @@ def test_the_embedded_set_is_images_and_no_widerface():
     assert PROBES["checkpoint"](Target()).startswith("weights are ")
 
 
+def test_a_soak_needs_its_length():
+    assert PROBES["soak"](Target(soak_s=60.0)) is None
+    assert PROBES["soak"](Target()).endswith("add --soak SECONDS")
+
+
 def test_a_missing_engine_comes_with_a_reason():
     pool = EnginePool(Target())
     assert "no_such" in opening_problem(pool, "tests.support:no_such_cpu_fp32")

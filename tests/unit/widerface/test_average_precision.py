@@ -24,7 +24,7 @@ def as_set(items):
         names,
         tuple(item["faces"] for item in items),
         tuple(item["counted"] for item in items),
-        len(items),
+        names,
     )
     predictions = {
         n: Predictions(item["boxes"], item["scores"]) for n, item in zip(names, items, strict=True)
@@ -109,14 +109,14 @@ def test_a_second_detection_of_a_face_is_a_false_positive():
 
 def test_an_image_without_predictions_is_one_with_all_faces_missed():
     face, counted = np.array([[10.0, 10, 30, 30]]), np.ones((1, 3), bool)
-    truth = GroundTruth(("e/a", "e/b"), (face, face), (counted, counted), 2)
+    truth = GroundTruth(("e/a", "e/b"), (face, face), (counted, counted), ("e/a", "e/b"))
     predictions = {"e/a": Predictions(np.vstack([face, face + 500]), np.array([0.9, 0.1]))}
     assert average_precision(count_set(predictions, truth)) == dict.fromkeys(SPLITS, 0.5)
 
 
 def test_scores_of_one_value_give_0_as_the_official_code_does():
     face, counted = np.array([[10.0, 10, 30, 30]]), np.ones((1, 3), bool)
-    truth = GroundTruth(("e/a",), (face,), (counted,), 1)
+    truth = GroundTruth(("e/a",), (face,), (counted,), ("e/a",))
     predictions = {"e/a": Predictions(face, np.array([1.0]))}
     assert score_range([np.array([1.0])]) == ScoreRange(1.0, 1.0)
     assert average_precision(count_set(predictions, truth)) == dict.fromkeys(SPLITS, 0)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from retinaface.cli.options import SCORING_NAMES
+from retinaface.embedded import embedded_root
 from retinaface.errors import DatasetError
 from retinaface.suite.options import SUBSET_NAMES
 from retinaface.widerface.dataset import open_widerface
-from retinaface.widerface.ground_truth import SUBSETS
+from retinaface.widerface.ground_truth import load_ground_truth
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.scoring import (
     SCORINGS,
@@ -15,6 +16,7 @@ from retinaface.widerface.scoring import (
     score_predictions,
     scored_selection,
 )
+from retinaface.widerface.subsets import SUBSETS, images_of_subset
 from tests.support.made.widerface_copy import FACES, IMAGES, write_vendor_layout
 
 
@@ -78,9 +80,22 @@ def test_ixrt_scoring_leaves_out_and_is_labelled(dataset):
 
 def test_coverage_names_what_a_result_is_comparable_with(dataset):
     truth = dataset.truth
-    assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth, None)
-    official = replace(truth, n_images_total=3226)
-    note = coverage_note(official, "every-8")
-    assert note.startswith("covers 11 of 3226 images (the subset every-8): not comparable")
-    whole = replace(official, images=tuple(f"e/{i}" for i in range(3226)))
-    assert coverage_note(whole, None) == "covers all 3226 images"
+    assert "covers 11 of 11 images of a ground truth that is not" in coverage_note(truth)
+    official = replace(truth, all_images=tuple(f"e/{i}" for i in range(3226)))
+    part = replace(official, images=official.all_images[32:])
+    assert coverage_note(part) == (
+        "covers 3194 of 3226 images (a part of the set: 32 are missing, first e/0): not "
+        "comparable with AP over the full set"
+    )
+    every_8 = replace(official, images=images_of_subset("every-8", official.all_images))
+    assert "images (the subset every-8): not comparable" in coverage_note(every_8)
+    assert coverage_note(replace(official, images=official.all_images)) == "covers all 3226 images"
+
+
+def test_a_part_of_the_embedded_set_is_told_from_all_of_it():
+    truth, _ = load_ground_truth(embedded_root())
+    assert coverage_note(truth) == (
+        "covers 67 of 67 images of the embedded set: comparable only with that set"
+    )
+    note = coverage_note(truth.select(truth.images[1:]))
+    assert f"1 is missing, first {truth.images[0]}): comparable only with the same part" in note

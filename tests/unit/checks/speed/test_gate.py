@@ -5,6 +5,7 @@ import pytest
 
 from retinaface.baselines.entries import Entry
 from retinaface.checks.speed.gate import LEAST_NOISE, UNKNOWN_NOISE, check_speed, speed_entry
+from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.timing import summarise
 from retinaface.verdicts import Verdict
 
@@ -134,3 +135,61 @@ def test_the_last_ten_runs_are_kept():
 def test_what_is_not_counted_in_images_is_kept_in_seconds():
     data = made([[0.2, 0.3, 0.4]], n_images=None)
     assert (data["unit"], data["value"]) == ("s", 0.3)
+
+
+BUSY = MachineNoise(drift=1.0, tail=2.0, taken=0.4)
+QUIET = MachineNoise(drift=1.0, tail=1.0, taken=0.0)
+
+
+def test_a_gate_states_the_smallest_slowdown_that_it_calls():
+    runs = [samples(0.01), samples(0.0101, seed=2)]
+    result = check_speed(entry(runs), summarise(samples(0.01, seed=1), 8), 8)
+    smallest = result.numbers["smallest_slowdown"]
+    assert 1.1 < smallest < 1.2
+    assert f"calls a slowdown of {np.ceil(1000 * (smallest - 1)) / 10:.3g} % nine" in result.message
+
+
+def test_runs_that_differ_cost_power():
+    even = [samples(0.01, seed=seed) for seed in range(4)]
+    uneven = [samples(0.01 * (1 + 0.05 * seed), seed=seed) for seed in range(4)]
+    found = summarise(samples(0.01, seed=9), 8)
+    small, large = (
+        check_speed(entry(runs), found, 8).numbers["smallest_slowdown"] for runs in (even, uneven)
+    )
+    assert large > small + 0.05
+
+
+def test_an_undecided_gate_states_how_many_calls_would_decide():
+    result = check_speed(
+        entry([samples(0.01)], band=0.05), summarise(samples(0.0105, seed=1, spread=0.1), 8), 8
+    )
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "calls would call 15 %; run again" in result.message
+    wide = check_speed(
+        entry([samples(0.01)], band=0.3), summarise(samples(0.013, seed=1, spread=0.1), 8), 8
+    )
+    assert "no number of calls would call 15 %" in wide.message
+
+
+def test_a_published_figure_states_what_it_calls():
+    data = entry([[1]], **PUBLISHED, value=0.5, unit="s")
+    result = check_speed(data, summarise(samples(0.5, spread=0.05), None), None)
+    assert 1.1 < result.numbers["smallest_slowdown"] < 1.15
+
+
+@pytest.mark.parametrize(
+    ("ratio", "machine", "verdict"),
+    [
+        (1.3, QUIET, Verdict.FAIL),
+        (1.3, BUSY, Verdict.INCONCLUSIVE),
+        (1.0, BUSY, Verdict.PASS),
+        (20, BUSY, Verdict.FAIL),
+    ],
+    ids=["quiet", "busy", "fine", "beyond-noise"],
+)
+def test_a_busy_machine_excuses_what_it_can_explain(ratio, machine, verdict):
+    found = summarise(samples(0.01 * ratio, seed=1), 8)
+    result = check_speed(entry([samples(0.01)]), found, 8, machine)
+    assert result.verdict is verdict
+    is_excused = verdict is Verdict.INCONCLUSIVE
+    assert ("other processes took 40%" in result.message) == is_excused

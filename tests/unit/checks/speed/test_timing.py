@@ -4,7 +4,15 @@ import json
 import numpy as np
 import pytest
 
-from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, summarise
+from retinaface.checks.speed.timing import (
+    LEAST_TIMED,
+    MOST_KEPT,
+    MOST_TIMED,
+    CheckedInputs,
+    FetchTimes,
+    calls_in_budget,
+    summarise,
+)
 from retinaface.network.outputs import RawOutputs
 from retinaface.verdicts import Verdict
 from tests.support.made.timed_inputs import CASE, N_IMAGES, infer, rows_of
@@ -113,6 +121,28 @@ def test_a_summary_keeps_every_sample():
     assert figures["p99_s"] == pytest.approx(0.397)
     assert "images_per_s" not in summarise(samples, None)
     json.dumps(figures)
+
+
+def test_enough_calls_also_give_their_drift():
+    assert "drift" not in summarise([0.1] * 11, 1)
+    assert summarise([0.1] * 8 + [0.11] * 4, 1)["drift"] == pytest.approx(1.1)
+
+
+def test_of_very_many_samples_a_record_keeps_evenly_spaced_ones():
+    figures = summarise(np.arange(1.0, 10_001.0), 1)
+    assert figures["n_calls"] == 10_000
+    assert len(figures["samples_s"]) == MOST_KEPT
+    assert (figures["samples_s"][0], figures["samples_s"][-1]) == (1.0, 10_000.0)
+    assert figures["median_s"] == 5000.5
+
+
+@pytest.mark.parametrize(
+    ("call_s", "n"),
+    [(1e-6, MOST_TIMED), (0.04, 50), (60.0, LEAST_TIMED)],
+    ids=["fast", "fit", "slow"],
+)
+def test_as_many_calls_are_timed_as_fit(call_s, n):
+    assert calls_in_budget(call_s) == n
 
 
 class FetchesAt:

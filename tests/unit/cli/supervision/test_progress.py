@@ -6,9 +6,9 @@ A, B, C = (f"tests/validation/test_fps.py::test_{name}[x]" for name in "abc")
 D = "tests/validation/test_widerface_ap.py::test_d"
 
 
-def planned(test, seconds=10.0, *, kind=None, engine=None, is_sure=True):
+def planned(test, seconds=10.0, *, kind=None, engine=None, is_sure=True, is_fixed=False):
     values = {"id": test, "kind": kind or test, "engine": engine}
-    return values | {"seconds": seconds, "is_sure": is_sure}
+    return values | {"seconds": seconds, "is_sure": is_sure, "is_fixed": is_fixed}
 
 
 def of(*tests):
@@ -55,6 +55,18 @@ def test_ended_tests_teach_that_a_machine_is_slow():
     begin(progress, A, 0.0)
     end(progress, A, 30.0, 30.0)
     assert 45.0 < progress.left_s(30.0) < 60.0  # 3 times as slow, not wholly trusted
+
+
+def test_a_soak_takes_as_long_as_asked_and_teaches_nothing_about_the_machine():
+    progress = of(planned(A), planned(B, 100.0, is_fixed=True), planned(C))
+    begin(progress, A, 0.0)
+    end(progress, A, 30.0, 30.0)
+    left = progress.left_s(30.0)
+    assert 110.0 < left < 130.0  # 100 and what is learnt of C
+    begin(progress, B, 30.0)
+    assert progress.left_s(80.0) == pytest.approx(left - 50.0)
+    end(progress, B, 130.0, 100.0)
+    assert progress.left_s(130.0) == pytest.approx(left - 100.0)
 
 
 def test_a_test_that_made_shared_data_counts_little():

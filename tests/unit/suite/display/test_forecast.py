@@ -33,8 +33,9 @@ def test_a_test_is_planned_with_suite_function_and_engine():
         "id": "tests/validation/test_fps.py::test_network_alone[x]",
         "kind": "test_fps::test_network_alone",
         "engine": "ort-cpu-fp32",
-        "seconds": 5.0,
+        "seconds": 3.5,
         "is_sure": True,
+        "is_fixed": False,
     }
 
 
@@ -42,6 +43,13 @@ def test_an_accelerator_that_nobody_named_may_not_be_here():
     test = item("test_fps", "test_network_alone", engine_name="ort-cuda-fp32")
     assert not plan_test(test, Target(), 0)["is_sure"]
     assert plan_test(test, NAMED, 0)["is_sure"]
+
+
+def test_a_soak_takes_as_long_as_is_said_on_any_machine():
+    test = item("test_fps", "test_soak", engine_name="ort-cpu-fp32")
+    plan = plan_test(test, Target(soak_s=90.0), 0)
+    assert (plan["seconds"], plan["is_fixed"]) == (90.0, True)
+    assert plan_test(test, Target(), 0)["seconds"] == 0  # it is skipped
 
 
 def test_an_evaluation_takes_as_long_as_it_has_images():

@@ -86,6 +86,24 @@ def test_a_need_is_not_taken_for_another_that_begins_like_it():
     assert missing == ["Missing: onnx", "Missing: onnxruntime"]
 
 
+def test_warnings_stand_right_above_the_verdict_and_stay_on_a_full_screen():
+    run = run_of(("PASS", ""))
+    run.noted.append(
+        "limits wider than the suite's own: AP 30 points (0.5), because: early silicon"
+    )
+    run.add_result("a--igie--b32", ap=dict.fromkeys(("easy", "medium", "hard"), 0.0), n_images=67)
+    lines = closing_lines(run, REAL, ["Record: here"])
+    place = lines.index("Record: here")
+    assert lines[place + 1].startswith("Warning: limits wider than the suite's own: AP 30 points")
+    assert any(line.startswith("Warning: a--igie--b32: AP next to 0") for line in lines[place:])
+    assert run.warnings()[0] == run.noted[0]
+    full = failing(60)
+    full.noted.append(run.noted[0])
+    lines = closing_lines(full, REAL)
+    assert n_rows(lines, 80) <= MOST_LINES
+    assert any(line.startswith("Warning: limits wider") for line in lines)
+
+
 def test_a_run_that_was_cut_off_is_reported_as_such():
     run = run_of(("PASS", ""))
     run.problem = "the run was cut off: 3 tests did not end"

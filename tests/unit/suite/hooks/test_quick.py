@@ -27,6 +27,10 @@ def test_whole():
 def test_slow():
     pass
 
+@pytest.mark.needs("soak")
+def test_soak(target):
+    print("soaks for", target.soak_s)
+
 drawn = []
 
 @pytest.mark.quick
@@ -61,7 +65,7 @@ def session(pytester, monkeypatch):
 
 def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
     result = session("--quick")
-    result.assert_outcomes(passed=5, deselected=5)
+    result.assert_outcomes(passed=5, deselected=6)
     result.stdout.fnmatch_lines(
         ["*::test_matrix[[]1-scene[]] PASSED*", "*::test_matrix[[]3-scene[]] PASSED*"]
     )
@@ -69,7 +73,7 @@ def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
         [
             "RetinaFace validation: quick selection, all with --full",
             "examples: 20",
-            "Quick selection; retinaface validate --full adds 5 tests: small 5",
+            "Quick selection; retinaface validate --full adds 6 tests: small 6",
             "VERDICT: PASS (embedded set)",
         ]
     )
@@ -77,8 +81,14 @@ def test_only_what_is_marked_runs_with_the_values_of_its_mark(session):
 
 def test_without_the_option_all_runs_and_no_line_mentions_it(session):
     result = session()
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=10, skipped=1)
     result.stdout.fnmatch_lines(
         ["RetinaFace validation", "examples: 100", "VERDICT: PASS (embedded set)"]
     )
     result.stdout.no_fnmatch_line("*uick*")
+
+
+def test_a_soak_that_is_asked_for_belongs_to_the_quick_selection(session):
+    result = session("--quick", "--soak=2.5")
+    result.assert_outcomes(passed=6, deselected=5)
+    result.stdout.fnmatch_lines(["soaks for 2.5"])

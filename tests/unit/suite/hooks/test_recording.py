@@ -120,6 +120,55 @@ def test_without_a_suite_there_is_no_verdict_and_no_record(session):
     result.stdout.no_fnmatch_line("*VERDICT*")
 
 
+NO_TEST = {
+    "keywords": ["-k", "no_such_name"],
+    "marks": ["-m", "gpu"],
+    "deselected": [f"--deselect={SUITE}::test_a", f"--deselect={SUITE}::test_b"],
+    "file": ["tests/validation/__init__.py"],
+    "ignored": [f"--ignore={SUITE}"],
+    "suites": ["tests/validation", "-k", "no_such_name"],
+}
+
+
+@pytest.mark.parametrize("selection", NO_TEST)
+def test_a_selection_that_leaves_nothing_decides_nothing_and_says_so(session, selection):
+    files = {"tests/validation/__init__.py": ""}
+    result, record = session(PASSES, FAILS, arguments=NO_TEST[selection], files=files)
+    assert (result.ret, record["verdict"]) == (10, "INCONCLUSIVE")
+    assert (record["state"], record["tests"]) == ("finished", [])
+    result.stdout.fnmatch_lines(
+        [
+            "Coverage: no test: nothing was run; check -k, -m, --deselect and the paths",
+            "VERDICT: INCONCLUSIVE (embedded set)",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["-k", "no_such_name"], 10),
+        (["tests/validation", "-k", "no_such_name"], 10),
+        (["tests/validation/test_small.py", "-m", "gpu"], 10),
+        (["tests/other", "-k", "no_such_name"], 5),
+        (["tests/other"], 0),
+    ],
+)
+def test_without_a_record_it_is_the_suites_that_make_a_run(session, pytester, words, code):
+    other = {"tests/other/test_other.py": "def test_other():\n    pass\n"}
+    session(PASSES, arguments=["--collect-only"], files=other)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", *words)
+    assert result.ret == code
+    assert any("VERDICT: INCONCLUSIVE" in line for line in result.outlines) is (code == 10)
+
+
+def test_a_suite_that_cannot_be_collected_fails_though_nothing_else_is_there(session):
+    result, record = session("import no_such_module\n")
+    assert result.ret != 0
+    assert record["verdict"] == "FAIL"
+    assert "no_such_module" in record["tests"][0]["reason"]
+
+
 def test_listing_tests_is_no_run(session):
     result, record = session(PASSES, arguments=["--collect-only", "-q"])
     assert (result.ret, record) == (0, None)

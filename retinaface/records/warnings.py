@@ -1,0 +1,27 @@
+"""What a reader of a record must know beside its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retinaface.widerface.plausibility import next_to_nothing
+
+
+def all_warnings(noted: Iterable[str], results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List what was noted in a run, and each result that finds next to nothing.
+
+    Args:
+        noted: Of the run; what the results say again is said once.
+        results: As in a record; JSON types.
+    """
+    found = list(noted)
+    for result in results:
+        text = next_to_nothing(
+            result.get("ap") or {},
+            n_images=result.get("n_images"),
+            n_detections=result.get("n_detections"),
+        )
+        if text:
+            found.append(f"{result['id']}: {text}")
+    return list(dict.fromkeys(found))

@@ -1,0 +1,228 @@
+"""Calls timed beside fixed work, and what is judged of them: baseline, drift, slow calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.machine import FixedWork
+from retinaface.checks.speed.steadiness import LEAST_CALLS, check_drift, check_tail
+from retinaface.checks.speed.timing import CheckedInputs, summarise
+from retinaface.detection.pipelines import PIPELINES, Pipeline
+from retinaface.engines.base import Engine
+from retinaface.environment import device_name, slug
+from retinaface.network.outputs import RawOutputs
+from retinaface.records.result_id import ResultId
+from retinaface.suite.acceptance import Acceptance
+from retinaface.suite.baseline_search import BaselineQuery, Match, find_or_offer
+from retinaface.suite.run import ValidationRun
+from retinaface.typing import FloatArray
+from retinaface.verdicts import Check
+
+# Of a short list the fixed work is as long as this.
+_START_UP_WORK_S = 0.01
+SOAK = "soak"
+
+
+@dataclass(frozen=True)
+class TimedCalls:
+    """What was timed, and the fixed work that was done before each call."""
+
+    seconds: Sequence[float]
+    work: FixedWork
+
+
+@dataclass
+class SpeedJudge:
+    """Keeps timings of an engine in the record of a run, and judges them.
+
+    Attributes:
+        pipeline: Whose input size is timed.
+        acceptance: Baselines to compare with, and to offer.
+        run: That keeps them.
+    """
+
+    pipeline: Pipeline
+    acceptance: Acceptance
+    run: ValidationRun
+
+    def judge(
+        self,
+        name: ResultId,
+        engine: dict[str, Any],
+        timed: str,
+        calls: TimedCalls,
+        n_images: int | None,
+    ) -> list[Check]:
+        """Keep timings, and compare them with a baseline and within themselves.
+
+        Args:
+            name: Engine, pipeline and batch.
+            engine: What `describe` gave.
+            timed: What the clock included.
+            calls: The timings.
+            n_images: In each call; None where images are not what is counted.
+        """
+        figures = summarise(calls.seconds, n_images)
+        machine = calls.work.noise()
+        found = self._find(name, engine, timed, figures)
+        runs: Sequence[Sequence[float]] = ()
+        if isinstance(found, Check):
+            checks = [found]
+        else:
+            checks = [check_speed(found.entry, figures, n_images, machine)]
+            runs = found.entry.data.get("samples_s") or ()
+        smallest = checks[0].numbers.get("smallest_slowdown")
+        figures |= {"machine": machine.as_json(), "smallest_slowdown": smallest}
+        self._keep(name, engine, timed, figures)
+        return [*checks, *within_run(engine, calls, runs)]
+
+    def judge_soak(
+        self, name: ResultId, engine: dict[str, Any], calls: TimedCalls, n_images: int
+    ) -> list[Check]:
+        """Keep the timings of a long run, and judge them within themselves alone."""
+        figures = summarise(calls.seconds, n_images)
+        self._keep(name, engine, SOAK, figures | {"machine": calls.work.noise().as_json()})
+        return within_run(engine, calls)
+
+    def _keep(
+        self, name: ResultId, engine: dict[str, Any], timed: str, figures: dict[str, Any]
+    ) -> None:
+        earlier = self.run.results.get(str(name), {}).get("speed", {})
+        kept = {key: value for key, value in figures.items() if value is not None}
+        speed = {**earlier, timed: kept}
+        self.run.add_result(str(name), engine=engine, batch=name.batch, speed=speed)
+
+    def _find(
+        self, name: ResultId, engine: dict[str, Any], timed: str, figures: dict[str, Any]
+    ) -> Match | Check:
+        key = {
+            "pipeline": self.pipeline.name,
+            "precision": engine["precision"],
+            "device": slug(device_name(engine)),
+            "batch": name.batch,
+            "timed": timed,
+            "engine": name.engine,
+        }
+
+        def make_entry(known: Sequence[Any]) -> dict[str, Any]:
+            # Runs of a different version would widen the noise of this one.
+            of_this = [entry for entry in known if entry.is_from(engine.get("runtime"))]
+            earlier = [e.data["samples_s"] for e in of_this if e.data.get("samples_s")]
+            runs = earlier[0] if earlier else ()
+            return speed_entry(**key, figures=figures, earlier_runs=runs)
+
+        # The network knows no pipeline, only the size of its input.
+        names = [self.pipeline.name, *(() if timed == "end-to-end" else same_inputs(self.pipeline))]
+        ungated = f"{key['device']} has no speed baseline: reported, not gated on a CPU"
+        query = BaselineQuery(
+            name="speed baseline",
+            what=f"speed baseline for {key['device']}",
+            metric="speed",
+            keys=[{**key, "pipeline": pipeline} for pipeline in names],
+            engine=engine,
+            make_entry=make_entry,
+            ungated=ungated if engine["device"] == "cpu" else "",
+        )
+        return find_or_offer(query, self.acceptance)
+
+
+def within_run(
+    engine: dict[str, Any], calls: TimedCalls, baseline: Sequence[Sequence[float]] = ()
+) -> list[Check]:
+    """Judge drift and slow calls of one run; nothing where there are too few calls."""
+    if len(calls.seconds) < LEAST_CALLS:
+        return []
+    machine, on_cpu = calls.work.noise(), engine["device"] == "cpu"
+    return [
+        check_drift(calls.seconds, calls.work.seconds, machine, on_cpu=on_cpu),
+        check_tail(calls.seconds, machine, baseline),
+    ]
+
+
+def same_inputs(pipeline: Pipeline) -> list[str]:
+    """List other pipelines whose inputs have the same size."""
+    size = pipeline.input_size_px
+    return [n for n, p in PIPELINES.items() if p.input_size_px == size and n != pipeline.name]
+
+
+def run_for(engine: Engine, inputs: CheckedInputs, seconds: float, work: FixedWork) -> list[float]:
+    """Call an engine for so long, outputs checked throughout; gives the seconds of each call."""
+    times: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(times) < LEAST_CALLS:
+        work.do()
+        times.append(_seconds_of(engine.infer, inputs))
+    return times
+
+
+@dataclass
+class StartUps:
+    """Start-up of an engine: a few sessions, each opened once and run once at each batch size.
+
+    Attributes:
+        session_s: Of opening each.
+        first_run_s: By batch, of its first call in each session, the smallest batch first.
+        inputs: By batch, with what was wrong in the outputs.
+        work: Done before each session.
+    """
+
+    inputs: dict[int, CheckedInputs]
+    work: FixedWork
+    session_s: list[float] = field(default_factory=list)
+    first_run_s: dict[int, list[float]] = field(default_factory=dict)
+
+
+def time_start_ups(
+    open_engine: Callable[[], Engine],
+    inputs: dict[int, CheckedInputs],
+    device: str,
+    n_sessions: int,
+) -> StartUps:
+    """Open an engine a few times, and call each once at each batch size.
+
+    The first session warms up what all share, such as files and libraries, and is not kept.
+
+    Args:
+        open_engine: Gives a new session.
+        inputs: By batch.
+        device: Of the engine.
+        n_sessions: That are kept.
+    """
+    with FixedWork(device, _START_UP_WORK_S) as work:
+        found = StartUps(inputs, work, first_run_s={batch: [] for batch in inputs})
+        for i in range(n_sessions + 1):
+            if i:
+                work.do()
+            started = time.perf_counter_ns()
+            engine = open_engine()
+            opened_s = (time.perf_counter_ns() - started) * 1e-9
+            with engine:
+                firsts_s = {
+                    batch: _seconds_of(engine.infer, inputs[batch]) for batch in sorted(inputs)
+                }
+            if i:
+                found.session_s.append(opened_s)
+                for batch, first_s in firsts_s.items():
+                    found.first_run_s[batch].append(first_s)
+    return found
+
+
+def _seconds_of(infer: Callable[[FloatArray], RawOutputs], inputs: CheckedInputs) -> float:
+    """Time a call; its outputs are checked outside the clock."""
+    images = inputs.fill()
+    started = time.perf_counter_ns()
+    outputs = infer(images)
+    seconds = (time.perf_counter_ns() - started) * 1e-9
+    inputs.check(outputs)
+    return seconds
+
+
+def call_s_of(
+    inputs: CheckedInputs, infer: Callable[[FloatArray], RawOutputs], n_warm_up: int
+) -> float:
+    """Warm up with checked calls, and give the seconds of the fastest."""
+    return min(_seconds_of(infer, inputs) for _ in range(n_warm_up))

@@ -1,0 +1,45 @@
+"""Arrays are read by result, and a file that is damaged or of another run is refused."""
+
+import numpy as np
+import pytest
+
+from retinaface.errors import RecordError
+from retinaface.files import file_sha256
+from retinaface.records.array_files import ArrayFiles
+
+FILE = "counts.npz"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    np.savez(tmp_path / FILE, **{"a--b1/images": np.arange(3), "a--b10/images": np.arange(9)})
+    return tmp_path
+
+
+def test_arrays_of_one_result_are_read_without_its_prefix(folder):
+    files = ArrayFiles(folder, {FILE: file_sha256(folder / FILE)})
+    assert list(files.read(FILE, "a--b1")) == ["images"]
+    assert files.read(FILE, "a--b1")["images"].tolist() == [0, 1, 2]
+    assert files.read(FILE, "other") == {}
+    assert files.has_any(FILE)
+
+
+def test_a_file_that_is_not_there_or_empty_has_nothing(folder):
+    files = ArrayFiles(folder, {})
+    assert (files.read("stages.npz", "a"), files.has_any("stages.npz")) == ({}, False)
+    np.savez(folder / "stages.npz")
+    assert not files.has_any("stages.npz")
+
+
+def test_a_file_of_another_run_is_refused_with_both_hashes(folder):
+    files = ArrayFiles(folder, {FILE: "0" * 64})
+    with pytest.raises(RecordError, match=f"expected {'0' * 64} as in arrays/{FILE}"):
+        files.read(FILE, "a--b1")
+
+
+def test_a_damaged_file_is_one_error(folder):
+    (folder / FILE).write_bytes(b"damaged")
+    files = ArrayFiles(folder, {})
+    for read in (lambda: files.read(FILE, "a--b1"), lambda: files.has_any(FILE)):
+        with pytest.raises(RecordError, match=f"cannot read .*{FILE}: .*; run again with --record"):
+            read()

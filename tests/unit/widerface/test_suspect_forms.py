@@ -1,0 +1,105 @@
+"""Predictions in another form are told by what they hold; those in the official form are not."""
+
+import numpy as np
+import pytest
+
+from retinaface.baselines.detections_file import read_detections
+from retinaface.baselines.entries import load_baselines
+from retinaface.embedded import embedded_root
+from retinaface.widerface.average_precision import average_precision, count_set
+from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.predictions import Predictions, official_form
+from retinaface.widerface.scoring import score_predictions
+from retinaface.widerface.suspect_forms import form_warnings
+from tests.support.runs import ROOT
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    """The embedded set, and what an engine finds in it, in the official form."""
+    truth, _ = load_ground_truth(embedded_root())
+    entries = load_baselines(ROOT / "baselines")
+    entry = next(e for e in entries if e.data.get("n_images") == 67 and e.data["batch"] == 32)
+    found = read_detections(entry.needed_detections()).items()
+    return truth, {image: official_form(d.boxes_xyxy, d.scores) for image, d in found}
+
+
+def corners(boxes):
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+
+
+def of_boxes(change):
+    return lambda one: Predictions(change(one.boxes_xywh), one.scores)
+
+
+def of_scores(change):
+    return lambda one: Predictions(one.boxes_xywh, change(one.scores))
+
+
+FORMS = {
+    "corners": (of_boxes(corners), "the boxes look like corners x1 y1 x2 y2: read so, AP is 8"),
+    "swapped": (of_boxes(lambda b: b[:, [1, 0, 3, 2]]), "look like y x height width: read so"),
+    "swapped-corners": (
+        of_boxes(lambda b: corners(b)[:, [1, 0, 3, 2]]),
+        "look like corners y1 x1 y2 x2: read so",
+    ),
+    "swapped-places": (of_boxes(lambda b: b[:, [1, 0, 2, 3]]), "look like y x width height"),
+    "swapped-sizes": (of_boxes(lambda b: b[:, [0, 1, 3, 2]]), "look like x y height width"),
+    "centres": (
+        of_boxes(lambda b: np.concatenate([b[:, :2] + b[:, 2:] / 2, b[:, 2:]], axis=1)),
+        "look like centre x, centre y, width, height",
+    ),
+    "normalised": (of_boxes(lambda b: b / 1024), "normalised? Boxes are in pixels"),
+    "normalised-corners": (of_boxes(lambda b: corners(b) / 1024), "normalised? Boxes are in"),
+    "one-digit": (of_scores(lambda s: s.round(1)), "are multiples of 0.1, "),
+    "two-digits": (of_scores(lambda s: s.round(2)), "are multiples of 0.01, 99 values: rounded?"),
+    "three-digits": (of_scores(lambda s: s.round(3)), "are multiples of 0.001, "),
+    "percent": (of_scores(lambda s: 100 * s), "percent? AP takes scores from 0 to 1; divide them"),
+    "whole-percent": (of_scores(lambda s: (100 * s).round()), "percent? AP takes"),
+    "logits": (of_scores(lambda s: np.log(s / (1 - s))), "logits? AP takes scores from 0 to 1"),
+    "negative": (of_scores(lambda s: s - 1), "logits? AP takes"),
+    "positive-logits": (of_scores(lambda s: 10 * s), "logits? AP takes"),
+    "bytes": (of_scores(lambda s: 255 * s), "logits? AP takes"),
+    "constant": (of_scores(np.ones_like), "scores are 1, so nothing ranks the detections"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_another_form_is_told_once_with_what_to_do(form, embedded):
+    truth, given = embedded
+    change, text = FORMS[form]
+    predictions = {image: change(one) for image, one in given.items()}
+    ap = average_precision(count_set(predictions, truth))
+    (warning,) = form_warnings(predictions, truth, ap)
+    assert text in warning
+    result = score_predictions(predictions, truth)
+    assert result.ap == ap  # nothing is read otherwise
+    assert warning in result.warnings
+
+
+def test_the_official_form_is_told_nothing(embedded):
+    truth, given = embedded
+    assert score_predictions(given, truth).warnings == []
+    four = {image: of_scores(lambda s: s.round(4))(one) for image, one in given.items()}
+    assert score_predictions(four, truth).warnings == []
+
+
+def test_a_poor_detector_in_the_official_form_is_told_nothing_of_forms(embedded):
+    truth, given = embedded
+    rng = np.random.default_rng(0)
+
+    def poor(one):
+        shift = rng.normal(0, 0.25, one.boxes_xywh.shape) * one.boxes_xywh[:, [2, 3, 2, 3]]
+        return Predictions(one.boxes_xywh + shift, one.scores)
+
+    predictions = {image: poor(one) for image, one in given.items()}
+    ap = average_precision(count_set(predictions, truth))
+    assert max(ap.values()) < 0.5
+    assert form_warnings(predictions, truth, ap) == []
+
+
+def test_a_few_detections_are_told_nothing(embedded):
+    truth, given = embedded
+    few = {image: Predictions(one.boxes_xywh[:0], one.scores[:0]) for image, one in given.items()}
+    few[truth.images[0]] = Predictions(np.ones((3, 4)), np.array([0.5, 0.5, 0.5]))
+    assert form_warnings(few, truth, {"easy": 0.0}) == []
