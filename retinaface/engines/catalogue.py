@@ -31,8 +31,8 @@ class EngineEntry:
         builds_files: Whether its builds are files, so it can load a given one.
         is_slow: Whether one image takes over a second; then a run leaves out timings and AP over a
             data set.
-        is_interpreted: Whether Python computes it, in tenths of a second an image; then the engine
-            contract runs it at few batch sizes.
+        is_sluggish: Whether one image takes tenths of a second, or more; then the engine contract
+            runs few batch sizes, and few images run a second time.
     """
 
     factory: str
@@ -43,7 +43,7 @@ class EngineEntry:
     source_precision: Precision | None = None
     builds_files: bool = False
     is_slow: bool = False
-    is_interpreted: bool = False
+    is_sluggish: bool = False
 
 
 def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
@@ -71,7 +71,7 @@ _ONNX = "retinaface.engines.onnx_reference:OnnxReferenceEngine"
 BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
     {
         "torch-cpu-fp32": EngineEntry(_TORCH, "cpu", "fp32", loads_onnx=False),
-        "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False),
+        "torch-cpu-fp16": EngineEntry(_TORCH, "cpu", "fp16", loads_onnx=False, is_sluggish=True),
         "torch-cuda-fp32": EngineEntry(_TORCH_CUDA, "cuda", "fp32", loads_onnx=False),
         "torch-cuda-fp16": EngineEntry(_TORCH_CUDA, "cuda", "fp16", loads_onnx=False),
         "torch-compile-cpu-fp32": EngineEntry(_COMPILED, "cpu", "fp32", loads_onnx=False),
@@ -100,8 +100,8 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
         "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),
         "opencv-cpu-fp32": EngineEntry(_OPENCV, "cpu", "fp32"),
-        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32", is_interpreted=True),
-        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True, is_interpreted=True),
+        "onnx-reference-fp32": EngineEntry(_ONNX, "cpu", "fp32", is_sluggish=True),
+        "onnx-reference-fp16": EngineEntry(_ONNX, "cpu", "fp16", is_slow=True, is_sluggish=True),
     }
 )
 

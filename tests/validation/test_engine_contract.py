@@ -283,7 +283,7 @@ def test_calls_in_threads_give_what_single_calls_give(engine_name, subject, pool
 def test_runs_leave_no_memory_behind(subject, gate):
     """Measure resident memory of this process; it does not include that of an accelerator."""
     engine, images = subject.engine, subject.images
-    is_slow = find_engine(engine.spec.name).is_interpreted
+    is_slow = find_engine(engine.spec.name).is_sluggish
     n_calls = SLOW_LEAK_CALLS if is_slow else LEAK_CALLS
     large, small = _leak_batches(subject)
     words = f"batch {large} and {small}"

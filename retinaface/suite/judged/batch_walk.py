@@ -15,7 +15,7 @@ directly after a smaller one, and, where the engine takes one, directly after a 
 
 Shorter by what is declared, and the checks say so: an engine whose `fixed_batch` the base class
 fills up sees one size whatever the caller gives, and runs each once; one that the catalogue calls
-`is_interpreted` or `is_slow` would take hours; one that does not open for the largest size stops at
+`is_sluggish` or `is_slow` would take hours; one that does not open for the largest size stops at
 its own.
 """
 
@@ -31,7 +31,7 @@ from retinaface.engines.catalogue import EngineEntry
 
 LARGEST = 64
 EACH_UP_TO = 32
-_INTERPRETED = (1, 2, 3, 4, 7, 8, 17)
+_SLUGGISH = (1, 2, 3, 4, 7, 8, 17)
 _SLOW = (1, 2, 3)
 # Sizes that run directly after a whole batch, as the rest of an evaluation does.
 _RESTS, _MORE_RESTS = (24, 12), (31, 28, 21, 18, 17, 15, 9, 5, 2, 1)
@@ -67,9 +67,11 @@ def plan_walk(
     end = [n for sizes in dict.fromkeys(map(tuple, ends)) for n in sizes if n <= max_batch]
     if entry.is_slow:  # over whole sets it is not evaluated: there is no end
         return Walk(_SLOW[:max_batch], (), f"; batches of {_SLOW} alone: the engine is slow")
-    if entry.is_interpreted:
-        few = _shuffled(n for n in _INTERPRETED if n <= max_batch and n not in end)
-        return Walk((*end, *few), (), f"; batches of {_INTERPRETED} alone: Python computes them")
+    if entry.is_sluggish:
+        few = _shuffled(n for n in _SLUGGISH if n <= max_batch and n not in end)
+        return Walk(
+            (*end, *few), (), f"; batches of {_SLUGGISH} alone: an image takes tenths of a second"
+        )
     if fixed_batch is not None:
         sizes = {1, 2, 3, fixed_batch // 2, fixed_batch - 1, fixed_batch} - {0, *end}
         first = (*end, *_shuffled(n for n in sizes if n <= max_batch))

@@ -35,7 +35,7 @@ from retinaface.suite.judged.witness import KeptRow, Witness
 from retinaface.typing import FloatArray
 from retinaface.verdicts import Check, Verdict
 
-N_AGAIN, N_AGAIN_INTERPRETED = 128, 16
+N_AGAIN, N_AGAIN_SLUGGISH = 128, 16
 N_EXACT = 2  # rows: float64 takes a third of a second for one
 _SEED = 11_004
 _N_NAMED = 5
@@ -141,8 +141,8 @@ class Scored:
 
     def _sample(self) -> list[str]:
         """Choose images in a seeded order; those whose rows were kept are among them."""
-        is_slow = find_engine(self._engine.spec.name).is_interpreted
-        n = N_AGAIN_INTERPRETED if is_slow else N_AGAIN
+        is_slow = find_engine(self._engine.spec.name).is_sluggish
+        n = N_AGAIN_SLUGGISH if is_slow else N_AGAIN
         kept = [row.i_image for row in self._measured.seen.rows]
         random = np.random.default_rng(_SEED)
         others = [int(i) for i in random.permutation(len(self._names)) if i not in set(kept)]
