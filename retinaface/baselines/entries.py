@@ -110,7 +110,6 @@ def _load_file(path: Path) -> list[Entry]:
         content = json.loads(path.read_text(encoding="utf-8"))
         _check_version(path, content)
         check_schema(content)
-        _check_entries(content)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
     except ValueError as error:  # its message names the field
@@ -121,19 +120,17 @@ def _load_file(path: Path) -> list[Entry]:
         raise BaselineError(
             f"baseline {path} was edited by hand: expected content hash "
             f"{content['content_sha256'][:16]}, got {found[:16]}; restore it (git checkout), or "
-            "accept a new one: "
-            "--accept-baseline --reason TEXT"
+            "accept a new one: --accept-baseline --reason TEXT"
         )
     entries = [Entry(data, path) for data in content["entries"]]
-    for entry in entries:
+    for i, entry in enumerate(entries):
+        if (text := next(problems(entry.data), None)) is not None:
+            raise BaselineError(
+                f"cannot use baseline {path}: entries/{i}/{text}; restore it (git checkout), or "
+                "accept a new one: --accept-baseline --reason TEXT"
+            )
         _check_detections(entry)
     return entries
-
-
-def _check_entries(content: Mapping[str, Any]) -> None:
-    for i, entry in enumerate(content["entries"]):
-        if (text := next(problems(entry), None)) is not None:
-            raise ValueError(f"entries/{i}/{text}")
 
 
 def _check_version(path: Path, content: Any) -> None:
