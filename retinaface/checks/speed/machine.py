@@ -21,8 +21,9 @@ from retinaface.environment import n_usable_cpus
 # meets it too.
 _LEAST_WORK_S, _MOST_WORK_S = 0.001, 0.01
 _CALIBRATION = 2000
-# Beyond these the machine may have done what an engine is blamed for. A quiet machine of two shared
-# cores showed up to 1.04, 1.13 and 1 %; two other processes on it at least 25 % taken.
+# Beyond these the machine may have done what an engine is blamed for. Two cores that had nothing
+# else to do showed up to 2.3 %, 1.04 and (their scheduler's own limit) 6 %; busy ones 16 % taken
+# and more.
 MOST_DRIFT = 0.06
 MOST_TAIL = 1.3
 MOST_TAKEN = 0.08
