@@ -53,7 +53,7 @@ def checks_of(run, name):
 def test_a_second_build_that_is_wrong_fails_though_the_first_is_right(run):
     name = f"{MODULE}:second_is_wrong_cpu"
     assert list(run.outcomes(name).values()) == ["PASS", "FAIL", "FAIL"]
-    assert "conf: error against float64 torch" in run.reasons(name)
+    assert "conf log-odds: error against float64 torch" in run.reasons(name)
 
 
 def test_a_cache_that_gives_the_first_build_again_fails(run):
