@@ -108,7 +108,6 @@ def test_an_engine_that_ends_or_stops_the_process_fails_and_is_named(
 def test_a_run_without_a_test_is_no_pass(tmp_path):
     found = validate(tmp_path / "record", *EMBEDDED, "-k", "no_such_test")
     assert found.code == 10
-    assert "no tests ran" in found.output or "deselected" in found.output
     assert "VERDICT: INCONCLUSIVE" in found.output
 
 
