@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from retinaface.checks.speed.timing import summarise
 from retinaface.detection.detections import Detections
 from retinaface.files import new_dir
 from retinaface.records.read import Run, read_run
@@ -74,8 +75,10 @@ def drifted(run: Run, folder: Path, seed: int) -> Run:
         if result["id"] in drifted_counts:
             result["ap"] = average_precision(drifted_counts[result["id"]])
         for speed in result.setdefault("speed", {"network": _speed(rng)}).values():
-            factor = 1 + 0.02 * seed
-            speed["samples_s"] = [factor * sample for sample in speed["samples_s"]]
+            rate = speed.get("images_per_s")
+            n_images = None if rate is None else round(rate * speed["median_s"])
+            slower = [(1 + 0.02 * seed) * sample for sample in speed["samples_s"]]
+            speed.update(summarise(slower, n_images))
     with new_dir(folder) as target:
         write_record(target, data, kept)
     return read_run(folder)
@@ -95,9 +98,7 @@ def _layers(rng: np.random.Generator, seed: int) -> list[dict[str, Any]]:
 
 
 def _speed(rng: np.random.Generator) -> dict[str, Any]:
-    samples = rng.lognormal(-2, 0.1, 100)
-    rate = 32 / float(np.median(samples))
-    return {"samples_s": samples.tolist(), "median_s": 32 / rate, "images_per_s": rate}
+    return summarise(rng.lognormal(-2, 0.1, 100).tolist(), 32)
 
 
 def measure(

@@ -99,7 +99,7 @@ def test_it_is_read_without_javascript(open_page):
     for words in (RESULT, "AP easy", "Skip", "Ten runs", "no wheel", "detections"):
         assert page.get_by_text(words).locator("visible=true").count() > 0, words
     page.locator("summary", has_text="end-to-end").click()
-    assert page.get_by_text(f"end-to-end of {RESULT}").is_visible()
+    assert page.locator("figcaption", has_text=f"end-to-end of {RESULT}").is_visible()
 
 
 def test_the_two_schemes_differ(open_page):
