@@ -64,9 +64,10 @@ def detections_stage(pair: Pair, before: Sequence[Stage]) -> Stage:
 
 def list_difference(ours: Collection[str], theirs: Collection[str]) -> str:
     """Say how two lists of images differ, order aside; empty where they do not."""
+    known_ours, known_theirs = set(ours), set(theirs)
     sides: Mapping[str, list[str]] = {
-        "old": [image for image in ours if image not in theirs],
-        "new": [image for image in theirs if image not in ours],
+        "old": [image for image in ours if image not in known_theirs],
+        "new": [image for image in theirs if image not in known_ours],
     }
     parts = [
         f"{len(images)} only in the {side} run, first {images[0]}"
