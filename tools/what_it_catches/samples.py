@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from retinaface.baselines.entries import Entry
-from retinaface.checks.speed.gate import check_speed, speed_entry
+from retinaface.checks.speed.gate import check_speed
 from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.steadiness import check_drift, check_tail
 from retinaface.checks.speed.timing import summarise
 from retinaface.typing import FloatArray
 from retinaface.verdicts import Verdict
+from tests.support.made.baselines import timed_runs
 
 TEST = "test_network_alone"
 # As `test_network_alone` takes them at batch 1; the spread of single calls on a machine that is not
@@ -63,16 +64,7 @@ def _is_red(rng: np.random.Generator, slow: Callable[[FloatArray], FloatArray]) 
         return median * rng.lognormal(0, _SPREAD, _N_CALLS)
 
     runs = [draw().tolist() for _ in range(5)]
-    entry = speed_entry(
-        pipeline="igie",
-        precision="fp32",
-        device="drawn-times",
-        batch=1,
-        timed="network",
-        engine="drawn",
-        figures=summarise(runs[-1], 1),
-        earlier_runs=runs[:-1],
-    )
+    entry = timed_runs(runs, batch=1, device="drawn-times", engine="drawn")
     times, work_s = slow(draw()).tolist(), draw().tolist()
     checks = (
         check_speed(Entry(entry, Path("drawn.json")), summarise(times, 1), 1),

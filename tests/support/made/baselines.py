@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from retinaface.checks.accuracy import accuracy_entry
@@ -36,13 +37,19 @@ def accuracy(**changes: Any) -> dict[str, Any]:
 
 def timing(**changes: Any) -> dict[str, Any]:
     """Make an entry of speed from two samples."""
+    return timed_runs([[0.01, 0.02]], **{"device": "amd", "source": SOURCE} | changes)
+
+
+def timed_runs(runs: Sequence[Sequence[float]], batch: int = 8, **changes: Any) -> dict[str, Any]:
+    """Make an entry of speed, without its source, from samples of runs; the last comes last."""
     data = speed_entry(
         pipeline="igie",
         precision="fp32",
-        device="amd",
-        batch=8,
+        device="cpu",
+        batch=batch,
         timed="network",
         engine="ort-cpu-fp32",
-        figures=summarise([0.01, 0.02], 8),
+        figures=summarise(runs[-1], batch),
+        earlier_runs=runs[:-1],
     )
-    return data | {"source": SOURCE} | changes
+    return data | changes

@@ -8,6 +8,7 @@ from retinaface.checks.speed.gate import LEAST_NOISE, UNKNOWN_NOISE, check_speed
 from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.timing import summarise
 from retinaface.verdicts import Verdict
+from tests.support.made.baselines import timed_runs
 
 
 def samples(median, n=40, seed=0, spread=0.02):
@@ -16,17 +17,8 @@ def samples(median, n=40, seed=0, spread=0.02):
 
 
 def entry(runs, band=0.1, **changes):
-    data = speed_entry(
-        pipeline="igie",
-        precision="fp32",
-        device="cpu",
-        batch=8,
-        timed="network",
-        engine="ort-cpu-fp32",
-        figures=summarise(runs[-1], 8),
-        earlier_runs=runs[:-1],
-    )
-    return Entry(data | {"tolerance": {"relative": band}} | changes, Path("b/cpu/ort.json"))
+    data = timed_runs(runs, **{"tolerance": {"relative": band}} | changes)
+    return Entry(data, Path("b/cpu/ort.json"))
 
 
 @pytest.mark.parametrize(
