@@ -20,10 +20,12 @@ from retinaface.suite.acceptance import Acceptance
 from retinaface.suite.baseline_search import BaselineQuery, Match, find_or_offer
 from retinaface.suite.run import ValidationRun
 from retinaface.typing import FloatArray
-from retinaface.verdicts import Check
+from retinaface.verdicts import Check, Verdict
 
 # Of a short list the fixed work is as long as this.
 _START_UP_WORK_S = 0.01
+# Where calls leave open whether they drift, so many times as many are timed at most.
+MOST_TIMES_AS_MANY = 4
 SOAK = "soak"
 
 
@@ -143,6 +145,27 @@ def within_run(
     ]
 
 
+def time_on(
+    engine: dict[str, Any], calls: TimedCalls, time_call: Callable[[], float]
+) -> TimedCalls:
+    """Time more calls while drift or slow calls are open, up to four times as many in all.
+
+    Args:
+        engine: What `describe` gave.
+        calls: The timings so far; their fixed work goes on.
+        time_call: Makes one more call, and gives its seconds.
+    """
+    n, seconds = len(calls.seconds), list(calls.seconds)
+    while len(seconds) < MOST_TIMES_AS_MANY * n:
+        checks = within_run(engine, TimedCalls(seconds, calls.work))
+        if all(check.verdict is not Verdict.INCONCLUSIVE for check in checks):
+            break
+        for _ in range(n):
+            calls.work.do()
+            seconds.append(time_call())
+    return TimedCalls(seconds, calls.work)
+
+
 def same_inputs(pipeline: Pipeline) -> list[str]:
     """List other pipelines whose inputs have the same size."""
     size = pipeline.input_size_px
@@ -155,7 +178,7 @@ def run_for(engine: Engine, inputs: CheckedInputs, seconds: float, work: FixedWo
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(times) < LEAST_CALLS:
         work.do()
-        times.append(_seconds_of(engine.infer, inputs))
+        times.append(seconds_of(engine.infer, inputs))
     return times
 
 
@@ -202,7 +225,7 @@ def time_start_ups(
             opened_s = (time.perf_counter_ns() - started) * 1e-9
             with engine:
                 firsts_s = {
-                    batch: _seconds_of(engine.infer, inputs[batch]) for batch in sorted(inputs)
+                    batch: seconds_of(engine.infer, inputs[batch]) for batch in sorted(inputs)
                 }
             if i:
                 found.session_s.append(opened_s)
@@ -211,7 +234,7 @@ def time_start_ups(
     return found
 
 
-def _seconds_of(infer: Callable[[FloatArray], RawOutputs], inputs: CheckedInputs) -> float:
+def seconds_of(infer: Callable[[FloatArray], RawOutputs], inputs: CheckedInputs) -> float:
     """Time a call; its outputs are checked outside the clock."""
     images = inputs.fill()
     started = time.perf_counter_ns()
@@ -225,4 +248,4 @@ def call_s_of(
     inputs: CheckedInputs, infer: Callable[[FloatArray], RawOutputs], n_warm_up: int
 ) -> float:
     """Warm up with checked calls, and give the seconds of the fastest."""
-    return min(_seconds_of(infer, inputs) for _ in range(n_warm_up))
+    return min(seconds_of(infer, inputs) for _ in range(n_warm_up))

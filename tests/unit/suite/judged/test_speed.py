@@ -14,6 +14,7 @@ from retinaface.suite.judged.speed import (
     call_s_of,
     run_for,
     same_inputs,
+    time_on,
     time_start_ups,
     within_run,
 )
@@ -74,6 +75,38 @@ def test_a_soak_needs_no_baseline_and_is_judged_within_itself(judge):
 
 def test_of_few_calls_nothing_is_judged_within_the_run():
     assert within_run(CPU, calls(11)) == []
+
+
+def uneven(n):
+    """Give calls whose noise leaves a drift of 8 % open."""
+    times = 0.01 * np.exp(0.12 * np.random.default_rng(3).standard_normal(n))
+    return TimedCalls(times.tolist(), Work(n))
+
+
+def test_calls_that_leave_drift_open_go_on_until_they_settle_it():
+    first = uneven(28)
+    more = iter(np.random.default_rng(1).uniform(0.0099, 0.0101, 84).tolist())
+    assert within_run(CPU, first)[0].verdict is Verdict.INCONCLUSIVE
+    settled = time_on(CPU, first, lambda: next(more))
+    assert within_run(CPU, settled)[0].verdict is Verdict.PASS
+    n = len(settled.seconds)
+    assert n in (56, 84, 112)
+    assert len(settled.work.seconds) == n
+    assert settled.seconds[:28] == first.seconds
+
+
+def test_calls_go_on_four_times_as_long_at_most():
+    more = iter(np.random.default_rng(5).choice([0.005, 0.02], 84).tolist())
+    assert len(time_on(CPU, uneven(28), lambda: next(more)).seconds) == 112
+
+
+def test_calls_that_settle_drift_do_not_go_on():
+    def time_call():
+        raise AssertionError("timed on")
+
+    for factor in (1.0, 1.3):  # steady, and plainly slower
+        assert time_on(CPU, calls(40, factor), time_call).seconds == calls(40, factor).seconds
+    assert len(time_on(CPU, calls(5), time_call).seconds) == 5
 
 
 class Opened:
