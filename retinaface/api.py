@@ -21,7 +21,7 @@ from retinaface.typing import ByteArray
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import read_predictions
 from retinaface.widerface.scoring import SCORINGS, Score, score_predictions
 from retinaface.widerface.subsets import SUBSETS

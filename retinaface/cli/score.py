@@ -41,7 +41,7 @@ def score(
     from retinaface.cli.output import print_ap
     from retinaface.files import check_output_file
     from retinaface.suite.sources import named_root
-    from retinaface.widerface.ground_truth import load_ground_truth
+    from retinaface.widerface.ground_truth_files import load_ground_truth
     from retinaface.widerface.predictions import read_predictions
     from retinaface.widerface.scoring import score_predictions
 

@@ -130,6 +130,13 @@ OPTIONS = (
         words=("embedded",),
     ),
     RunOption(
+        "ground-truth",
+        "Folder of the ground truth, where it is not in that of the images: four wider_*_val.mat, "
+        "or wider_face_val_bbx_gt.txt, which gives AP of all faces.",
+        "DIR",
+        kind="path",
+    ),
+    RunOption(
         "subset", "Only a named part of WIDER FACE.", "NAME", kind="choice", choices=SUBSET_NAMES
     ),
     RunOption(

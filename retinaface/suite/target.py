@@ -110,6 +110,7 @@ def make_target(
     engine_options: Sequence[str] = (),
     weights: str | None = None,
     widerface: str | None = None,
+    ground_truth: str | None = None,
     subset: str | None = None,
     baseline: str = "auto",
     soak_s: float | None = None,
@@ -123,11 +124,9 @@ def make_target(
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
-    for model in models:
-        if not model.exists():
-            raise TargetError(f"--model {model} does not exist; give an exported file")
-        read_manifest(model)  # a damaged one is found before anything runs
-    sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
+    _check_models(models)
+    files = (*models, *engine_files)
+    sources = choose_sources(weights, widerface, has_files=bool(files), ground_truth=ground_truth)
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
     _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)
     if baseline != "auto" and not Path(baseline).parent.is_dir():
@@ -157,6 +156,13 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
         _check_choice("--pipeline", name, tuple(PIPELINES))
     if subset is not None:
         _check_choice("--subset", subset, SUBSETS)
+
+
+def _check_models(models: Sequence[Path]) -> None:
+    for model in models:
+        if not model.exists():
+            raise TargetError(f"--model {model} does not exist; give an exported file")
+        read_manifest(model)  # a damaged one is found before anything runs
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:

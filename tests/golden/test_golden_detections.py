@@ -11,7 +11,7 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.opening import open_engine
 from retinaface.widerface.average_precision import average_precision, count_set
 from retinaface.widerface.dataset import default_root, open_widerface
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import official_form, read_predictions
 from retinaface.widerface.scoring import score_predictions
 from tests.support.golden import golden_file, unmatched_share

@@ -65,11 +65,10 @@ def _versions() -> str:
 
 
 def _data(target: Target) -> str:
-    from retinaface.widerface.dataset import open_widerface
     from retinaface.widerface.scoring import coverage_note
 
     try:
-        dataset = open_widerface(target.data.root)
+        dataset = target.data.open()
         covers = coverage_note(dataset.select(target.subset))
         return covers if target.data.is_embedded else f"{dataset.root}: {covers}"
     except RetinaFaceError as error:

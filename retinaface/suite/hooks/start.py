@@ -64,6 +64,7 @@ def _target(config: pytest.Config) -> Target:
         engine_options=option(config, "engine_option"),
         weights=last_option(config, "weights"),
         widerface=last_option(config, "widerface"),
+        ground_truth=last_option(config, "ground_truth"),
         subset=last_option(config, "subset"),
         baseline=last_option(config, "baseline") or "auto",
         soak_s=_seconds(last_option(config, "soak")),

@@ -8,7 +8,7 @@ from retinaface.embedded import embedded_root
 from retinaface.errors import DatasetError
 from retinaface.suite.options import SUBSET_NAMES
 from retinaface.widerface.dataset import open_widerface
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.scoring import (
     SCORINGS,

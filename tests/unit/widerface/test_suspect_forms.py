@@ -7,7 +7,7 @@ from retinaface.baselines.detections_file import read_detections
 from retinaface.baselines.entries import load_baselines
 from retinaface.embedded import embedded_root
 from retinaface.widerface.average_precision import average_precision, count_set
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import Predictions, official_form
 from retinaface.widerface.scoring import score_predictions
 from retinaface.widerface.suspect_forms import form_warnings
