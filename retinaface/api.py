@@ -22,8 +22,7 @@ from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
 from retinaface.widerface.ground_truth_files import load_ground_truth
-from retinaface.widerface.predictions import read_predictions
-from retinaface.widerface.scoring import SCORINGS, Score, score_predictions
+from retinaface.widerface.scoring import SCORINGS, Score, score_files
 from retinaface.widerface.subsets import SUBSETS
 
 
@@ -114,6 +113,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     pipeline: str = "igie",
+    ground_truth: str | Path | None = None,
     subset: str | None = None,
     limit: int | None = None,
     skip_bad_images: bool = False,
@@ -124,6 +124,7 @@ def evaluate(
         engine: An open engine with the pipeline's input size.
         data: Folder of the validation set; `embedded` for the pictures that ship with the package;
             None for the set in `RETINAFACE_ASSETS` or the cache.
+        ground_truth: Folder of the ground truth, where it is not in that of the images.
         subset: `every-8` for every eighth image of each event.
         limit: Run only this many images, from the first; 1 or more.
         skip_bad_images: Count an image that does not decode as one with all faces missed.
@@ -142,7 +143,7 @@ def evaluate(
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
         raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
-    dataset = open_widerface(named_root(data))
+    dataset = open_widerface(named_root(data), _path(ground_truth))
     return evaluate_selection(
         engine,
         recipe,
@@ -157,14 +158,17 @@ def score(
     predictions: str | Path,
     data: str | Path | None = None,
     *,
+    ground_truth: str | Path | None = None,
     subset: str | None = None,
     scoring: Literal["official", "ixrt"] = "official",
 ) -> Score:
     """Score predictions that any detector made, by the official protocol.
 
     Args:
-        predictions: Folder or zip of `<event>/<name>.txt` in the official format.
+        predictions: Folder or zip of `<event>/<name>.txt` in the official format; what other tools
+            write otherwise is read with a note in `notes`.
         data: Folder with the ground truth; otherwise as for `evaluate`.
+        ground_truth: As for `evaluate`.
         subset: `every-8`, or None for the whole set.
         scoring: `ixrt` leaves out images without a prediction file, as the vendor's evaluator does;
             it is not WIDER FACE AP.
@@ -179,10 +183,10 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    truth, _ = load_ground_truth(named_root(data, images=False))
-    return score_predictions(
-        read_predictions(Path(predictions)), truth, subset=subset, scoring=scoring
-    )
+    named = _path(ground_truth)
+    root = named if named is not None and data is None else named_root(data, images=False)
+    truth, notes = load_ground_truth(root, named)
+    return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
 
 
 def compare(old: str | Path, new: str | Path) -> RunComparison:

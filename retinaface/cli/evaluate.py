@@ -16,6 +16,7 @@ from retinaface.cli.options import (
     PATH,
     SCORING_NAMES,
     engine_option,
+    ground_truth_option,
     model_options,
     pipeline_option,
     widerface_options,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @pipeline_option(required=True)
 @engine_option(required=True)
 @widerface_options
+@ground_truth_option
 @click.option(
     "--batch",
     type=click.IntRange(1, MAX_BATCH),
@@ -69,6 +71,7 @@ def evaluate(
     engine: str,
     widerface: Path | None,
     subset: str | None,
+    ground_truth: Path | None,
     batch: int | None,
     limit: int | None,
     predictions: Path | None,
@@ -95,7 +98,8 @@ def evaluate(
     _check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
-    sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
+    has_files = bool(model or engine_file)
+    sources = choose_sources(weights, widerface, has_files=has_files, ground_truth=ground_truth)
     _check_sources(sources, model or engine_file)
     batch_size = batch or recipe.batch_size
     settings = {
@@ -142,10 +146,9 @@ def _check_sources(sources: Sources, file: Path | None) -> None:
 
 
 def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
-    from retinaface.widerface.dataset import open_widerface
     from retinaface.widerface.scoring import coverage_note, scored_selection
 
-    dataset = open_widerface(data.root)
+    dataset = data.open()
     truth, label = scored_selection(
         dataset.select(settings["subset"], settings["limit"]),
         settings["scoring"],
@@ -154,7 +157,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
     notes = [coverage_note(truth), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
         notes.append("official scoring; the published ixRT figures need --scoring ixrt")
-    return Selected(dataset, truth, notes)
+    return Selected(dataset, truth, notes, label or "")
 
 
 def _run(
@@ -187,11 +190,23 @@ def _run(
             predictions_dir=texts_dir,
             progress=True,
         )
+        if texts_dir is not None:
+            _name_part(texts_dir, selected)
         if record_dir is not None:
             names = spread(tuple(result.detections))
             traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
             write_evaluation(record_dir, runner, selected, result, traced, settings)
     return result
+
+
+def _name_part(folder: Path, selected: Selected) -> None:
+    """Name the images of a run over a part of the set, so that `score` counts no others."""
+    from retinaface.widerface.run_list import write_run_list
+    from retinaface.widerface.subsets import WHOLE, name_of_part
+
+    truth = selected.truth
+    if name_of_part(truth.images, truth.all_images) != WHOLE:
+        write_run_list(folder, truth.images, selected.label)
 
 
 def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:

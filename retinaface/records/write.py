@@ -59,7 +59,7 @@ class Kept:
     """The arrays and the model that a record keeps of one result beside its figures.
 
     Attributes:
-        detections: By image id.
+        detections: By image id; None where they are not kept.
         counts: Of the scored images, in their order; None where nothing was scored.
         images: Ids of the scored images.
         image_sha256: Of the file of each scored image; empty text for an unreadable file.
@@ -67,7 +67,7 @@ class Kept:
         model: The file that the engine ran; None for one that builds the network itself.
     """
 
-    detections: Mapping[str, Detections]
+    detections: Mapping[str, Detections] | None
     counts: Counts | None = None
     images: tuple[str, ...] = ()
     image_sha256: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +93,8 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
     stages: dict[str, Any] = {}
     facts: dict[str, dict[str, Any]] = {}
     for result_id, one in kept.items():
-        detections |= _under(result_id, pack_detections(one.detections))
+        if one.detections is not None:
+            detections |= _under(result_id, pack_detections(one.detections))
         if one.counts is not None:
             names = {"images": np.array(one.images)}
             if one.image_sha256:
