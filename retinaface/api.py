@@ -193,7 +193,8 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
     """Compare two run records: environment, metrics with intervals, outcomes of tests.
 
     Args:
-        old: Folder that `retinaface validate --record` or `retinaface evaluate --output` wrote.
+        old: Folder that `retinaface validate --record`, `evaluate --output` or `score --record`
+            wrote.
         new: The same, of the new run.
 
     Raises:

@@ -63,7 +63,7 @@ def form_warnings(
     if not len(scores):
         return []
     boxes = np.concatenate([one.boxes_xywh for one in scored.values()])
-    if text := _score_first(boxes, scores):
+    if text := _score_elsewhere(boxes, scores):
         return [text]
     of_boxes = _normalised(boxes)
     if not of_boxes and max(ap.values()) < _SUSPECT_AP:
@@ -72,16 +72,22 @@ def form_warnings(
     return [text for text in (_odd_scores(scores), of_boxes) if text]
 
 
-def _score_first(boxes_xywh: FloatArray, scores: FloatArray) -> str:
-    """Tell `score x y w h`: the first column has the range of scores, the last that of pixels."""
+def _score_elsewhere(boxes_xywh: FloatArray, scores: FloatArray) -> str:
+    """Tell `score x y w h`, and any other form in which the last column is one of pixels."""
+    low, high = float(scores.min()), float(scores.max())
     first = boxes_xywh[:, 0]
     is_first = first.min() >= 0 and 0 < first.max() <= _LARGEST_SCORE
-    if not (is_first and boxes_xywh.max() > _NORMALISED and scores.max() > _LARGEST_SCORE):
-        return ""
-    return (
-        f"the first column of {len(scores)} detections ends at {first.max():g}, the last at "
-        f"{scores.max():g}: does the score come first? Write x y width height score"
-    )
+    if is_first and boxes_xywh.max() > _NORMALISED and high > _LARGEST_SCORE:
+        return (
+            f"the first column of {len(scores)} detections ends at {first.max():g}, the last at "
+            f"{high:g}: does the score come first? Write x y width height score"
+        )
+    if low >= 1 and high > _PERCENT and not (scores % 1).any():
+        return (
+            f"the fifth column of {len(scores)} detections reaches from {low:g} to {high:g}: "
+            "pixels? It is the score: write x y width height score"
+        )
+    return ""
 
 
 def _odd_scores(scores: FloatArray) -> str:

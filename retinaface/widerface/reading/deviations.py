@@ -17,7 +17,7 @@ FIRST_LINE = (
     "whose first line has backslashes, or another ending than .jpg, read as the image's name"
 )
 EMPTY = "without content, read as no detection"
-COLUMNS = "with {} columns behind the score, ignored"
+COLUMNS = "with further columns behind the score (number: {}), ignored"
 SEPARATORS = "with {} between the columns, read as spaces"
 NO_EVENT = "outside of the folder of their event, placed by the image's name, which is unique"
 

@@ -31,6 +31,8 @@ _SYSTEM = frozenset(
         "system volume information",
         "lost+found",
         "network trash folder",
+        "temporary items",
+        "found.000",
     )
 )
 _DRIVE = re.compile(r"[A-Za-z]:")

@@ -148,6 +148,20 @@ def test_a_score_in_front_is_told(n, embedded):
     assert "does the score come first? Write x y width height score" in warning
 
 
+def test_a_column_of_pixels_in_place_of_the_score_is_told(embedded):
+    """A class in front moves the score to the second column, the height to the fifth."""
+    truth, given = embedded
+
+    def moved(one):
+        zeros = np.zeros((len(one.scores), 1))
+        boxes = np.concatenate([zeros, one.scores[:, None], one.boxes_xywh[:, :2]], axis=1)
+        return Predictions(boxes, np.maximum(one.boxes_xywh[:, 2], 1))
+
+    found = {image: moved(one) for image, one in given.items()}
+    (warning,) = form_warnings(found, truth, average_precision(count_set(found, truth)))
+    assert "pixels? It is the score: write x y width height score" in warning
+
+
 def test_a_full_set_that_meets_no_face_is_told(embedded):
     truth, given = embedded
     off = {

@@ -70,7 +70,11 @@ def test_what_is_no_prediction_is_passed_over(tmp_path, files, note):
         ("e/a.txt", "e\\a.jpg" + TEXT[1:], "1 file whose first line has backslashes, or another"),
         ("e/a.txt", "a.png" + TEXT[1:], "1 file whose first line has backslashes, or another"),
         ("e/a.TXT", TEXT, None),
-        ("e/a.txt", "a\n1\n1 2 3 4 0.5 1 1\n", "1 file with 2 columns behind the score, ignored"),
+        (
+            "e/a.txt",
+            "a\n1\n1 2 3 4 0.5 1 1\n",
+            "1 file with further columns behind the score (number: 2)",
+        ),
         ("e/a.txt", "a\n1\n1,2,3,4,0.5\n", "1 file with commas between the columns, read as"),
         ("a.txt", TEXT, "1 file outside of the folder of their event, placed by the image's name"),
         ("p/labels/a.txt", TEXT, "1 file outside of the folder of their event"),
