@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     "--predictions",
     type=PATH,
     metavar="OUT_DIR",
-    help="Write detections in the official text format into a new folder.",
+    help="Write detections in the official text format into a new folder; for a part of the set "
+    "also the list of its images, for `retinaface score`.",
 )
 @click.option(
     "--output",

@@ -32,6 +32,8 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
 def read_image_list(path: Path) -> tuple[str, ...]:
     """Read a list of images, one `<event>/<name>.jpg` a line, with or without a leading slash.
 
+    Either slash separates event and name.
+
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
     """
@@ -41,7 +43,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
         raise DatasetError(f"cannot read image list {path}: {error}; expected UTF-8") from error
     lines = [line for line in text.splitlines() if line.strip()]
     try:
-        images = tuple(image_id(line) for line in lines)
+        images = tuple(image_id(line.replace("\\", "/")) for line in lines)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
     if len(set(images)) != len(images):

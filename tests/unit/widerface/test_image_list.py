@@ -16,6 +16,15 @@ def test_a_list_may_have_leading_slashes_and_empty_lines(tmp_path):
     assert read_image_list(tmp_path / "list.txt") == ("e/a", "e/b")
 
 
+def test_either_slash_separates_event_and_name_and_none_leads_out(tmp_path):
+    (tmp_path / "list.txt").write_text("\\e\\a.jpg\ne\\b.jpg\n")
+    assert read_image_list(tmp_path / "list.txt") == ("e/a", "e/b")
+    for line in ("..\\a.jpg", "C:\\a.jpg", "\\\\a.jpg"):
+        (tmp_path / "list.txt").write_text(line)
+        with pytest.raises(DatasetError, match="not of the form"):
+            read_image_list(tmp_path / "list.txt")
+
+
 @pytest.mark.parametrize("name", ["val/wider_val.txt", "wider_val.txt"])
 def test_the_list_of_either_vendor_layout_is_the_sets_own(tmp_path, name):
     write(tmp_path, name, TEXT)
