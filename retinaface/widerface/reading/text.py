@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retinaface.errors import DatasetError
+from retinaface.typing import FloatArray
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading.deviations import UTF8_MARK, UTF16
 
@@ -92,7 +93,7 @@ def parse_predictions(text: str, source: str) -> Parsed:
     """
     lines = _lines(text)
     if not lines:
-        return Parsed("", _predictions([]))
+        return Parsed("", _predictions(np.zeros((0, N_COLUMNS))))
     if len(lines) < 2 or not _COUNT.fullmatch(lines[1][1]):
         raise DatasetError(f"{source}: {_header_problem(lines)}")
     rows = lines[2:]
@@ -101,11 +102,9 @@ def parse_predictions(text: str, source: str) -> Parsed:
             f"{source}: line {lines[1][0]} announces {count} detections, but {len(rows)} follow; "
             "the file is cut short or was edited"
         )
-    split = [_split(line, source) for line in rows]
-    columns = [words for words, _ in split]
+    columns, separators = _split_rows(rows, source)
     n_columns = _number_of_columns(rows, columns, source)
     values = _values(rows, columns, source)
-    separators = ", ".join(sorted({name for _, name in split if name}))
     return Parsed(lines[0][1], _predictions(values), n_columns - N_COLUMNS, separators)
 
 
@@ -121,7 +120,7 @@ def has_prediction_form(text: str) -> bool:
 
 def _lines(text: str) -> list[_Line]:
     numbered = enumerate(_LINE_END.split(text), start=1)
-    return [(number, line.strip()) for number, line in numbered if line.strip()]
+    return [(number, line) for number, whole in numbered if (line := whole.strip())]
 
 
 def _is_row(line: str) -> bool:
@@ -148,6 +147,16 @@ def _header_problem(lines: Sequence[_Line]) -> str:
         f"{expected}, got {[line for _, line in lines[:2]]!r}; write it in the official format: "
         f"the name, the number, then {_EXPECTED} in each line"
     )
+
+
+def _split_rows(rows: Sequence[_Line], source: str) -> tuple[list[list[str]], str]:
+    """Split rows into columns; also give the separators in words, empty for spaces."""
+    body = "\n".join(line for _, line in rows)
+    if "," not in body and ";" not in body:
+        return [line.split() for _, line in rows], "tabs" if "\t" in body else ""
+    split = [_split(line, source) for line in rows]
+    separators = ", ".join(sorted({name for _, name in split if name}))
+    return [words for words, _ in split], separators
 
 
 def _split(line: _Line, source: str) -> tuple[list[str], str]:
@@ -196,25 +205,24 @@ def _number_of_columns(rows: Sequence[_Line], columns: Sequence[Sequence[str]], 
     return len(columns[0]) if columns else N_COLUMNS
 
 
-def _values(
-    rows: Sequence[_Line], columns: Sequence[Sequence[str]], source: str
-) -> Sequence[Sequence[float]]:
+def _values(rows: Sequence[_Line], columns: Sequence[Sequence[str]], source: str) -> FloatArray:
+    """Read the first five columns, as (D, 5) float64."""
     used = [words[:N_COLUMNS] for words in columns]
-    flat = "".join(word for words in used for word in words)
+    flat = "".join(map("".join, used))
     if not flat.isascii() or "_" in flat:  # Python reads both as numbers
         raise DatasetError(f"{source}: expected plain numbers: {_EXPECTED}")
     try:
-        values = [[float(word) for word in words] for words in used]
+        values = np.array(used, dtype=np.float64).reshape(-1, N_COLUMNS)
     except ValueError as error:
         raise DatasetError(f"{source}: {error}; expected numbers: {_EXPECTED}") from error
-    for (number, _), row in zip(rows, values, strict=True):
-        if not all(abs(value) <= LARGEST for value in row):  # false for a NaN
-            raise DatasetError(
-                f"{source}: line {number} holds a NaN, an infinity or a number beyond {LARGEST:g}"
-            )
+    usable = (np.abs(values) <= LARGEST).all(axis=1)  # false for a NaN
+    if not usable.all():
+        number = rows[int(np.flatnonzero(~usable)[0])][0]
+        raise DatasetError(
+            f"{source}: line {number} holds a NaN, an infinity or a number beyond {LARGEST:g}"
+        )
     return values
 
 
-def _predictions(values: Sequence[Sequence[float]]) -> Predictions:
-    table = np.array(values, dtype=np.float64).reshape(-1, N_COLUMNS)
+def _predictions(table: FloatArray) -> Predictions:
     return Predictions(table[:, :4], table[:, 4])
