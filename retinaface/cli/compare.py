@@ -225,8 +225,9 @@ def _listed(run: Run) -> list[str]:
     ap = "-"
     if first is not None:
         values = " / ".join(f"{100 * value:.2f}" for value in first.ap.values())
+        which = f"{', '.join(first.ap)}: " if len(first.ap) == 1 else ""
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
-        ap = f"{values} ({first.id}{more})"
+        ap = f"{which}{values} ({first.id}{more})"
     outcomes: list[str | None] = [test.verdict for test in run.tests.values()]
     skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"

@@ -89,12 +89,29 @@ def read_members(path: Path, wanted: Callable[[tuple[str, ...]], bool]) -> Itera
 
 
 def _of_folder(path: Path, wanted: Callable[[tuple[str, ...]], bool]) -> Iterator[Member]:
-    for file in sorted(path.rglob("*")):
-        if file.is_dir():
-            continue
+    for file in sorted(_files_below(path)):
         parts = tuple(_printable(part) for part in file.relative_to(path).parts)
         is_read = not is_hidden(parts) and wanted(parts)
         yield Member(parts, file.read_bytes() if is_read else None)
+
+
+def _files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """List the files, those in linked folders too, but of no folder inside itself.
+
+    Args:
+        above: The folders that this one was reached through.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    place = folder.resolve()
+    if place in above:
+        return
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry, above | {place})
+        else:
+            yield entry
 
 
 def _printable(name: str) -> str:

@@ -128,6 +128,7 @@ def test_text_as_ground_truth_gives_all_faces(run, tmp_path):
     assert out.startswith("WIDER FACE AP (%)  all faces")
     assert "not comparable with AP of easy, medium or hard" in out
     assert read_run(tmp_path / "r").record.ap == {"all faces": 1.0}
+    assert "all faces: 100.00 (predictions)" in run("runs", "r")[1]
 
 
 def test_records_of_other_faces_are_not_compared(run, tmp_path, widerface):

@@ -62,6 +62,22 @@ def test_a_folder_gives_its_files_and_reads_only_those_that_are_wanted(tmp_path)
     assert found(tmp_path) == {".git/c.txt": None, "e/a.txt": b"e/a.txt", "e/b.log": None}
 
 
+def test_linked_folders_are_followed_and_a_circle_ends(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.txt").write_text("x")
+    (tmp_path / "p/e").mkdir(parents=True)
+    (tmp_path / "p/f").symlink_to(tmp_path / "real", target_is_directory=True)
+    (tmp_path / "p/e/up").symlink_to(tmp_path / "p", target_is_directory=True)
+    (tmp_path / "p/.cache").symlink_to(tmp_path / "real", target_is_directory=True)
+    assert found(tmp_path / "p") == {"f/a.txt": b"x", ".cache/a.txt": None}
+
+
+def test_a_link_that_leads_nowhere_is_an_error_where_it_is_a_prediction(tmp_path):
+    (tmp_path / "a.txt").symlink_to(tmp_path / "gone")
+    with pytest.raises(DatasetError, match="cannot read predictions .*a.txt"):
+        found(tmp_path)
+
+
 def test_a_name_that_is_no_utf8_can_be_printed(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - paths of bytes
