@@ -96,7 +96,7 @@ def test_either_slash_separates_folders_in_a_zip(tmp_path, name):
 
 def test_folders_in_a_zip_are_no_files(tmp_path):
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
-        archive.mkdir("p")
+        archive.writestr("p/", "")
         archive.writestr("p\\e\\", "")
         dos = zipfile.ZipInfo("p/f")
         dos.external_attr = 0x10
