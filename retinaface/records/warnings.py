@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from retinaface.records.result_id import PREDICTIONS
 from retinaface.widerface.plausibility import next_to_nothing
 
 
@@ -17,6 +18,8 @@ def all_warnings(noted: Iterable[str], results: Iterable[Mapping[str, Any]]) -> 
     """
     found = list(noted)
     for result in results:
+        if result.get("source") == PREDICTIONS:  # scored beside the files, which tell more
+            continue
         text = next_to_nothing(
             result.get("ap") or {},
             n_images=result.get("n_images"),

@@ -90,6 +90,17 @@ def test_files_are_scored_with_all_their_notes(dataset, tmp_path):
     ]
 
 
+def test_low_ap_for_want_of_files_is_no_sign_of_a_fault(dataset):
+    one = score_predictions({IMAGES[0]: PERFECT}, dataset.truth)
+    assert one.ap["hard"] < 0.1
+    assert one.warnings == []
+    none = Predictions(np.zeros((0, 4)), np.zeros(0))
+    (warning,) = score_predictions({IMAGES[0]: none}, dataset.truth).warnings
+    assert warning.startswith("next to no detection (0 in 1 images): something is wrong")
+    (warning,) = score_predictions(dict.fromkeys(IMAGES, none), dataset.truth).warnings
+    assert warning.startswith("next to no detection (0 in 11 images), AP next to 0")
+
+
 def test_text_gives_ap_of_all_faces_and_says_what_that_is(tmp_path):
     truth, _ = load_ground_truth(write_truth_text(tmp_path))
     score = score_predictions(dict.fromkeys(IMAGES, PERFECT), truth)
