@@ -62,12 +62,15 @@ def test_an_unknown_checkpoint_that_finds_nothing_is_named(run, tmp_path, widerf
     (warning,) = [line for line in out.splitlines() if line.startswith("warning: ")]
     assert warning.startswith("warning: no face in the image above a score of 0.5; ")
     assert unknown in warning
-    options = [*weights, "--pipeline", "igie", "--widerface", widerface]
+    options = [*weights, "--pipeline", "igie", "--widerface", widerface, "--output", "r"]
     code, out, err = run("evaluate", *options)
     assert (code, err) == (0, note)
     (warning,) = [line for line in out.splitlines() if line.startswith("warning: ")]
-    assert f"{FOUND}" in warning
+    assert FOUND in warning
     assert unknown in warning
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert record["warnings"][0].startswith(unknown)
+    assert record["results"][0]["engine"]["weights"]["notes"] == [note[6:-1]]
 
 
 @pytest.mark.needs("torch")
