@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from retinaface.errors import WeightsError
-from retinaface.network.tensor_checks import differences, list_names, to_network_types
+from retinaface.network.tensor_checks import NOT_FINITE, differences, list_names, to_network_types
 
 # Names that training and profilers add, which hold no weights.
 _NO_WEIGHTS = ("num_batches_tracked", "total_ops", "total_params")
@@ -92,10 +92,12 @@ def fit_tensors(content: object, expected: Mapping[str, torch.Tensor], path: Pat
     fitting = [c for c in candidates if not _problems(c, expected)]
     if not fitting:
         nearest = max(candidates, key=lambda c: (c.n_known, len(c.tensors)))
-        raise WeightsError(
-            f"checkpoint {path} is not of this architecture (RetinaFace MobileNet-0.25, "
-            f"{len(expected)} tensors): {'; '.join(_problems(nearest, expected))}"
-        )
+        problems = _problems(nearest, expected)
+        what = f"checkpoint {path} is not of this architecture (RetinaFace MobileNet-0.25, "
+        what += f"{len(expected)} tensors)"
+        if len(problems) == 1 and NOT_FINITE in problems[0]:
+            what = f"cannot use checkpoint {path}"
+        raise WeightsError(f"{what}: {'; '.join(problems)}")
     first, *others = fitting
     if different := [c for c in others if not _are_equal(first.tensors, c.tensors, expected)]:
         raise WeightsError(_choice_message(path, [first, *different]))

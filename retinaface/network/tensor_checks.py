@@ -9,6 +9,7 @@ import torch
 
 # Inference does not use them, so a missing one is no loss.
 _COUNTER = "num_batches_tracked"
+NOT_FINITE = "not finite"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _LARGEST_HALF = 65504
 # What a conversion to float32 does, or rather what the type did before.
@@ -50,7 +51,7 @@ def differences(
             for name in usable
             if name not in plain
         ],
-        "not finite": infinite,
+        NOT_FINITE: infinite,
     }
     words = [f"{len(names)} {kind}: {list_names(names)}" for kind, names in found.items() if names]
     if any(actual[name].dtype == torch.float16 for name in infinite):
@@ -86,7 +87,8 @@ def to_network_types(
         notes.append(f"{len(lost)} {_COUNTER} are missing or infinite: 0, inference uses none")
     if dropped := [name for name in tensors if name not in expected]:
         notes.append(f"left out {len(dropped)} that hold no weights: {list_names(dropped, 3)}")
-    return result, [*notes, *_type_notes([t for n, t in tensors.items() if n in expected])]
+    own = {name: tensors[name] for name in expected if name in tensors}
+    return result, [*notes, *_type_notes(list(own.values())), *_clipping_notes(own)]
 
 
 def _type_notes(tensors: Sequence[torch.Tensor]) -> Iterator[str]:
@@ -95,6 +97,21 @@ def _type_notes(tensors: Sequence[torch.Tensor]) -> Iterator[str]:
         if n := counted[dtype]:
             name = str(dtype).removeprefix("torch.")
             yield f"{n} of {len(tensors)} tensors are {name}, converted to float32: {words}"
+
+
+def _clipping_notes(tensors: Mapping[str, torch.Tensor]) -> Iterator[str]:
+    """Name what a tool clipped where a cast alone would have made it infinite."""
+    clipped = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.dtype == torch.float16 and not is_counter(name)
+        if tensor.numel() and tensor.abs().max() == _LARGEST_HALF
+    ]
+    if clipped:
+        yield (
+            f"{list_names(clipped)} reach {_LARGEST_HALF}, the largest float16: larger values were "
+            "clipped when the file was saved, which moves the outputs"
+        )
 
 
 def is_counter(name: str) -> bool:

@@ -83,6 +83,18 @@ def test_counters_in_half_precision_are_read_or_zero(tmp_path, load):
     assert len(short.notes) == 1
 
 
+def test_values_that_were_clipped_to_half_precision_are_named(tmp_path, load, state):
+    import torch
+
+    name = "body.stage1.0.1.running_var"
+    large = {id(state[name])}
+    notes = load(
+        tmp_path / "w.pth",
+        lambda t: (t.clone().fill_(65504.0) if id(t) in large else t).to(torch.float16),
+    ).notes
+    assert notes[-1].startswith(f"w.pth: {name} reach 65504, the largest float16: larger values w")
+
+
 def test_a_value_that_half_precision_lost_is_refused_with_the_reason(tmp_path):
     import torch
 
@@ -92,7 +104,8 @@ def test_a_value_that_half_precision_lost_is_refused_with_the_reason(tmp_path):
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(
         WeightsError,
-        match=r"1 not finite: body\.stage1\.0\.1\.running_var \(float16 ends at 65504: .* is lost; "
+        match=r"cannot use checkpoint .*w\.pth: 1 not finite: body\.stage1\.0\.1\.running_var "
+        r"\(float16 ends at 65504: .* is lost; "
         "get the float32 checkpoint",
     ):
         load_model(tmp_path / "w.pth")
