@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.timing import CheckedInputs
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.records.result_id import ResultId
@@ -30,8 +31,6 @@ class Work:
     """Fixed work that was done beforehand, on a quiet machine."""
 
     def __init__(self, n=0):
-        from retinaface.checks.speed.machine import MachineNoise
-
         self.seconds = [0.01] * n
         self.noise = lambda: MachineNoise(1.0, 1.0, 0.0)
 
@@ -100,13 +99,21 @@ def test_calls_go_on_four_times_as_long_at_most():
     assert len(time_on(CPU, uneven(28), lambda: next(more)).seconds) == 112
 
 
-def test_calls_that_settle_drift_do_not_go_on():
-    def time_call():
-        raise AssertionError("timed on")
+def not_called():
+    raise AssertionError("timed on")
 
+
+def test_calls_do_not_go_on_beside_other_work():
+    first = uneven(28)
+    first.work.noise = lambda: MachineNoise(1.0, 1.0, taken=0.5)
+    assert within_run(CPU, first)[0].verdict is Verdict.INCONCLUSIVE
+    assert time_on(CPU, first, not_called).seconds == first.seconds
+
+
+def test_calls_that_settle_drift_do_not_go_on():
     for factor in (1.0, 1.3):  # steady, and plainly slower
-        assert time_on(CPU, calls(40, factor), time_call).seconds == calls(40, factor).seconds
-    assert len(time_on(CPU, calls(5), time_call).seconds) == 5
+        assert time_on(CPU, calls(40, factor), not_called).seconds == calls(40, factor).seconds
+    assert len(time_on(CPU, calls(5), not_called).seconds) == 5
 
 
 class Opened:
