@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.assets import CHECKPOINT, find_asset, get_asset
+from retinaface.baselines.detections_file import read_detections
 from retinaface.detection.images import read_image
 from retinaface.engines.opening import specify
 from retinaface.errors import OutputError, RetinaFaceError
@@ -153,6 +154,7 @@ READERS = {
     "ground-truth": ("ground_truth/wider_hard_val.mat", lambda p: load_ground_truth(p.parents[1])),
     "predictions": ("p.zip", read_predictions),
     "record": ("record.json", lambda p: read_run(p.parent)),
+    "baseline": ("d.npz", read_detections),
     "arrays": (
         "counts.npz",
         lambda p: ArrayFiles(p.parent, {p.name: "0" * 64}).read(p.name, "e--igie--b1"),
