@@ -87,8 +87,8 @@ def to_network_types(
         notes.append(f"{len(lost)} {_COUNTER} are missing or infinite: 0, inference uses none")
     if dropped := [name for name in tensors if name not in expected]:
         notes.append(f"left out {len(dropped)} that hold no weights: {list_names(dropped, 3)}")
-    own = {name: tensors[name] for name in expected if name in tensors}
-    return result, [*notes, *_type_notes(list(own.values())), *_clipping_notes(own)]
+    kept = {name: tensors[name] for name in expected if name in tensors}
+    return result, [*notes, *_type_notes(list(kept.values())), *_clipping_notes(kept)]
 
 
 def _type_notes(tensors: Sequence[torch.Tensor]) -> Iterator[str]:
