@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.evaluation_record import Selected, write_evaluation
+from retinaface.cli.evaluation_record import Selected, name_part, write_evaluation
 from retinaface.cli.options import (
     MAX_BATCH,
     PATH,
@@ -23,8 +24,11 @@ from retinaface.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
+    from retinaface.records.traced_images import ImageStages
     from retinaface.suite.sources import DataChoice, Sources
+    from retinaface.widerface.dataset import WiderFace
     from retinaface.widerface.evaluation import Evaluation
 
 
@@ -171,14 +175,17 @@ def _run(
     skip_bad_images: bool,
 ) -> Evaluation:
     """Evaluate and write the results; both folders appear once both are complete."""
+    from retinaface.cli.output import print_checkpoint_notes, unknown_words
     from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
-    from retinaface.records.traced_images import spread, trace
     from retinaface.widerface.evaluation import evaluate as run
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
+        checkpoint = checkpoint_of(runner)
+        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
@@ -191,23 +198,22 @@ def _run(
             predictions_dir=texts_dir,
             progress=True,
         )
-        if texts_dir is not None:
-            _name_part(texts_dir, selected)
+        name_part(texts_dir, selected)
         if record_dir is not None:
-            names = spread(tuple(result.detections))
-            traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
+            traced = _trace_a_few(runner, recipe, dataset, result)
             write_evaluation(record_dir, runner, selected, result, traced, settings)
+    if result.warning:
+        return replace(result, warning=result.warning + unknown_words(checkpoint))
     return result
 
 
-def _name_part(folder: Path, selected: Selected) -> None:
-    """Name the images of a run over a part of the set, so that `score` counts no others."""
-    from retinaface.widerface.run_list import write_run_list
-    from retinaface.widerface.subsets import WHOLE, name_of_part
+def _trace_a_few(
+    runner: Engine, recipe: Pipeline, dataset: WiderFace, result: Evaluation
+) -> list[ImageStages]:
+    from retinaface.records.traced_images import spread, trace
 
-    truth = selected.truth
-    if name_of_part(truth.images, truth.all_images) != WHOLE:
-        write_run_list(folder, truth.images, selected.label)
+    names = spread(tuple(result.detections))
+    return trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
 
 
 def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Write the records of `retinaface evaluate` and `retinaface score`."""
+"""Write what `retinaface evaluate` and `retinaface score` keep: records, and lists of images."""
 
 from __future__ import annotations
 
@@ -30,6 +30,20 @@ class Selected:
     label: str = ""
 
 
+def name_part(folder: Path | None, selected: Selected) -> None:
+    """Name the images of a run over a part of the set, so that `score` counts no others.
+
+    Args:
+        folder: Of its predictions; None where it writes none.
+    """
+    from retinaface.widerface.run_list import write_run_list
+    from retinaface.widerface.subsets import WHOLE, name_of_part
+
+    truth = selected.truth
+    if folder is not None and name_of_part(truth.images, truth.all_images) != WHOLE:
+        write_run_list(folder, truth.images, selected.label)
+
+
 def write_evaluation(
     folder: Path,
     engine: Engine,
@@ -45,8 +59,10 @@ def write_evaluation(
         traced: Stages of a few images.
         settings: Settings of the command; JSON types.
     """
+    from retinaface.engines.origin import checkpoint_of
     from retinaface.records.evaluated import evaluated_arrays, evaluated_result
     from retinaface.records.result_id import ResultId
+    from retinaface.records.warnings import weights_warning
     from retinaface.records.write import new_record, write_record
     from retinaface.widerface.scoring import coverage_note
 
@@ -58,8 +74,10 @@ def write_evaluation(
         coverage=coverage_note(selected.truth),
         scoring=settings["scoring"],
     )
+    origin = checkpoint_of(engine)
     record = new_record() | {
         "ap": entry["ap"],
+        "warnings": weights_warning(origin.source, origin.sha256, [entry]) if origin else [],
         "coverage": _coverage(selected, result, entry["image_files_sha256"], settings),
         "results": [entry],
     }

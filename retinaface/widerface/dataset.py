@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.ground_truth_files import (
     check_named,
@@ -153,6 +153,7 @@ def _open_store(root: Path) -> ImageFolder | ImageArchive:
             f"no WIDER FACE images in {root}: expected one of "
             f"{', '.join(d + '/<event>/' for d in _IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
         )
+    refuse_pointer(path, DatasetError)
     try:
         return ImageArchive(zipfile.ZipFile(path))
     except zipfile.BadZipFile as error:

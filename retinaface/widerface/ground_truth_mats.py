@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import file_sha256
+from retinaface.files import file_sha256, refuse_pointer
 from retinaface.typing import BoolArray, FloatArray, IntArray
 from retinaface.widerface.ground_truth import (
     OFFICIAL_N_IMAGES,
@@ -41,6 +41,7 @@ def _load_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     is_split = path.name != ALL_FACES_MAT
+    refuse_pointer(path, DatasetError)
     wanted = ["event_list", "file_list", "face_bbx_list", *(["gt_list"] if is_split else [])]
     try:
         _check_mat_is_whole(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import file_sha256
+from retinaface.files import file_sha256, refuse_pointer
 from retinaface.typing import BoolArray, FloatArray
 from retinaface.widerface.ground_truth import ALL_FACES, GroundTruth, image_id
 
@@ -26,6 +26,7 @@ def read_truth_text(path: Path) -> GroundTruth:
     Raises:
         DatasetError: The file cannot be read, a line has another form, or an image is listed twice.
     """
+    refuse_pointer(path, DatasetError)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retinaface.errors import DatasetError
+from retinaface.files import refuse_pointer
 from retinaface.widerface.ground_truth import image_id
 
 # IGIE's list, and ixRT's, which lies beside its `images/`.
@@ -37,6 +38,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
     """
+    refuse_pointer(path, DatasetError)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -128,12 +128,7 @@ def score_predictions(
     Raises:
         DatasetError: Predictions belong to an unknown image, or to none of the images to score.
     """
-    unknown = set(predictions).difference(truth.images)
-    if unknown:
-        raise DatasetError(
-            f"{len(unknown)} of {len(predictions)} predictions are for images that are not in the "
-            f"ground truth, first {min(unknown)}; choose the ground truth of their set: --widerface"
-        )
+    _check_known(predictions, truth)
     wanted, notes = _images_to_score(truth, subset, run_list)
     missing = [image for image in wanted.images if image not in predictions]
     if len(missing) == len(wanted.images):
@@ -158,9 +153,17 @@ def score_predictions(
     # Where most files are missing, AP is low for that, as a note says.
     judged = ap if 2 * n_there >= len(wanted.images) else {}
     nothing = next_to_nothing(judged, n_images=n_there, n_detections=n_detections)
-    warnings = [*([nothing] if nothing else []), *form_warnings(predictions, wanted, ap)]
+    warnings = [text for text in (nothing, *form_warnings(predictions, wanted, ap)) if text]
     notes = [coverage_note(wanted), *notes]
     return Score(ap, wanted, counts, n_detections, missing, notes, warnings)
+
+
+def _check_known(predictions: Mapping[str, Predictions], truth: GroundTruth) -> None:
+    if unknown := set(predictions).difference(truth.images):
+        raise DatasetError(
+            f"{len(unknown)} of {len(predictions)} predictions are for images that are not in the "
+            f"ground truth, first {min(unknown)}; choose the ground truth of their set: --widerface"
+        )
 
 
 def _images_to_score(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.errors import DatasetError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 
 # What systems and tools put into folders without a dot in front; in lower case.
 _SYSTEM = frozenset(
@@ -120,6 +120,7 @@ def _printable(name: str) -> str:
 
 
 def _of_zip(path: Path, wanted: Callable[[tuple[str, ...]], bool]) -> Iterator[Member]:
+    refuse_pointer(path, DatasetError)
     with zipfile.ZipFile(path) as archive:
         for info in sorted(archive.infolist(), key=lambda one: one.filename):
             name = info.filename.replace("\\", "/")

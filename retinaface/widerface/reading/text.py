@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retinaface.errors import DatasetError
+from retinaface.files import pointer_problem
 from retinaface.typing import FloatArray
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading.deviations import UTF8_MARK, UTF16
@@ -64,8 +65,10 @@ def decode(data: bytes, source: str) -> tuple[str, str]:
         The text, and the kind of deviation; empty where there is no mark.
 
     Raises:
-        DatasetError: It is none of these encodings.
+        DatasetError: It is none of these encodings, or a Git LFS pointer.
     """
+    if problem := pointer_problem(source, data):
+        raise DatasetError(problem)
     encoding, kind = next(((e, k) for mark, e, k in _MARKS if data.startswith(mark)), ("utf-8", ""))
     try:
         text = data.decode(encoding)
