@@ -17,7 +17,7 @@ from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine as open_by_name
 from retinaface.records.read import read_run
 from retinaface.suite.sources import named_root
-from retinaface.typing import ByteArray
+from retinaface.typing import ByteArray, Scores
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
@@ -33,6 +33,7 @@ def open_engine(
     weights: str | Path | None = None,
     model: str | Path | None = None,
     engine_file: str | Path | None = None,
+    scores: Scores = "probabilities",
     batch: int | None = None,
     threads: int | None = None,
     options: Mapping[str, str] | None = None,
@@ -46,6 +47,8 @@ def open_engine(
             generated faces; None for the published one.
         model: An exported ONNX file; None exports the weights and keeps the file in the cache.
         engine_file: A prebuilt engine, for runtimes that build files.
+        scores: What the second output of the file holds: `probabilities`, or `logits`, to which
+            softmax is applied.
         batch: Most images in one call, 1 or more; None for the pipeline's own.
         threads: Threads inside one call; None for the runtime's own choice.
         options: Values of options that the engine declares, by name.
@@ -53,6 +56,7 @@ def open_engine(
     Raises:
         ValueError: An unknown pipeline, or a batch below 1.
         EngineUnavailable: The engine is unknown, not installed, or cannot run here or this model.
+        ModelError: The model is damaged, or not of this network; it is an `EngineUnavailable`.
         WeightsError: The checkpoint cannot be used.
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
@@ -65,6 +69,7 @@ def open_engine(
         model=_path(model),
         engine_file=_path(engine_file),
         weights=None if weights is None else str(weights),
+        scores=scores,
         max_batch=recipe.batch_size if batch is None else batch,
         input_size_px=recipe.input_size_px,
         threads=threads,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.evaluation_record import Selected, name_part, write_evaluation
+from retinaface.cli.evaluation_record import Selected, name_part, trace_a_few, write_evaluation
 from retinaface.cli.options import (
     MAX_BATCH,
     PATH,
@@ -24,11 +24,9 @@ from retinaface.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
-    from retinaface.records.traced_images import ImageStages
     from retinaface.suite.sources import DataChoice, Sources
-    from retinaface.widerface.dataset import WiderFace
+    from retinaface.typing import Scores
     from retinaface.widerface.evaluation import Evaluation
 
 
@@ -86,6 +84,7 @@ def evaluate(
     model: Path | None,
     engine_file: Path | None,
     weights: str | None,
+    scores: Scores,
     threads: int | None,
     options: dict[str, str],
 ) -> None:
@@ -122,6 +121,7 @@ def evaluate(
         model=model,
         engine_file=engine_file,
         weights=sources.weights.source,
+        scores=scores,
         max_batch=batch_size,
         input_size_px=recipe.input_size_px,
         threads=threads,
@@ -175,7 +175,7 @@ def _run(
     skip_bad_images: bool,
 ) -> Evaluation:
     """Evaluate and write the results; both folders appear once both are complete."""
-    from retinaface.cli.output import print_checkpoint_notes, unknown_words
+    from retinaface.cli.output import print_notes, unknown_words
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
@@ -185,7 +185,7 @@ def _run(
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
         checkpoint = checkpoint_of(runner)
-        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
+        print_notes([*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())])
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
@@ -200,20 +200,11 @@ def _run(
         )
         name_part(texts_dir, selected)
         if record_dir is not None:
-            traced = _trace_a_few(runner, recipe, dataset, result)
+            traced = trace_a_few(runner, recipe, dataset, result)
             write_evaluation(record_dir, runner, selected, result, traced, settings)
     if result.warning:
         return replace(result, warning=result.warning + unknown_words(checkpoint))
     return result
-
-
-def _trace_a_few(
-    runner: Engine, recipe: Pipeline, dataset: WiderFace, result: Evaluation
-) -> list[ImageStages]:
-    from retinaface.records.traced_images import spread, trace
-
-    names = spread(tuple(result.detections))
-    return trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
 
 
 def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
     from retinaface.records.traced_images import ImageStages
     from retinaface.widerface.dataset import WiderFace
@@ -28,6 +29,16 @@ class Selected:
     truth: GroundTruth
     notes: list[str]
     label: str = ""
+
+
+def trace_a_few(
+    runner: Engine, recipe: Pipeline, dataset: WiderFace, result: Evaluation
+) -> list[ImageStages]:
+    """Run a few images of an evaluation once more, with every stage kept."""
+    from retinaface.records.traced_images import spread, trace
+
+    names = spread(tuple(result.detections))
+    return trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
 
 
 def name_part(folder: Path | None, selected: Selected) -> None:

@@ -118,6 +118,14 @@ _MODEL_OPTIONS = (
         "which knows only generated faces.  [default: the published checkpoint]",
     ),
     click.option(
+        "--scores",
+        type=click.Choice(("probabilities", "logits")),
+        default="probabilities",
+        show_default=True,
+        help="What the second output of --model or --engine-file holds: softmax is applied to "
+        "logits.",
+    ),
+    click.option(
         "--engine-file",
         type=PATH,
         metavar="FILE",
