@@ -109,6 +109,13 @@ OPTIONS = (
         separator="paths",
     ),
     RunOption(
+        "scores",
+        "What the second output of --model or --engine-file holds: of logits the suite makes "
+        "probabilities.  [default: probabilities]",
+        kind="choice",
+        choices=("probabilities", "logits"),
+    ),
+    RunOption(
         "engine-option",
         "Setting of the engines of the run (repeatable), as for `retinaface evaluate`.",
         "NAME=VALUE",

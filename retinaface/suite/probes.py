@@ -72,13 +72,13 @@ def _n_images(target: Target) -> int:
 
 
 def _reference(target: Target) -> str | None:
-    from retinaface.suite.cases import missing_reference
+    from retinaface.suite.judged.cases import missing_reference
 
     return missing_reference(target, "scene")
 
 
 def _full_reference(target: Target) -> str | None:
-    from retinaface.suite.cases import FULL, missing_reference
+    from retinaface.suite.judged.cases import FULL, missing_reference
 
     return missing_reference(target, FULL)
 
@@ -86,7 +86,7 @@ def _full_reference(target: Target) -> str | None:
 def _photographs(target: Target) -> str | None:
     """Look for exact outputs on pictures: from a full reference, or made by torch from the data."""
     from retinaface.reference.inputs import REAL
-    from retinaface.suite.cases import missing_reference
+    from retinaface.suite.judged.cases import missing_reference
 
     return missing_reference(target, REAL)
 

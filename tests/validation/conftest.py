@@ -10,8 +10,8 @@ import pytest
 from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import spread
-from retinaface.suite.cases import Cases
 from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.judged.cases import Cases
 from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
 from retinaface.suite.judged.outputs import Explainer
 from retinaface.suite.judged.scored import remembered

@@ -46,7 +46,9 @@ def weights_sha256(target):
     """Find the hash of the checkpoint that is judged; None where the files do not name it."""
     if target.has_embedded_weights:
         return embedded_weights().sha256
-    return None if target.has_files else target.weights.sha256
+    if target.has_files and target.reference.weights is None:
+        return None
+    return target.weights.sha256
 
 
 def result_id(engine_name, pipeline_name, evaluated):

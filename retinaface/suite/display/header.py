@@ -38,6 +38,7 @@ def header_lines(target: Target, *, is_quick: bool = False, width: int = 80) -> 
         *(("note", note) for note in target.weights_notes),
         ("data", _data(target)),
         ("note", target.sources_note),
+        *(("note", note) for note in target.model_notes),
         ("versions", _versions()),
         ("device", f"{cpu_model()}, {n_usable_cpus()} processors ({slug(cpu_model())})"),
     ]
