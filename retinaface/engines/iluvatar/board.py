@@ -1,8 +1,12 @@
-"""Find Iluvatar's board and the versions of the vendor's packages."""
+"""Find Iluvatar's board, and recognise the vendor's packages and their versions."""
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 from retinaface.environment import command_output
 
@@ -10,16 +14,41 @@ MAKER = "Iluvatar"
 # The next step where the vendor's software is missing.
 WHEELS = (
     "install the vendor's wheels: IXUCA_WHEELS=FOLDER tox run -e validate-ixuca420, or pip install "
-    "them here"
+    "them here; where the SDK is installed already, tox run -e validate-ixuca"
 )
+# Where the SDK puts its programs; containers do not always have the folder on their PATH.
+SDK_FOLDER = Path("/usr/local")
+_PROGRAMS = "corex*/bin/ixsmi"
+_FIELDS = ("name", "driver_version")
+_NOT_AN_ANSWER = re.compile(r"not a valid field|not supported|unknown|n/a|error|failed|^\W*$", re.I)
 
 
 def board() -> dict[str, str]:
-    """Ask `ixsmi` for name and driver of the first board; empty where `ixsmi` gives none."""
-    fields = ("name", "driver_version")
-    text = command_output("ixsmi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader")
-    cells = [cell.strip() for cell in (text or "").splitlines()[:1] for cell in cell.split(",")]
-    return dict(zip(fields, cells, strict=True)) if len(cells) == len(fields) else {}
+    """Ask `ixsmi` for name and driver of the first board; what it does not tell is left out.
+
+    Each field is asked for by itself, because one that a release does not know spoils the line.
+    """
+    answers = {field: _ask(field) for field in _FIELDS}
+    return {field: answer for field, answer in answers.items() if answer is not None}
+
+
+def _ask(field: str) -> str | None:
+    """Ask the first `ixsmi` that answers for a field of the first board."""
+    for program in _ixsmi():
+        text = command_output(program, f"--query-gpu={field}", "--format=csv,noheader")
+        lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+        if lines and not _NOT_AN_ANSWER.search(lines[0]):
+            return lines[0]
+    return None
+
+
+def _ixsmi() -> list[str]:
+    """List where `ixsmi` may be: on the PATH, and in the folders of the SDK, newest first."""
+    return ["ixsmi", *map(str, sorted(SDK_FOLDER.glob(_PROGRAMS), key=_numbers, reverse=True))]
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
 def board_name(name: str | None) -> str:
@@ -33,9 +62,48 @@ def board_name(name: str | None) -> str:
     return name if name.lower().startswith(MAKER.lower()) else f"{MAKER} {name}"
 
 
-def vendor_version(package: str, fallback: str) -> str:
-    """Read the version of the vendor's package; its suffix names the SDK (`+corex.4.2.0`)."""
+def vendor_version(package: str, module: Any) -> str:
+    """Read the version of the vendor's package; its suffix names the SDK (`+corex.4.2.0`).
+
+    Args:
+        package: Name of the distribution; an SDK from an installer has none.
+        module: Its module, whose `__version__` may be plain numbers, or missing.
+    """
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return fallback
+        return version_of(module)
+
+
+def version_of(module: Any) -> str:
+    """Read a module's `__version__`; `of no version` where it has none."""
+    return str(getattr(module, "__version__", None) or "of no version")
+
+
+def is_ixrt(module: Any) -> bool:
+    """Tell whether a module with TensorRT's interface is Iluvatar's ixRT.
+
+    The version alone does not tell: the vendor's scripts read it as plain numbers. The other marks
+    are the distribution `ixrt`, the subpackage `deploy`, and a plugin library beside the module.
+    """
+    name, file = str(getattr(module, "__name__", "")), getattr(module, "__file__", None)
+    if name == "ixrt" or "corex" in version_of(module) or hasattr(module, "deploy"):
+        return True
+    if file and (Path(file).parent / "lib" / "libixrt_plugin.so").is_file():
+        return True
+    return _is_installed("ixrt") or _has_subpackage(module, name, "deploy")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _has_subpackage(module: Any, name: str, subpackage: str) -> bool:
+    """Look for a subpackage without importing it."""
+    if not getattr(module, "__path__", None):
+        return False
+    return importlib.util.find_spec(f"{name}.{subpackage}") is not None

@@ -1,7 +1,8 @@
 """Find the vendor's TVM, check that it is complete, and build engine files with it.
 
 The assumptions about IGIE come from the vendor's scripts (Deep-Spark/DeepSparkInference,
-`models/cv/object_detection/igie_common/build_engine.py` and `retinaface/igie/inference.py`):
+`models/cv/object_detection/igie_common/build_engine.py` and `retinaface/igie/inference.py`;
+docs/board-evidence.md gives each call and its source):
 `tvm.target.iluvatar(model=, options=)`, `tvm.relay.import_model.import_model_to_igie(path, shapes,
 backend="igie")`, `tvm.relay.build(..., precision=)`, `export_library`, `tvm.runtime.load_module`,
 `tvm.contrib.graph_executor.GraphModule`. Where a TVM has Relay and lacks the vendor's additions,
@@ -18,7 +19,7 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
-from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.iluvatar.board import WHEELS, version_of
 from retinaface.engines.importing import importing
 from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable, first_line
@@ -75,7 +76,7 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
         parts["tvm.relay"] = _submodule("tvm.relay")
     if lacking := [name for name, part in parts.items() if not part]:
         raise EngineUnavailable(
-            f"{spec.name} needs IGIE, the vendor's TVM, but tvm {tvm.__version__} here is a "
+            f"{spec.name} needs IGIE, the vendor's TVM, but tvm {version_of(tvm)} here is a "
             f"different one: it lacks {', '.join(lacking)}; {WHEELS}, in an environment without "
             "apache-tvm"
         )
@@ -84,12 +85,12 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
         device = tvm.device(target.kind.name, 0)
     except Exception as error:  # TVM's exceptions have no base of their own
         raise EngineUnavailable(
-            f"{spec.name}: tvm {tvm.__version__} has no target or device {spec.device}: "
+            f"{spec.name}: tvm {version_of(tvm)} has no target or device {spec.device}: "
             f"{first_line(error)}; {WHEELS}"
         ) from error
-    if not device.exist:
+    if not getattr(device, "exist", True):  # no script reads it; without it the load fails
         raise EngineUnavailable(
-            f"{spec.name} needs {spec.device}: tvm {tvm.__version__} knows the device, but "
+            f"{spec.name} needs {spec.device}: tvm {version_of(tvm)} knows the device, but "
             f"{device} is not there; check whether the driver shows a board: ixsmi"
         )
     return Toolchain(tvm, graph_executor, target, device)
@@ -110,13 +111,13 @@ def built_engine(
     key = {
         "shape": list(shape),
         "target": str(chain.target),
-        "tvm": chain.tvm.__version__,
+        "tvm": version_of(chain.tvm),
         "packages": package_versions(("igie", "apache-tvm", "tvm", "onnx")),
         "code": inspect.getsource(_build),
     }
 
     def build(path: Path) -> None:
-        maker = f"tvm {chain.tvm.__version__}"
+        maker = f"tvm {version_of(chain.tvm)}"
         with refusing(f"{spec.name}: {maker} cannot build {model} for {chain.target}"):
             _build(chain, model, shape, spec.precision).export_library(str(path))
 
@@ -138,14 +139,30 @@ def _build(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str
             onnx.load(str(model)), {INPUT_NAME: shape}, freeze_params=True
         )
     arguments = {"target": chain.target, "params": parameters}
-    accepted = inspect.signature(relay.build).parameters
-    if "precision" in accepted:
+    if takes_precision(chain.tvm, relay.build):
         return relay.build(module, **arguments, precision=precision)
     if precision == "fp16":
         module = relay.transform.InferType()(module)
         module = relay.transform.ToMixedPrecision("float16")(module)
     with chain.tvm.transform.PassContext(opt_level=_OPT_LEVEL):
         return relay.build(module, **arguments)
+
+
+def takes_precision(tvm: Any, build: Any) -> bool:
+    """Tell whether a build of this TVM is given `precision=`.
+
+    All of the vendor's scripts pass it, and its signature need not show it (`**kwargs`): without it
+    the vendor's build makes another engine and says nothing. Apache TVM has no such argument.
+    """
+    return is_vendors(tvm) or "precision" in inspect.signature(build).parameters
+
+
+def is_vendors(tvm: Any) -> bool:
+    """Tell whether a TVM has the vendor's additions."""
+    return (
+        getattr(tvm.target, "iluvatar", None) is not None
+        or _submodule("tvm.relay.import_model") is not None
+    )
 
 
 def _submodule(name: str) -> Any | None:

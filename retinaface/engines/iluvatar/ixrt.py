@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,9 +15,10 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
-from retinaface.engines.iluvatar.board import board, board_name, vendor_version
+from retinaface.engines.iluvatar.board import board, board_name, vendor_version, version_of
 from retinaface.engines.iluvatar.heads import flat_heads, softmax
 from retinaface.engines.iluvatar.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
+from retinaface.engines.iluvatar.ixrt_tensors import Binding, Launcher, ports
 from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
@@ -34,22 +34,6 @@ _PROOF = (
     "ixRT, which has no nodes on the host, deserialized and ran the plan; the builder chooses the "
     "precision of each layer, and a plan does not show it"
 )
-
-
-@dataclass(frozen=True)
-class Binding:
-    """An input or output of a plan, with its memory on the device."""
-
-    name: str
-    is_input: bool
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    address: Any
-
-    @property
-    def n_bytes(self) -> int:
-        """Count the bytes of the memory."""
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 class IxrtEngine(StagedEngine):
@@ -71,6 +55,7 @@ class IxrtEngine(StagedEngine):
         self._build_s = build_seconds(started, file)
         self._file = self.built_file = file
         self._bindings: list[Binding] = []
+        self._launcher: Launcher | None = None
         try:
             self._engine, self._context = self._open(file)
             self._bind()
@@ -82,7 +67,7 @@ class IxrtEngine(StagedEngine):
             self.close()  # nobody else frees memory on the device
             raise
         self._board = board()
-        self._runtime = f"ixrt {vendor_version('ixrt', str(self._ixrt.__version__))}"
+        self._runtime = f"ixrt {vendor_version('ixrt', self._ixrt)}"
         self._placement = {"provider": "ixrt on iluvatar(0)", "fallback": [], "proof": _PROOF}
 
     def _open(self, file: Path) -> tuple[Any, Any]:
@@ -96,7 +81,7 @@ class IxrtEngine(StagedEngine):
                 raise RuntimeError("it returned nothing; its log gives the reason")
         except Exception as error:  # the runtime's exceptions share no base
             raise EngineUnavailable(
-                f"{self.spec.name} cannot load {file} with ixRT {ixrt.__version__}: "
+                f"{self.spec.name} cannot load {file} with ixRT {version_of(ixrt)}: "
                 f"{first_line(error)}; check whether a board is there (ixsmi), or build it again "
                 "with this version"
             ) from error
@@ -104,14 +89,11 @@ class IxrtEngine(StagedEngine):
 
     def _bind(self) -> None:
         """Allocate the bindings on the device, in their order."""
-        engine = self._engine
-        for i in range(engine.num_bindings):
-            shape = tuple(int(axis) for axis in engine.get_binding_shape(i))
-            dtype = np.dtype(self._ixrt.nptype(engine.get_binding_dtype(i)))
+        for name, is_input, shape, dtype in ports(self._ixrt, self._engine):
             if min(shape, default=1) < 1:
                 raise EngineUnavailable(
-                    f"{self.spec.name}: {engine.get_binding_name(i)} of {self._file} has free "
-                    f"axes, {shape}; build it for one batch and input size"
+                    f"{self.spec.name}: {name} of {self._file} has free axes, {shape}; build it "
+                    "for one batch and input size"
                 )
             n_bytes = math.prod(shape) * dtype.itemsize
             code, address = self._cudart.cudaMalloc(n_bytes)
@@ -120,8 +102,10 @@ class IxrtEngine(StagedEngine):
                     f"{self.spec.name} cannot allocate {n_bytes} bytes on the device: {code}; "
                     "check whether a board is there and free: ixsmi"
                 )
-            name, is_input = engine.get_binding_name(i), bool(engine.binding_is_input(i))
             self._bindings.append(Binding(name, is_input, shape, dtype, address))
+        self._launcher = Launcher(
+            self.spec.name, self._engine, self._context, self._cudart, self._bindings
+        )
 
     def _check_bindings(self) -> tuple[Binding, list[list[Binding]]]:
         """Find the input, and one or three bindings for each of `loc`, `conf`, `landmarks`."""
@@ -174,8 +158,10 @@ class IxrtEngine(StagedEngine):
         self._succeed("cuMemcpyHtoD", code)
 
     def _execute(self) -> None:
-        if self._context.execute_v2([binding.address for binding in self._bindings]) is False:
-            raise RuntimeError("execute_v2 returned False; its log gives the reason")
+        if self._launcher is None:
+            raise RuntimeError("the engine is closed")
+        if self._launcher.call() is False:
+            raise RuntimeError(f"{self._launcher.method} returned False; its log gives the reason")
         (code,) = self._cudart.cudaDeviceSynchronize()
         if code != self._cudart.cudaError_t.cudaSuccess:
             raise RuntimeError(f"cudaDeviceSynchronize gave {code}")
@@ -207,6 +193,7 @@ class IxrtEngine(StagedEngine):
     def _facts(self) -> dict[str, Any]:
         return {
             "batch": self.fixed_batch,
+            "runs_by": self._launcher.method if self._launcher else None,
             "n_outputs": sum(len(group) for group in self._outputs),
             "softmax": "outside the graph" if self._has_heads else "in the graph",
             "options": dict(self.spec.options),
@@ -229,6 +216,9 @@ class IxrtEngine(StagedEngine):
 
     def close(self) -> None:
         """See `Engine.close`."""
+        if self._launcher is not None:
+            self._launcher.close()
+            self._launcher = None
         while self._bindings:
             self._cudart.cudaFree(self._bindings.pop().address)
         self._context = self._engine = None

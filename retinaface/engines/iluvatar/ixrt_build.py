@@ -2,22 +2,24 @@
 
 The assumptions about ixRT come from the vendor's scripts for this network
 (Deep-Spark/DeepSparkInference, `models/cv/object_detection/retinaface/ixrt`: `build_engine.py`,
-`common.py`, `inference.py`). Its module has the name of NVIDIA's, `tensorrt`, and the binding
-interface of TensorRT up to version 8. Memory on the device is CUDA's, through `cuda-python`.
+`common.py`, `inference.py`); docs/board-evidence.md gives each call and its source. Its module has
+the name of NVIDIA's, `tensorrt`, or its own, `ixrt`. Memory on the device is CUDA's, through
+`cuda-python`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
-from retinaface.engines.iluvatar.board import WHEELS
+from retinaface.engines.iluvatar.board import WHEELS, is_ixrt, version_of
+from retinaface.engines.iluvatar.ixrt_tensors import import_cuda
 from retinaface.engines.importing import importing
 from retinaface.engines.sources import Source
 from retinaface.environment import package_versions
@@ -32,13 +34,18 @@ _LAYOUT_OPS = ("Softmax", "Concat", "Reshape", "Transpose", "Flatten", "Identity
 
 
 def import_ixrt() -> Any:
-    """Import the module `tensorrt`, from any maker.
+    """Import the module `tensorrt`, from any maker, or else ixRT's own name.
 
     Raises:
-        EngineUnavailable: The module cannot be imported.
+        EngineUnavailable: Neither can be imported.
     """
     with importing("ixrt engines need ixRT, but its module tensorrt", WHEELS):
-        return importlib.import_module("tensorrt")
+        try:
+            return importlib.import_module("tensorrt")
+        except ModuleNotFoundError:
+            with contextlib.suppress(ModuleNotFoundError):
+                return importlib.import_module("ixrt")
+            raise  # the usual name's error
 
 
 def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
@@ -48,40 +55,26 @@ def find_ixrt(spec: EngineSpec, *, builds: bool) -> tuple[Any, Any, Any]:
         builds: Whether an engine will be built, not only loaded.
 
     Returns:
-        `tensorrt`, `cuda.cuda`, `cuda.cudart`.
+        `tensorrt`, CUDA's driver, CUDA's runtime.
 
     Raises:
         EngineUnavailable: The module is NVIDIA's TensorRT, or a part is missing.
     """
     ixrt = import_ixrt()
-    version = str(getattr(ixrt, "__version__", "of no version"))
-    if "corex" not in version and not _is_installed("ixrt"):
+    version = version_of(ixrt)
+    if not is_ixrt(ixrt):
         raise EngineUnavailable(
             f"{spec.name} needs ixRT, but the module tensorrt {version} here is not the vendor's "
-            f"(no corex in its version, and no package ixrt is installed); {WHEELS}, in an "
-            "environment without NVIDIA's tensorrt"
+            "(no corex in its version, no package ixrt, no tensorrt.deploy, no libixrt_plugin.so "
+            f"beside it); {WHEELS}, in an environment without NVIDIA's tensorrt"
         )
     wanted = (*_LOADS, *_BUILDS) if builds else _LOADS
     if lacking := [name for name in wanted if not hasattr(ixrt, name)]:
         raise EngineUnavailable(
             f"{spec.name}: tensorrt {version} here lacks {', '.join(lacking)}; {WHEELS}"
         )
-    with importing(
-        f"{spec.name} reaches the device's memory through cuda-python, and cuda.cuda or "
-        "cuda.cudart",
-        f"{WHEELS}, the vendor's cuda_python too",
-    ):
-        cuda = importlib.import_module("cuda.cuda")
-        cudart = importlib.import_module("cuda.cudart")
+    cuda, cudart = import_cuda(spec.name, f"{WHEELS}, the vendor's cuda_python too")
     return ixrt, cuda, cudart
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
@@ -96,13 +89,13 @@ def built_plan(spec: EngineSpec, ixrt: Any, source: Source, batch: int) -> Path:
     """
     key = {
         "batch": batch,
-        "ixrt": str(ixrt.__version__),
+        "ixrt": version_of(ixrt),
         "packages": package_versions(("ixrt", "onnx")),
         "code": "".join(inspect.getsource(part) for part in (_plan, _parse, with_heads)),
     }
 
     def build(path: Path) -> None:
-        with refusing(f"{spec.name}: ixRT {ixrt.__version__} cannot build {source.path}"):
+        with refusing(f"{spec.name}: ixRT {version_of(ixrt)} cannot build {source.path}"):
             path.write_bytes(_plan(ixrt, source, batch, spec.precision))
 
     return cached_build(spec, source.path, ".engine", key, build)

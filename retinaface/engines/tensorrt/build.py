@@ -18,6 +18,7 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
+from retinaface.engines.iluvatar.board import is_ixrt, version_of
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.engines.sources import batch_option, check_batch
@@ -53,8 +54,8 @@ def find_tensorrt(spec: EngineSpec, *, builds: bool) -> Any:
         EngineUnavailable: The module is ixRT, older than 10, or incomplete.
     """
     trt = import_tensorrt()
-    version = str(getattr(trt, "__version__", "of no version"))
-    if "corex" in version or package_versions(("ixrt",)):
+    version = version_of(trt)
+    if is_ixrt(trt):
         raise EngineUnavailable(
             f"{spec.name} needs NVIDIA's TensorRT, but the module tensorrt {version} here is "
             f"Iluvatar's ixRT; use ixrt-iluvatar-fp16, or {INSTALL} in another environment"

@@ -2,7 +2,8 @@
 
 A plan is the ONNX file in the precision it was built in; `execute_v2` runs it with ONNX Runtime on
 what was copied to an address. What the engine does with the API is thereby shown; what the vendor's
-builder does is not. `standins` is the plugin that puts it in place for a whole run.
+builder does is not. `variants` has the forms that it may have, `iluvatar_plugin` puts one in place
+for a whole run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from tests.support.standins.modules import FakeModules
 
-VENDOR_VERSION = "8.4.3+corex.4.2.0"
+VENDOR_VERSION = "8.6.1"  # numbers alone, as the vendor's scripts read it
 OK, FAILED = 0, 2
 
 
@@ -64,7 +65,7 @@ class Builder:
 
 
 class CudaEngine:
-    """A plan, read back; its bindings in whichever order the runtime gives them."""
+    """A plan, read back; its tensors in whichever order the runtime gives them."""
 
     def __init__(self, ixrt: FakeIxrt, plan: bytes) -> None:
         import onnxruntime
@@ -74,33 +75,85 @@ class CudaEngine:
         outputs = self.session.get_outputs()
         if ixrt.sorts_bindings:
             outputs = sorted(outputs, key=lambda output: output.name)
-        self.bindings = [*self.session.get_inputs(), *outputs]
-        self.num_bindings = len(self.bindings)
+        self.ports = [*self.session.get_inputs(), *outputs]
+
+    def shape_of(self, i: int) -> tuple[int, ...]:
+        return tuple(a if isinstance(a, int) else -1 for a in self.ports[i].shape)
+
+    def execute(self, method: str, argument: Any, addresses: list[int]) -> bool:
+        ixrt = self._ixrt
+        ixrt.calls.append((method, argument))
+        feed = ixrt.memory[addresses[0]].astype(np.float32)
+        names = [port.name for port in self.ports[1:]]
+        arrays = self.session.run(names, {self.ports[0].name: feed})
+        for address, array in zip(addresses[1:], arrays, strict=True):
+            ixrt.memory[address] = array.astype(ixrt.io_type)
+        return ixrt.executes
+
+
+class BoundEngine(CudaEngine):
+    """An engine with bindings by number."""
+
+    @property
+    def num_bindings(self) -> int:
+        return len(self.ports)
 
     def binding_is_input(self, i: int) -> bool:
         return i == 0
 
     def get_binding_name(self, i: int) -> str:
-        return self.bindings[i].name
+        return self.ports[i].name
 
     def get_binding_shape(self, i: int) -> tuple[int, ...]:
-        return tuple(a if isinstance(a, int) else -1 for a in self.bindings[i].shape)
+        return self.shape_of(i)
 
     def get_binding_dtype(self, i: int) -> str:
         return self._ixrt.io_type
 
     def create_execution_context(self) -> Any:
-        return SimpleNamespace(execute_v2=self._execute)
+        def execute_v2(addresses: list[int]) -> bool:
+            return self.execute("execute_v2", list(addresses), addresses)
 
-    def _execute(self, addresses: list[int]) -> bool:
-        ixrt = self._ixrt
-        ixrt.calls.append(("execute_v2", list(addresses)))
-        feed = ixrt.memory[addresses[0]].astype(np.float32)
-        names = [binding.name for binding in self.bindings[1:]]
-        arrays = self.session.run(names, {self.bindings[0].name: feed})
-        for address, array in zip(addresses[1:], arrays, strict=True):
-            ixrt.memory[address] = array.astype(ixrt.io_type)
-        return ixrt.executes
+        return SimpleNamespace(execute_v2=execute_v2)
+
+
+class NamedEngine(CudaEngine):
+    """An engine with tensors by name."""
+
+    @property
+    def num_io_tensors(self) -> int:
+        return len(self.ports)
+
+    def _index(self, name: str) -> int:
+        return [port.name for port in self.ports].index(name)
+
+    def get_tensor_name(self, i: int) -> str:
+        return self.ports[i].name
+
+    def get_tensor_mode(self, name: str) -> str:
+        return "INPUT" if self._index(name) == 0 else "OUTPUT"
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self.shape_of(self._index(name))
+
+    def get_tensor_dtype(self, name: str) -> str:
+        assert name in [port.name for port in self.ports]
+        return self._ixrt.io_type
+
+    def create_execution_context(self) -> Any:
+        found: dict[str, int] = {}
+
+        def set_tensor_address(name: str, address: int) -> bool:
+            found[name] = address
+            return self._ixrt.takes_addresses
+
+        def execute_async_v3(stream: int) -> bool:
+            addresses = [found[port.name] for port in self.ports]
+            return self.execute("execute_async_v3", stream, addresses)
+
+        return SimpleNamespace(
+            set_tensor_address=set_tensor_address, execute_async_v3=execute_async_v3
+        )
 
 
 class FakeIxrt(FakeModules):
@@ -111,12 +164,25 @@ class FakeIxrt(FakeModules):
         parser_errors: What the parser says of every file.
         sorts_bindings: Whether outputs come sorted by name, as from one of the vendor's releases.
         io_type: Of all bindings.
+        streams: Those that are not destroyed.
+        takes_addresses: Whether a context takes an address for a name.
+        has_names: Whether its tensors have names, in place of bindings.
     """
 
-    packages = ("tensorrt", "cuda")
+    packages = ("tensorrt", "ixrt", "cuda")
 
-    def __init__(self, *, version: str = VENDOR_VERSION, lacks: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        version: str | None = VENDOR_VERSION,
+        lacks: tuple[str, ...] = (),
+        is_vendors: bool = True,
+        has_names: bool = False,
+        module: str = "tensorrt",
+        cuda: tuple[str, str] = ("cuda.cuda", "cuda.cudart"),
+    ) -> None:
         super().__init__()
+        self.has_names, self.takes_addresses, self.streams = has_names, True, set()
         self.memory: dict[int, Any] = {}
         self.parser_errors: list[str] = []
         self.sorts_bindings, self.builds, self.executes = False, True, True
@@ -132,31 +198,47 @@ class FakeIxrt(FakeModules):
             "OnnxParser": lambda network, logger: Parser(self, network),
             "Runtime": lambda logger: SimpleNamespace(deserialize_cuda_engine=self._deserialize),
             "nptype": np.dtype,
+            "TensorIOMode": SimpleNamespace(INPUT="INPUT", OUTPUT="OUTPUT"),
+            "__path__": [],
         }
         parts: dict[str, dict[str, Any]] = {
-            "tensorrt": tensorrt,
+            module: tensorrt,
+            **({f"{module}.deploy": {}} if is_vendors else {}),
             "cuda": {"__path__": []},
-            "cuda.cuda": {
+            **({"cuda.bindings": {"__path__": []}} if "bindings" in cuda[0] else {}),
+            cuda[0]: {
                 "CUresult": SimpleNamespace(CUDA_SUCCESS=OK),
                 "cuMemcpyHtoD": self._to_device,
                 "cuMemcpyDtoH": self._from_device,
             },
-            "cuda.cudart": {
+            cuda[1]: {
                 "cudaError_t": SimpleNamespace(cudaSuccess=OK),
                 "cudaMalloc": self._allocate,
                 "cudaFree": self._free,
                 "cudaDeviceSynchronize": self._synchronize,
+                "cudaStreamCreate": self._make_stream,
+                "cudaStreamDestroy": self._end_stream,
                 "cudaGetDeviceProperties": lambda index: (
                     OK,
                     SimpleNamespace(name=b"Iluvatar MR-V100"),
                 ),
             },
         }
-        self.make(parts, lacks)
+        self.make(parts, (*lacks, *(() if version else (f"{module}.__version__",))))
 
     def _deserialize(self, plan: bytes) -> CudaEngine | None:
         self.calls.append(("deserialize_cuda_engine",))
-        return CudaEngine(self, plan) if self.has_board else None
+        kind = NamedEngine if self.has_names else BoundEngine
+        return kind(self, plan) if self.has_board else None
+
+    def _make_stream(self) -> tuple[int, int]:
+        self._next += 1
+        self.streams.add(self._next)
+        return OK, self._next
+
+    def _end_stream(self, stream: int) -> tuple[int]:
+        self.streams.remove(stream)
+        return (OK,)
 
     def _allocate(self, n_bytes: int) -> tuple[int, int]:
         self._next += 256

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.support.standins.modules import FakeModules
 
-VENDOR_VERSION = "0.12.0+corex.4.2.0"
+VENDOR_VERSION = "0.18.0+corex.4.2.0"
 _DEVICE_TYPES = {"cpu": 1, "llvm": 1, "iluvatar": 23}
 
 
@@ -41,7 +41,7 @@ class Device:
 
 
 class NDArray:
-    """A tensor on a device; `numpy()` copies."""
+    """A tensor on a device; `numpy()` and `asnumpy()` copy."""
 
     def __init__(self, array: np.ndarray, device: Device) -> None:
         self._array, self.device = array, device
@@ -49,6 +49,15 @@ class NDArray:
 
     def numpy(self) -> np.ndarray:
         return self._array.copy()
+
+    def asnumpy(self) -> np.ndarray:
+        return self._array.copy()
+
+
+class OlderNDArray(NDArray):
+    """A tensor that has `asnumpy()` alone, the only one that the vendor's scripts call."""
+
+    numpy = None
 
 
 class Library:
@@ -88,7 +97,7 @@ class Executor:
     def get_input(self, name: str) -> NDArray | None:
         if name != self._facts["input"]:
             return None
-        return NDArray(np.zeros(self._facts["shape"], np.float32), self._device)
+        return self._tvm.tensor(np.zeros(self._facts["shape"], np.float32), self._device)
 
     def get_num_outputs(self) -> int:
         return len(self._session.get_outputs())
@@ -96,14 +105,14 @@ class Executor:
     def set_input(self, name: str, value: NDArray) -> None:
         self._tvm.calls.append(("set_input", name, value.shape, value.dtype, str(value.device)))
         assert value.shape == tuple(self._facts["shape"])
-        self._fed = {name: value.numpy()}
+        self._fed = {name: value.asnumpy()}
 
     def run(self) -> None:
         self._tvm.calls.append(("run",))
         arrays = self._tvm.changed(self._session.run(None, self._fed))
         device = self._tvm.outputs_on or self._device
         if not self._outputs:
-            self._outputs = [NDArray(array, device) for array in arrays]
+            self._outputs = [self._tvm.tensor(array, device) for array in arrays]
         for output, array in zip(self._outputs, arrays, strict=True):
             output._array[...] = array
 
@@ -122,20 +131,35 @@ class FakeTvm(FakeModules):
         device_name: What the runtime calls it.
         shows_graph: Whether engine files show their graph.
         is_vendors: Without it, Relay as Apache TVM had it: no `import_model`, no `precision`.
+        shows_half: Whether the graph of an FP16 file names float16.
+        hides_precision: Whether the signature of its build is `**kwargs`.
+        tensor: Class of its tensors.
     """
 
     packages = ("tvm",)
 
-    def __init__(self, *, lacks: tuple[str, ...] = (), is_vendors: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        lacks: tuple[str, ...] = (),
+        is_vendors: bool = True,
+        version: str | None = VENDOR_VERSION,
+        hides_precision: bool = False,
+        shows_graph: bool = True,
+        shows_half: bool = True,
+        tensor: type[NDArray] = NDArray,
+    ) -> None:
         super().__init__()
         self.executors: weakref.WeakSet[Executor] = weakref.WeakSet()
-        self.version, self.exists, self.shows_graph = VENDOR_VERSION, True, True
+        self.version, self.exists, self.shows_graph = version, True, shows_graph
+        self.shows_half, self.hides_precision, self.tensor = shows_half, hides_precision, tensor
         self.device_name: str | None = "MR-V100"
         self.outputs_on: Device | None = None
         self.graph = self._graph
         self.changed = list
         self._is_vendors = is_vendors
         absent = (*lacks, *(() if is_vendors else ("tvm.relay.import_model",)))
+        absent = (*absent, *(() if version else ("tvm.__version__",)))
         self.make(self._parts(), absent)
 
     def _parts(self) -> dict[str, dict[str, Any]]:
@@ -145,7 +169,7 @@ class FakeTvm(FakeModules):
             "tvm.contrib.graph_executor": {"GraphModule": lambda executor: executor},
             "tvm.relay": {
                 "__path__": [],
-                "build": self._vendors_build if self._is_vendors else self._public_build,
+                "build": self._build(),
                 "frontend": SimpleNamespace(from_onnx=self._from_onnx),
                 "transform": SimpleNamespace(
                     InferType=lambda: lambda module: module, ToMixedPrecision=self._mixed
@@ -154,7 +178,7 @@ class FakeTvm(FakeModules):
             "tvm.relay.import_model": {"import_model_to_igie": self._import_model},
             "tvm.runtime": {"load_module": self._load_module},
             "tvm.target": {"Target": self._target, "iluvatar": self._iluvatar},
-            "tvm.nd": {"array": NDArray},
+            "tvm.nd": {"array": self.tensor},
             "tvm.transform": {"PassContext": self._pass_context},
         }
 
@@ -187,6 +211,15 @@ class FakeTvm(FakeModules):
         self.calls.append(("PassContext", opt_level))
         return contextlib.nullcontext()
 
+    def _build(self) -> Any:
+        if not self._is_vendors:
+            return self._public_build
+        return self._hiding_build if self.hides_precision else self._vendors_build
+
+    def _hiding_build(self, module: Any, **settings: Any) -> Library:
+        """Build FP32 where no precision is given, without a word."""
+        return self._vendors_build(module, **{"precision": "fp32", **settings})
+
     def _vendors_build(self, module: Any, target: Any, params: Any, precision: str) -> Library:
         self.calls.append(("relay.build", str(target), params, precision))
         return self._built(module, precision)
@@ -206,10 +239,9 @@ class FakeTvm(FakeModules):
         facts, _, content = Path(path).read_bytes().partition(b"\n")
         return Library(self, content, **json.loads(facts))
 
-    @staticmethod
-    def _graph(facts: dict[str, Any]) -> dict[str, Any]:
+    def _graph(self, facts: dict[str, Any]) -> dict[str, Any]:
         """As a graph executor's JSON has it, of three nodes."""
-        inner = "float16" if facts["precision"] == "fp16" else "float32"
+        inner = "float16" if facts["precision"] == "fp16" and self.shows_half else "float32"
         return {
             "nodes": [{"op": "null"}, {"op": "tvm_op"}, {"op": "tvm_op"}],
             "attrs": {"dltype": ["list_str", ["float32", inner, "float32"]]},

@@ -109,7 +109,7 @@ def test_the_description_gives_the_proof_and_names_the_board(use, model):
     use()
     with open_engine(NAME, model=model) as engine:
         described = json.loads(json.dumps(engine.describe()))
-    assert described["runtime"] == "igie 0.12.0+corex.4.2.0"
+    assert described["runtime"] == "igie 0.18.0+corex.4.2.0"
     assert (described["device"], described["precision"]) == ("iluvatar", "fp16")
     assert described["device_name"] == "Iluvatar MR-V100"
     placement = described["placement"]
@@ -131,12 +131,21 @@ def test_a_file_without_a_graph_has_the_precision_of_its_name(use, model):
 
 def test_ixsmi_names_the_board_first(use, model, monkeypatch):
     use()
+    answers = {"--query-gpu=name": "Iluvatar MR-V50", "--query-gpu=driver_version": "4.2.0"}
     monkeypatch.setattr(
-        "retinaface.engines.iluvatar.board.command_output", lambda *_: "Iluvatar MR-V50, 4.2.0"
+        "retinaface.engines.iluvatar.board.command_output", lambda _, field, *__: answers[field]
     )
     with open_engine(NAME, model=model) as engine:
         described = engine.describe()
     assert (described["device_name"], described["driver"]) == ("Iluvatar MR-V50", "4.2.0")
+
+
+def test_an_fp16_file_whose_graph_shows_none_is_noted_and_runs(use, model):
+    use(FakeTvm(shows_half=False))
+    with open_engine(NAME, model=model) as engine:
+        placement = engine.describe()["placement"]
+    assert placement["n_fp16_tensors"] == 0
+    assert placement["note"].startswith("no tensor of the file's graph is FP16")
 
 
 def test_relay_without_the_vendors_additions_builds_for_a_cpu(use, model):

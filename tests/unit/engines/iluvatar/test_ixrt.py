@@ -100,25 +100,51 @@ def test_half_precision_bindings_take_and_give_half_precision(use, model):
     assert {array.dtype for array in outputs} == {np.dtype("float32")}
 
 
-def test_closing_frees_all_memory_once(use, model):
-    ixrt = use()
+@pytest.mark.parametrize("has_names", [False, True], ids=["bindings", "named-tensors"])
+def test_closing_frees_all_memory_once(use, model, has_names):
+    ixrt = use(FakeIxrt(has_names=has_names))
     engine = open_engine(NAME, model=model)
     assert len(ixrt.memory) == 10
+    assert len(ixrt.streams) == has_names
     engine.close()
     engine.close()
     assert ixrt.memory == {}
+    assert ixrt.streams == set()
     assert len(ixrt.named("cudaFree")) == 10
+
+
+def test_named_tensors_are_run_on_a_stream_with_the_addresses_of_their_names(use, model):
+    ixrt = use(FakeIxrt(has_names=True))
+    with open_engine(NAME, model=model) as engine:
+        ixrt.calls.clear()
+        engine.infer(noise(32))
+        (stream,) = ixrt.streams
+        assert engine.describe()["runs_by"] == "execute_async_v3"
+    assert [call[0] for call in ixrt.calls[:3]] == [
+        "cuMemcpyHtoD", "execute_async_v3", "cudaDeviceSynchronize",
+    ]  # fmt: skip
+    assert ixrt.calls[1] == ("execute_async_v3", stream)
+
+
+def test_an_address_that_is_not_taken_is_a_refusal_that_frees_all(use, model):
+    ixrt = FakeIxrt(has_names=True)
+    ixrt.takes_addresses = False
+    use(ixrt)
+    refused("ixRT takes no address for input", model=model)
+    assert ixrt.memory == {}
 
 
 def test_the_description_fits_a_record_and_names_the_board(use, model, monkeypatch):
     use()
+    answers = {"--query-gpu=name": "Iluvatar MR-V100", "--query-gpu=driver_version": "4.2.0"}
     monkeypatch.setattr(
-        "retinaface.engines.iluvatar.board.command_output", lambda *_: "Iluvatar MR-V100, 4.2.0"
+        "retinaface.engines.iluvatar.board.command_output", lambda _, field, *__: answers[field]
     )
     with open_engine(NAME, model=model) as engine:
         described = json.loads(json.dumps(engine.describe()))
-    assert described["runtime"] == "ixrt 8.4.3+corex.4.2.0"
+    assert described["runtime"] == "ixrt 8.6.1"
     assert (described["device_name"], described["driver"]) == ("Iluvatar MR-V100", "4.2.0")
+    assert described["runs_by"] == "execute_v2"
     assert described["placement"]["fallback"] == []
     assert "does not show it" in described["placement"]["proof"]
 
@@ -141,7 +167,7 @@ def test_without_ixsmi_the_runtime_names_the_board(use, model, answer, name):
 
 
 def test_nvidias_tensorrt_is_refused(use, model):
-    use(FakeIxrt(version="10.3.0"))
+    use(FakeIxrt(version="10.3.0", is_vendors=False))
     refused("the module tensorrt 10.3.0 here is not the vendor's", model=model)
 
 

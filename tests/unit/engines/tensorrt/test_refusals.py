@@ -36,6 +36,14 @@ def test_another_tensorrt_is_refused(use, model, version, reason):
     refused(reason, model=model)
 
 
+def test_ixrt_is_known_without_its_version(use, model):
+    """The vendor's scripts read its version as plain numbers; a part of its own tells it."""
+    fake = FakeTensorRt(version="10.3.0")
+    fake.modules["tensorrt"].deploy = object()
+    use(fake)
+    refused("is Iluvatar's ixRT; use ixrt-iluvatar-fp16", model=model)
+
+
 @pytest.mark.parametrize(
     ("lacks", "reason"),
     [
