@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from retinaface.export.foreign.resize import quick_resize
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, Scores
@@ -51,7 +52,7 @@ def _evaluate(
 
     from retinaface.network.outputs import softmax
 
-    evaluator = ReferenceEvaluator(model)
+    evaluator = ReferenceEvaluator(model, new_ops=[quick_resize()])
     axis = model.graph.input[0].type.tensor_type.shape.dim[0]
     n = axis.dim_value or 1  # of a file with a fixed batch: the image, repeated
     rows = []

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from retinaface.errors import ModelError, first_line
+from retinaface.export.foreign.resize import quick_resize
 from retinaface.export.onnx_graph import axes_of, set_axes
 from retinaface.export.options import Axis
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
@@ -155,7 +156,7 @@ def run_once(
     kind = next(v for v in model.graph.input if v.name == image).type.tensor_type.elem_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
     try:
-        evaluator = ReferenceEvaluator(model)
+        evaluator = ReferenceEvaluator(model, new_ops=[quick_resize()])
         found = evaluator.run(None, {image: images.astype(dtype)})
     except Exception as error:  # the evaluator's operators raise what NumPy raises
         raise ModelError(
