@@ -13,10 +13,12 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matrix.rows import AB, EXPORT, MatrixError, Row, find_row, read_rows, runtime_packages
+from matrix.sdk import check_installed, check_unchanged, kept, lacking, visible, wheels_of
 from matrix.turns import BATCHES, RECORD, Side, neighbours, sessions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,6 +102,8 @@ def validate(row: Row, packages: dict[str, str], folder: Path, rest: Sequence[st
     shutil.rmtree(record, ignore_errors=True)  # an earlier run of this row
     if "wheels" in row.settings:
         _install_wheels(row, packages)
+    elif "installed" in row.settings:
+        _install_beside(row, packages)
     elif problem := _try_install(packages):
         _write_unavailable(record, row, problem)
         return 0
@@ -131,26 +135,12 @@ def _try_install(packages: dict[str, str]) -> str | None:
 
 
 def _install_wheels(row: Row, packages: dict[str, str]) -> None:
-    """The vendor's wheels, and the common pins.
+    """Install the vendor's wheels, and the common pins.
 
     Raises:
-        MatrixError: The folder is not there, or holds no wheel of this SDK for this Python; or the
-            row names no engine to run.
+        MatrixError: There is no wheel of this SDK for this Python, or the row names no engine.
     """
-    variable, tag = row.settings["wheels"], row.settings["tag"]
-    place = os.environ.get(variable)
-    if not place or not Path(place).is_dir():
-        raise MatrixError(
-            f"{row.name} needs the vendor's wheels, and ${variable} is "
-            + (f"{place}, which is no folder" if place else "not set")
-            + "; set it to the folder of the SDK's wheels"
-        )
-    wheels = sorted(path for path in Path(place).glob("*.whl") if tag in path.name)
-    if not wheels:
-        found = ", ".join(path.name for path in sorted(Path(place).glob("*.whl"))[:5]) or "no wheel"
-        raise MatrixError(
-            f"{row.name} needs wheels named *{tag}*.whl, and ${variable}={place} holds {found}"
-        )
+    wheels = wheels_of(row)
     if "engines" not in row.settings and not os.environ.get("RETINAFACE_ENGINE"):
         raise MatrixError(
             f"versions.ini names no engines for {row.name}, and the default ones are not the "
@@ -159,6 +149,24 @@ def _install_wheels(row: Row, packages: dict[str, str]) -> None:
     pins = [f"{name}=={version}" for name, version in packages.items()]
     _install([*pins, "-e", f"{ROOT}[validate]"])
     _install(["--no-deps", *map(str, wheels)])
+
+
+def _install_beside(row: Row, packages: dict[str, str]) -> None:
+    """Install the package where the SDK is, and none of what the SDK has.
+
+    Raises:
+        MatrixError: The SDK is not in sight, pip cannot do without a change, or changed something.
+    """
+    check_installed(row)
+    installed = visible()
+    before = kept(installed)
+    with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
+        constraints = Path(folder) / "installed.txt"
+        lines = [f"{name}=={version}\n" for name, version in before.items()]
+        constraints.write_text("".join(lines), encoding="utf-8")
+        wanted = [*lacking(packages, installed), "-e", f"{ROOT}[validate]"]
+        _install(["--constraint", str(constraints), *wanted])
+    check_unchanged(before)
 
 
 def _install(requirements: Sequence[str]) -> None:
@@ -201,7 +209,7 @@ def time_neighbours(rows: Mapping[str, Row], folder: Path, rest: Sequence[str]) 
             f"{folder / RUNS} holds no two neighbouring rows that ran; run: tox run -e "
             "export,validate-ort118,validate-ort132,ab"
         )
-    _install(["-e", str(ROOT)])
+    _install(["-e", f"{ROOT}[opencv]"])
     target = folder / SESSIONS
     shutil.rmtree(target, ignore_errors=True)  # of an earlier run, perhaps of other rows
     target.mkdir(parents=True)
@@ -231,7 +239,7 @@ def compare(row: Row, folder: Path, rest: Sequence[str]) -> int:
     runs = folder / RUNS
     if not runs.is_dir():
         raise MatrixError(f"{runs} holds no run; run: tox run -e export,validate-ort118,compare")
-    _install([*row.requirements, "-e", f"{ROOT}[report]"])
+    _install([*row.requirements, "-e", f"{ROOT}[report,opencv]"])
     timed = folder / SESSIONS
     turns = [f"--ab={timed}"] if any(timed.glob("*.json")) else []
     code = _retinaface("report", str(runs), *turns, f"--output={folder / REPORT}")

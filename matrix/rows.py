@@ -10,7 +10,7 @@ from pathlib import Path
 TABLE = Path(__file__).parent / "versions.ini"
 COMMON, RUNTIME, EXPORT, AB = "common", "cpu", "export", "ab"
 # Keys of a row that are no packages.
-_SETTINGS = ("engines", "wheels", "tag", "exporter", "opset")
+_SETTINGS = ("engines", "wheels", "distributions", "tag", "installed", "exporter", "opset")
 
 
 class MatrixError(Exception):

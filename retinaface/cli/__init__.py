@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from typing import NoReturn
 
 import click
@@ -72,6 +73,7 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     try:
         if not _ANSWERS.intersection(sys.argv[1:] if arguments is None else arguments):
             check_environment(os.environ)
+            _check_opencv(name)
         code = command.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
@@ -89,6 +91,17 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         where = f"{error.filename}: " if error.filename else ""
         _fail(name, f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_opencv(name: str) -> None:
+    """Look for OpenCV, which no dependency brings: an SDK may have its own."""
+    if find_spec("cv2") is None:
+        _fail(
+            name,
+            "OpenCV (cv2) is not installed here; install the extra 'opencv', or opencv-python as "
+            "your SDK's environment has it: one of them, never both",
+            EXIT_USAGE,
+        )
 
 
 def _end_cleanly_by_signals() -> None:

@@ -6,15 +6,15 @@ Its environment takes the other packages from this one, so that nothing heavy is
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.wheels import build_wheel
+
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("retinaface", "tests/validation", "baselines")
 # What would lead back to the checkout, to files of this machine, or to settings of this run.
 NOT_PASSED = ("RETINAFACE_", "PYTEST", "PYTHON", "XDG_", "CI", "GIT_")
 PACKAGES = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
@@ -34,18 +34,7 @@ def call(*words, **settings):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel of a copy of the checkout, where no build before has left anything."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for name in SOURCES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
-    call(*pip, "wheel", *options, source)
-    (path,) = folder.glob("*.whl")
-    return path
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")

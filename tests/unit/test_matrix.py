@@ -47,7 +47,7 @@ def test_rows_of_one_comparison_differ_in_the_named_package_alone(name):
     assert "torch" not in packages
     assert {k: packages[k] for k in ROWS[COMMON].packages} == dict(ROWS[COMMON].packages)
     runtimes = set(packages) - set(ROWS[COMMON].packages)
-    if "wheels" not in row.settings:
+    if "wheels" not in row.settings and "installed" not in row.settings:
         assert len(runtimes & ORT) == 1  # onnxruntime or onnxruntime-gpu, never both
         assert runtimes - ORT == (TENSORRT if name == "tensorrt" else set())
 
@@ -159,10 +159,10 @@ def test_the_vendors_wheels_are_found_by_their_tag(exported, pip, monkeypatch, t
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     monkeypatch.setenv("IXUCA_WHEELS", str(wheels))
-    (wheels / "igie-0.12.0+corex.4.3.0-cp310-cp310-linux_x86_64.whl").touch()
+    (wheels / "igie-0.18.1+corex.4.3.0-py3-none-any.whl").touch()
     assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 2
     assert "*corex.4.2.0*.whl" in capsys.readouterr().err
-    mine = wheels / "igie-0.12.0+corex.4.2.0-cp310-cp310-linux_x86_64.whl"
+    mine = wheels / "igie-0.18.0+corex.4.2.0.20250220-py3-none-any.whl"
     mine.touch()
     monkeypatch.delenv("RETINAFACE_ENGINE", raising=False)
     assert matrix.main(["--folder", str(exported), "validate-ixuca420"]) == 0
@@ -176,7 +176,7 @@ def test_a_row_of_an_accelerator_names_engines_of_this_package(name):
     assert set(ROWS[name].settings["engines"].split()) <= set(BUILTIN)
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if "wheels" in row.settings])
+@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith("ixuca")])
 def test_a_vendors_row_names_engines_of_this_package(name):
     engines = ROWS[name].settings["engines"].split()
     assert engines == ["igie-iluvatar-fp16", "ixrt-iluvatar-fp16"]
