@@ -14,6 +14,7 @@ import numpy as np
 
 from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.devices.failures import device_failure
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
@@ -75,10 +76,10 @@ def refusing(doing: str) -> Iterator[None]:
     except RetinaFaceError:
         raise
     except Exception as error:  # compilers' exceptions share no base
-        raise EngineUnavailable(
-            f"{doing}: {type(error).__name__}: {first_line(error)}; try a file of another opset or "
-            "exporter"
-        ) from error
+        failure = device_failure(error)
+        what = failure.what if failure else first_line(error)
+        step = failure.next_step if failure else "try a file of another opset or exporter"
+        raise EngineUnavailable(f"{doing}: {type(error).__name__}: {what}; {step}") from error
 
 
 def build_seconds(started: float, file: Path) -> float:

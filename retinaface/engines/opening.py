@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import find_engine
+from retinaface.engines.devices.failures import device_failure
 from retinaface.engines.specify import EngineSettings, specify
 from retinaface.errors import EngineUnavailable, RetinaFaceError
 
@@ -74,9 +75,10 @@ def build_engine(spec: EngineSpec, location: str) -> Engine:
     except RetinaFaceError:
         raise
     except Exception as error:  # a third party's code, or a runtime's
-        raise EngineUnavailable(
-            f"engine {spec.name} cannot be built: {type(error).__name__}: {error}"
-        ) from error
+        why = f"{type(error).__name__}: {error}"
+        if (failure := device_failure(error)) is not None:
+            why = f"{failure.what}; {failure.next_step}"
+        raise EngineUnavailable(f"engine {spec.name} cannot be built: {why}") from error
     if not isinstance(engine, Engine):
         raise EngineUnavailable(
             f"engine {spec.name}: {location} gave {type(engine).__name__}, expected a "

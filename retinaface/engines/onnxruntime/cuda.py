@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.devices.failures import device_failure
 from retinaface.engines.onnxruntime.cpu import TYPES, OnnxRuntimeEngine, raw_outputs
 from retinaface.engines.onnxruntime.device_memory import DeviceIO
 from retinaface.engines.onnxruntime.runtime import missing_library, ort
@@ -54,6 +55,11 @@ class OnnxRuntimeDeviceEngine(StagedEngine, OnnxRuntimeEngine):
         return options
 
     def _why_unopened(self, error: Exception) -> str:
+        if (failure := device_failure(error)) is not None:
+            return (
+                f"{self.spec.name} needs {self.spec.device}, and onnxruntime {ort.__version__} "
+                f"cannot use it: {failure.what}; {failure.next_step}"
+            )
         if (missing := missing_library(self.library)) is None:
             return super()._why_unopened(error)
         return (

@@ -107,6 +107,52 @@ def test_a_provider_that_does_not_load_is_reported_with_the_missing_library(path
         open_engine("ort-cuda-fp32", model=path, max_batch=1)
 
 
+def test_libraries_without_a_driver_are_no_fault_of_the_file(path, monkeypatch):
+    from retinaface.engines.onnxruntime import cpu as module
+
+    text = "cuda_call.cc:129 CUDA failure 35: CUDA driver version is insufficient ; GPU=-1 ;"
+
+    def raises(*_, **__):
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(module.ort, "InferenceSession", raises)
+    with pytest.raises(EngineUnavailable) as caught:
+        open_engine("ort-cuda-fp32", model=path, max_batch=1)
+    message = str(caught.value)
+    assert "cannot use it: CUDA failure 35: CUDA driver version is insufficient; " in message
+    assert "check driver and device with nvidia-smi" in message
+    assert "check the file" not in message
+
+
+@pytest.mark.parametrize("version", ["1.17.1+corex.4.5.0.20260721", "1.18.0+corex.5.0.0"])
+def test_a_vendors_build_with_a_local_version_opens(path, monkeypatch, version):
+    """Iluvatar's SDK brings its own onnxruntime-gpu; TF32 has a switch from 1.18 on."""
+    from retinaface.engines.onnxruntime import cpu as module
+    from retinaface.engines.onnxruntime import cuda
+
+    asked, honest = [], module.ort.InferenceSession
+
+    def session(*arguments, providers, **named):
+        asked.append(providers[0][1])
+        opened = honest(*arguments, providers=["CPUExecutionProvider"], **named)
+        monkeypatch.setattr(opened, "get_providers", lambda: ["CUDAExecutionProvider"])
+        return opened
+
+    placed = module.placement_from_profile
+    monkeypatch.setattr(module.ort, "__version__", version)
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(module.ort, "InferenceSession", session)
+    monkeypatch.setattr(
+        module, "placement_from_profile", lambda profile, _: placed(profile, "CPUExecutionProvider")
+    )
+    honest_io = cuda.DeviceIO
+    monkeypatch.setattr(cuda, "DeviceIO", lambda s, _, *a, **n: honest_io(s, "cpu", *a, **n))
+    with open_engine("ort-cuda-fp32", model=path, max_batch=1) as engine:
+        assert engine.describe()["device"] == "cuda"
+    assert asked == [{"use_tf32": "0"} if version.startswith("1.18") else {}]
+
+
 @pytest.mark.needs("cuda")
 @pytest.mark.parametrize("name", ["ort-cuda-fp32", "ort-cuda-fp16"])
 @pytest.mark.needs("torch", "onnxsim")

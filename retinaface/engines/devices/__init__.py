@@ -1,0 +1,1 @@
+"""What engines of several runtimes know about devices."""
