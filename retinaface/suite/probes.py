@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import shutil
 from collections.abc import Callable
 
 from retinaface.engines.base import Engine
@@ -139,6 +140,15 @@ def _opencv_dnn(_target: Target) -> str | None:
     return f"OpenCV {cv2.__version__} has no new engine in cv2.dnn; install OpenCV 5 or later"
 
 
+def _tensorrt_bindings(_target: Target) -> str | None:
+    """Look for the wheel without importing it: its libraries are others' wheels."""
+    if importlib.util.find_spec("tensorrt_bindings") is None:
+        return "the wheel tensorrt-cu13-bindings is not installed"
+    if shutil.which("cc") is None:
+        return "no C compiler (cc) is on the PATH"
+    return None
+
+
 def _resident_memory(_target: Target) -> str | None:
     from retinaface.checks.engine_contract import resident_bytes
 
@@ -177,6 +187,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "tvm": _opens("tvm-llvm-fp32"),
     "torch-compile": _compiles,
     "opencv-dnn": _opencv_dnn,
+    "tensorrt-bindings": _tensorrt_bindings,
     "resident-memory": _resident_memory,
     "soak": _soak,
 }

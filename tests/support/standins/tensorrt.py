@@ -2,7 +2,7 @@
 
 A plan is the ONNX file with its profile; a context runs it with ONNX Runtime on what lies at the
 addresses that it was given. What the engine does with the API is thereby shown; what TensorRT's
-builder does is not. `standins_nvidia` puts it in place for a whole run.
+builder does is not. `nvidia_plugin` puts it in place for a whole run.
 """
 
 from __future__ import annotations
@@ -169,10 +169,10 @@ class CudaEngine:
     def create_execution_context(self) -> Context:
         return Context(self)
 
-    def create_engine_inspector(self) -> Any:
-        return SimpleNamespace(get_engine_information=lambda _format: json.dumps(self._layers()))
+    def create_engine_inspector(self) -> Inspector:
+        return Inspector(self)
 
-    def _layers(self) -> dict[str, Any]:
+    def layers(self) -> dict[str, Any]:
         names = [node.name or node.output[0] for node in self.model.graph.node]
         if self.verbosity != "DETAILED":
             return {"Layers": names}
@@ -184,6 +184,16 @@ class CudaEngine:
                 {"Name": name, "Outputs": outputs, "TacticName": self.fake.tactic} for name in names
             ]
         }
+
+
+class Inspector:
+    """`EngineInspector`."""
+
+    def __init__(self, engine: CudaEngine) -> None:
+        self._engine = engine
+
+    def get_engine_information(self, _format: str) -> str:
+        return json.dumps(self._engine.layers())
 
 
 class Context:
@@ -236,6 +246,19 @@ class Context:
             cuda.array(self._addresses[name], found.shape, kind)[...] = found
 
 
+class Runtime:
+    """`Runtime`."""
+
+    def __init__(self, fake: FakeTensorRt, logger: Any) -> None:
+        self._fake, self._logger = fake, logger
+
+    def deserialize_cuda_engine(self, plan: bytes) -> CudaEngine | None:
+        if self._fake.loads:
+            return CudaEngine(self._fake, plan)
+        self._logger.log(Severity.ERROR, "built by another version")
+        return None
+
+
 class FakeTensorRt(FakeModules):
     """The modules, what was called, and what can be made to go wrong.
 
@@ -262,7 +285,7 @@ class FakeTensorRt(FakeModules):
             "NetworkDefinitionCreationFlag": SimpleNamespace(STRONGLY_TYPED=1),
             "BuilderFlag": Flag,
             "OnnxParser": lambda network, logger: Parser(self, network),
-            "Runtime": self._runtime,
+            "Runtime": lambda logger: Runtime(self, logger),
             "TensorIOMode": SimpleNamespace(INPUT="INPUT", OUTPUT="OUTPUT"),
             "LayerInformationFormat": SimpleNamespace(JSON="JSON"),
             "ProfilingVerbosity": SimpleNamespace(DETAILED="DETAILED"),
@@ -275,12 +298,3 @@ class FakeTensorRt(FakeModules):
             "cuda.bindings.runtime": self.cuda.functions(),
         }
         self.make(parts, lacks)
-
-    def _runtime(self, logger: Any) -> Any:
-        def deserialize(plan: bytes) -> CudaEngine | None:
-            if self.loads:
-                return CudaEngine(self, plan)
-            logger.log(Severity.ERROR, "built by another version")
-            return None
-
-        return SimpleNamespace(deserialize_cuda_engine=deserialize)
