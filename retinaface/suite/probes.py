@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable
 
 from retinaface.engines.base import Engine
@@ -141,12 +140,9 @@ def _opencv_dnn(_target: Target) -> str | None:
 
 
 def _tensorrt_bindings(_target: Target) -> str | None:
-    """Look for the wheel without importing it: its libraries are others' wheels."""
-    if importlib.util.find_spec("tensorrt_bindings") is None:
-        return "the wheel tensorrt-cu13-bindings is not installed"
-    if shutil.which("cc") is None:
-        return "no C compiler (cc) is on the PATH"
-    return None
+    """Look for the wheel without importing it, since its libraries are other wheels."""
+    found = importlib.util.find_spec("tensorrt_bindings")
+    return None if found else "the wheel tensorrt-cu13-bindings is not installed"
 
 
 def _resident_memory(_target: Target) -> str | None:

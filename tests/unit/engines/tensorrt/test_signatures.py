@@ -1,7 +1,7 @@
 """Our calls fit the signatures of TensorRT's own classes.
 
 Its Python bindings are a wheel of their own, which imports over three empty libraries. A stand-in
-makes the calls happen; the bindings say whether TensorRT would take them.
+makes the calls happen; the bindings say whether TensorRT would take them. It needs a C compiler.
 """
 
 import json
