@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from retinaface.errors import AssetError
+from retinaface.files import refuse_pointer
+from retinaface.foreign import foreign_problem
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
@@ -210,6 +212,9 @@ def _verify(asset: Asset, path: Path) -> None:
     algorithm, expected = asset.known_hash.split(":")
     actual = pooch.file_hash(str(path), alg=algorithm)
     if actual != expected:
+        refuse_pointer(path, AssetError)
+        if foreign := foreign_problem(path, actual):
+            raise AssetError(f"{foreign}; remove it and run: retinaface assets fetch {asset.name}")
         raise AssetError(
             f"{path} is not the pinned {asset.name}: expected {asset.known_hash} "
             f"({asset.n_bytes} bytes), got {algorithm}:{actual} ({path.stat().st_size} bytes); "

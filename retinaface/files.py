@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and hash them."""
+"""Write files whole or not at all, hash them, and refuse pointers that stand for them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,43 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from retinaface.errors import OutputError
+from retinaface.errors import OutputError, RetinaFaceError
+
+# What a clone holds in place of a large file that Git LFS has not fetched.
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
 def file_sha256(path: Path) -> str:
     """Hash a file with SHA-256, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pointer_problem(name: object, content: bytes) -> str:
+    """Say that the content of a file is a Git LFS pointer; empty where it is not.
+
+    Args:
+        name: Of the file, for the message.
+        content: Of the file; its beginning is enough.
+    """
+    if not content.startswith(_LFS_POINTER):
+        return ""
+    return f"{name} is a Git LFS pointer, not the file; git lfs pull"
+
+
+def refuse_pointer(path: Path, error: type[RetinaFaceError]) -> None:
+    """Refuse a Git LFS pointer in place of a file; call it where an input file is first opened.
+
+    Args:
+        path: A file; one that cannot be opened is left to whoever reads it.
+        error: What to raise.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_LFS_POINTER))
+    except OSError:
+        return
+    if problem := pointer_problem(path, start):
+        raise error(problem)
 
 
 def check_output_dir(path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.errors import BaselineError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.typing import FloatArray, IntArray
 
 _PER_PX = 16
@@ -53,6 +53,7 @@ def read_detections(path: Path) -> dict[str, Detections]:
     Raises:
         BaselineError: The file is missing or damaged.
     """
+    refuse_pointer(path, BaselineError)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             corners = arrays["boxes"].T.astype(np.int64)

@@ -72,6 +72,7 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
 
 
 def _load(weights: WeightsChoice) -> LoadedModel:
+    from retinaface.cli.output import print_checkpoint_notes
     from retinaface.errors import ExportError
 
     try:
@@ -81,7 +82,9 @@ def _load(weights: WeightsChoice) -> LoadedModel:
             f"the demo exports the network, which needs {error.name}; install the extra 'export'"
         ) from error
     click.echo(f"Weights: {weights.description} (sha256 {weights.sha256[:16]})")
-    return load_model(weights.source)
+    loaded = load_model(weights.source)
+    print_checkpoint_notes(loaded.notes)
+    return loaded
 
 
 def _open(data: DataChoice) -> tuple[WiderFace, GroundTruth]:

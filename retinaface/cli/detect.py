@@ -58,9 +58,11 @@ def detect(
     embedded weights (retinaface assets path embedded prints their folder). These weights know only
     generated faces, so your own pictures need an explicit --weights embedded.
     """
+    from retinaface.cli.output import print_checkpoint_notes, unknown_words
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
+    from retinaface.engines.origin import checkpoint_of
     from retinaface.widerface.plausibility import no_face
 
     _check_outputs(images, draw, json_file)
@@ -78,6 +80,8 @@ def detect(
         shares_cpus=True,
         options=options,
     ) as runner:
+        checkpoint = checkpoint_of(runner)
+        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
         found = _run(runner, recipe, images, score)
     content = {
         "engine": engine,
@@ -89,7 +93,8 @@ def detect(
     for name, detections in found.items():
         _print(name, detections)
     if not any(len(detections.scores) for detections in found.values()):
-        click.echo(f"note: {no_face(len(found), score)}")
+        unknown = unknown_words(checkpoint)
+        click.echo(f"{'warning' if unknown else 'note'}: {no_face(len(found), score)}{unknown}")
 
 
 def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,9 @@ def _run(
     skip_bad_images: bool,
 ) -> Evaluation:
     """Evaluate and write the results; both folders appear once both are complete."""
+    from retinaface.cli.output import print_checkpoint_notes, unknown_words
     from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
     from retinaface.records.traced_images import spread, trace
     from retinaface.widerface.evaluation import evaluate as run
@@ -175,6 +178,8 @@ def _run(
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
+        checkpoint = checkpoint_of(runner)
+        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
@@ -191,6 +196,8 @@ def _run(
             names = spread(tuple(result.detections))
             traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
             write_evaluation(record_dir, runner, selected, result, traced, settings)
+    if result.warning:
+        return replace(result, warning=result.warning + unknown_words(checkpoint))
     return result
 
 

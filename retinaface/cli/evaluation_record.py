@@ -39,8 +39,10 @@ def write_evaluation(
         traced: Stages of a few images.
         settings: Settings of the command; JSON types.
     """
+    from retinaface.engines.origin import checkpoint_of
     from retinaface.records.evaluated import evaluated_arrays, evaluated_result
     from retinaface.records.result_id import ResultId
+    from retinaface.records.warnings import weights_warning
     from retinaface.records.write import new_record, write_record
     from retinaface.widerface.scoring import coverage_note
 
@@ -52,8 +54,10 @@ def write_evaluation(
         coverage=coverage_note(selected.truth),
         scoring=settings["scoring"],
     )
+    origin = checkpoint_of(engine)
     record = new_record() | {
         "ap": entry["ap"],
+        "warnings": weights_warning(origin.source, origin.sha256, [entry]) if origin else [],
         "coverage": _coverage(selected, result, entry["image_files_sha256"], settings),
         "results": [entry],
     }

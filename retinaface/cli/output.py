@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from retinaface.export.manifest import WeightsSource
 
 _PIPED_WIDTH = 300
 
@@ -33,6 +36,24 @@ def print_ap(title: str, ap: Mapping[str, float]) -> None:
     """Print AP of each split in percent."""
     values = [f"{100 * value:.2f}" for value in ap.values()]
     print_table(["WIDER FACE AP (%)", *ap], [[title, *values]], right=range(1, len(ap) + 1))
+
+
+def print_checkpoint_notes(notes: Iterable[str]) -> None:
+    """Print on stderr what was removed, left out or converted to read a checkpoint."""
+    import click
+
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def unknown_words(source: WeightsSource | None) -> str:
+    """Give the end of a warning that next to nothing was found; empty for a known checkpoint."""
+    from retinaface.network.weights import is_known
+    from retinaface.widerface.plausibility import unknown_checkpoint
+
+    if source is None or is_known(source.sha256):
+        return ""
+    return f"; {unknown_checkpoint(source.source)}"
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from retinaface.errors import ImageError
+from retinaface.files import pointer_problem
 from retinaface.typing import ByteArray
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -61,6 +62,8 @@ def decode_image(data: bytes, name: str) -> ByteArray:
     """
     if not data:
         raise ImageError(f"cannot decode image {name}: the file is empty (0 bytes); fetch it again")
+    if problem := pointer_problem(name, data):
+        raise ImageError(problem)
     image = None
     if _is_whole(data):
         try:

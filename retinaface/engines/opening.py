@@ -12,6 +12,7 @@ from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, RetinaFaceError
+from retinaface.files import refuse_pointer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # only the type checker needs it
@@ -115,6 +116,8 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
     )
     if spec.model is not None and not spec.model.exists():
         raise EngineUnavailable(f"{name}: model {spec.model} does not exist; check --model")
+    if spec.model is not None:
+        refuse_pointer(spec.model, EngineUnavailable)
     if spec.engine_file is not None:
         _check_engine_file(name, entry, spec.engine_file, spec.model)
     elif entry.loads_onnx and spec.model is None:
@@ -141,6 +144,7 @@ def _check_engine_file(
         raise EngineUnavailable(
             f"{name}: engine file {engine_file} does not exist; check --engine-file"
         )
+    refuse_pointer(engine_file, EngineUnavailable)
 
 
 def build_engine(spec: EngineSpec, location: str) -> Engine:

@@ -23,8 +23,8 @@ from retinaface.export.manifest import (
     GraphFacts,
     Manifest,
     Steps,
-    WeightsSource,
     sidecars,
+    weights_source,
     write_manifest,
 )
 from retinaface.export.onnx_graph import graph_sha256, operator_counts, set_axes
@@ -95,7 +95,7 @@ def export(
             sha256=file_sha256(file),
             reference=reference_path.name,
             reference_sha256=file_sha256(reference),
-            weights=WeightsSource(source=Path(loaded.source).name, sha256=loaded.sha256),
+            weights=weights_source(loaded.source, loaded.sha256, loaded.notes),
             options=replace(options, opset=options.resolved_opset),
             ir_version=model.ir_version,
             axes=interface_of(options).axes,

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from retinaface.errors import ExportError, ManifestError
 from retinaface.export.options import Axis, ExportOptions
-from retinaface.files import file_sha256
+from retinaface.files import file_sha256, refuse_pointer
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1
@@ -23,11 +23,23 @@ _MARKS = ("manifest_version", "sha256")
 _NEXT_STEP = "restore it, export again with: retinaface export, or move it away from the model"
 
 
-class WeightsSource(Struct, kw_only=True, frozen=True):
-    """The checkpoint that was exported: name of its file, hash of its content."""
+class WeightsSource(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """The checkpoint that was exported.
+
+    Attributes:
+        source: Name of its file.
+        sha256: Of its content.
+        notes: What was removed, left out or converted to read it.
+    """
 
     source: str
     sha256: Sha256
+    notes: tuple[str, ...] = ()
+
+
+def weights_source(path: str, sha256: str, notes: tuple[str, ...] = ()) -> WeightsSource:
+    """Describe a checkpoint by the name of its file."""
+    return WeightsSource(source=Path(path).name, sha256=sha256, notes=notes)
 
 
 class GraphFacts(Struct, kw_only=True, frozen=True):
@@ -112,6 +124,7 @@ def read_manifest(model: Path) -> Manifest | None:
     path = sidecars(model)[1]
     if not (path.is_file() and model.is_file()):
         return None
+    refuse_pointer(path, ManifestError)
     try:
         data = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:

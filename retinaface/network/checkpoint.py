@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,7 +21,10 @@ from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
 from retinaface.files import file_sha256
+from retinaface.network.checkpoint_forms import Fitted, fit_tensors
+from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
+from retinaface.network.weights import refuse_foreign
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,13 @@ class LoadedModel:
     Attributes:
         source: Path of the checkpoint.
         sha256: Hash of the checkpoint file.
+        notes: What was removed, left out or converted to read it; for the user.
     """
 
     model: RetinaFace
     source: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def load_model(weights: str | Path | None = None, *, progress: bool = False) -> LoadedModel:
@@ -50,60 +59,58 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
         weights = fetch_asset(get_asset(CHECKPOINT), progress=progress)
     path = embedded_checkpoint() if str(weights) == EMBEDDED else Path(weights)
     model = RetinaFace()
-    model.load_state_dict(read_checkpoint(path, model.state_dict()))
-    return LoadedModel(model.eval(), str(path), file_sha256(path))
+    found = read_checkpoint(path, model.state_dict())
+    model.load_state_dict(found.tensors)
+    return LoadedModel(model.eval(), str(path), file_sha256(path), found.notes)
 
 
-def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
     """Read a checkpoint without running any code in it, and compare it with the network.
 
-    Removes the prefix `module.` (from DataParallel) and a wrapping `state_dict` key.
+    The tensors may stand under any key and have any common prefix: see `fit_tensors`.
 
     Args:
-        path: File written by `torch.save`.
+        path: File written by `torch.save` or by safetensors.
         expected: The network's own `state_dict()`: names and shapes that the file must have.
 
     Returns:
-        The tensors by name, on the CPU.
+        The tensors by name, on the CPU, and notes on what was removed, left out or converted.
 
     Raises:
-        WeightsError: The file is missing, damaged, would run code, holds objects other than
-            tensors, or has other names or shapes; lists what is missing, extra, or different.
+        WeightsError: The file is missing, damaged, of another kind or of another network, would run
+            code, or has other names or shapes; lists what is missing, extra, or different.
     """
-    content = _load_safely(path)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(
-        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items()
-    ):
-        raise WeightsError(
-            f"cannot use checkpoint {path}: expected a mapping of names to tensors, "
-            f"got {type(content).__name__}; save it with torch.save(model.state_dict(), FILE)"
-        )
-    tensors = {name.removeprefix("module."): tensor for name, tensor in content.items()}
-    if len(tensors) != len(content):
-        raise WeightsError(
-            f"cannot use checkpoint {path}: it holds tensors with and without the prefix 'module.' "
-            "under one name; keep one of each"
-        )
-    problems = _differences(tensors, expected)
-    if problems:
-        raise WeightsError(
-            f"checkpoint {path} is not of this architecture (RetinaFace MobileNet-0.25, "
-            f"{len(expected)} tensors): {'; '.join(problems)}"
-        )
-    return tensors
-
-
-def _load_safely(path: Path) -> object:
     try:
         path.open("rb").close()
     except OSError as error:
         raise WeightsError(
             f"cannot read checkpoint {path}: {error.strerror}; check the path"
         ) from error
+    refuse_other_kinds(path)
+    refuse_foreign(path, file_sha256(path))
+    read = _read_safetensors if holds_safetensors(path) else _read_pickle
+    return fit_tensors(read(path), expected, path)
+
+
+def _read_safetensors(path: Path) -> object:
     try:
-        with warnings.catch_warnings():
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise WeightsError(
+            f"cannot read checkpoint {path}: it is in the format of safetensors, and safetensors "
+            f"cannot be imported ({error}); pip install safetensors"
+        ) from error
+    try:
+        content: object = load_file(path)
+    except SafetensorError as error:
+        raise _damage_error(path, error) from error
+    return content
+
+
+def _read_pickle(path: Path) -> object:
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless_types()):
             warnings.simplefilter("ignore", UserWarning)  # about odd pickle protocols
             content: object = torch.load(path, map_location="cpu", weights_only=True)
         # torch.load does not look at the checksums of its own zip format.
@@ -115,63 +122,35 @@ def _load_safely(path: Path) -> object:
         # or an opcode of a pickle (which begins with 0x80) that torch.save does not write.
         foreign = "Unsupported" in str(error) and path.read_bytes()[:1] == b"\x80"
         if foreign or any(word in str(error) for word in ("GLOBAL", "allowed global")):
+            named = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise WeightsError(
-                f"refused checkpoint {path}: it holds objects other than tensors, which could run "
-                "code when loaded; keep only the state_dict, from a source that you trust"
+                f"refused checkpoint {path}: it holds objects other than tensors"
+                f"{f' ({named[1]})' if named else ''}, which could run code when loaded; keep only "
+                "the state_dict, from a source that you trust: torch.save(model.state_dict(), FILE)"
             ) from error
         raise _damage_error(path, error) from error
     except Exception as error:  # damaged bytes make torch.load raise many types
         raise _damage_error(path, error) from error
 
 
+def _harmless_types() -> list[Any]:
+    """List types that training loops put beside the tensors, and that hold numbers and words."""
+    scalar = np.float64(0).__reduce__()[0]  # its module has another name in NumPy 1
+    types = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")]
+    names = ("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")
+    return [*((scalar, name) for name in names), np.dtype, *types, argparse.Namespace]
+
+
 def _damage_error(path: Path, error: Exception) -> WeightsError:
+    if line := text_line(path):
+        return WeightsError(
+            f"cannot read checkpoint {path}: it is text ({line!r}), not a PyTorch checkpoint; "
+            "fetch it again"
+        )
     return WeightsError(
         f"cannot read checkpoint {path}: it is truncated or not a PyTorch checkpoint "
         f"({type(error).__name__}); fetch it again"
     )
-
-
-def _differences(
-    actual: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
-) -> list[str]:
-    missing = [name for name in expected if name not in actual]
-    extra = [name for name in actual if name not in expected]
-    common = [name for name in expected if name in actual]
-    shapes = [
-        f"{name} {tuple(actual[name].shape)} should be {tuple(expected[name].shape)}"
-        for name in common
-        if actual[name].shape != expected[name].shape
-    ]
-    usable = [n for n in common if actual[n].shape == expected[n].shape]
-    kinds = [
-        f"{name} {actual[name].dtype} {actual[name].layout}".replace("torch.", "")
-        for name in usable
-        if not _is_plain(actual[name], expected[name])
-    ]
-    plain = [n for n in usable if _is_plain(actual[n], expected[n])]
-    infinite = [name for name in plain if not actual[name].isfinite().all()]
-    found = {
-        "missing": missing,
-        "extra": extra,
-        "wrong shape": shapes,
-        "not plain numbers": kinds,
-        "not finite": infinite,
-    }
-    return [f"{len(names)} {kind}: {_list_names(names)}" for kind, names in found.items() if names]
-
-
-def _is_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Tell whether a tensor is dense, on the CPU, and real where real numbers are expected."""
-    if actual.layout != torch.strided or actual.device.type != "cpu" or actual.is_quantized:
-        return False
-    if expected.is_floating_point():
-        return actual.dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    return actual.dtype == expected.dtype
-
-
-def _list_names(names: list[str], limit: int = 12) -> str:
-    more = f", and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def tensors_sha256(model: nn.Module) -> str:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinaface.assets import CHECKPOINT, EMBEDDED, find_asset, get_asset
+from retinaface.assets import (
+    CHECKPOINT,
+    EMBEDDED,
+    EMBEDDED_CHECKPOINT_SHA256,
+    find_asset,
+    get_asset,
+)
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
 from retinaface.files import file_sha256
+from retinaface.foreign import foreign_problem
+from retinaface.network.file_kinds import refuse_other_kinds
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def choose_weights(asked: str | None) -> WeightsChoice:
     """Choose the given checkpoint, else the published one if it is here, else the embedded one.
 
     Raises:
-        WeightsError: The given file does not exist.
+        WeightsError: The given file does not exist, is no checkpoint, or is of another network.
         AssetError: The published checkpoint is here, but its hash is not the pinned one.
     """
     if asked == EMBEDDED:
@@ -54,10 +62,32 @@ def choose_weights(asked: str | None) -> WeightsChoice:
                 f"--weights {asked} is not a file; give a checkpoint, or '{EMBEDDED}' for the one "
                 "that ships with the package"
             )
+        refuse_other_kinds(Path(asked))
         sha256 = file_sha256(Path(asked))
+        refuse_foreign(Path(asked), sha256)
         is_embedded = sha256 == embedded_weights().sha256
         return WeightsChoice(asked, asked, sha256, is_embedded)
     found = find_asset(get_asset(CHECKPOINT))
     if found is None:
         return embedded_weights()
     return WeightsChoice(str(found), f"{CHECKPOINT} (published)", file_sha256(found))
+
+
+def refuse_foreign(path: Path, sha256: str) -> None:
+    """Refuse the checkpoint of another network, known by its hash.
+
+    Args:
+        path: Of the file, for the message.
+        sha256: Of its content.
+
+    Raises:
+        WeightsError: Says which checkpoint it is, why it is not this network's, and the next step.
+    """
+    if foreign := foreign_problem(path, sha256):
+        raise WeightsError(f"{foreign}; get the right one: retinaface assets fetch {CHECKPOINT}")
+
+
+def is_known(sha256: str) -> bool:
+    """Tell whether a checkpoint is the published one or the embedded one, by its hash."""
+    published = get_asset(CHECKPOINT).known_hash.removeprefix("sha256:")
+    return sha256 in (published, EMBEDDED_CHECKPOINT_SHA256)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_ERRORS, file_sha256
+from retinaface.files import ZIP_ERRORS, file_sha256, refuse_pointer
 from retinaface.records.result_id import array_prefix
 
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
@@ -67,6 +67,7 @@ class ArrayFiles:
         expected = self.sha256.get(path.name)
         if expected is None or path.name in self._checked:
             return
+        refuse_pointer(path, RecordError)
         if (actual := file_sha256(path)) != expected:
             raise RecordError(
                 f"cannot read {path}: its SHA-256 is {actual}, expected {expected} as in "

@@ -29,11 +29,16 @@ class Environment(Struct, kw_only=True, omit_defaults=True):
 
 
 class Weights(Struct, kw_only=True):
-    """The checkpoint that a run was pointed at."""
+    """The checkpoint that a run was pointed at.
+
+    Attributes:
+        notes: What was removed, left out or converted to read it.
+    """
 
     description: str = ""
     sha256: str | None = None
     embedded: bool = False
+    notes: list[str] = []
 
 
 class Data(Struct, kw_only=True):

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinaface.widerface.plausibility import next_to_nothing
+from retinaface.network.weights import is_known
+from retinaface.widerface.plausibility import next_to_nothing, unknown_checkpoint
+
+
+def weights_warning(source: str, sha256: str, results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name the checkpoint where results find next to nothing and nobody knows it.
+
+    Args:
+        source: Name of the checkpoint's file.
+        sha256: Of its content.
+        results: As in a record; JSON types.
+    """
+    is_ruled_out = is_known(sha256) or not all_warnings((), results)
+    return [] if is_ruled_out else [unknown_checkpoint(source)]
 
 
 def all_warnings(noted: Iterable[str], results: Iterable[Mapping[str, Any]]) -> list[str]:

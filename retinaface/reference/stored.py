@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.layers import LayerValues
 from retinaface.typing import FloatArray, IntArray, Precision
@@ -161,6 +161,7 @@ def reference_names(path: Path) -> dict[str, bool]:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[Any]:
+    refuse_pointer(path, DatasetError)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             yield arrays

@@ -162,6 +162,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "onnxconverter_common": _import("onnxconverter_common"),
     "onnxsim": _import("onnxsim"),
     "onnxruntime": _import("onnxruntime"),
+    "safetensors": _import("safetensors"),
     "checkpoint": _checkpoint,
     "scorable": _scorable,
     "images": _images,

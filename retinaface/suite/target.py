@@ -11,7 +11,8 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
 from retinaface.export.manifest import read_manifest
-from retinaface.network.weights import WeightsChoice, embedded_weights
+from retinaface.files import refuse_pointer
+from retinaface.network.weights import WeightsChoice, embedded_weights, is_known
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
 from retinaface.widerface.subsets import SUBSETS
@@ -35,6 +36,7 @@ class Target:
             that it can run, and none of the models.
         weights: What exports and references are made of.
         data: Images and their ground truth.
+        weights_notes: What was removed, left out or converted to read them.
         sources_note: A line for the user where the embedded set steps in unasked; else empty.
         subset: Named part of the images.
         baseline: File or folder; None for `baselines/` of the checkout or of the package.
@@ -50,6 +52,7 @@ class Target:
     engine_files: tuple[Path, ...] = ()
     engine_options: Mapping[str, str] = field(default_factory=dict)
     weights: WeightsChoice = field(default_factory=embedded_weights)
+    weights_notes: tuple[str, ...] = ()
     data: DataChoice = field(default_factory=embedded_data)
     sources_note: str = ""
     subset: str | None = None
@@ -90,6 +93,7 @@ class Target:
                 "description": self.weights.description,
                 "sha256": self.weights.sha256,
                 "embedded": self.has_embedded_weights,
+                "notes": list(self.weights_notes),
             },
             "data": {"embedded": self.data.is_embedded},
             "subset": self.subset,
@@ -123,10 +127,7 @@ def make_target(
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
-    for model in models:
-        if not model.exists():
-            raise TargetError(f"--model {model} does not exist; give an exported file")
-        read_manifest(model)  # a damaged one is found before anything runs
+    _check_models(models)
     sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
     _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)
@@ -142,12 +143,24 @@ def make_target(
         engine_files=engine_files,
         engine_options=_engine_options(engine_options, tested),
         weights=sources.weights,
+        weights_notes=_weights_notes(sources.weights),
         data=sources.data,
         sources_note=sources.note,
         subset=subset,
         baseline=None if baseline == "auto" else Path(baseline),
         soak_s=soak_s,
     )
+
+
+def _weights_notes(weights: WeightsChoice) -> tuple[str, ...]:
+    """Load a checkpoint that is not a known one before anything runs, where torch is here."""
+    if is_known(weights.sha256):
+        return ()
+    try:
+        from retinaface.network.checkpoint import load_model
+    except ImportError:  # then nothing of the run loads it
+        return ()
+    return load_model(weights.source).notes
 
 
 def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str | None) -> None:
@@ -157,6 +170,14 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
         _check_choice("--pipeline", name, tuple(PIPELINES))
     if subset is not None:
         _check_choice("--subset", subset, SUBSETS)
+
+
+def _check_models(models: Sequence[Path]) -> None:
+    for model in models:
+        if not model.exists():
+            raise TargetError(f"--model {model} does not exist; give an exported file")
+        refuse_pointer(model, TargetError)
+        read_manifest(model)  # a damaged one is found before anything runs
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:
@@ -181,6 +202,7 @@ def _check_engine_files(
     for file in files:
         if not file.is_file():
             raise TargetError(f"--engine-file {file} does not exist; give a built engine")
+        refuse_pointer(file, TargetError)
         if not any(find_engine(name).builds_files for name in engines):
             having = [name for name, entry in BUILTIN.items() if entry.builds_files]
             raise TargetError(

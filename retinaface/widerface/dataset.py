@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.widerface.ground_truth import (
     GroundTruth,
     find_ground_truth,
@@ -147,6 +147,7 @@ def _open_store(root: Path) -> ImageFolder | ImageArchive:
             f"no WIDER FACE images in {root}: expected one of "
             f"{', '.join(d + '/<event>/' for d in _IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
         )
+    refuse_pointer(path, DatasetError)
     try:
         return ImageArchive(zipfile.ZipFile(path))
     except zipfile.BadZipFile as error:
@@ -159,6 +160,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
     """
+    refuse_pointer(path, DatasetError)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -12,7 +12,7 @@ import numpy as np
 
 from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import DatasetError
-from retinaface.files import file_sha256
+from retinaface.files import file_sha256, refuse_pointer
 from retinaface.typing import BoolArray, FloatArray, IntArray
 from retinaface.widerface.subsets import images_of_subset
 
@@ -139,6 +139,7 @@ def _load_mat(path: Path) -> dict[str, Any]:
     import scipy.io
 
     is_split = path.name != "wider_face_val.mat"
+    refuse_pointer(path, DatasetError)
     wanted = ["event_list", "file_list", "face_bbx_list", *(["gt_list"] if is_split else [])]
     try:
         _check_mat_is_whole(path)

@@ -48,6 +48,19 @@ def _low_splits(ap: Mapping[str, float], n_images: int) -> list[str]:
     return [split for split in low if not ap[split] >= _LEAST_SPLIT_AP]
 
 
+def unknown_checkpoint(source: str) -> str:
+    """Say what a checkpoint may be that finds next to nothing and is no known one.
+
+    Args:
+        source: Name of its file.
+    """
+    return (
+        f"{source} is neither the published checkpoint nor the embedded one: it may be of another "
+        "network whose tensors fit here, such as Pytorch_Retinaface's (LeakyReLU, priors from "
+        "16 px), which finds no face in this one"
+    )
+
+
 def no_face(n_images: int, score_above: float) -> str:
     """Say that no face was found in any of some images.
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.typing import FloatArray
 from retinaface.widerface.ground_truth import image_id
 
@@ -158,6 +158,7 @@ def _text_files(path: Path) -> Iterator[tuple[str, bytes]]:
             for file in sorted(path.rglob("*.txt")):
                 yield file.relative_to(path).as_posix(), file.read_bytes()
         else:
+            refuse_pointer(path, DatasetError)
             with zipfile.ZipFile(path) as archive:
                 names = sorted(archive.namelist())
                 if outside := [n for n in names if n.startswith("/") or ".." in n.split("/")]:

@@ -4,8 +4,30 @@ from pathlib import Path
 
 import pytest
 
-from retinaface.errors import OutputError
-from retinaface.files import check_output_dir, check_output_file, new_dir, new_file
+from retinaface.assets import CHECKPOINT, find_asset, get_asset
+from retinaface.baselines.detections_file import read_detections
+from retinaface.detection.images import read_image
+from retinaface.engines.opening import specify
+from retinaface.errors import OutputError, RetinaFaceError
+from retinaface.export.manifest import read_manifest
+from retinaface.files import (
+    check_output_dir,
+    check_output_file,
+    new_dir,
+    new_file,
+    pointer_problem,
+    refuse_pointer,
+)
+from retinaface.network.weights import choose_weights
+from retinaface.records.array_files import ArrayFiles
+from retinaface.records.read import read_run
+from retinaface.reference.stored import load_reference
+from retinaface.suite.target import make_target
+from retinaface.widerface.dataset import open_widerface, read_image_list
+from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.predictions import read_predictions
+from tests.support.made.widerface_copy import write_mats
+from tests.support.pointers import POINTER, REFUSED
 
 
 class Stop(Exception):
@@ -109,3 +131,55 @@ def test_checks_refuse_paths_that_cannot_be_written(tmp_path):
             check(tmp_path / "file/below/x")
         check(tmp_path / "new/x")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+# What reads each kind of input, and the file of that kind.
+READERS = {
+    "checkpoint": ("w.pth", lambda p: choose_weights(str(p))),
+    "asset": (CHECKPOINT, lambda _: find_asset(get_asset(CHECKPOINT))),
+    "model": ("m.onnx", lambda p: specify("ort-cpu-fp32", model=p)),
+    "engine": ("e.plan", lambda p: specify("tensorrt-cuda-fp32", engine_file=p)),
+    "validated-model": ("m.onnx", lambda p: make_target(models=(p,))),
+    "validated-engine": (
+        "e.plan",
+        lambda p: make_target(
+            engines=("tensorrt-cuda-fp32",), engine_files=(p,), weights="embedded"
+        ),
+    ),
+    "manifest": ("m.json", lambda p: read_manifest(p.with_suffix(".onnx"))),
+    "reference": ("m.reference.npz", load_reference),
+    "image": ("a.jpg", read_image),
+    "images": ("WIDER_val.zip", lambda p: open_widerface(p.parent)),
+    "image-list": ("list.txt", read_image_list),
+    "ground-truth": ("ground_truth/wider_hard_val.mat", lambda p: load_ground_truth(p.parents[1])),
+    "predictions": ("p.zip", read_predictions),
+    "record": ("record.json", lambda p: read_run(p.parent)),
+    "baseline": ("d.npz", read_detections),
+    "arrays": (
+        "counts.npz",
+        lambda p: ArrayFiles(p.parent, {p.name: "0" * 64}).read(p.name, "e--igie--b1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_pointer_of_git_lfs_is_named_in_the_place_of_every_input_file(
+    tmp_path, monkeypatch, kind
+):
+    name, read = READERS[kind]
+    monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path) if kind == "asset" else "")
+    write_mats(tmp_path / "ground_truth")
+    (tmp_path / "m.onnx").write_bytes(b"graph")
+    (tmp_path / name).write_bytes(POINTER)
+    with pytest.raises(RetinaFaceError) as caught:
+        read(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name} {REFUSED}"
+    assert caught.value.exit_code == 2
+
+
+def test_what_only_begins_like_a_pointer_is_none(tmp_path):
+    (tmp_path / "a").write_bytes(b"version 3")
+    for path in (tmp_path / "a", tmp_path / "missing", tmp_path):
+        refuse_pointer(path, OutputError)
+    assert pointer_problem("a", b"version https://git-lfs") == ""
+    assert pointer_problem("a", POINTER) == f"a {REFUSED}"

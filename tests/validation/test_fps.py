@@ -26,15 +26,8 @@ from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import preprocess
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
-from retinaface.suite.judged.speed import (
-    SpeedJudge,
-    TimedCalls,
-    call_s_of,
-    run_for,
-    seconds_of,
-    time_on,
-    time_start_ups,
-)
+from retinaface.suite.judged.calls import call_s_of, run_for, seconds_of, time_start_ups
+from retinaface.suite.judged.speed import SpeedJudge, TimedCalls, time_on
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 

@@ -47,7 +47,9 @@ class TorchEngine(Engine):
         model = fold_batch_norms(loaded.model) if spec.precision == "fp16" else loaded.model
         self._network: Any = model.to(spec.device, self._dtype)
         self._model: Any = self._network  # the module to call
-        self._weights = {"source": loaded.source, "sha256": loaded.sha256}
+        self._weights: dict[str, Any] = {"source": loaded.source, "sha256": loaded.sha256}
+        if loaded.notes:
+            self._weights["notes"] = list(loaded.notes)
         self._old_threads = torch.get_num_threads()
         if spec.threads is not None:
             torch.set_num_threads(spec.threads)

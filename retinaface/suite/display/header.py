@@ -35,6 +35,7 @@ def header_lines(target: Target, *, is_quick: bool = False, width: int = 80) -> 
         ("models", ", ".join(map(str, target.models))),
         ("builds", ", ".join(map(str, target.engine_files))),
         ("weights", target.weights.description),
+        *(("note", note) for note in target.weights_notes),
         ("data", _data(target)),
         ("note", target.sources_note),
         ("versions", _versions()),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from retinaface.errors import RetinaFaceError
+from retinaface.records.warnings import weights_warning
 from retinaface.records.write import new_record
 from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
 from retinaface.suite.hooks.quick import LEFT_OUT
@@ -147,6 +148,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         if not is_whole or (run.unfinished() and not session.shouldfail):
             run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
         run.noted += session.config.stash[ACCEPTANCE].notes
+        target = session.config.stash[TARGET]
+        if not target.has_files:
+            named = target.weights.description, target.weights.sha256
+            run.noted += weights_warning(*named, run.results.values())
         try:
             session.config.stash[ACCEPTANCE].finish(run)
         except (RetinaFaceError, OSError) as error:

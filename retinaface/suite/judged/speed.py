@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from retinaface.checks.speed.gate import check_speed, speed_entry
 from retinaface.checks.speed.machine import FixedWork
 from retinaface.checks.speed.steadiness import LEAST_CALLS, check_drift, check_tail
-from retinaface.checks.speed.timing import CheckedInputs, summarise
+from retinaface.checks.speed.timing import summarise
 from retinaface.detection.pipelines import PIPELINES, Pipeline
-from retinaface.engines.base import Engine
 from retinaface.environment import device_name, slug
-from retinaface.network.outputs import RawOutputs
 from retinaface.records.result_id import ResultId
 from retinaface.suite.acceptance import Acceptance
 from retinaface.suite.baseline_search import BaselineQuery, Match, find_or_offer
 from retinaface.suite.run import ValidationRun
-from retinaface.typing import FloatArray
 from retinaface.verdicts import Check, Verdict
 
-# Of a short list the fixed work is as long as this.
-_START_UP_WORK_S = 0.01
 # Where calls leave open whether they drift, so many times as many are timed at most.
 MOST_TIMES_AS_MANY = 4
 SOAK = "soak"
@@ -150,6 +144,8 @@ def time_on(
 ) -> TimedCalls:
     """Time more calls while drift or slow calls are open, up to four times as many in all.
 
+    Not on a machine that is not quiet: there more calls would tell no more.
+
     Args:
         engine: What `describe` gave.
         calls: The timings so far; their fixed work goes on.
@@ -158,7 +154,8 @@ def time_on(
     n, seconds = len(calls.seconds), list(calls.seconds)
     while len(seconds) < MOST_TIMES_AS_MANY * n:
         checks = within_run(engine, TimedCalls(seconds, calls.work))
-        if all(check.verdict is not Verdict.INCONCLUSIVE for check in checks):
+        is_open = any(check.verdict is Verdict.INCONCLUSIVE for check in checks)
+        if not is_open or calls.work.noise().problems():
             break
         for _ in range(n):
             calls.work.do()
@@ -170,82 +167,3 @@ def same_inputs(pipeline: Pipeline) -> list[str]:
     """List other pipelines whose inputs have the same size."""
     size = pipeline.input_size_px
     return [n for n, p in PIPELINES.items() if p.input_size_px == size and n != pipeline.name]
-
-
-def run_for(engine: Engine, inputs: CheckedInputs, seconds: float, work: FixedWork) -> list[float]:
-    """Call an engine for so long, outputs checked throughout; gives the seconds of each call."""
-    times: list[float] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end or len(times) < LEAST_CALLS:
-        work.do()
-        times.append(seconds_of(engine.infer, inputs))
-    return times
-
-
-@dataclass
-class StartUps:
-    """Start-up of an engine: a few sessions, each opened once and run once at each batch size.
-
-    Attributes:
-        session_s: Of opening each.
-        first_run_s: By batch, of its first call in each session, the smallest batch first.
-        inputs: By batch, with what was wrong in the outputs.
-        work: Done before each session.
-    """
-
-    inputs: dict[int, CheckedInputs]
-    work: FixedWork
-    session_s: list[float] = field(default_factory=list)
-    first_run_s: dict[int, list[float]] = field(default_factory=dict)
-
-
-def time_start_ups(
-    open_engine: Callable[[], Engine],
-    inputs: dict[int, CheckedInputs],
-    device: str,
-    n_sessions: int,
-) -> StartUps:
-    """Open an engine a few times, and call each once at each batch size.
-
-    The first session warms up what all share, such as files and libraries, and is not kept.
-
-    Args:
-        open_engine: Gives a new session.
-        inputs: By batch.
-        device: Of the engine.
-        n_sessions: That are kept.
-    """
-    with FixedWork(device, _START_UP_WORK_S) as work:
-        found = StartUps(inputs, work, first_run_s={batch: [] for batch in inputs})
-        for i in range(n_sessions + 1):
-            if i:
-                work.do()
-            started = time.perf_counter_ns()
-            engine = open_engine()
-            opened_s = (time.perf_counter_ns() - started) * 1e-9
-            with engine:
-                firsts_s = {
-                    batch: seconds_of(engine.infer, inputs[batch]) for batch in sorted(inputs)
-                }
-            if i:
-                found.session_s.append(opened_s)
-                for batch, first_s in firsts_s.items():
-                    found.first_run_s[batch].append(first_s)
-    return found
-
-
-def seconds_of(infer: Callable[[FloatArray], RawOutputs], inputs: CheckedInputs) -> float:
-    """Time a call; its outputs are checked outside the clock."""
-    images = inputs.fill()
-    started = time.perf_counter_ns()
-    outputs = infer(images)
-    seconds = (time.perf_counter_ns() - started) * 1e-9
-    inputs.check(outputs)
-    return seconds
-
-
-def call_s_of(
-    inputs: CheckedInputs, infer: Callable[[FloatArray], RawOutputs], n_warm_up: int
-) -> float:
-    """Warm up with checked calls, and give the seconds of the fastest."""
-    return min(seconds_of(infer, inputs) for _ in range(n_warm_up))

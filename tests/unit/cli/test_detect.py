@@ -8,6 +8,7 @@ import pytest
 from retinaface.export.tiny_model import write_model
 from tests.support.made.pictures import image, tree
 from tests.support.made.widerface_copy import jpeg
+from tests.support.pointers import POINTER, REFUSED
 
 FINDER = "tests.support.widerface:Finder"
 
@@ -57,6 +58,15 @@ def test_detect_refuses_a_bad_image_and_writes_nothing(refuse, tmp_path, name, c
     options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json", "--draw", "d"]
     refuse("detect", good, name, *options, match=match)
     assert tree(tmp_path) == before
+
+
+def test_detect_refuses_pointers_of_git_lfs(refuse, tmp_path):
+    path = image(tmp_path / "a.png")
+    for option, name in (("--model", "m.onnx"), ("--weights", "m.pth")):
+        (tmp_path / name).write_bytes(POINTER)
+        refuse("detect", path, option, name, match=f"error: {name} {REFUSED}\n$")
+    (tmp_path / "p.jpg").write_bytes(POINTER)
+    refuse("detect", "p.jpg", "--weights", "embedded", match=f"error: p.jpg {REFUSED}\n$")
 
 
 def test_detect_refuses_a_folder_that_is_not_empty_and_equal_names(refuse, tmp_path):

@@ -42,6 +42,46 @@ def test_detect_says_it_where_no_image_has_a_face(run, tmp_path):
     assert "note: no face in any of the 2 images above a score of 0.5; " in out
 
 
+@pytest.mark.needs("torch")
+def test_an_unknown_checkpoint_that_finds_nothing_is_named(run, tmp_path, widerface):
+    """Weights of another network load if its tensors fit; here the scores of a face are zero."""
+    import torch
+
+    from retinaface.network.checkpoint import load_model
+
+    state = load_model("embedded").model.state_dict()
+    for name in [name for name in state if name.startswith("ClassHead") and "bias" in name]:
+        state[name] = torch.tensor([9.0, -9.0, 9.0, -9.0])
+    torch.save({"net": state}, tmp_path / "w.pth")
+    weights = ["--engine", "torch-cpu-fp32", "--weights", "w.pth"]
+    path = image(tmp_path / "a.png")
+    unknown = "w.pth is neither the published checkpoint nor the embedded one: it may be of another"
+    note = "note: w.pth: read the tensors under the key 'net'\n"
+    code, out, err = run("detect", path, *weights)
+    assert (code, err) == (0, note)
+    (warning,) = [line for line in out.splitlines() if line.startswith("warning: ")]
+    assert warning.startswith("warning: no face in the image above a score of 0.5; ")
+    assert unknown in warning
+    options = [*weights, "--pipeline", "igie", "--widerface", widerface, "--output", "r"]
+    code, out, err = run("evaluate", *options)
+    assert (code, err) == (0, note)
+    (warning,) = [line for line in out.splitlines() if line.startswith("warning: ")]
+    assert FOUND in warning
+    assert unknown in warning
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert record["warnings"][0].startswith(unknown)
+    assert record["results"][0]["engine"]["weights"]["notes"] == [note[6:-1]]
+
+
+@pytest.mark.needs("torch")
+def test_a_known_checkpoint_that_finds_no_face_gets_a_note(run, tmp_path):
+    weights = ["--engine", "torch-cpu-fp32", "--weights", "embedded", "--score", "0.9"]
+    code, out, err = run("detect", image(tmp_path / "a.png"), *weights)
+    assert (code, err) == (0, "")
+    assert "note: no face in the image above a score of 0.9; " in out
+    assert "warning" not in out
+
+
 def test_compare_says_it_though_nothing_moved(run, of_nothing, tmp_path):
     files = tmp_path / "c.md", tmp_path / "c.json"
     code, out, _ = run("compare", of_nothing, "--markdown", files[0], "--json", files[1])

@@ -44,12 +44,17 @@ def test_a_checkpoint_loads_in_every_usual_form(tmp_path, state, legacy, wrap, p
     loaded = load_model(path)
     assert not loaded.model.training
     assert loaded.source == str(path)
+    assert loaded.notes == (
+        *(["w.pth: read the tensors under the key 'state_dict'"] if wrap else []),
+        *(["w.pth: removed the prefix 'module.' from 300 names"] if prefix else []),
+        *(["w.pth: left out what stands beside them: epoch"] if wrap else []),
+    )
     for name, tensor in loaded.model.state_dict().items():
         torch.testing.assert_close(tensor, state[name], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.6, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.999])
 def test_a_truncated_checkpoint_is_refused(tmp_path, state, legacy, share):
     from retinaface.network.checkpoint import load_model
 
@@ -83,6 +88,83 @@ def test_a_hostile_checkpoint_is_refused_and_runs_nothing(tmp_path, form):
     with pytest.raises(WeightsError, match="refused checkpoint .* could run code"):
         load_model(path)
     assert not target.exists()
+
+
+def test_numbers_and_words_of_a_training_loop_do_no_harm(tmp_path, state):
+    """NumPy's numbers and argparse's settings are what training code saves with the weights."""
+    import argparse
+
+    import numpy as np
+
+    from retinaface.network.checkpoint import load_model
+
+    beside = {"best": np.float64(0.3), "step": np.int64(7), "args": argparse.Namespace(lr=0.1)}
+    loaded = load_model(save({"state_dict": dict(state), **beside}, tmp_path / "w.pth"))
+    assert loaded.notes[-1] == "w.pth: left out what stands beside them: best, step, args"
+
+
+def test_a_whole_module_is_refused_by_the_name_of_its_type(tmp_path):
+    import torch
+
+    from retinaface.network.checkpoint import load_model
+
+    path = save(torch.nn.ReLU(), tmp_path / "w.pth")
+    with pytest.raises(
+        WeightsError, match=r"tensors \(torch\.nn\.modules\.activation\.ReLU\), which"
+    ):
+        load_model(path)
+
+
+@pytest.mark.needs("safetensors")
+def test_safetensors_are_read_whatever_the_file_is_called(tmp_path, state):
+    import torch
+    from safetensors.torch import save_file
+
+    from retinaface.network.checkpoint import load_model
+
+    for name in ("w.safetensors", "w.pth"):
+        save_file({f"module.{n}": t for n, t in state.items()}, tmp_path / name)
+        loaded = load_model(tmp_path / name)
+        assert loaded.notes == (f"{name}: removed the prefix 'module.' from 300 names",)
+        assert all(torch.equal(t, state[n]) for n, t in loaded.model.state_dict().items())
+
+
+@pytest.mark.needs("safetensors")
+def test_damaged_safetensors_are_refused(tmp_path, state):
+    from safetensors.torch import save_file
+
+    from retinaface.network.checkpoint import load_model
+
+    save_file(dict(state), tmp_path / "w.safetensors")
+    data = (tmp_path / "w.safetensors").read_bytes()
+    for n_bytes in (len(data) - 100, 5000):
+        (tmp_path / "w.safetensors").write_bytes(data[:n_bytes])
+        with pytest.raises(WeightsError, match="truncated or not a PyTorch checkpoint"):
+            load_model(tmp_path / "w.safetensors")
+
+
+def test_safetensors_without_their_package_are_refused_with_its_name(tmp_path, monkeypatch):
+    import sys
+
+    from retinaface.network.checkpoint import load_model
+
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    header = b'{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    content = len(header).to_bytes(8, "little") + header + bytes(4)
+    (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"format of safetensors, .*; pip install safetensors$"):
+        load_model(tmp_path / "w.safetensors")
+
+
+def test_a_known_checkpoint_of_another_network_is_refused(tmp_path, state, monkeypatch):
+    from retinaface import foreign
+    from retinaface.files import file_sha256
+    from retinaface.network.checkpoint import load_model
+
+    path = save(dict(state), tmp_path / "w.pth")
+    monkeypatch.setattr(foreign, "FOREIGN", {file_sha256(path): "that of X"})
+    with pytest.raises(WeightsError, match=r"w\.pth is that of X; get the right one: retinaface a"):
+        load_model(path)
 
 
 def test_missing_extra_and_misshapen_tensors_are_listed(tmp_path, state):
@@ -119,16 +201,25 @@ def test_tensors_that_are_not_plain_numbers_are_refused(tmp_path, state, kind):
         "expand": lambda: {name: torch.zeros(1).expand(1 << 40)},
     }[kind]()
     path = save(dict(state) | odd, tmp_path / "w.pth")
-    message = "1 not plain numbers|with and without the prefix|1 wrong shape|truncated or not"
+    message = "1 not plain numbers|1 under another prefix|1 wrong shape|truncated or not"
     with pytest.raises(WeightsError, match=message):
         load_model(path)
 
 
-def test_a_web_page_is_not_called_hostile(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!DOCTYPE html><html>404</html>", "is a web page, not a checkpoint; the download gave"),
+        (b"404: Not Found\n", r"it is text \('404: Not Found'\), not a PyTorch checkpoint; fetch"),
+        (b"", r"w\.pth is empty \(0 bytes\); fetch it again"),
+    ],
+    ids=["page", "text", "empty"],
+)
+def test_what_a_failed_download_left_is_named(tmp_path, content, message):
     from retinaface.network.checkpoint import load_model
 
-    (tmp_path / "w.pth").write_text("<!DOCTYPE html><html>404</html>")
-    with pytest.raises(WeightsError, match="truncated or not a PyTorch checkpoint"):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match=message):
         load_model(tmp_path / "w.pth")
 
 
@@ -138,7 +229,7 @@ def test_another_architecture_is_refused(tmp_path):
     from retinaface.network.checkpoint import load_model
 
     path = save(torch.nn.Linear(3, 3).state_dict(), tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"300 missing: .*2 extra: weight, bias"):
+    with pytest.raises(WeightsError, match=r"253 missing: .*2 extra: weight, bias"):
         load_model(path)
 
 

@@ -6,7 +6,7 @@ import pytest
 from retinaface.assets import CHECKPOINT, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import AssetError, WeightsError
-from retinaface.network.weights import choose_weights
+from retinaface.network.weights import choose_weights, is_known
 
 CONTENT = b"any bytes: a choice does not load them"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -63,6 +63,25 @@ def test_a_given_file_wins_over_the_published_one(published, tmp_path):
     choice = choose_weights(str(mine))
     assert (choice.source, choice.description) == (str(mine), str(mine))
     assert choice.sha256 == hashlib.sha256(b"other").hexdigest()
+
+
+def test_a_known_checkpoint_of_another_network_is_refused(mirror, tmp_path, monkeypatch):
+    """Chosen by name, and where it stands in the place of the published one."""
+    mine = tmp_path / "mine.pth"
+    place = mirror / get_asset(CHECKPOINT).relative_path
+    for path in (mine, place):
+        path.write_bytes(CONTENT)
+    monkeypatch.setattr("retinaface.foreign.FOREIGN", {SHA256: "that of X"})
+    with pytest.raises(WeightsError, match=f"mine.pth is that of X; .* assets fetch {CHECKPOINT}"):
+        choose_weights(str(mine))
+    with pytest.raises(AssetError, match=f"{CHECKPOINT} is that of X; remove it and run: retina"):
+        choose_weights(None)
+
+
+def test_known_are_the_published_and_the_embedded_checkpoint(published):
+    assert is_known(SHA256)
+    assert is_known(choose_weights("embedded").sha256)
+    assert not is_known(hashlib.sha256(b"other").hexdigest())
 
 
 @pytest.mark.parametrize("asked", ["no.pth", "", "."], ids=["missing", "empty", "folder"])

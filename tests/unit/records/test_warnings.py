@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 
+from retinaface.assets import EMBEDDED_CHECKPOINT_SHA256
 from retinaface.records.read import read_run
-from retinaface.records.warnings import all_warnings
+from retinaface.records.warnings import all_warnings, weights_warning
 from tests.support.made.records import RESULT, N, make_run
 
 NOTHING = {"ap": dict.fromkeys(("easy", "medium", "hard"), 0.0)}
@@ -17,6 +18,14 @@ def test_results_that_find_next_to_nothing_follow_what_was_noted_each_once():
     assert found[0] == "limits"
     assert [text.partition(":")[0] for text in found[1:]] == ["a"]
     assert all_warnings(found, results) == found
+
+
+def test_a_checkpoint_that_finds_next_to_nothing_is_named_unless_it_is_known():
+    nothing, found = {"id": "a", **NOTHING}, {"id": "a", "ap": {"easy": 0.8}}
+    (text,) = weights_warning("w.pth", "0" * 64, [found, nothing])
+    assert text.startswith("w.pth is neither the published checkpoint nor the embedded one: ")
+    assert weights_warning("w.pth", "0" * 64, [found]) == []
+    assert weights_warning("embedded", EMBEDDED_CHECKPOINT_SHA256, [nothing]) == []
 
 
 def test_a_record_keeps_its_warnings_and_one_without_them_gets_them_when_it_is_read(tmp_path):

@@ -82,6 +82,24 @@ def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path
     assert make_target(models=(model,)).has_embedded_weights
 
 
+@pytest.mark.needs("torch")
+def test_a_checkpoint_is_loaded_before_anything_runs(tmp_path):
+    """What is no checkpoint of this network is a usage error, and the record keeps the notes."""
+    import torch
+
+    from retinaface.network.checkpoint import load_model
+
+    path = tmp_path / "w.pth"
+    torch.save({"model": load_model("embedded").model.state_dict()}, path)
+    target = make_target(weights=str(path))
+    assert target.weights_notes == ("w.pth: read the tensors under the key 'model'",)
+    assert target.as_json()["weights"]["notes"] == list(target.weights_notes)
+    assert make_target(weights="embedded").as_json()["weights"]["notes"] == []
+    torch.save({"model": torch.nn.Linear(2, 2).state_dict()}, path)
+    with pytest.raises(WeightsError, match=r"w\.pth is not of this architecture"):
+        make_target(weights=str(path))
+
+
 def test_a_damaged_manifest_is_refused_before_anything_runs(tmp_path):
     model = tmp_path / "a.onnx"
     model.touch()

@@ -26,6 +26,15 @@ def test_what_is_given_is_named():
         assert line in text
 
 
+def test_what_was_done_to_read_the_weights_follows_their_name():
+    names = ("weights", "note", "note")
+    lines = header_lines(Target(weights_notes=("w.pth: one", "w.pth: two")))
+    start = next(i for i, line in enumerate(lines) if line.startswith("weights"))
+    found = lines[start : start + 3]
+    assert tuple(line.split()[0] for line in found) == names
+    assert found[1:] == ["note      w.pth: one", "note      w.pth: two"]
+
+
 def test_the_quick_selection_is_named_in_the_first_line():
     line = header_lines(Target(), is_quick=True)[0]
     assert line == "RetinaFace validation: quick selection, all with --full"

@@ -248,3 +248,39 @@ def test_a_collection_error_is_no_pass(session):
     )
     assert result.ret == 1
     assert record["verdict"] == "FAIL"
+
+
+@pytest.fixture
+def checkpoint(pytester):
+    """Wrap the embedded weights: a file that nobody knows."""
+    import torch
+
+    from retinaface.network.checkpoint import load_model
+
+    torch.save({"net": load_model("embedded").model.state_dict()}, pytester.path / "w.pth")
+    return "w.pth: read the tensors under the key 'net'"
+
+
+@pytest.mark.needs("torch")
+def test_an_unknown_checkpoint_with_which_nothing_is_found_is_named(session, checkpoint):
+    none = """
+def test_j(validation_run):
+    ap = {"easy": 0.0, "medium": 0.0, "hard": 0.0}
+    validation_run.add_result("e--igie--b1", ap=ap, n_images=4, coverage="all")
+"""
+    result, record = session(PASSES, none, arguments=["--weights=w.pth"])
+    assert result.ret == 0
+    assert record["warnings"][0].startswith("w.pth is neither the published checkpoint nor the emb")
+    assert record["warnings"][1].startswith("e--igie--b1: AP next to 0")
+    assert record["target"]["weights"]["notes"] == [checkpoint]
+    result.stdout.fnmatch_lines([f"note      {checkpoint}"])
+
+
+@pytest.mark.needs("torch")
+def test_a_checkpoint_of_another_network_is_a_usage_error(session, pytester, checkpoint):
+    import torch
+
+    torch.save(torch.nn.Linear(2, 2).state_dict(), pytester.path / "w.pth")
+    result, record = session(PASSES, arguments=["--weights=w.pth"])
+    assert (result.ret, record) == (4, None)
+    result.stderr.fnmatch_lines(["ERROR: checkpoint w.pth is not of this architecture *"])

@@ -1,0 +1,55 @@
+import pytest
+
+from retinaface.engines.base import EngineSpec
+from retinaface.engines.opening import open_engine
+from retinaface.engines.origin import checkpoint_of
+from tests.support.made.manifests import sha256_of, write_manifest_of
+from tests.support.widerface import Recorder
+
+
+class Engine(Recorder):
+    """An engine without a file, that describes itself as it is told."""
+
+    def __init__(self, spec, description):
+        super().__init__(spec)
+        self._described = description
+
+    def describe(self):
+        return self._described
+
+
+FINDER = "tests.support.widerface:Finder"
+
+
+def test_the_manifest_beside_a_file_names_its_checkpoint(tmp_path):
+    model = tmp_path / "a.onnx"
+    model.write_bytes(b"x")
+    with open_engine(FINDER, model=model) as engine:
+        assert checkpoint_of(engine) is None
+        write_manifest_of(model, weights="w")
+        assert checkpoint_of(engine).sha256 == sha256_of("w")
+        model.with_suffix(".json").write_text("{")
+        assert checkpoint_of(engine) is None
+
+
+def test_an_engine_of_a_third_party_may_describe_anything():
+    for weights in (None, "w.pth", {"sha256": 3}):
+        engine = Engine(EngineSpec("a", "fp32", "cpu"), {"weights": weights})
+        assert checkpoint_of(engine) is None
+
+
+@pytest.mark.needs("torch")
+def test_torch_describes_its_checkpoint_with_the_notes_on_it(tmp_path):
+    import torch
+
+    from retinaface.files import file_sha256
+    from retinaface.network.checkpoint import load_model
+
+    path = tmp_path / "w.pth"
+    torch.save({"net": load_model("embedded").model.state_dict()}, path)
+    with open_engine("torch-cpu-fp32", weights=path) as engine:
+        found = checkpoint_of(engine)
+        assert (found.source, found.sha256) == (str(path), file_sha256(path))
+        assert found.notes == ("w.pth: read the tensors under the key 'net'",)
+    with open_engine("torch-cpu-fp32", weights="embedded") as engine:
+        assert "notes" not in engine.describe()["weights"]
