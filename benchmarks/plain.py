@@ -21,7 +21,8 @@ import numpy as np
 
 from retinaface.engines.base import Engine
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
-from retinaface.widerface.predictions import Predictions, parse_predictions
+from retinaface.widerface.predictions import Predictions
+from retinaface.widerface.reading.text import parse_predictions
 
 SIDE = 320
 STRIDES = (8, 16, 32)
@@ -184,7 +185,8 @@ def write(path: Path, lines: Sequence[str]) -> None:
 def read(folder: Path, names: Sequence[str]) -> dict[str, Predictions]:
     """Read the files again."""
     return {
-        name: parse_predictions((folder / f"{name}.txt").read_text(), name)[1] for name in names
+        name: parse_predictions((folder / f"{name}.txt").read_text(), name).predictions
+        for name in names
     }
 
 

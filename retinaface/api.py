@@ -17,13 +17,12 @@ from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine as open_by_name
 from retinaface.records.read import read_run
 from retinaface.suite.sources import named_root
-from retinaface.typing import ByteArray
+from retinaface.typing import ByteArray, Scores
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
-from retinaface.widerface.ground_truth import load_ground_truth
-from retinaface.widerface.predictions import read_predictions
-from retinaface.widerface.scoring import SCORINGS, Score, score_predictions
+from retinaface.widerface.ground_truth_files import load_ground_truth
+from retinaface.widerface.scoring import SCORINGS, Score, score_files
 from retinaface.widerface.subsets import SUBSETS
 
 
@@ -34,6 +33,7 @@ def open_engine(
     weights: str | Path | None = None,
     model: str | Path | None = None,
     engine_file: str | Path | None = None,
+    scores: Scores = "probabilities",
     batch: int | None = None,
     threads: int | None = None,
     options: Mapping[str, str] | None = None,
@@ -47,6 +47,8 @@ def open_engine(
             generated faces; None for the published one.
         model: An exported ONNX file; None exports the weights and keeps the file in the cache.
         engine_file: A prebuilt engine, for runtimes that build files.
+        scores: What the second output of the file holds: `probabilities`, or `logits`, to which
+            softmax is applied.
         batch: Most images in one call, 1 or more; None for the pipeline's own.
         threads: Threads inside one call; None for the runtime's own choice.
         options: Values of options that the engine declares, by name.
@@ -54,6 +56,7 @@ def open_engine(
     Raises:
         ValueError: An unknown pipeline, or a batch below 1.
         EngineUnavailable: The engine is unknown, not installed, or cannot run here or this model.
+        ModelError: The model is damaged, or not of this network; it is an `EngineUnavailable`.
         WeightsError: The checkpoint cannot be used.
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
@@ -66,6 +69,7 @@ def open_engine(
         model=_path(model),
         engine_file=_path(engine_file),
         weights=None if weights is None else str(weights),
+        scores=scores,
         max_batch=recipe.batch_size if batch is None else batch,
         input_size_px=recipe.input_size_px,
         threads=threads,
@@ -114,6 +118,7 @@ def evaluate(
     data: str | Path | None = None,
     *,
     pipeline: str = "igie",
+    ground_truth: str | Path | None = None,
     subset: str | None = None,
     limit: int | None = None,
     skip_bad_images: bool = False,
@@ -124,6 +129,7 @@ def evaluate(
         engine: An open engine with the pipeline's input size.
         data: Folder of the validation set; `embedded` for the pictures that ship with the package;
             None for the set in `RETINAFACE_ASSETS` or the cache.
+        ground_truth: Folder of the ground truth, where it is not in that of the images.
         subset: `every-8` for every eighth image of each event.
         limit: Run only this many images, from the first; 1 or more.
         skip_bad_images: Count an image that does not decode as one with all faces missed.
@@ -142,7 +148,7 @@ def evaluate(
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
         raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
-    dataset = open_widerface(named_root(data))
+    dataset = open_widerface(named_root(data), _path(ground_truth))
     return evaluate_selection(
         engine,
         recipe,
@@ -157,14 +163,17 @@ def score(
     predictions: str | Path,
     data: str | Path | None = None,
     *,
+    ground_truth: str | Path | None = None,
     subset: str | None = None,
     scoring: Literal["official", "ixrt"] = "official",
 ) -> Score:
     """Score predictions that any detector made, by the official protocol.
 
     Args:
-        predictions: Folder or zip of `<event>/<name>.txt` in the official format.
+        predictions: Folder or zip of `<event>/<name>.txt` in the official format; what other tools
+            write otherwise is read with a note in `notes`.
         data: Folder with the ground truth; otherwise as for `evaluate`.
+        ground_truth: As for `evaluate`.
         subset: `every-8`, or None for the whole set.
         scoring: `ixrt` leaves out images without a prediction file, as the vendor's evaluator does;
             it is not WIDER FACE AP.
@@ -179,17 +188,18 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    truth, _ = load_ground_truth(named_root(data, images=False))
-    return score_predictions(
-        read_predictions(Path(predictions)), truth, subset=subset, scoring=scoring
-    )
+    named = _path(ground_truth)
+    root = named if named is not None and data is None else named_root(data, images=False)
+    truth, notes = load_ground_truth(root, named)
+    return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
 
 
 def compare(old: str | Path, new: str | Path) -> RunComparison:
     """Compare two run records: environment, metrics with intervals, outcomes of tests.
 
     Args:
-        old: Folder that `retinaface validate --record` or `retinaface evaluate --output` wrote.
+        old: Folder that `retinaface validate --record`, `evaluate --output` or `score --record`
+            wrote.
         new: The same, of the new run.
 
     Raises:

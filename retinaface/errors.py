@@ -32,6 +32,10 @@ class EngineUnavailable(RetinaFaceError, RuntimeError):  # noqa: N818 - a state,
     """An engine is unknown, cannot run here, or cannot run this model."""
 
 
+class ModelError(EngineUnavailable):
+    """An ONNX file is damaged, or not of this network in a form that engines can run."""
+
+
 class EngineFault(RetinaFaceError, RuntimeError):  # noqa: N818 - a fault is an error
     """An engine ran, and its outputs cannot be right: a failed check, not bad input."""
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Precision: TypeAlias = Literal["fp32", "fp16"]
+# What the second output of a file holds, background and face.
+Scores: TypeAlias = Literal["probabilities", "logits"]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]

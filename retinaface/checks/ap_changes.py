@@ -18,7 +18,7 @@ from retinaface.detection.detections import Detections
 from retinaface.errors import BaselineError
 from retinaface.typing import IntArray
 from retinaface.widerface.average_precision import Counts, count_set
-from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.predictions import official_form
 
 _N_LISTED = 20
@@ -93,14 +93,15 @@ def count_detections(detections: Mapping[str, Detections], truth: GroundTruth) -
 
 def explain_ap(comparison: Comparison) -> str:
     """Say where AP was lost or gained: images, events, sizes of faces."""
-    costs = 100 * image_costs(comparison.baseline_counts, comparison.measured_counts)  # (I, 3)
+    costs = 100 * image_costs(comparison.baseline_counts, comparison.measured_counts)  # (I, S)
     images = comparison.truth.images
     order = np.argsort(-np.abs(costs).max(axis=1), kind="stable")[:_N_LISTED]
-    lines = ["AP points by image (easy, medium, hard), those that cost most:"]
+    splits = comparison.truth.splits
+    lines = [f"AP points by image ({', '.join(splits)}), those that cost most:"]
     lines += [
         f"  {images[i]}: {_points(costs[i])}" for i in order if np.abs(costs[i]).max() >= 0.0005
     ]
-    by_event: dict[str, Any] = defaultdict(lambda: np.zeros(len(SPLITS)))
+    by_event: dict[str, Any] = defaultdict(lambda: np.zeros(len(splits)))
     for image, cost in zip(images, costs, strict=True):
         by_event[image.partition("/")[0]] += cost
     ranked = sorted(by_event.items(), key=lambda pair: -np.abs(pair[1]).max())[:8]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retinaface.verdicts import Check, Verdict
-from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, GroundTruth
+from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS, GroundTruth
 from retinaface.widerface.subsets import SUBSETS, WHOLE, missing_images, name_of_part
 
 
@@ -44,4 +44,25 @@ def check_list(name: str, truth: GroundTruth) -> Check | None:
         f"first {missing[0]}; AP over them has no baseline; complete the list and the images, or "
         f"run a named part: --subset {SUBSETS[0]}",
         {"n": n, "n_all": total, "missing": missing[:20]},
+    )
+
+
+def check_splits(name: str, truth: GroundTruth) -> Check | None:
+    """Say that a ground truth has other splits than the baselines, which no AP compares with.
+
+    Args:
+        name: Of the check.
+        truth: Of the images that were run.
+
+    Returns:
+        An undecided check; None for easy, medium and hard.
+    """
+    if truth.splits == SPLITS:
+        return None
+    return Check(
+        name,
+        Verdict.INCONCLUSIVE,
+        f"AP of {', '.join(truth.splits)} from {', '.join(truth.sha256)}; baselines are of "
+        f"{', '.join(SPLITS)}: add the four wider_*_val.mat (retinaface assets fetch), or name "
+        "their folder with --ground-truth",
     )

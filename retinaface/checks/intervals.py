@@ -8,7 +8,6 @@ import numpy as np
 
 from retinaface.typing import BoolArray, FloatArray, IntArray
 from retinaface.widerface.average_precision import N_THRESHOLDS, Counts
-from retinaface.widerface.ground_truth import SPLITS
 
 N_RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -40,7 +39,7 @@ def image_curves(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
     Args:
         counts: Of I images.
-        split: Column of easy, medium, hard.
+        split: Column of `counts.splits`.
 
     Returns:
         Two (I, 1000) float32 arrays.
@@ -106,7 +105,7 @@ def paired_ap_intervals(
     # The first row is the set itself.
     weights = np.concatenate([np.ones((1, old.n_images), np.float32), weights])
     result = {}
-    for split, name in enumerate(SPLITS):
+    for split, name in enumerate(old.splits):
         faces = weights @ old.n_faces[:, split].astype(np.float32)
         ap = []
         for counts in (old, new):
@@ -127,11 +126,11 @@ def image_costs(old: Counts, new: Counts) -> FloatArray:
         new: Counts of the same images in the same order.
 
     Returns:
-        (I, 3) float64: AP with the new counts of one image, minus AP of the old counts.
+        (I, S) float64: AP with the new counts of one image, minus AP of the old counts.
     """
-    costs = np.zeros((old.n_images, len(SPLITS)))
+    costs = np.zeros((old.n_images, len(old.splits)))
     changed = _changed_images(old, new)
-    for split in range(len(SPLITS)):
+    for split in range(len(old.splits)):
         (p_old, h_old), (p_new, h_new) = (image_curves(counts, split) for counts in (old, new))
         faces = np.full(1, old.n_faces[:, split].sum(), dtype=np.float64)
         proposals, hits = p_old.sum(axis=0), h_old.sum(axis=0)

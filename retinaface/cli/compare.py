@@ -53,11 +53,12 @@ def compare(
     retinaface compare A B --attribute         at which stage does it begin?
     retinaface compare A B --markdown "$GITHUB_STEP_SUMMARY"
 
-    A record is the folder that `validate --record` or `evaluate --output` wrote. The output lists
-    differences of the environment, then each metric with its interval and verdict, then tests with
-    different outcomes, then results and tests that only one run has. The terminal sums up the
-    metrics that pass; Markdown and JSON have every row. Times on a CPU are judged only far beyond
-    the noise of two runs; for smaller changes the `retinaface ab` command is printed.
+    A record is the folder that `validate --record`, `evaluate --output` or `score --record` wrote.
+    The output lists differences of the environment, then each metric with its interval and
+    verdict, then tests with different outcomes, then results and tests that only one run has. The
+    terminal sums up the metrics that pass; Markdown and JSON have every row. Times on a CPU are
+    judged only far beyond the noise of two runs; for smaller changes the `retinaface ab` command is
+    printed.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE; the worst of all comparisons.
     """
@@ -77,7 +78,7 @@ def compare(
     if len(runs) < 2:
         raise click.UsageError(
             f"compare needs at least two records, got {len(runs)}; name the folders that "
-            "validate --record or evaluate --output wrote"
+            "validate --record, evaluate --output or score --record wrote"
         )
     sessions = read_sessions(session_paths)
     comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
@@ -224,8 +225,9 @@ def _listed(run: Run) -> list[str]:
     ap = "-"
     if first is not None:
         values = " / ".join(f"{100 * value:.2f}" for value in first.ap.values())
+        which = f"{', '.join(first.ap)}: " if len(first.ap) == 1 else ""
         more = f", {len(scored) - 1} more" if len(scored) > 1 else ""
-        ap = f"{values} ({first.id}{more})"
+        ap = f"{which}{values} ({first.id}{more})"
     outcomes: list[str | None] = [test.verdict for test in run.tests.values()]
     skipped = outcomes.count(SKIPPED)
     tests = f"{len(outcomes) - skipped} run, {skipped} skipped" if outcomes else "-"

@@ -72,7 +72,7 @@ def demo(output: Path | None, weights: str | None, widerface: Path | None) -> No
 
 
 def _load(weights: WeightsChoice) -> LoadedModel:
-    from retinaface.cli.output import print_checkpoint_notes
+    from retinaface.cli.output import print_notes
     from retinaface.errors import ExportError
 
     try:
@@ -83,7 +83,7 @@ def _load(weights: WeightsChoice) -> LoadedModel:
         ) from error
     click.echo(f"Weights: {weights.description} (sha256 {weights.sha256[:16]})")
     loaded = load_model(weights.source)
-    print_checkpoint_notes(loaded.notes)
+    print_notes(loaded.notes)
     return loaded
 
 

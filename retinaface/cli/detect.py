@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from retinaface.detection.detections import Detections
     from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
+    from retinaface.typing import Scores
 
 
 @click.command(no_args_is_help=True)
@@ -45,6 +46,7 @@ def detect(
     model: Path | None,
     engine_file: Path | None,
     weights: str | None,
+    scores: Scores,
     threads: int | None,
     options: dict[str, str],
 ) -> None:
@@ -58,7 +60,7 @@ def detect(
     embedded weights (retinaface assets path embedded prints their folder). These weights know only
     generated faces, so your own pictures need an explicit --weights embedded.
     """
-    from retinaface.cli.output import print_checkpoint_notes, unknown_words
+    from retinaface.cli.output import print_notes, unknown_words
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
@@ -74,6 +76,7 @@ def detect(
         model=model,
         engine_file=engine_file,
         weights=weights,
+        scores=scores,
         max_batch=1,
         input_size_px=recipe.input_size_px,
         threads=threads,
@@ -81,7 +84,7 @@ def detect(
         options=options,
     ) as runner:
         checkpoint = checkpoint_of(runner)
-        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
+        print_notes([*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())])
         found = _run(runner, recipe, images, score)
     content = {
         "engine": engine,

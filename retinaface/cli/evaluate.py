@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.evaluation_record import Selected, write_evaluation
+from retinaface.cli.evaluation_record import Selected, name_part, trace_a_few, write_evaluation
 from retinaface.cli.options import (
     MAX_BATCH,
     PATH,
     SCORING_NAMES,
     engine_option,
+    ground_truth_option,
     model_options,
     pipeline_option,
     widerface_options,
@@ -25,6 +26,7 @@ from retinaface.cli.options import (
 if TYPE_CHECKING:
     from retinaface.engines.base import Engine
     from retinaface.suite.sources import DataChoice, Sources
+    from retinaface.typing import Scores
     from retinaface.widerface.evaluation import Evaluation
 
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 @pipeline_option(required=True)
 @engine_option(required=True)
 @widerface_options
+@ground_truth_option
 @click.option(
     "--batch",
     type=click.IntRange(1, MAX_BATCH),
@@ -43,7 +46,8 @@ if TYPE_CHECKING:
     "--predictions",
     type=PATH,
     metavar="OUT_DIR",
-    help="Write detections in the official text format into a new folder.",
+    help="Write detections in the official text format into a new folder; for a part of the set "
+    "also the list of its images, for `retinaface score`.",
 )
 @click.option(
     "--output",
@@ -70,6 +74,7 @@ def evaluate(
     engine: str,
     widerface: Path | None,
     subset: str | None,
+    ground_truth: Path | None,
     batch: int | None,
     limit: int | None,
     predictions: Path | None,
@@ -79,6 +84,7 @@ def evaluate(
     model: Path | None,
     engine_file: Path | None,
     weights: str | None,
+    scores: Scores,
     threads: int | None,
     options: dict[str, str],
 ) -> None:
@@ -96,7 +102,8 @@ def evaluate(
     _check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
-    sources = choose_sources(weights, widerface, has_files=bool(model or engine_file))
+    has_files = bool(model or engine_file)
+    sources = choose_sources(weights, widerface, has_files=has_files, ground_truth=ground_truth)
     _check_sources(sources, model or engine_file)
     batch_size = batch or recipe.batch_size
     settings = {
@@ -114,6 +121,7 @@ def evaluate(
         model=model,
         engine_file=engine_file,
         weights=sources.weights.source,
+        scores=scores,
         max_batch=batch_size,
         input_size_px=recipe.input_size_px,
         threads=threads,
@@ -143,10 +151,9 @@ def _check_sources(sources: Sources, file: Path | None) -> None:
 
 
 def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
-    from retinaface.widerface.dataset import open_widerface
     from retinaface.widerface.scoring import coverage_note, scored_selection
 
-    dataset = open_widerface(data.root)
+    dataset = data.open()
     truth, label = scored_selection(
         dataset.select(settings["subset"], settings["limit"]),
         settings["scoring"],
@@ -155,7 +162,7 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
     notes = [coverage_note(truth), *([label] if label else []), *dataset.notes]
     if settings["pipeline"] == "ixrt" and label is None:
         notes.append("official scoring; the published ixRT figures need --scoring ixrt")
-    return Selected(dataset, truth, notes)
+    return Selected(dataset, truth, notes, label or "")
 
 
 def _run(
@@ -168,18 +175,17 @@ def _run(
     skip_bad_images: bool,
 ) -> Evaluation:
     """Evaluate and write the results; both folders appear once both are complete."""
-    from retinaface.cli.output import print_checkpoint_notes, unknown_words
+    from retinaface.cli.output import print_notes, unknown_words
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
-    from retinaface.records.traced_images import spread, trace
     from retinaface.widerface.evaluation import evaluate as run
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
         checkpoint = checkpoint_of(runner)
-        print_checkpoint_notes(checkpoint.notes if checkpoint else ())
+        print_notes([*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())])
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
@@ -192,9 +198,9 @@ def _run(
             predictions_dir=texts_dir,
             progress=True,
         )
+        name_part(texts_dir, selected)
         if record_dir is not None:
-            names = spread(tuple(result.detections))
-            traced = trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
+            traced = trace_a_few(runner, recipe, dataset, result)
             write_evaluation(record_dir, runner, selected, result, traced, settings)
     if result.warning:
         return replace(result, warning=result.warning + unknown_words(checkpoint))

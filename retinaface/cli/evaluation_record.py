@@ -1,4 +1,4 @@
-"""Write the record of `retinaface evaluate`."""
+"""Write what `retinaface evaluate` and `retinaface score` keep: records, and lists of images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
     from retinaface.records.traced_images import ImageStages
     from retinaface.widerface.dataset import WiderFace
     from retinaface.widerface.evaluation import Evaluation
     from retinaface.widerface.ground_truth import GroundTruth
+    from retinaface.widerface.scoring import Score
 
 
 @dataclass(frozen=True)
 class Selected:
-    """Images to run, the ground truth to score them by, and notes on both."""
+    """Images to run, the ground truth to score them by, and notes on both.
+
+    Attributes:
+        label: What the scoring rule says of AP; empty for the official one.
+    """
 
     dataset: WiderFace
     truth: GroundTruth
     notes: list[str]
+    label: str = ""
+
+
+def trace_a_few(
+    runner: Engine, recipe: Pipeline, dataset: WiderFace, result: Evaluation
+) -> list[ImageStages]:
+    """Run a few images of an evaluation once more, with every stage kept."""
+    from retinaface.records.traced_images import spread, trace
+
+    names = spread(tuple(result.detections))
+    return trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
+
+
+def name_part(folder: Path | None, selected: Selected) -> None:
+    """Name the images of a run over a part of the set, so that `score` counts no others.
+
+    Args:
+        folder: Of its predictions; None where it writes none.
+    """
+    from retinaface.widerface.run_list import write_run_list
+    from retinaface.widerface.subsets import WHOLE, name_of_part
+
+    truth = selected.truth
+    if folder is not None and name_of_part(truth.images, truth.all_images) != WHOLE:
+        write_run_list(folder, truth.images, selected.label)
 
 
 def write_evaluation(
@@ -79,3 +110,43 @@ def _coverage(
         "embedded": settings["embedded"],
         "notes": selected.notes,
     }
+
+
+def write_score(folder: Path, score: Score, settings: Mapping[str, Any]) -> None:
+    """Write the record of scored predictions into a folder: AP, and the counts behind it.
+
+    It names no engine, for any detector may have written the files, and keeps no detections, which
+    have no landmarks.
+
+    Args:
+        folder: A new folder.
+        settings: Settings of the command; JSON types.
+    """
+    from retinaface.embedded import embedded_truth_sha256
+    from retinaface.records.result_id import PREDICTIONS
+    from retinaface.records.write import Kept, new_record, write_record
+    from retinaface.widerface.scoring import coverage_note
+
+    result = {
+        "id": PREDICTIONS,
+        "source": PREDICTIONS,
+        "scoring": settings["scoring"],
+        "coverage": coverage_note(score.truth),
+        "ap": score.ap,
+        "n_images": score.n_images,
+        "n_detections": score.n_detections,
+    }
+    record = new_record() | {
+        "ap": score.ap,
+        "coverage": {
+            "n_images": score.n_images,
+            "n_images_total": score.truth.n_images_total,
+            "subset": settings["subset"],
+            "ground_truth_sha256": dict(score.truth.sha256),
+            "embedded": score.truth.sha256 == embedded_truth_sha256(),
+            "notes": score.notes,
+        },
+        "results": [result],
+        "warnings": [f"{PREDICTIONS}: {text}" for text in score.warnings],
+    }
+    write_record(folder, record, {PREDICTIONS: Kept(None, score.counts, score.truth.images)})

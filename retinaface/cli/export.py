@@ -163,11 +163,11 @@ def _import_exporters() -> tuple[Any, Any, Any]:
 
 def _print(output: Path, manifest: Manifest, *, of_itself: bool = False) -> None:
     """Print the names of the files: the export, its own reference if it has one, its manifest."""
-    from retinaface.cli.output import print_checkpoint_notes
+    from retinaface.cli.output import print_notes
     from retinaface.export.manifest import sidecars
 
     if of_itself:
-        print_checkpoint_notes(manifest.weights.notes)
+        print_notes(manifest.weights.notes)
     n_nodes = sum(manifest.operators.values())
     axes = "x".join(str(axis) for axis in manifest.axes["input"])
     options = manifest.options

@@ -74,6 +74,18 @@ def widerface_options(function: F) -> F:
     return _with_options(function, _WIDERFACE_OPTIONS)
 
 
+def ground_truth_option(function: F) -> F:
+    """Add `--ground-truth`, for a layout in which it lies elsewhere."""
+    return click.option(
+        "--ground-truth",
+        type=PATH,
+        metavar="DIR",
+        help="Folder of the ground truth, where it is not in the data set's: four wider_*_val.mat, "
+        "or wider_face_val_bbx_gt.txt, which has no easy, medium and hard lists and gives AP of "
+        "all faces.",
+    )(function)
+
+
 def _with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
     """Add options; the last one is the first in the help."""
     for option in options:
@@ -104,6 +116,14 @@ _MODEL_OPTIONS = (
         metavar="FILE|embedded",
         help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
         "which knows only generated faces.  [default: the published checkpoint]",
+    ),
+    click.option(
+        "--scores",
+        type=click.Choice(("probabilities", "logits")),
+        default="probabilities",
+        show_default=True,
+        help="What the second output of --model or --engine-file holds: softmax is applied to "
+        "logits.",
     ),
     click.option(
         "--engine-file",

@@ -38,8 +38,8 @@ def print_ap(title: str, ap: Mapping[str, float]) -> None:
     print_table(["WIDER FACE AP (%)", *ap], [[title, *values]], right=range(1, len(ap) + 1))
 
 
-def print_checkpoint_notes(notes: Iterable[str]) -> None:
-    """Print on stderr what was removed, left out or converted to read a checkpoint."""
+def print_notes(notes: Iterable[str]) -> None:
+    """Print on stderr what was read into files, or left out and converted to read them."""
     import click
 
     for note in notes:

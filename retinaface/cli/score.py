@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.options import PATH, SCORING_NAMES, widerface_options
+from retinaface.cli.options import PATH, SCORING_NAMES, ground_truth_option, widerface_options
 from retinaface.cli.output import write_json
+
+if TYPE_CHECKING:
+    from retinaface.widerface.scoring import Score
 
 
 @click.command(no_args_is_help=True)
 @click.argument("predictions", type=PATH)
 @widerface_options
+@ground_truth_option
+@click.option("--record", type=PATH, metavar="RUN_DIR", help="Write record.json into a new folder.")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write the result as JSON.")
 @click.option(
     "--scoring",
@@ -26,46 +33,65 @@ def score(
     predictions: Path,
     widerface: Path | None,
     subset: str | None,
+    ground_truth: Path | None,
+    record: Path | None,
     json_file: Path | None,
     scoring: str,
 ) -> None:
     """Compute AP of any detector's predictions, from a folder or zip.
 
-    PREDICTIONS has a file <event>/<name>.txt for each image, in the official format. An image
-    without one counts as one with all faces missed. The command needs the ground truth, not the
-    images.
+    PREDICTIONS has a file <event>/<name>.txt for each image, in the official format; what other
+    tools write otherwise is read with a note, or refused with what to do. An image without a file
+    counts as one with all faces missed; of a part that `evaluate` ran, only the images that it ran
+    count. The command needs the ground truth, not the images.
 
     \b
     retinaface score predictions.zip --widerface DIR
+    retinaface score predictions --ground-truth DIR --record RUN
     """
-    from retinaface.cli.output import print_ap
-    from retinaface.files import check_output_file
+    from retinaface.cli.evaluation_record import write_score
+    from retinaface.files import check_output_dir, check_output_file, new_dir
     from retinaface.suite.sources import named_root
-    from retinaface.widerface.ground_truth import load_ground_truth
-    from retinaface.widerface.predictions import read_predictions
-    from retinaface.widerface.scoring import score_predictions
+    from retinaface.widerface.ground_truth_files import load_ground_truth
+    from retinaface.widerface.scoring import score_files
 
     if json_file is not None:
         check_output_file(json_file)
-    truth, truth_notes = load_ground_truth(named_root(widerface, images=False))
-    result = score_predictions(read_predictions(predictions), truth, subset=subset, scoring=scoring)
-    notes = [*result.notes, *truth_notes]
+    if record is not None:
+        check_output_dir(record)
+    own = ground_truth if widerface is None else None
+    truth, notes = load_ground_truth(own or named_root(widerface, images=False), ground_truth)
+    result = score_files(predictions, truth, subset=subset, scoring=scoring, notes=notes)
+    settings = {"subset": subset, "scoring": scoring}
+    if record is not None:
+        with new_dir(record) as folder:
+            write_score(folder, result, settings)
     if json_file is not None:
-        content = {
-            "ap": result.ap,
-            "predictions": str(predictions),
-            "scoring": scoring,
-            "subset": subset,
-            "n_images": result.n_images,
-            "n_images_total": truth.n_images_total,
-            "n_detections": result.n_detections,
-            "missing": result.missing,
-            "notes": notes,
-            "warnings": result.warnings,
-        }
-        write_json(json_file, content)
-    print_ap(str(predictions), result.ap)
+        write_json(json_file, _as_json(result, predictions, settings))
+    _print(str(predictions), result)
+    if record is not None:
+        click.echo(f"record: {record}")
+
+
+def _as_json(result: Score, predictions: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ap": result.ap,
+        "predictions": str(predictions),
+        **settings,
+        "n_images": result.n_images,
+        "n_images_total": result.truth.n_images_total,
+        "n_detections": result.n_detections,
+        "missing": result.missing,
+        "notes": result.notes,
+        "warnings": result.warnings,
+    }
+
+
+def _print(title: str, result: Score) -> None:
+    from retinaface.cli.output import print_ap
+
+    print_ap(title, result.ap)
     for warning in result.warnings:
         click.echo(f"warning: {warning}")
-    for note in notes:
+    for note in result.notes:
         click.echo(f"note: {note}")

@@ -11,6 +11,7 @@ from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns
 from retinaface.records.read import Run
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
+from retinaface.widerface.ground_truth import SPLITS
 
 # The figures are those of the published pipeline and batch.
 PIPELINE, BATCH = "igie", 32
@@ -58,6 +59,8 @@ class EngineRow:
     def cells(self) -> list[str]:
         """Write the figures as text, in the order of `COLUMNS`."""
         ap = " / ".join(f"{value:.2f}" for value in self.ap.values()) if self.ap else ""
+        if self.ap and tuple(self.ap) != SPLITS:
+            ap = f"{ap} ({', '.join(self.ap)})"
         return [
             self.engine,
             self.runtime,

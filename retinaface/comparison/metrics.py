@@ -18,7 +18,6 @@ from retinaface.records.schema import Result
 from retinaface.typing import Precision
 from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
-from retinaface.widerface.ground_truth import SPLITS
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _unpaired(
             verdict,
             note,
         )
-        for split in SPLITS
+        for split in dict.fromkeys(split for value in values for split in value)
     ]
 
 

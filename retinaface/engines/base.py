@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
@@ -13,48 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.options import check_options
-from retinaface.engines.turns import Turns
+from retinaface.engines.spec import EngineSpec
+from retinaface.engines.threads import Turns
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
-from retinaface.network.outputs import RawOutputs
+from retinaface.network.outputs import RawOutputs, softmax
 from retinaface.network.priors import prior_boxes
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray
 
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """Specification of an engine.
-
-    Attributes:
-        name: `<runtime>-<device>-<precision>`, or a third party's own name.
-        precision: Precision of the computation.
-        device: `cpu`, `cuda`, ...
-        model: The file to load or to build from, for runtimes that load one.
-        engine_file: A prebuilt engine, for runtimes that build files; then nothing is built.
-        build: Number of the build; another number builds again, to show whether builds differ.
-        weights: Checkpoint, `embedded`, or None for the published one; for torch.
-        max_batch: Most images in one call.
-        height_px: Height of every input; None where it depends on the image.
-        width_px: Width of every input; None where it depends on the image.
-        threads: Threads of the runtime inside one call; None for the runtime's default.
-        shares_cpus: Whether other threads prepare and finish images while it runs, as in `detect`.
-            Then idle threads of the runtime should sleep, not spin, and few should wait at all.
-        options: Further settings, different for each runtime.
-    """
-
-    name: str
-    precision: Precision
-    device: str
-    model: Path | None = None
-    engine_file: Path | None = None
-    build: int = 1
-    weights: str | Path | None = None
-    max_batch: int = 32
-    height_px: int | None = 320
-    width_px: int | None = 320
-    threads: int | None = None
-    shares_cpus: bool = False
-    options: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["Engine", "EngineSpec"]  # who writes an engine imports both from here
 
 
 class Engine(ABC):
@@ -100,10 +66,22 @@ class Engine(ABC):
             EngineFault: The runtime failed, or shapes of outputs do not match the priors of H x W.
         """
         with self._turns.take(self.parallel_calls):
-            batch = self._checked_batch(images)
-            with self._faults(f"inference of {len(images)} images"):
-                outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
-            return self._check_outputs(outputs, len(images), images.shape[2:])
+            parts = [self._infer_part(part) for part in self._parts(images)]
+        if len(parts) == 1:
+            return parts[0]
+        return RawOutputs(*(np.concatenate(output) for output in zip(*parts, strict=True)))
+
+    def _infer_part(self, images: FloatArray) -> RawOutputs:
+        batch = self._checked_batch(images)
+        with self._faults(f"inference of {len(images)} images"):
+            outputs = RawOutputs(*(np.asarray(output) for output in self._run(batch)))
+        return self._check_outputs(outputs, len(images), images.shape[2:])
+
+    def _parts(self, images: FloatArray) -> Iterator[FloatArray]:
+        """Split a batch into parts that the model takes."""
+        self._check_input(images)
+        step = self.fixed_batch or len(images)
+        yield from (images[i : i + step] for i in range(0, len(images), step))
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
@@ -125,11 +103,16 @@ class Engine(ABC):
                 tensors as outputs.
             EngineFault: The runtime failed.
         """
-        n = len(images)
         with self._turns.take(self.parallel_calls):
-            batch = self._checked_batch(images)
-            with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
-                found = self._run_intermediates(batch, tuple(names))
+            parts = [self._intermediates_of(p, tuple(names)) for p in self._parts(images)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _intermediates_of(
+        self, images: FloatArray, names: tuple[str, ...]
+    ) -> dict[str, FloatArray]:
+        n, batch = len(images), self._checked_batch(images)
+        with self._faults(f"intermediates of {n} images", NotImplementedError, ValueError):
+            found = self._run_intermediates(batch, names)
         return {name: np.asarray(array[:n], dtype=np.float32) for name, array in found.items()}
 
     @classmethod
@@ -169,6 +152,7 @@ class Engine(ABC):
             **self._facts(),
             "build_s": self._build_s,
             "placement": self._placement,
+            **self.spec.form(),
         }
 
     def _device_facts(self) -> dict[str, Any]:
@@ -247,4 +231,6 @@ class Engine(ABC):
                     f"{self.spec.name}: {field_name} should be {expected}, got {array.shape}"
                 )
             checked.append(np.asarray(array[:n], dtype=np.float32))
+        if self.spec.scores == "logits":
+            checked[1] = softmax(checked[1])
         return RawOutputs(*checked)

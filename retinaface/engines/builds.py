@@ -15,7 +15,8 @@ import numpy as np
 from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
-from retinaface.files import file_sha256, new_file
+from retinaface.export.external_data import model_sha256
+from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.typing import FloatArray
 
@@ -41,7 +42,7 @@ def cached_build(
     """
     whole = {
         **key,
-        "source": file_sha256(source),
+        "source": model_sha256(source),
         "precision": spec.precision,
         "size": [spec.height_px, spec.width_px],
         "options": dict(spec.options),
@@ -99,20 +100,26 @@ def _note_of(build: Path) -> Path:
 
 
 def check_scores(spec: EngineSpec, scores: FloatArray, model: Path) -> None:
-    """Check that the second output is a softmax: two values that add up to 1.
+    """Check that the second output is what the specification says: a softmax, or logits.
 
     Args:
         scores: (N, P, 2), from a probe.
 
     Raises:
-        EngineUnavailable: The values do not add up to 1.
+        EngineUnavailable: The values do not add up to 1, or do though they should be logits.
     """
-    sums = scores.astype(np.float64).sum(axis=-1)
-    off = np.abs(sums - 1).max(initial=0.0)
-    if not off <= _SOFTMAX_SLACK or scores.min() < 0:  # a NaN is not <=
+    off = np.abs(scores.astype(np.float64).sum(axis=-1) - 1).max(initial=0.0)
+    is_softmax = off <= _SOFTMAX_SLACK and scores.min() >= 0  # a NaN is not <=
+    if is_softmax and spec.scores == "logits":
+        raise EngineUnavailable(
+            f"{spec.name}: {OUTPUT_NAMES[1]} of {model} are probabilities already; leave "
+            "--scores logits out"
+        )
+    if not is_softmax and spec.scores == "probabilities":
         raise EngineUnavailable(
             f"{spec.name}: {OUTPUT_NAMES[1]} of {model} should be probabilities that add up to 1, "
-            f"got sums off by up to {off:.3g}; build from a file with softmax in its graph"
+            f"got sums off by up to {off:.3g}; build from a file with softmax in its graph, or "
+            "give --scores logits, which applies it"
         )
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
-from retinaface.typing import Precision
 
 if TYPE_CHECKING:
     import onnx
@@ -45,12 +45,18 @@ def model_of(spec: EngineSpec) -> Path:
 
 
 def check_interface(
-    spec: EngineSpec, model: Path, inputs: Sequence[Port], outputs: Sequence[Port]
+    spec: EngineSpec,
+    model: Path,
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    *,
+    splits: bool = True,
 ) -> int | None:
     """Compare names, types and axes of a file with a specification.
 
     Args:
         model: The file, for messages.
+        splits: Whether the engine runs a larger batch in parts; one with separate steps does not.
 
     Returns:
         The only batch size that the file takes; None where it takes any.
@@ -58,18 +64,20 @@ def check_interface(
     Raises:
         EngineUnavailable: The file does not fit.
     """
+    shown = spec.given or model
     names = ([port.name for port in inputs], [port.name for port in outputs])
     if names != ([INPUT_NAME], list(OUTPUT_NAMES)) or any(
         port.dtype is None for port in (*inputs, *outputs)
     ):
         raise EngineUnavailable(
-            f"{spec.name} cannot run {model}: expected input -> loc, conf, landmarks in FP32 "
-            f"or FP16, got {', '.join(names[0])} ({inputs[0].type_name}) -> {', '.join(names[1])}"
+            f"{spec.name} cannot run {shown}: expected input -> loc, conf, landmarks in FP32 "
+            f"or FP16, got {', '.join(names[0])} ({inputs[0].type_name}) -> {', '.join(names[1])}; "
+            "pip install onnx, with which outputs are told by shape, or name them so"
         )
     axes = inputs[0].axes
     if len(axes) != 4:
         raise EngineUnavailable(
-            f"{spec.name} cannot run {model}: expected an input of 4 axes (N, 3, H, W), got {axes}"
+            f"{spec.name} cannot run {shown}: expected an input of 4 axes (N, 3, H, W), got {axes}"
         )
     batch, channels, height, width = axes
     wanted = (3, spec.height_px, spec.width_px)
@@ -77,56 +85,74 @@ def check_interface(
         if isinstance(got, int) and got != want:
             size = "free height and width" if want is None else f"{wanted[1]}x{wanted[2]}"
             raise EngineUnavailable(
-                f"{spec.name}: {model} takes {height}x{width} inputs, but {size} is needed; "
+                f"{spec.name}: {shown} takes {height}x{width} inputs, but {size} is needed; "
                 "export with --dynamic-size"
             )
     if not isinstance(batch, int):
         return None
-    if spec.max_batch > batch:
+    if spec.max_batch > batch and not splits:
         raise EngineUnavailable(
-            f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} "
+            f"{spec.name}: {shown} takes batches of {batch}, but up to {spec.max_batch} "
             f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
         )
     return batch
 
 
-def check_precision(spec: EngineSpec, model: Path, precision: Precision) -> None:
+def check_precision(spec: EngineSpec, model: Path, precision: str) -> None:
     """Compare the precision of a file's weights with a specification.
 
     Raises:
-        EngineUnavailable: They differ.
+        EngineUnavailable: They differ; names the engine that fits, where there is one.
     """
-    if precision != spec.precision:
-        raise EngineUnavailable(
-            f"{spec.name} needs an {spec.precision.upper()} model, but the weights of {model} "
-            f"are {precision.upper()}; export with --precision {spec.precision}"
-        )
+    if precision == spec.precision:
+        return
+    shown = spec.given or model
+    fitting = f"{spec.name.removesuffix(spec.precision)}{precision}"
+    if fitting in BUILTIN:
+        next_step = f"use --engine {fitting}, or export with --precision {spec.precision}"
+    else:
+        next_step = f"no engine here computes in it; export with --precision {spec.precision}"
+    raise EngineUnavailable(
+        f"{spec.name} needs an {spec.precision.upper()} model, but the weights of {shown} "
+        f"are {precision.upper()}; {next_step}"
+    )
 
 
-def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> Precision:
-    """Read the precision of the weights from an export's own statement, else with onnx.
+def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> str:
+    """Read the precision of the weights from the file; where onnx is missing, its own statement.
+
+    A statement alone is not enough: tools that quantise a file leave it as it was.
 
     Args:
         stated: The file's metadata under `PRECISION_KEY`.
 
+    Returns:
+        `fp32`, `fp16`, `int8` or another type that no engine takes.
+
     Raises:
         EngineUnavailable: The file states nothing, and onnx is not installed.
     """
-    if stated is not None:
-        return "fp16" if stated == "fp16" else "fp32"
-    with importing(
-        f"{spec.name}: {model} does not state its precision, and onnx, which could read it,",
-        "pip install onnx, or export with retinaface",
-    ):
-        import onnx
-    graph = onnx.load(model, load_external_data=False).graph
-    half = onnx.TensorProto.FLOAT16
-    is_half = any(t.data_type == half for t in graph.initializer if len(t.dims) == 4)
-    return "fp16" if is_half else "fp32"
+    shown = spec.given or model
+    try:
+        with importing(
+            f"{spec.name}: {shown} does not state its precision, and onnx, which could read it,",
+            "pip install onnx, or export with retinaface",
+        ):
+            import onnx
+
+            from retinaface.export.stored_precision import stored_precision
+    except EngineUnavailable:
+        if stated is None:
+            raise
+        return stated
+    return stored_precision(onnx.load(model, load_external_data=False))
 
 
-def check_file(spec: EngineSpec, model: Path) -> int | None:
+def check_file(spec: EngineSpec, model: Path, *, splits: bool = True) -> int | None:
     """Compare names, types, axes and precision of a file with a specification.
+
+    Args:
+        splits: See `check_interface`.
 
     Returns:
         The only batch size that the file takes; None where it takes any.
@@ -148,7 +174,8 @@ def check_file(spec: EngineSpec, model: Path) -> int | None:
         raise EngineUnavailable(f"{spec.name} cannot load {model}: it has no graph; check the file")
     weights = {tensor.name for tensor in loaded.graph.initializer}
     inputs = [_port(value) for value in loaded.graph.input if value.name not in weights]
-    batch = check_interface(spec, model, inputs, [_port(v) for v in loaded.graph.output])
+    outputs = [_port(value) for value in loaded.graph.output]
+    batch = check_interface(spec, model, inputs, outputs, splits=splits)
     stated = {entry.key: entry.value for entry in loaded.metadata_props}.get(PRECISION_KEY)
     check_precision(spec, model, read_precision(spec, model, stated))
     return batch

@@ -15,9 +15,9 @@ def checkpoint_of(engine: Engine) -> WeightsSource | None:
     Returns:
         None where neither names one: an engine file, or a model that another program exported.
     """
-    if engine.spec.model is not None:
+    if (file := engine.spec.given or engine.spec.model) is not None:
         try:
-            manifest = read_manifest(engine.spec.model)
+            manifest = read_manifest(file)
         except ManifestError:  # a damaged one says nothing; whoever needs it reports that
             return None
         return None if manifest is None else manifest.weights

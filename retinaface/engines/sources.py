@@ -10,7 +10,7 @@ from typing import Any
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
 DEFAULT_BATCH = 32  # as in the published figures
 
@@ -88,6 +88,8 @@ def read_source(
             has another input, other outputs, or FP16 weights.
     """
     path, model, axes = _load(spec)
+    from retinaface.export.stored_precision import stored_precision
+
     inputs = [value.name for value in model.graph.input]
     outputs = tuple(value.name for value in model.graph.output)
     if (
@@ -102,10 +104,10 @@ def read_source(
             f"got {', '.join(inputs)} {axes} -> {', '.join(outputs)}; export with --batch-size "
             "dynamic and without --dynamic-size"
         )
-    if _is_half(model):
+    if (precision := stored_precision(model)) != "fp32":
         raise EngineUnavailable(
             f"{spec.name} builds from FP32 and converts to {spec.precision.upper()} itself, but "
-            f"the weights of {path} are FP16; export with --precision fp32"
+            f"the weights of {path} are {precision.upper()}; export with --precision fp32"
         )
     return Source(path, axes[0] if isinstance(axes[0], int) else None)
 
@@ -133,15 +135,6 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
             f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
             "ONNX file, or a build with --engine-file FILE"
         ) from error
-
-
-def _is_half(model: Any) -> bool:
-    """Tell whether the file states FP16 weights or has any."""
-    import onnx
-
-    stated = {entry.key: entry.value for entry in model.metadata_props}.get(PRECISION_KEY)
-    half = onnx.TensorProto.FLOAT16
-    return stated == "fp16" or any(t.data_type == half for t in model.graph.initializer)
 
 
 def source_batch(spec: EngineSpec, source: Source) -> int:

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from retinaface.errors import ExportError, ManifestError
+from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
-from retinaface.files import file_sha256, refuse_pointer
+from retinaface.files import refuse_pointer
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1
@@ -131,7 +132,7 @@ def read_manifest(model: Path) -> Manifest | None:
         raise _unreadable(path, str(error)) from error
     if not isinstance(data, dict) or not any(mark in data for mark in _MARKS):
         return None
-    if isinstance(data.get("sha256"), str) and data["sha256"] != file_sha256(model):
+    if isinstance(data.get("sha256"), str) and data["sha256"] != model_sha256(model):
         return None
     version = data.get("manifest_version", MANIFEST_VERSION)
     if version != MANIFEST_VERSION:

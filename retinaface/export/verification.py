@@ -84,6 +84,15 @@ def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelP
     return model
 
 
+def check_standard(path: Path) -> str:
+    """Run the ONNX checker over a file, types and shapes included; empty where it finds nothing."""
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        return f"the ONNX checker says: {str(error).splitlines()[0]}"
+    return ""
+
+
 def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str]:
     found = {
         "opsets": {o.domain or "ai.onnx": o.version for o in model.opset_import},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from retinaface.typing import FloatArray
 
 
@@ -19,3 +21,10 @@ class RawOutputs(NamedTuple):
     loc: FloatArray
     scores: FloatArray
     landmarks: FloatArray
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Make probabilities of logits over the last axis, in the type of the logits."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: FloatArray = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities

@@ -48,12 +48,19 @@ class Data(Struct, kw_only=True):
 
 
 class Target(Struct, kw_only=True):
-    """The engines, files and data of a run; see `suite.target`."""
+    """The engines, files and data of a run; see `suite.target`.
+
+    Attributes:
+        model_notes: What was read into the models, and what they were compared with.
+        scores: What the second output of the files held: `probabilities` or `logits`.
+    """
 
     engines: list[str] = []
     pipelines: list[str] = []
     batch: Batch | None = None
     models: list[str] = []
+    model_notes: list[str] = []
+    scores: str = "probabilities"
     engine_files: list[str] = []
     engine_options: dict[str, str] = {}
     weights: Weights | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# The id of a result that was scored from files, whose engine nobody knows.
+PREDICTIONS = "predictions"
 _FORM = re.compile(r"(?P<engine>.+)--(?P<pipeline>.+)--b(?P<batch>[0-9]+)")
 
 

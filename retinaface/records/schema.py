@@ -150,9 +150,14 @@ class ModelFile(Struct, kw_only=True, omit_defaults=True):
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
-    """The figures of an engine, a pipeline, a precision and a batch."""
+    """The figures of an engine, a pipeline, a precision and a batch.
+
+    Attributes:
+        source: `predictions` for files that any detector may have written; else an engine ran.
+    """
 
     id: str
+    source: str = ""
     engine: Json = {}
     pipeline: str = ""
     precision: str = ""

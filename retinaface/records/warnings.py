@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinaface.network.weights import is_known
+from retinaface.records.result_id import PREDICTIONS
 from retinaface.widerface.plausibility import next_to_nothing, unknown_checkpoint
 
 
@@ -30,6 +31,8 @@ def all_warnings(noted: Iterable[str], results: Iterable[Mapping[str, Any]]) -> 
     """
     found = list(noted)
     for result in results:
+        if result.get("source") == PREDICTIONS:  # scored beside the files, which tell more
+            continue
         text = next_to_nothing(
             result.get("ap") or {},
             n_images=result.get("n_images"),

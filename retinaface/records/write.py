@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import shlex
 import shutil
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.environment import command_output, describe_environment
 from retinaface.errors import ManifestError
+from retinaface.export.external_data import weight_files
 from retinaface.export.manifest import read_manifest
 from retinaface.files import file_sha256, new_file
 from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
@@ -36,7 +36,6 @@ DETECTIONS_FILE = "detections.npz"
 COUNTS_FILE = "counts.npz"
 STAGES_FILE = "stages.npz"
 MODELS_DIR = "models"
-_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
 # RetinaFace takes 2 MB; a file that takes far more, as an engine's cache may, is named, not copied.
 MAX_MODEL_BYTES = 64 * 2**20
 
@@ -59,7 +58,7 @@ class Kept:
     """The arrays and the model that a record keeps of one result beside its figures.
 
     Attributes:
-        detections: By image id.
+        detections: By image id; None where they are not kept.
         counts: Of the scored images, in their order; None where nothing was scored.
         images: Ids of the scored images.
         image_sha256: Of the file of each scored image; empty text for an unreadable file.
@@ -67,7 +66,7 @@ class Kept:
         model: The file that the engine ran; None for one that builds the network itself.
     """
 
-    detections: Mapping[str, Detections]
+    detections: Mapping[str, Detections] | None
     counts: Counts | None = None
     images: tuple[str, ...] = ()
     image_sha256: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +92,8 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
     stages: dict[str, Any] = {}
     facts: dict[str, dict[str, Any]] = {}
     for result_id, one in kept.items():
-        detections |= _under(result_id, pack_detections(one.detections))
+        if one.detections is not None:
+            detections |= _under(result_id, pack_detections(one.detections))
         if one.counts is not None:
             names = {"images": np.array(one.images)}
             if one.image_sha256:
@@ -153,8 +153,8 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
         manifest = read_manifest(model)
     except ManifestError as error:  # what was measured is kept all the same
         problem = str(error)
-    kept = None
-    if model.stat().st_size <= MAX_MODEL_BYTES:
+    kept, weights = None, weight_files(model)
+    if not weights and model.stat().st_size <= MAX_MODEL_BYTES:
         kept = f"{MODELS_DIR}/{sha256[:16]}{model.suffix}"
         target = folder / kept
         target.parent.mkdir(exist_ok=True)
@@ -167,20 +167,9 @@ def _keep_model(folder: Path, model: Path | None) -> dict[str, Any] | None:
         kept=kept,
         manifest=manifest,
         manifest_problem=problem,
-        weights={file.name: file_sha256(file) for file in _weight_files(model)},
+        weights={file.name: file_sha256(file) for file in weights},
     )
     return dict(msgspec.to_builtins(described))
-
-
-def _weight_files(model: Path) -> list[Path]:
-    """List the files of weights that an ONNX graph names and that lie beside it.
-
-    Reads its bytes, for onnx may not be here: an entry of ONNX's `external_data` is a key and a
-    value, each with its length before it.
-    """
-    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
-    paths = {model.parent / name.decode(errors="replace") for name in names}
-    return sorted(path for path in paths if path.is_file())
 
 
 def images_sha256(by_image: Mapping[str, str]) -> str:

@@ -22,7 +22,6 @@ from retinaface.records.read import Run
 from retinaface.report.svg import INK, colour, finish_svg, line, marker
 from retinaface.typing import FloatArray
 from retinaface.widerface.average_precision import N_THRESHOLDS, Counts
-from retinaface.widerface.ground_truth import SPLITS
 
 # Shown at 360 to 510 px, so that a text of 9 points is read on a phone as well.
 _WIDTH_IN = 4.6
@@ -53,10 +52,11 @@ def precision_recall(subject: str, ids: Mapping[int, str], runs: Sequence[Run]) 
     if not kept:
         return None
     svgs = []
-    for split, name in enumerate(SPLITS):
+    for name in dict.fromkeys(split for _, counts in kept for split in counts.splits):
         figure, axes = _figure(_NARROW_IN, 2.5)
         for position, counts in kept:
-            axes.plot(*curve(counts, split), **line(position))
+            if name in counts.splits:
+                axes.plot(*curve(counts, counts.splits.index(name)), **line(position))
         axes.set(title=name, xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
         svgs.append(finish_svg(figure, f"Precision over recall of {subject}, {name}"))
     return Plot(tuple(svgs), subject)
@@ -67,7 +67,7 @@ def curve(counts: Counts, split: int) -> tuple[FloatArray, FloatArray]:
 
     Args:
         counts: Of a set of images.
-        split: Column of easy, medium, hard.
+        split: Column of `counts.splits`.
     """
     totals = [
         np.bincount(counts.threshold_index[mask[:, split]], minlength=N_THRESHOLDS).cumsum()
@@ -101,7 +101,7 @@ def _allowed(old: Run, result_id: str) -> float | None:
 
 
 def _ap_plot(result_id: str, entries: list[tuple[int, Metric]], allowed: float | None) -> Plot:
-    names = [f"AP {split}" for split in SPLITS]
+    names = list(dict.fromkeys(metric.name for _, metric in entries))
     lanes = list(dict.fromkeys(position for position, _ in entries))
     figure, axes = _figure(_WIDTH_IN, 0.8 + 0.14 * len(names) * max(2, len(lanes)))
     if allowed is not None:

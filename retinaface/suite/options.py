@@ -109,6 +109,13 @@ OPTIONS = (
         separator="paths",
     ),
     RunOption(
+        "scores",
+        "What the second output of --model or --engine-file holds: of logits the suite makes "
+        "probabilities.  [default: probabilities]",
+        kind="choice",
+        choices=("probabilities", "logits"),
+    ),
+    RunOption(
         "engine-option",
         "Setting of the engines of the run (repeatable), as for `retinaface evaluate`.",
         "NAME=VALUE",
@@ -128,6 +135,13 @@ OPTIONS = (
         "DIR|embedded",
         kind="path",
         words=("embedded",),
+    ),
+    RunOption(
+        "ground-truth",
+        "Folder of the ground truth, where it is not in that of the images: four wider_*_val.mat, "
+        "or wider_face_val_bbx_gt.txt, which gives AP of all faces.",
+        "DIR",
+        kind="path",
     ),
     RunOption(
         "subset", "Only a named part of WIDER FACE.", "NAME", kind="choice", choices=SUBSET_NAMES

@@ -10,6 +10,7 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.suite.target import Target
+from retinaface.typing import Scores
 
 FIXED_SIZE = (320, 320)
 _MAX_BATCH = 32
@@ -62,7 +63,9 @@ class EnginePool:
             try:
                 return open_engine(
                     name,
-                    **files,
+                    model=files.get("model"),
+                    engine_file=files.get("engine_file"),
+                    scores=self._scores(files),
                     build=build,
                     weights=self.target.weights.source,
                     max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
@@ -74,6 +77,11 @@ class EnginePool:
             except EngineUnavailable as error:
                 problems.append(str(error))
         raise EngineUnavailable("; ".join(problems))
+
+    def _scores(self, files: Mapping[str, Path]) -> Scores:
+        """Say what a file gives: those of the run what the user says, exports probabilities."""
+        given = {*self.target.models, *self.target.engine_files}
+        return self.target.scores if given & {*files.values()} else "probabilities"
 
     def _files(self, name: str, model: Path | None) -> list[dict[str, Path]]:
         """List what to try in turn: `model` or `engine_file` of `open_engine`, or neither."""

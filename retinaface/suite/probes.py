@@ -56,30 +56,29 @@ def _images(target: Target) -> str | None:
 
 
 def _full_set(target: Target) -> str | None:
-    from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES
+    from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS
 
     if (reason := _widerface(target)) is not None:
         return reason
+    if (splits := target.data.open().truth.splits) != SPLITS:
+        return f"published figures are of {', '.join(SPLITS)}, the ground truth is of {splits[0]}"
     if (n := _n_images(target)) != OFFICIAL_N_IMAGES:
         return f"published figures cover {OFFICIAL_N_IMAGES} images, the run has {n}"
     return None
 
 
 def _n_images(target: Target) -> int:
-    from retinaface.widerface.dataset import open_widerface
-
-    dataset = open_widerface(target.data.root)
-    return len(dataset.select(target.subset).images)
+    return len(target.data.open().select(target.subset).images)
 
 
 def _reference(target: Target) -> str | None:
-    from retinaface.suite.cases import missing_reference
+    from retinaface.suite.judged.cases import missing_reference
 
     return missing_reference(target, "scene")
 
 
 def _full_reference(target: Target) -> str | None:
-    from retinaface.suite.cases import FULL, missing_reference
+    from retinaface.suite.judged.cases import FULL, missing_reference
 
     return missing_reference(target, FULL)
 
@@ -87,7 +86,7 @@ def _full_reference(target: Target) -> str | None:
 def _photographs(target: Target) -> str | None:
     """Look for exact outputs on pictures: from a full reference, or made by torch from the data."""
     from retinaface.reference.inputs import REAL
-    from retinaface.suite.cases import missing_reference
+    from retinaface.suite.judged.cases import missing_reference
 
     return missing_reference(target, REAL)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, mirror_dir
 from retinaface.embedded import embedded_root
 from retinaface.errors import AssetError, DatasetError, WeightsError
 from retinaface.network.weights import WeightsChoice, choose_weights
-from retinaface.widerface.dataset import check_whole, default_root
+from retinaface.widerface.dataset import WiderFace, check_whole, default_root, open_widerface
+from retinaface.widerface.ground_truth_files import check_named
 
 _GET_WEIGHTS = f"retinaface assets fetch {CHECKPOINT}"
 _GET_DATA = "retinaface assets fetch"
@@ -23,11 +24,17 @@ class DataChoice:
         root: Folder in a layout of WIDER FACE.
         is_named: Whether the user named it.
         is_embedded: Whether it is the set that ships with the package.
+        ground_truth: Folder or text file of its ground truth, where it lies elsewhere.
     """
 
     root: Path
     is_named: bool = False
     is_embedded: bool = False
+    ground_truth: Path | None = None
+
+    def open(self) -> WiderFace:
+        """Open it; see `open_widerface`."""
+        return open_widerface(self.root, self.ground_truth)
 
 
 def embedded_data(*, is_named: bool = False) -> DataChoice:
@@ -55,7 +62,11 @@ class Sources:
 
 
 def choose_sources(
-    weights: str | None, widerface: Path | str | None, *, has_files: bool = False
+    weights: str | None,
+    widerface: Path | str | None,
+    *,
+    has_files: bool = False,
+    ground_truth: Path | str | None = None,
 ) -> Sources:
     """Choose weights and images: those named, else those found here, else the embedded set.
 
@@ -67,6 +78,7 @@ def choose_sources(
         widerface: Folder of the data set, `embedded`, or None.
         has_files: Whether exported files or built engines are named, which hold weights of their
             own.
+        ground_truth: Of the images, where it lies elsewhere.
 
     Raises:
         WeightsError: The checkpoint does not exist; or there are images and no weights.
@@ -76,7 +88,7 @@ def choose_sources(
     """
     chosen = choose_weights(weights)
     is_without_weights = chosen.is_embedded and weights is None and not has_files
-    data = choose_data(widerface)
+    data = choose_data(widerface, ground_truth)
     is_without_data = data.is_embedded and widerface is None
     if (mirror := mirror_dir()) is not None:
         lacking = [CHECKPOINT] * is_without_weights + ["the WIDER FACE images"] * is_without_data
@@ -95,13 +107,29 @@ def choose_sources(
     return Sources(chosen, data, _note(is_without_weights, is_without_data))
 
 
-def choose_data(widerface: Path | str | None) -> DataChoice:
+def choose_data(widerface: Path | str | None, ground_truth: Path | str | None = None) -> DataChoice:
     """Choose images: those that are named, else those found here, else the embedded pictures.
+
+    Args:
+        ground_truth: Folder or text file of their ground truth, where it lies elsewhere.
 
     Raises:
         DatasetError: The folder does not exist, or what was found is not whole.
         AssetError: The embedded pictures are not the pinned ones.
     """
+    if ground_truth is None:
+        return _choose_images(widerface, None)
+    truth = check_named(Path(ground_truth))
+    data = _choose_images(widerface, truth)
+    if data.is_embedded:
+        raise DatasetError(
+            f"--ground-truth {truth} is not that of the embedded pictures, which have their own; "
+            "name the images that it is of with --widerface DIR"
+        )
+    return replace(data, ground_truth=truth)
+
+
+def _choose_images(widerface: Path | str | None, ground_truth: Path | None) -> DataChoice:
     if widerface is not None:
         if str(widerface) == EMBEDDED:
             return embedded_data(is_named=True)
@@ -117,7 +145,7 @@ def choose_data(widerface: Path | str | None) -> DataChoice:
         root = default_root()
     except DatasetError:
         return embedded_data()
-    check_whole(root, may_fetch=mirror_dir() is None)
+    check_whole(root, may_fetch=mirror_dir() is None, ground_truth=ground_truth)
     return DataChoice(root)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
-from retinaface.export.manifest import read_manifest
 from retinaface.files import refuse_pointer
 from retinaface.network.weights import WeightsChoice, embedded_weights, is_known
 from retinaface.suite.options import TargetError, read_pairs
+from retinaface.suite.reference_choice import ReferenceChoice, choose_reference, forms_of
 from retinaface.suite.sources import DataChoice, choose_sources, embedded_data
+from retinaface.typing import Scores
 from retinaface.widerface.subsets import SUBSETS
 
 # Engines that are tested when none is named: those of ONNX Runtime. They are compared with torch;
@@ -32,6 +33,9 @@ class Target:
         batch: Most images in one call for accuracy; None for each pipeline's own.
         models: Exported files to judge; each engine takes the first that it can run. Empty: exports
             are made.
+        model_notes: What was read into the models, and what they are compared with.
+        reference: What exact outputs are made from.
+        scores: What the second output of these files holds.
         engine_files: Prebuilt engines to judge; each engine whose builds are files takes the first
             that it can run, and none of the models.
         weights: What exports and references are made of.
@@ -49,6 +53,9 @@ class Target:
     pipelines_named: bool = False
     batch: int | None = None
     models: tuple[Path, ...] = ()
+    model_notes: tuple[str, ...] = ()
+    reference: ReferenceChoice = field(default_factory=ReferenceChoice)
+    scores: Scores = "probabilities"
     engine_files: tuple[Path, ...] = ()
     engine_options: Mapping[str, str] = field(default_factory=dict)
     weights: WeightsChoice = field(default_factory=embedded_weights)
@@ -69,16 +76,20 @@ class Target:
         """Tell whether what is judged was made from the weights of the embedded set."""
         if not self.models:
             return self.weights.is_embedded and not self.engine_files
-        manifests = [read_manifest(model) for model in self.models]
-        sources = [None if found is None else found.weights.sha256 for found in manifests]
-        return all(sha256 == embedded_weights().sha256 for sha256 in sources)
+        return self.reference.weights is not None and self.reference.weights.is_embedded
 
     @property
-    def data_note(self) -> str:
-        """Give the note on the data beside the verdict; empty where the data are the user's."""
-        if not self.data.is_embedded:
-            return ""
-        return "embedded set" if self.has_embedded_weights else "embedded pictures, no AP"
+    def verdict_note(self) -> str:
+        """Say on what the verdict rests, where that is not the user's data and a checkpoint."""
+        parts = []
+        if self.data.is_embedded:
+            is_set = self.has_embedded_weights
+            parts.append("embedded set" if is_set else "embedded pictures, no AP")
+        if self.scores == "logits":
+            parts.append("softmax by --scores logits")
+        if self.reference.model is not None:
+            parts.append("fidelity of the export not judged")
+        return ", ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
         """Describe it for a record; JSON types."""
@@ -88,6 +99,8 @@ class Target:
             "batch": self.batch,
             "models": [model.name for model in self.models],
             "engine_files": [file.name for file in self.engine_files],
+            "scores": self.scores,
+            "model_notes": list(self.model_notes),
             "engine_options": dict(self.engine_options),
             "weights": {
                 "description": self.weights.description,
@@ -111,9 +124,11 @@ def make_target(
     batch: int | None = None,
     models: tuple[Path, ...] = (),
     engine_files: tuple[Path, ...] = (),
+    scores: Scores = "probabilities",
     engine_options: Sequence[str] = (),
     weights: str | None = None,
     widerface: str | None = None,
+    ground_truth: str | None = None,
     subset: str | None = None,
     baseline: str = "auto",
     soak_s: float | None = None,
@@ -124,15 +139,16 @@ def make_target(
         TargetError: An unknown pipeline or subset, a file or folder that is not there.
         EngineUnavailable: An unknown engine.
         ManifestError: The manifest beside a model is damaged.
+        ModelError: A model is damaged, or not of this network.
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
-    _check_models(models)
-    sources = choose_sources(weights, widerface, has_files=bool(models or engine_files))
+    forms, notes = forms_of(models, engine_files, scores)
+    files = (*models, *engine_files)
+    sources = choose_sources(weights, widerface, has_files=bool(files), ground_truth=ground_truth)
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES
     _check_engine_files(engine_files, tested, models, is_built_from_known=weights is not None)
-    if baseline != "auto" and not Path(baseline).parent.is_dir():
-        raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
+    reference = choose_reference(models, forms, sources.weights, is_named=weights is not None)
     return Target(
         engines=tested,
         engines_named=bool(engines),
@@ -140,16 +156,33 @@ def make_target(
         pipelines_named=bool(pipelines),
         batch=batch,
         models=models,
+        model_notes=(*notes, *filter(None, [reference.note])),
+        reference=reference,
+        scores=scores,
         engine_files=engine_files,
         engine_options=_engine_options(engine_options, tested),
-        weights=sources.weights,
+        weights=reference.weights or sources.weights,
         weights_notes=_weights_notes(sources.weights),
         data=sources.data,
-        sources_note=sources.note,
+        sources_note="" if _holds_set(models, reference) else sources.note,
         subset=subset,
-        baseline=None if baseline == "auto" else Path(baseline),
+        baseline=_checked_baseline(baseline),
         soak_s=soak_s,
     )
+
+
+def _checked_baseline(baseline: str) -> Path | None:
+    if baseline == "auto":
+        return None
+    if not Path(baseline).parent.is_dir():
+        raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
+    return Path(baseline)
+
+
+def _holds_set(models: Sequence[Path], reference: ReferenceChoice) -> bool:
+    """Tell whether files have the weights of the embedded set: then nothing of it is missing."""
+    weights = reference.weights
+    return bool(models) and weights is not None and weights.is_embedded
 
 
 def _weights_notes(weights: WeightsChoice) -> tuple[str, ...]:
@@ -170,14 +203,6 @@ def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str |
         _check_choice("--pipeline", name, tuple(PIPELINES))
     if subset is not None:
         _check_choice("--subset", subset, SUBSETS)
-
-
-def _check_models(models: Sequence[Path]) -> None:
-    for model in models:
-        if not model.exists():
-            raise TargetError(f"--model {model} does not exist; give an exported file")
-        refuse_pointer(model, TargetError)
-        read_manifest(model)  # a damaged one is found before anything runs
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.typing import BoolArray, FloatArray, IntArray
-from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.ground_truth import ALL_FACES, SPLITS, GroundTruth
 
 N_THRESHOLDS = 1000
 MATCH_OVERLAP = 0.5
@@ -65,12 +65,14 @@ class Counts:
     A detection enters at its `threshold_index` and stays, so counts at all thresholds are running
     sums. A set takes a few bytes for each detection instead of 48 kB for each image.
 
+    S splits are easy, medium and hard, or all faces alone.
+
     Attributes:
-        n_faces: (I, 3) int32: faces of each image that count in easy, medium, hard.
+        n_faces: (I, S) int32: faces of each image that count in each split.
         image_index: (D,) int32: the detection's row of `n_faces`.
         threshold_index: (D,) int16: first threshold at which the detection counts, in 0..999.
-        is_proposal: (D, 3) bool: whether it counts as a detection (does not hit an ignored face).
-        is_hit: (D, 3) bool: whether it is the first to find a face that counts.
+        is_proposal: (D, S) bool: whether it counts as a detection (does not hit an ignored face).
+        is_hit: (D, S) bool: whether it is the first to find a face that counts.
     """
 
     n_faces: IntArray
@@ -83,6 +85,11 @@ class Counts:
     def n_images(self) -> int:
         """Count the images, including those without a detection."""
         return len(self.n_faces)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits, column by column."""
+        return ALL_FACES if self.n_faces.shape[1] == len(ALL_FACES) else SPLITS
 
 
 def count_image(
@@ -98,20 +105,20 @@ def count_image(
         boxes_xywh: (D, 4) pixels, in any order.
         scores: (D,).
         faces_xywh: (F, 4) pixels.
-        counted: (F, 3): whether a face counts in easy, medium, hard; otherwise it is ignored there.
+        counted: (F, S): whether a face counts in each split; otherwise it is ignored there.
         scores_range: Score range of the whole set of detections.
 
     Returns:
         Counts of one image, without detections with a normalised score below 0 or NaN.
     """
-    n_faces = counted.sum(axis=0, dtype=np.int32)[None]  # (1, 3)
+    n_faces = counted.sum(axis=0, dtype=np.int32)[None]  # (1, S)
     order = np.argsort(-scores, kind="stable")
     normalised = scores_range.normalise(scores[order].astype(np.float64))
     first = np.searchsorted(-THRESHOLDS, -normalised, side="left")  # NaN sorts behind all
     used = first < N_THRESHOLDS
     # An image without annotated faces gives no false positives: the official code skips it.
     if not len(faces_xywh) or not used.any():
-        nothing = np.zeros((0, len(SPLITS)), dtype=bool)
+        nothing = np.zeros((0, counted.shape[1]), dtype=bool)
         none = np.zeros(0, dtype=np.int32)
         return Counts(n_faces, none, none.astype(np.int16), nothing, nothing)
     boxes = boxes_xywh[order].astype(np.float64)
@@ -123,7 +130,7 @@ def count_image(
     first_match = np.zeros(len(best), dtype=bool)
     rows = np.flatnonzero(matched)
     first_match[rows[np.unique(best[rows], return_index=True)[1]]] = True
-    counts_here = counted[best]  # (D, 3): whether the best face counts in this split
+    counts_here = counted[best]  # (D, S): whether the best face counts in this split
     return Counts(
         n_faces,
         np.zeros(int(used.sum()), dtype=np.int32),
@@ -150,14 +157,14 @@ def precision_recall(counts: Counts) -> tuple[FloatArray, FloatArray]:
     """Compute precision and recall of each split at each threshold.
 
     Returns:
-        Two (1000, 3) float64 arrays. Precision is 0 where there is no detection yet, recall is 0
+        Two (1000, S) float64 arrays. Precision is 0 where there is no detection yet, recall is 0
         where a split has no faces.
     """
     proposals, hits = (
         np.stack(
             [
                 np.bincount(counts.threshold_index[mask[:, s]], minlength=N_THRESHOLDS).cumsum()
-                for s in range(len(SPLITS))
+                for s in range(len(counts.splits))
             ],
             axis=1,
         ).astype(np.float64)
@@ -178,7 +185,7 @@ def average_precision(counts: Counts) -> dict[str, float]:
     precision, recall = precision_recall(counts)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     steps = np.diff(recall, axis=0, prepend=0.0)
-    return dict(zip(SPLITS, (steps * envelope).sum(axis=0).tolist(), strict=True))
+    return dict(zip(counts.splits, (steps * envelope).sum(axis=0).tolist(), strict=True))
 
 
 def count_set(predictions: Mapping[str, ScoredBoxes], truth: GroundTruth) -> Counts:

@@ -9,15 +9,16 @@ from pathlib import Path
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
-from retinaface.widerface.ground_truth import (
-    GroundTruth,
-    find_ground_truth,
-    image_id,
+from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.ground_truth_files import (
+    check_named,
+    find_mats,
     load_ground_truth,
+    text_file,
 )
+from retinaface.widerface.image_list import own_list
 
 _IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
-_LIST_FILE = "val/wider_val.txt"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class WiderFace:
     Attributes:
         root: The folder that the user named.
         truth: Ground truth of all images.
-        listed: Image ids in the order of the copy's own list, `val/wider_val.txt`; without a list,
-            in the order of the ground truth.
+        listed: Image ids in the order of the copy's own list, `val/wider_val.txt` or
+            `wider_val.txt`; without a list, in the order of the ground truth.
         store: The images.
         notes: Notes for the reader of a result, such as a pinned file in place of a missing one.
     """
@@ -113,12 +114,16 @@ class WiderFace:
         return self.truth.select(images)
 
 
-def open_widerface(root: Path) -> WiderFace:
+def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     """Find images, list and ground truth in a folder.
 
-    Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...`), the official one
-    (`WIDER_val/images/<event>/...`, or `WIDER_val.zip` as downloaded), each with the ground
-    truth in `ground_truth/`, `eval_tools/ground_truth/` or `wider_face_split/`.
+    Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
+    `images/<event>/...` for ixRT), the official one (`WIDER_val/images/<event>/...`, or
+    `WIDER_val.zip` as downloaded), each with the ground truth in `ground_truth/`,
+    `eval_tools/ground_truth/` or `wider_face_split/`.
+
+    Args:
+        ground_truth: Folder of the ground truth, or its text file, where it lies elsewhere.
 
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
@@ -127,9 +132,10 @@ def open_widerface(root: Path) -> WiderFace:
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
     store = _open_store(root)
-    truth, notes = load_ground_truth(root)
-    list_file = root / _LIST_FILE
-    listed = read_image_list(list_file) if list_file.is_file() else truth.images
+    truth, notes = load_ground_truth(root, ground_truth)
+    if (own := own_list(root)) is None:
+        return WiderFace(root, truth, truth.images, store, notes)
+    list_file, listed = own
     try:
         truth.select(listed)
     except DatasetError as error:
@@ -154,28 +160,6 @@ def _open_store(root: Path) -> ImageFolder | ImageArchive:
         raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
 
 
-def read_image_list(path: Path) -> tuple[str, ...]:
-    """Read a list of images, one `<event>/<name>.jpg` a line, with or without a leading slash.
-
-    Raises:
-        DatasetError: A line has another form, or an image is listed twice.
-    """
-    refuse_pointer(path, DatasetError)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read image list {path}: {error}; expected UTF-8") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    try:
-        images = tuple(image_id(line) for line in lines)
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
-    if len(set(images)) != len(images):
-        twice = next(image for image in images if images.count(image) > 1)
-        raise DatasetError(f"{path}: {twice} is listed twice; remove one line")
-    return images
-
-
 def default_root(*, images: bool = True) -> Path:
     """Find the data set in the mirror or the cache, for commands that name no folder.
 
@@ -197,24 +181,27 @@ def default_root(*, images: bool = True) -> Path:
     )
 
 
-def check_whole(root: Path, *, may_fetch: bool) -> None:
+def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None) -> None:
     """Check that all files of a data set are there, without reading the images.
 
     Args:
         may_fetch: Whether missing ground truth may be fetched later.
+        ground_truth: Where it lies elsewhere.
 
     Raises:
         DatasetError: Ground truth or images are missing, or the list is damaged.
     """
     store = _open_store(root)
-    elsewhere = [name for name, path in find_ground_truth(root).items() if path is None]
+    truth_root = root if ground_truth is None else check_named(ground_truth)
+    mats = {} if text_file(truth_root) else find_mats(truth_root)
+    elsewhere = [name for name, path in mats.items() if path is None]
     if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):
         raise DatasetError(
             f"ground truth {', '.join(lacking)} is missing in {root}; copy it to "
             f"{root / 'ground_truth'}: retinaface assets fetch"
         )
-    list_file = root / _LIST_FILE
-    listed = read_image_list(list_file) if list_file.is_file() else ()
+    own = own_list(root)
+    listed = own[1] if own is not None else ()
     missing = [image for image in listed if not store.has(image)]
     is_empty = isinstance(store, ImageFolder) and not any(store.folder.iterdir())
     if missing or is_empty:

@@ -11,9 +11,10 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.opening import open_engine
 from retinaface.widerface.average_precision import average_precision, count_set
 from retinaface.widerface.dataset import default_root, open_widerface
-from retinaface.widerface.ground_truth import load_ground_truth
-from retinaface.widerface.predictions import official_form, read_predictions
-from retinaface.widerface.scoring import score_predictions
+from retinaface.widerface.ground_truth_files import load_ground_truth
+from retinaface.widerface.predictions import official_form
+from retinaface.widerface.reading.predictions import read_predictions
+from retinaface.widerface.scoring import score_files
 from tests.support.golden import golden_file, unmatched_share
 
 pytestmark = [
@@ -60,7 +61,8 @@ def exported(tmp_path_factory):
 
 
 def check(engine, pipeline, dataset, precision, *, every=1, batch=None, workers=None):
-    golden = read_predictions(golden_file(f"{pipeline.name}-fp32-subset.zip"))
+    zipped = golden_file(f"{pipeline.name}-fp32-subset.zip")
+    golden = read_predictions(zipped, dataset.truth.images).predictions
     truth = dataset.select("every-8")
     truth = truth.select(truth.images[::every])
     golden = {image: golden[image] for image in truth.images}
@@ -148,7 +150,8 @@ def test_the_plain_detector_of_the_benchmarks_agrees_with_the_goldens(dataset, t
     with open_engine("ort-cpu-fp32") as engine:
         plain.detect(engine, truth.images, dataset.read_bytes, tmp_path, plain.Stopwatch())
     found = plain.read(tmp_path, truth.images)
-    golden = read_predictions(golden_file("igie-fp32-subset.zip"))
+    zipped = golden_file("igie-fp32-subset.zip")
+    golden = read_predictions(zipped, dataset.truth.images).predictions
     n_unmatched, n_compared = unmatched_share(golden, found)
     assert n_unmatched <= UNMATCHED["fp32"] * n_compared
     expected = average_precision(count_set(golden, truth))
@@ -158,7 +161,7 @@ def test_the_plain_detector_of_the_benchmarks_agrees_with_the_goldens(dataset, t
 def test_scoring_gives_the_published_ap():
     truth, _ = load_ground_truth(default_root())
     name = "published-mobilenet0.25-original-scale-full.zip"
-    score = score_predictions(read_predictions(golden_file(name)), truth)
+    score = score_files(golden_file(name), truth)
     assert score.missing == []
     for split, ap in score.ap.items():
         assert abs(ap - PUBLISHED_AP[split]) <= PUBLISHED_TOLERANCE

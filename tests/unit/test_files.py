@@ -23,9 +23,11 @@ from retinaface.records.array_files import ArrayFiles
 from retinaface.records.read import read_run
 from retinaface.reference.stored import load_reference
 from retinaface.suite.target import make_target
-from retinaface.widerface.dataset import open_widerface, read_image_list
-from retinaface.widerface.ground_truth import load_ground_truth
-from retinaface.widerface.predictions import read_predictions
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.ground_truth_files import load_ground_truth
+from retinaface.widerface.ground_truth_text import read_truth_text
+from retinaface.widerface.image_list import read_image_list
+from retinaface.widerface.reading.predictions import read_predictions
 from tests.support.made.widerface_copy import write_mats
 from tests.support.pointers import POINTER, REFUSED
 
@@ -152,7 +154,9 @@ READERS = {
     "images": ("WIDER_val.zip", lambda p: open_widerface(p.parent)),
     "image-list": ("list.txt", read_image_list),
     "ground-truth": ("ground_truth/wider_hard_val.mat", lambda p: load_ground_truth(p.parents[1])),
-    "predictions": ("p.zip", read_predictions),
+    "ground-truth-text": ("truth.txt", read_truth_text),
+    "predictions": ("p.zip", lambda p: read_predictions(p, ["e/a"])),
+    "prediction": ("e/a.txt", lambda p: read_predictions(p.parents[1], ["e/a"])),
     "record": ("record.json", lambda p: read_run(p.parent)),
     "baseline": ("d.npz", read_detections),
     "arrays": (
@@ -170,6 +174,7 @@ def test_a_pointer_of_git_lfs_is_named_in_the_place_of_every_input_file(
     monkeypatch.setenv("RETINAFACE_ASSETS", str(tmp_path) if kind == "asset" else "")
     write_mats(tmp_path / "ground_truth")
     (tmp_path / "m.onnx").write_bytes(b"graph")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(POINTER)
     with pytest.raises(RetinaFaceError) as caught:
         read(tmp_path / name)

@@ -10,8 +10,8 @@ import pytest
 from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
 from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import spread
-from retinaface.suite.cases import Cases
 from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.judged.cases import Cases
 from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
 from retinaface.suite.judged.outputs import Explainer
 from retinaface.suite.judged.scored import remembered
@@ -26,7 +26,7 @@ from retinaface.suite.needs import POOL
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
-from retinaface.widerface.dataset import WiderFace, open_widerface
+from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.scoring import coverage_note
 
 
@@ -61,7 +61,7 @@ def pool(pytestconfig: pytest.Config) -> EnginePool:
 @pytest.fixture(scope="session")
 def dataset(target: Target) -> WiderFace:
     """Give the data set of the run."""
-    return open_widerface(target.data.root)
+    return target.data.open()
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ def photographs(target: Target):
 
     @functools.cache
     def get(n: int) -> dict[str, bytes]:
-        data = open_widerface(target.data.root)
+        data = target.data.open()
         chosen = spread(data.select(target.subset).images, n)
         return {name: data.read_bytes(name) for name in chosen}
 

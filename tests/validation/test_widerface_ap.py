@@ -14,7 +14,7 @@ from retinaface.checks.accuracy import (
     check_shifts,
 )
 from retinaface.checks.ap_changes import compare_with_entry, count_detections
-from retinaface.checks.image_list import check_list, comparable_parts
+from retinaface.checks.image_list import check_list, check_splits, comparable_parts
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_truth_sha256
 from retinaface.environment import device_name, slug
@@ -46,7 +46,9 @@ def weights_sha256(target):
     """Find the hash of the checkpoint that is judged; None where the files do not name it."""
     if target.has_embedded_weights:
         return embedded_weights().sha256
-    return None if target.has_files else target.weights.sha256
+    if target.has_files and target.reference.weights is None:
+        return None
+    return target.weights.sha256
 
 
 def result_id(engine_name, pipeline_name, evaluated):
@@ -103,6 +105,8 @@ def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
     """Compare with the baseline of this engine and pipeline, or give a check that says why not."""
     measured = evaluated(engine_name, pipeline_name)
     truth = dataset.select(target.subset)
+    if (others := check_splits("baseline", truth)) is not None:
+        return None, None, others
     chosen = comparable_parts(truth)
     detections = measured.evaluation.detections
     found = find_or_offer(

@@ -8,7 +8,7 @@ from typing import Any
 
 # Options that name an engine, a model or data; with one of them, or when a baseline is accepted,
 # every test runs.
-_NAMES_TARGET = ("engine", "model", "engine_file", "weights", "widerface", "subset")
+_NAMES_TARGET = ("engine", "model", "engine_file", "weights", "widerface", "ground_truth", "subset")
 _ENV_PREFIX = "RETINAFACE_"
 _NAMES_ALL = (*_NAMES_TARGET, "accept_baseline")
 _VARIABLES = (*_NAMES_TARGET, "assets")

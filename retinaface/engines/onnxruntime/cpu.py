@@ -26,6 +26,7 @@ from retinaface.engines.onnx_model import (
 from retinaface.engines.onnxruntime.device_memory import run_options
 from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet
 from retinaface.engines.options import is_on
+from retinaface.engines.staged import StagedEngine
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
@@ -136,7 +137,11 @@ class OnnxRuntimeEngine(Engine):
         model = self._model
         inputs, outputs = session.get_inputs(), session.get_outputs()
         self.fixed_batch = check_interface(
-            self.spec, model, [_port(value) for value in inputs], [_port(o) for o in outputs]
+            self.spec,
+            model,
+            [_port(value) for value in inputs],
+            [_port(value) for value in outputs],
+            splits=not isinstance(self, StagedEngine),
         )
         self._input_type = TYPES[inputs[0].type]
         stated = session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY)

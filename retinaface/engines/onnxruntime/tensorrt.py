@@ -22,7 +22,7 @@ from retinaface.engines.tensorrt.libraries import PACKAGES, loaded_version, prep
 from retinaface.engines.tensorrt.profile import Profile, profile_of, written
 from retinaface.environment import command_output, package_versions
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.files import file_sha256
+from retinaface.export.external_data import model_sha256
 
 
 class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
@@ -85,7 +85,7 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         """Make the folder of engines for this file, these settings, versions, device and build."""
         device = command_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv")
         key = {
-            "source": file_sha256(self._model),
+            "source": model_sha256(self._model),
             "onnxruntime": ort.__version__,
             "tensorrt": loaded_version(),
             "packages": package_versions(PACKAGES),

@@ -6,12 +6,12 @@ So two versions of a runtime, which cannot live in one process, are used side by
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import find_engine
-from retinaface.engines.opening import EngineSettings, specify
 from retinaface.engines.remote.messages import (
     A,
     Describe,
@@ -26,6 +26,7 @@ from retinaface.engines.remote.messages import (
     open_request,
 )
 from retinaface.engines.remote.process import WorkerProcess
+from retinaface.engines.specify import EngineSettings, specify
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
@@ -72,7 +73,7 @@ class RemoteEngine(Engine):
             EngineUnavailable: There is no such Python, its worker ended or kept silent, or it says
                 that the engine cannot be built there.
         """
-        super().__init__(spec)
+        super().__init__(replace(spec, scores="probabilities"))  # the worker makes them
         self._python = interpreter(python)
         self._timeout_s = call_timeout_s
         self.last_infer_s = 0.0

@@ -67,7 +67,7 @@ class Worker:
         from retinaface.environment import describe_environment
 
         fields = dict(request["spec"])
-        for name in ("model", "engine_file"):
+        for name in ("model", "given", "engine_file"):
             fields[name] = Path(fields[name]) if fields[name] else None
         self._engine = build_engine(EngineSpec(**fields), request["factory"])
         facts = {"fixed_batch": self._engine.fixed_batch, "environment": describe_environment()}

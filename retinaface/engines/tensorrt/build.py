@@ -106,7 +106,7 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
         EngineUnavailable: The file does not fit, or the build fails.
     """
     model = model_of(spec)
-    batch = check_file(spec, model) or batch_option(spec) or spec.max_batch
+    batch = check_file(spec, model, splits=False) or batch_option(spec) or spec.max_batch
     check_batch(spec, batch, model)
     key = {
         "batch": batch,

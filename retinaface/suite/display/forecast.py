@@ -10,7 +10,6 @@ import pytest
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import RetinaFaceError
 from retinaface.suite.target import Target
-from retinaface.widerface.dataset import open_widerface
 
 _EVERY_IMAGE = "test_every_image_is_run_by_this_engine"
 _SOAK = "test_soak"
@@ -85,7 +84,7 @@ def _factor(parameters: Mapping[str, Any]) -> float:
 def count_images(target: Target) -> int:
     """Count the images that AP is measured over; none without data."""
     try:
-        dataset = open_widerface(target.data.root)
+        dataset = target.data.open()
         return len(dataset.select(target.subset).images)
     except RetinaFaceError:
         return 0

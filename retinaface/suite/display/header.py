@@ -38,6 +38,7 @@ def header_lines(target: Target, *, is_quick: bool = False, width: int = 80) -> 
         *(("note", note) for note in target.weights_notes),
         ("data", _data(target)),
         ("note", target.sources_note),
+        *(("note", note) for note in target.model_notes),
         ("versions", _versions()),
         ("device", f"{cpu_model()}, {n_usable_cpus()} processors ({slug(cpu_model())})"),
     ]
@@ -66,11 +67,10 @@ def _versions() -> str:
 
 
 def _data(target: Target) -> str:
-    from retinaface.widerface.dataset import open_widerface
     from retinaface.widerface.scoring import coverage_note
 
     try:
-        dataset = open_widerface(target.data.root)
+        dataset = target.data.open()
         covers = coverage_note(dataset.select(target.subset))
         return covers if target.data.is_embedded else f"{dataset.root}: {covers}"
     except RetinaFaceError as error:

@@ -79,7 +79,7 @@ def closing_lines(
     return [
         " validation ".center(width, "-"),
         *(line for section in sections for line in section.lines),
-        verdict_line(run.verdict, target.data_note),
+        verdict_line(run.verdict, target.verdict_note),
     ]
 
 

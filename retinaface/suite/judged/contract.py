@@ -16,8 +16,8 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import noise_inputs
-from retinaface.suite.cases import Cases
 from retinaface.suite.judged.batch_walk import LARGEST, Walk, plan_walk
+from retinaface.suite.judged.cases import Cases
 from retinaface.suite.pool import EnginePool
 from retinaface.typing import FloatArray, IntArray
 from retinaface.verdicts import Check

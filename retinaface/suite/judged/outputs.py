@@ -17,7 +17,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.result_id import ResultId
 from retinaface.reference.stored import ReferenceCase
-from retinaface.suite.cases import Cases
+from retinaface.suite.judged.cases import Cases
 from retinaface.suite.run import ValidationRun
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict

@@ -38,7 +38,7 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
         "checks.accuracy", "checks.ap_changes", "checks.detection_changes",
         "checks.detection_matching", "detection.boxes", "detection.detections",
         "detection.detector", "detection.pipelines", "export.exporter", "network.priors",
-        "suite.cases", "suite.pool", "widerface.average_precision", "widerface.dataset",
+        "suite.judged.cases", "suite.pool", "widerface.average_precision", "widerface.dataset",
         "widerface.evaluation", "widerface.predictions", "widerface.scoring",
     ):  # fmt: skip
         importlib.import_module(f"retinaface.{user}")

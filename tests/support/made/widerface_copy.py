@@ -47,6 +47,18 @@ def write_mats(folder: Path) -> None:
         scipy.io.savemat(folder / f"wider_{split}_val.mat", base | {"gt_list": _cell(lists)})
 
 
+def write_truth_text(folder: Path) -> Path:
+    """Write the official text, in which every image has `FACES`, the last one invalid."""
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = ["0 0 0 0 0 0"] * (len(FACES) - 1) + ["0 0 0 1 0 0"]
+    faces = "".join(
+        f"{' '.join(map(str, face))} {flag} \n" for face, flag in zip(FACES, flags, strict=True)
+    )
+    path = folder / "wider_face_val_bbx_gt.txt"
+    path.write_text("".join(f"{image}.jpg\n{len(FACES)}\n{faces}" for image in IMAGES))
+    return path
+
+
 def jpeg(seed: int, height: int = 160, width: int = 200) -> bytes:
     """Draw a picture and encode it as a JPEG file."""
     return bytes(cv2.imencode(".jpg", scene(height, width, seed))[1])

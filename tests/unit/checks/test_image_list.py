@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from retinaface.checks.image_list import check_list, comparable_parts
+from retinaface.checks.image_list import check_list, check_splits, comparable_parts
 from retinaface.verdicts import Verdict
+from retinaface.widerface.ground_truth import ALL_FACES
 from tests.support.made.ap_baseline import NAMES, truth_of
 
 TRUTH = truth_of()
@@ -47,3 +48,11 @@ def test_of_the_official_set_the_official_images_are_counted():
     official = replace(official, images=official.all_images[32:])
     text = check_list("baseline", official).message
     assert text.startswith("3194 of 3226 official images; 32 are missing, first e/0; ")
+
+
+def test_all_faces_have_no_baseline():
+    assert check_splits("baseline", TRUTH) is None
+    check = check_splits("baseline", replace(TRUTH, splits=ALL_FACES, sha256={"a.txt": "0"}))
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.message.startswith("AP of all faces from a.txt; baselines are of easy, medium, h")
+    assert "--ground-truth" in check.message

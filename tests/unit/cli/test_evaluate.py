@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 
-from tests.support.made.widerface_copy import IMAGES
+from tests.support.made.widerface_copy import IMAGES, write_truth_text
 from tests.support.widerface import Finder
 
 FINDER = "tests.support.widerface:Finder"
@@ -107,3 +107,34 @@ def test_a_nan_from_an_engine_is_a_failure_not_bad_input(run, tmp_path, widerfac
     assert (code, out) == (1, "")
     assert re.fullmatch(r"retinaface: error: .*values of loc are not finite.*\n", err)
     assert not (tmp_path / "r").exists()
+
+
+def test_ground_truth_may_lie_elsewhere_or_be_text(run, refuse, tmp_path, widerface):
+    (widerface / "ground_truth").rename(tmp_path / "truth")
+    options = ["--widerface", widerface, "--ground-truth"]
+    code, out, _ = run(*evaluate(*options, "truth"))
+    assert (code, out.splitlines()[0].split()[-3:]) == (0, ["easy", "medium", "hard"])
+    text = write_truth_text(tmp_path / "text")
+    code, out, _ = run(*evaluate(*options, "text", "--output", "r"))
+    assert (code, out.splitlines()[0].split()[-2:]) == (0, ["all", "faces"])
+    assert f"note: ground truth {text.relative_to(tmp_path)}: AP of all faces" in out
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert set(record["ap"]) == {"all faces"}
+    assert list(record["coverage"]["ground_truth_sha256"]) == ["wider_face_val_bbx_gt.txt"]
+    refuse(*evaluate(*options, "lost"), match="no ground truth in lost: .* check --ground-truth")
+
+
+def test_the_list_of_ixrts_layout_decides_what_ixrt_scoring_drops(run, tmp_path, widerface):
+    """The same last batch is dropped as in IGIE's layout with a list of this order."""
+    lists = {"val/wider_val.txt": "igie", "wider_val.txt": "ixrt"}
+    order = [*IMAGES[5:], *IMAGES[:5]]
+    (widerface / "val/wider_val.txt").unlink()
+    kept = []
+    for name, folder in lists.items():
+        (widerface / name).write_text("".join(f"{image}.jpg\n" for image in order))
+        options = ["--widerface", widerface, "--scoring", "ixrt", "--batch", 4]
+        assert run(*evaluate(*options, "--predictions", folder))[0] == 0
+        names = json.loads((tmp_path / folder / "retinaface-images.json").read_text())
+        kept.append(names["images"])
+        (widerface / name).unlink()
+    assert kept == [order[:8], order[:8]]

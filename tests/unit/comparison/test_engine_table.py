@@ -54,6 +54,12 @@ def test_each_figure_is_that_of_its_own_engine(run):
     assert other.cells()[2:] == [""] * (len(COLUMNS) - 2)
 
 
+def test_ap_of_all_faces_is_named(tmp_path):
+    results = [{**result("ort-cpu-fp32", 0.0, [], []), "ap": {"all faces": 0.5}}]
+    (row,) = engine_rows([make_run(tmp_path / "a", ids=(), results=results)])
+    assert row.cells()[5] == "50.00 (all faces)"
+
+
 def test_a_nan_is_the_largest_error(tmp_path):
     errors = [fidelity(0.2), fidelity("nan", kind="noise", max_abs="nan")]
     (row,) = engine_rows([make_run(tmp_path / "a", result={"fidelity": errors})])

@@ -54,21 +54,22 @@ def test_a_fixed_batch_is_filled_up(path, name):
     with open_engine(name, model=path, max_batch=4) as engine:
         assert engine.fixed_batch == 4
         outputs = engine.infer(of_values(1, 2, 3))
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02, 0.03], rtol=1e-5)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02, 0.03], rtol=1e-5)
 
 
 @over(ORT, OPENVINO, OPENCV, REFERENCE)
-@pytest.mark.parametrize(
-    ("model", "settings", "text"),
-    [
-        ({"batch": 1}, {}, "takes batches of 1, but up to 2 are asked for; use --batch 1"),
-        ({}, {"input_size_px": None}, "takes 320x320 inputs, but free height and width"),
-    ],
-    ids=["batch", "dynamic"],
-)
-def test_a_file_of_another_batch_or_a_fixed_size_is_refused(path, name, model, settings, text):
-    write_model(path, **model)
-    assert_refused(name, text, model=path, **({"max_batch": 2} | settings))
+def test_a_larger_batch_than_a_files_own_is_split(path, name):
+    write_model(path, batch=2)
+    with open_engine(name, model=path, max_batch=5) as engine:
+        outputs = engine.infer(of_values(1, 2, 3, 4, 5))
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02, 0.03, 0.04, 0.05], rtol=1e-5)
+
+
+@over(ORT, OPENVINO, OPENCV, REFERENCE)
+def test_a_file_of_a_fixed_size_is_refused_where_sizes_vary(path, name):
+    write_model(path)
+    text = "takes 320x320 inputs, but free height and width"
+    assert_refused(name, text, model=path, input_size_px=None)
 
 
 @over(ORT, OPENVINO, NCNN, OPENCV, REFERENCE, TVM)
@@ -76,21 +77,31 @@ def test_a_file_of_another_batch_or_a_fixed_size_is_refused(path, name, model, s
     ("model", "text"),
     [
         ({"size": (640, 640)}, "takes 640x640 inputs, but 320x320 is needed"),
-        ({"outputs": ("loc", "scores", "landmarks")}, "expected input -> loc, conf, landmarks"),
         ({"precision": "fp16"}, "needs an FP32 model, but the weights of"),
     ],
-    ids=["size", "names", "precision"],
+    ids=["size", "precision"],
 )
 def test_a_file_that_does_not_fit_is_refused(path, name, model, text):
     write_model(path, **model)
     assert_refused(name, text, model=path, max_batch=2)
 
 
+@over(ORT, OPENVINO, NCNN, OPENCV, REFERENCE, TVM)
+def test_the_names_of_another_exporter_are_told_by_shape(path, name):
+    write_model(path, outputs=("output", "607", "606"))
+    with open_engine(name, model=path, max_batch=2) as engine:
+        outputs = engine.infer(of_values(1, 2))
+        notes = engine.describe()["model_notes"]
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02], rtol=1e-5)
+    assert notes == ["input and outputs are told by shape: loc is output, conf is 607, landmarks "
+                     "is 606"]  # fmt: skip
+
+
 @over(ORT, OPENVINO, NCNN, OPENCV, REFERENCE)
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100], ids=["empty", "garbage"])
 def test_a_file_that_is_not_onnx_is_refused(path, name, content):
     path.write_bytes(content)
-    assert_refused(name, f"cannot load {path}", model=path)
+    assert_refused(name, f"cannot use {path}", model=path)
 
 
 @over(OPENCV, REFERENCE)

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,6 @@ def test_free_axes_take_any_size():
 @pytest.mark.parametrize(
     ("inputs", "settings", "message"),
     [
-        (taking(1, 3, 320, 320), {}, "takes batches of 1, but up to 2 are asked for; use --batch"),
         (taking("N", 3, 640, 640), {}, "takes 640x640 inputs, but 320x320 is needed"),
         (taking("N", 3, 320, 320), {"size": (None, None)}, "but free height and width is needed"),
         (taking("N", 1, 320, 320), {}, "takes 320x320 inputs"),
@@ -55,6 +55,12 @@ def test_unsuitable_settings_are_refused(inputs, settings, message):
         check_interface(spec(**settings), FILE, inputs, OUTPUTS)
 
 
+def test_a_smaller_batch_is_refused_by_an_engine_that_does_not_split():
+    with pytest.raises(EngineUnavailable, match="takes batches of 1, but up to 2 are asked for"):
+        check_interface(spec(), FILE, taking(1, 3, 320, 320), OUTPUTS, splits=False)
+    assert check_interface(spec(), FILE, taking(1, 3, 320, 320), OUTPUTS) == 1
+
+
 def test_outputs_in_another_order_are_refused():
     with pytest.raises(EngineUnavailable, match="got input .* -> landmarks, conf, loc"):
         check_interface(spec(), FILE, taking("N", 3, 320, 320), OUTPUTS[::-1])
@@ -62,12 +68,32 @@ def test_outputs_in_another_order_are_refused():
 
 def test_weights_in_the_other_precision_are_refused():
     check_precision(spec(), FILE, "fp32")
-    with pytest.raises(EngineUnavailable, match=r"FP32 model, but .* x.onnx are FP16; export with"):
+    with pytest.raises(EngineUnavailable, match=r"FP32 model, but .* x.onnx are FP16; no engine"):
         check_precision(spec(), FILE, "fp16")
 
 
-def test_the_stated_precision_counts():
-    assert read_precision(spec(), FILE, "fp16") == "fp16"  # there is no such file
+@pytest.mark.parametrize(
+    ("stored", "next_step"),
+    [
+        ("fp16", "use --engine ort-cpu-fp16, or export with --precision fp32"),
+        ("int8", "no engine here computes in it; export with --precision fp32"),
+    ],
+)
+def test_the_engine_that_fits_a_file_is_named(stored, next_step):
+    with pytest.raises(EngineUnavailable, match=f"are {stored.upper()}; {next_step}"):
+        check_precision(EngineSpec("ort-cpu-fp32", "fp32", "cpu"), FILE, stored)
+
+
+def test_the_file_counts_not_what_it_states(tmp_path):
+    write_model(tmp_path / "x.onnx", precision="fp16")
+    assert read_precision(spec(), tmp_path / "x.onnx", "fp32") == "fp16"
+
+
+def test_without_onnx_its_statement_counts(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert read_precision(spec(), FILE, "fp16") == "fp16"
+    with pytest.raises(EngineUnavailable, match="does not state its precision, and onnx"):
+        read_precision(spec(), FILE, None)
 
 
 @pytest.mark.needs("onnx")

@@ -40,3 +40,9 @@ def test_a_record_keeps_its_warnings_and_one_without_them_gets_them_when_it_is_r
     path.write_text(json.dumps(record))
     assert read_run(run.folder).warnings == run.warnings[1:]
     assert make_run(tmp_path / "fine").warnings == []
+
+
+def test_scored_predictions_have_been_warned_of_beside_their_files():
+    """AP is low there for want of files, too, which `score` tells apart."""
+    result = {"id": "predictions", "source": "predictions", "ap": {"hard": 0.0}, "n_images": 9}
+    assert all_warnings(["noted"], [result]) == ["noted"]

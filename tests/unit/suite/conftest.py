@@ -1,5 +1,6 @@
 """Small validation runs inside pytest: the repository's conftest.py over suites of a few lines."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,9 @@ import scipy.io  # noqa: F401
 # What a run imports late must be here before: pytester forgets what a run brought in.
 import retinaface.checks.speed.gate  # noqa: F401
 from tests.support.made.small_suites import HEAD, SUITE
+
+with contextlib.suppress(ImportError):  # it ends the process when it is imported anew
+    import onnx  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[3]
 

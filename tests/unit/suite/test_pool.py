@@ -1,8 +1,11 @@
+import shutil
+
 import pytest
 
 from retinaface.embedded import embedded_checkpoint
 from retinaface.engines.catalogue import EngineEntry
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import tiny_model
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.target import Target
 from tests.support.engines import Counting, images
@@ -24,7 +27,7 @@ class Picky(Counting):
 def files(tmp_path):
     paths = tuple(tmp_path / name for name in ("a.fp32.onnx", "b.fp16.onnx", "c.fp16.onnx"))
     for path in paths:
-        path.touch()
+        shutil.copyfile(tiny_model(), path)
     return paths
 
 
@@ -50,7 +53,7 @@ def test_a_file_that_is_named_is_not_exchanged_for_another(files):
 
 
 def test_an_engine_that_takes_none_of_the_files_gives_a_reason_for_each(files, tmp_path):
-    (tmp_path / "d.onnx").touch()
+    shutil.copyfile(tiny_model(), tmp_path / "d.onnx")
     pool = EnginePool(Target(models=(files[0], tmp_path / "d.onnx")))
     with pytest.raises(EngineUnavailable, match="a.fp32.onnx is not FP16; d.onnx is not FP16"):
         pool.get(PICKY)
@@ -132,6 +135,14 @@ def test_an_engine_that_does_not_name_the_build_it_runs_is_refused(files, tmp_pa
     pool = EnginePool(Target(models=files, engine_files=(tmp_path / "a.so",)))
     with pytest.raises(EngineUnavailable, match="does not confirm that it runs it"):
         pool.get(COUNTING)
+
+
+def test_scores_are_said_of_the_files_of_the_run_and_not_of_exports(files, tmp_path):
+    (tmp_path / "a.so").touch()
+    builds = (tmp_path / "a.so",)
+    pool = EnginePool(Target(models=files[:1], engine_files=builds, scores="logits"))
+    assert pool.get(f"{__name__}:Loading").spec.scores == "logits"
+    assert pool.get(COUNTING, model=files[1]).spec.scores == "probabilities"
 
 
 def test_a_build_has_a_number(files):

@@ -2,7 +2,9 @@ import pytest
 
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
+from retinaface.suite.sources import DataChoice
 from retinaface.suite.target import Target
+from tests.support.made.widerface_copy import write_truth_text, write_vendor_layout
 
 
 def test_a_package_that_cannot_be_imported_is_named(monkeypatch):
@@ -16,6 +18,14 @@ def test_the_embedded_set_is_images_and_no_widerface():
     assert PROBES["widerface"](Target()) == "the pictures are those of the embedded set"
     assert PROBES["full-set"](Target()) == PROBES["widerface"](Target())
     assert PROBES["checkpoint"](Target()).startswith("weights are ")
+
+
+def test_published_figures_need_the_splits_and_the_whole_set(tmp_path):
+    root = write_vendor_layout(tmp_path / "set")
+    assert PROBES["full-set"](Target(data=DataChoice(root))).endswith("images, the run has 11")
+    text = write_truth_text(tmp_path)
+    reason = PROBES["full-set"](Target(data=DataChoice(root, ground_truth=text)))
+    assert reason.endswith("of easy, medium, hard, the ground truth is of all faces")
 
 
 def test_a_soak_needs_its_length():

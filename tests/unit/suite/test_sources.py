@@ -7,8 +7,8 @@ import pytest
 from retinaface.assets import CHECKPOINT, get_asset
 from retinaface.embedded import embedded_checkpoint, embedded_root
 from retinaface.errors import AssetError, DatasetError, WeightsError
-from retinaface.suite.sources import choose_sources, named_root
-from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
+from retinaface.suite.sources import choose_data, choose_sources, named_root
+from tests.support.made.widerface_copy import IMAGES, write_mats, write_vendor_layout
 
 CONTENT = b"any bytes: a choice does not load them"
 
@@ -169,3 +169,25 @@ def test_the_data_set_of_a_caller_is_the_one_that_is_named_or_at_hand(cache, tmp
         named_root(tmp_path / "lost")
     root = write_vendor_layout(cache / "widerface")
     assert named_root(None) == named_root(None, images=False) == root
+
+
+def test_ground_truth_may_lie_elsewhere(cache, tmp_path):
+    root = write_vendor_layout(cache / "widerface")
+    (root / "ground_truth").rename(tmp_path / "truth")
+    for named in (None, root):
+        data = choose_data(named, tmp_path / "truth")
+        assert (data.root, data.is_named, data.ground_truth) == (
+            root,
+            named is not None,
+            tmp_path / "truth",
+        )
+        assert data.open().select().images == tuple(IMAGES)
+    with pytest.raises(DatasetError, match="no ground truth in .*lost: expected"):
+        choose_data(root, tmp_path / "lost")
+
+
+def test_the_embedded_pictures_have_their_own_ground_truth(cache, tmp_path):
+    write_mats(tmp_path)
+    for named in (None, "embedded"):
+        with pytest.raises(DatasetError, match="embedded pictures, which have their own; name the"):
+            choose_data(named, tmp_path)

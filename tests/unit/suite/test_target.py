@@ -6,6 +6,7 @@ import pytest
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.errors import DatasetError, EngineUnavailable, ManifestError, WeightsError
+from retinaface.export.tiny_model import write_model
 from retinaface.suite.target import (
     DEFAULT_ENGINES,
     Target,
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     target = make_target()
-    assert target == Target(sources_note=target.sources_note)
+    assert target == Target(sources_note=target.sources_note, reference=target.reference)
     assert target.engines == DEFAULT_ENGINES
     assert (
         tuple(name for name in BUILTIN if name.startswith(("ort-cpu-", "ort-cuda-")))
@@ -31,11 +32,11 @@ def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     assert not target.pipelines_named
     assert target.weights.is_embedded
     assert target.data.is_embedded
-    assert target.data_note == "embedded set"
+    assert target.verdict_note == "embedded set"
 
 
 def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
-    (tmp_path / "a.onnx").touch()
+    write_model(tmp_path / "a.onnx")
     target = make_target(
         engines=("torch-cpu-fp32", "a.b:c", "torch-cpu-fp32"),
         pipelines=("ixrt", "igie", "ixrt"),
@@ -58,14 +59,14 @@ def test_what_is_named_is_marked_as_named_and_kept_once(tmp_path):
     )
     assert target.weights.is_embedded
     assert target.data.is_named
-    assert target.data_note == ""
+    assert target.verdict_note == ""
     assert target.baseline == tmp_path / "new.json"
 
 
 def test_engines_that_build_are_offered_the_builds_and_no_others(tmp_path):
     model, build = tmp_path / "a.onnx", tmp_path / "a.so"
-    for path in (model, build):
-        path.touch()
+    write_model(model)
+    build.touch()
     engines = (IGIE, "ort-cpu-fp32")
     target = make_target(engines=engines, models=(model,), engine_files=(build,))
     assert target.has_files
@@ -75,9 +76,11 @@ def test_engines_that_build_are_offered_the_builds_and_no_others(tmp_path):
 
 def test_files_made_of_the_embedded_weights_are_known_by_their_manifest(tmp_path):
     model = tmp_path / "a.onnx"
-    model.touch()
-    assert not make_target(models=(model,)).has_embedded_weights
-    assert make_target(models=(model,)).data_note == "embedded pictures, no AP"
+    write_model(model)
+    target = make_target(models=(model,))
+    assert not target.has_embedded_weights
+    assert target.reference.model == model
+    assert target.verdict_note == ("embedded pictures, no AP, fidelity of the export not judged")
     write_manifest_of(model, weights=make_target().weights.sha256)
     assert make_target(models=(model,)).has_embedded_weights
 

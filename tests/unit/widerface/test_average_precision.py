@@ -13,7 +13,7 @@ from retinaface.widerface.average_precision import (
     precision_recall,
     score_range,
 )
-from retinaface.widerface.ground_truth import SPLITS, GroundTruth
+from retinaface.widerface.ground_truth import ALL_FACES, SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions
 from tests.support.widerface import fixed_range_counts, images
 
@@ -137,3 +137,12 @@ def test_precision_and_recall_follow_the_thresholds():
     # Thresholds 1 - (t + 1) / 1000: 0.75 enters at t = 249, 0.5 at t = 499.
     assert precision[[248, 249, 498, 499, 999], 0].tolist() == [0, 0, 0, 0.5, 0.5]
     assert recall[[248, 249, 498, 499, 999], 0].tolist() == [0, 0, 0, 1, 1]
+
+
+@given(images())
+def test_one_split_alone_has_the_ap_that_it_has_beside_others(items):
+    """All faces, the split of a ground truth without lists, are counted like the hard ones."""
+    alone = [item | {"counted": item["counted"][:, 2:]} for item in items]
+    whole, one = (add_counts(fixed_range_counts(x)) for x in (items, alone))
+    assert one.splits == ALL_FACES
+    assert average_precision(one) == {"all faces": average_precision(whole)["hard"]}

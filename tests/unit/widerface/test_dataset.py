@@ -1,11 +1,14 @@
+import shutil
+
 import pytest
 
 from retinaface.errors import DatasetError, ImageError
-from retinaface.widerface.dataset import default_root, open_widerface, read_image_list
+from retinaface.widerface.dataset import check_whole, default_root, open_widerface
 from tests.support.made.widerface_copy import (
     IMAGES,
     jpeg,
     write_official_layout,
+    write_truth_text,
     write_vendor_layout,
 )
 
@@ -34,6 +37,42 @@ def test_the_order_is_that_of_the_list(tmp_path):
     lines = (root / "val/wider_val.txt").read_text().splitlines()
     (root / "val/wider_val.txt").write_text("\n".join(reversed(lines)))
     assert open_widerface(root).select().images == tuple(reversed(IMAGES))
+
+
+def as_ixrt(root):
+    """Turn IGIE's layout into ixRT's: list and images at the root."""
+    for name in ("images", "wider_val.txt"):
+        (root / "val" / name).rename(root / name)
+    (root / "val").rmdir()
+    return root
+
+
+def test_the_layout_of_ixrt_has_its_own_order(tmp_path):
+    root = as_ixrt(write_vendor_layout(tmp_path))
+    text = "".join(f"{image}.jpg\n" for image in reversed(IMAGES))
+    (root / "wider_val.txt").write_text(text)
+    assert open_widerface(root).select().images == tuple(reversed(IMAGES))
+    (root / "wider_val.txt").write_text(f"{IMAGES[2]}.jpg\n")
+    assert open_widerface(root).select().images == (IMAGES[2],)
+
+
+def test_ground_truth_may_lie_elsewhere(tmp_path):
+    root = write_vendor_layout(tmp_path / "set")
+    (root / "ground_truth").rename(tmp_path / "truth")
+    assert open_widerface(root, tmp_path / "truth").select().images == tuple(IMAGES)
+    check_whole(root, may_fetch=False, ground_truth=tmp_path / "truth")
+    with pytest.raises(DatasetError, match="ground truth .* is missing"):
+        check_whole(root, may_fetch=False)
+
+
+def test_text_serves_as_ground_truth_of_a_set(tmp_path):
+    root = write_vendor_layout(tmp_path)
+    shutil.rmtree(root / "ground_truth")
+    write_truth_text(root / "ground_truth")
+    dataset = open_widerface(root)
+    assert dataset.truth.splits == ("all faces",)
+    assert "AP of all faces" in dataset.notes[0]
+    check_whole(root, may_fetch=False)
 
 
 def test_images_outside_a_subset_may_be_missing(tmp_path):
@@ -72,11 +111,6 @@ def test_a_bad_line_in_the_list_is_refused(tmp_path, line, message):
         file.write(line + "\n")
     with pytest.raises(DatasetError, match=message):
         open_widerface(root)
-
-
-def test_read_image_list_takes_leading_slashes_and_empty_lines(tmp_path):
-    (tmp_path / "list.txt").write_text("/e/a.jpg\r\n\r\ne/b.jpg\n")
-    assert read_image_list(tmp_path / "list.txt") == ("e/a", "e/b")
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import evaluate
-from retinaface.widerface.predictions import read_predictions
+from retinaface.widerface.reading.predictions import read_predictions
 from retinaface.widerface.scoring import score_predictions
 from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 from tests.support.widerface import Finder
@@ -27,7 +27,7 @@ def run(dataset, engine=None, **options):
 def test_ap_is_that_of_the_predictions_written(dataset, tmp_path):
     (tmp_path / "predictions").mkdir()
     result = run(dataset, predictions_dir=tmp_path / "predictions")
-    written = read_predictions(tmp_path / "predictions")
+    written = read_predictions(tmp_path / "predictions", IMAGES).predictions
     assert set(written) == set(IMAGES)
     assert score_predictions(written, dataset.truth).ap == result.ap
     assert list(result.detections) == IMAGES

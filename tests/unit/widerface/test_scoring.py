@@ -8,16 +8,18 @@ from retinaface.embedded import embedded_root
 from retinaface.errors import DatasetError
 from retinaface.suite.options import SUBSET_NAMES
 from retinaface.widerface.dataset import open_widerface
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import Predictions
+from retinaface.widerface.run_list import RunList
 from retinaface.widerface.scoring import (
     SCORINGS,
     coverage_note,
+    score_files,
     score_predictions,
     scored_selection,
 )
 from retinaface.widerface.subsets import SUBSETS, images_of_subset
-from tests.support.made.widerface_copy import FACES, IMAGES, write_vendor_layout
+from tests.support.made.widerface_copy import FACES, IMAGES, write_truth_text, write_vendor_layout
 
 
 @pytest.fixture
@@ -61,6 +63,50 @@ def test_score_refuses_unknown_images_and_empty_predictions(dataset):
         score_predictions({"e/x": PERFECT}, dataset.truth)
     with pytest.raises(DatasetError, match="none of the images to score has a prediction file"):
         score_predictions({IMAGES[1]: PERFECT}, dataset.truth, subset="every-8")
+
+
+def test_only_the_images_of_a_run_are_scored(dataset):
+    run_list = RunList(images=list(IMAGES[5:2:-1]), label="a label")
+    score = score_predictions(dict.fromkeys(IMAGES[3:5], PERFECT), dataset.truth, run_list=run_list)
+    assert score.truth.images == tuple(IMAGES[5:2:-1])
+    assert score.missing == [IMAGES[5]]  # it was run, and did not decode
+    assert score.ap["hard"] == pytest.approx(2 / 3)
+    assert "covers 3 of 11 images" in score.notes[0]
+    assert "only the 3 images that `retinaface evaluate` ran are scored" in score.notes[1]
+    assert score.notes[2] == "a label"
+
+
+def test_files_are_scored_with_all_their_notes(dataset, tmp_path):
+    event, _, name = IMAGES[0].partition("/")
+    for folder in (event, ".git"):
+        (tmp_path / "p" / folder).mkdir(parents=True)
+        (tmp_path / "p" / folder / f"{name}.txt").write_text(f"{name}\n1\n10 10 60 60 0.9\n")
+    score = score_files(tmp_path / "p", dataset.truth, notes=["on the ground truth"])
+    assert (score.n_images, score.n_detections, len(score.missing)) == (11, 1, 10)
+    assert [note[:25] for note in score.notes[1:]] == [
+        "10 of 11 images have no p",
+        "1 file hidden or of the s",
+        "on the ground truth",
+    ]
+
+
+def test_low_ap_for_want_of_files_is_no_sign_of_a_fault(dataset):
+    one = score_predictions({IMAGES[0]: PERFECT}, dataset.truth)
+    assert one.ap["hard"] < 0.1
+    assert one.warnings == []
+    none = Predictions(np.zeros((0, 4)), np.zeros(0))
+    (warning,) = score_predictions({IMAGES[0]: none}, dataset.truth).warnings
+    assert warning.startswith("next to no detection (0 in 1 images): something is wrong")
+    (warning,) = score_predictions(dict.fromkeys(IMAGES, none), dataset.truth).warnings
+    assert warning.startswith("next to no detection (0 in 11 images), AP next to 0")
+
+
+def test_text_gives_ap_of_all_faces_and_says_what_that_is(tmp_path):
+    truth, _ = load_ground_truth(write_truth_text(tmp_path))
+    score = score_predictions(dict.fromkeys(IMAGES, PERFECT), truth)
+    assert score.ap == {"all faces": 1.0}
+    assert "AP of all faces that wider_face_val_bbx_gt.txt does not mark invalid" in score.notes[0]
+    assert "not comparable with AP of easy, medium or hard" in score.notes[0]
 
 
 def test_ixrt_scoring_leaves_out_and_is_labelled(dataset):

@@ -7,7 +7,7 @@ from retinaface.baselines.detections_file import read_detections
 from retinaface.baselines.entries import load_baselines
 from retinaface.embedded import embedded_root
 from retinaface.widerface.average_precision import average_precision, count_set
-from retinaface.widerface.ground_truth import load_ground_truth
+from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.predictions import Predictions, official_form
 from retinaface.widerface.scoring import score_predictions
 from retinaface.widerface.suspect_forms import form_warnings
@@ -98,8 +98,81 @@ def test_a_poor_detector_in_the_official_form_is_told_nothing_of_forms(embedded)
     assert form_warnings(predictions, truth, ap) == []
 
 
-def test_a_few_detections_are_told_nothing(embedded):
+def first_of(given, n):
+    """Keep the best detection of the first images that have one with more than half a score."""
+    found = {}
+    for image, one in given.items():
+        best = one.scores.argmax()
+        if one.scores[best] > 0.9 and len(found) < n:
+            found[image] = Predictions(one.boxes_xywh[[best]], one.scores[[best]])
+    return found
+
+
+@pytest.mark.parametrize("n", [1, 5, 19])
+def test_a_few_good_detections_are_told_nothing(n, embedded):
     truth, given = embedded
-    few = {image: Predictions(one.boxes_xywh[:0], one.scores[:0]) for image, one in given.items()}
-    few[truth.images[0]] = Predictions(np.ones((3, 4)), np.array([0.5, 0.5, 0.5]))
-    assert form_warnings(few, truth, {"easy": 0.0}) == []
+    few = first_of(given, n)
+    ap = average_precision(count_set(few, truth))
+    assert max(ap.values()) < 0.5
+    assert form_warnings(few, truth, ap) == []
+
+
+@pytest.mark.parametrize("n", [1, 5, 19])
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (of_boxes(corners), "read as corners x1 y1 x2 y2, that of "),
+        (of_boxes(lambda b: b + 500), "the best detection meets a face in 0 of "),
+        (of_boxes(lambda b: b / 1024), "normalised? Boxes are in pixels"),
+        (of_scores(lambda s: 100 * s), "percent? AP takes scores from 0 to 1"),
+    ],
+    ids=["corners", "elsewhere", "normalised", "percent"],
+)
+def test_a_few_detections_in_another_form_are_told(n, change, text, embedded):
+    truth, given = embedded
+    few = {image: change(one) for image, one in first_of(given, n).items()}
+    (warning,) = form_warnings(few, truth, average_precision(count_set(few, truth)))
+    assert text in warning
+
+
+@pytest.mark.parametrize("n", [1, 5, 67])
+def test_a_score_in_front_is_told(n, embedded):
+    truth, given = embedded
+
+    def turned(one):
+        table = np.concatenate([one.scores[:, None], one.boxes_xywh], axis=1)
+        return Predictions(table[:, :4], table[:, 4])
+
+    some = {image: turned(one) for image, one in (given if n == 67 else first_of(given, n)).items()}
+    (warning,) = form_warnings(some, truth, average_precision(count_set(some, truth)))
+    assert "does the score come first? Write x y width height score" in warning
+
+
+def test_a_column_of_pixels_in_place_of_the_score_is_told(embedded):
+    """A class in front moves the score to the second column, the height to the fifth."""
+    truth, given = embedded
+
+    def moved(one):
+        zeros = np.zeros((len(one.scores), 1))
+        boxes = np.concatenate([zeros, one.scores[:, None], one.boxes_xywh[:, :2]], axis=1)
+        return Predictions(boxes, np.maximum(one.boxes_xywh[:, 2], 1))
+
+    found = {image: moved(one) for image, one in given.items()}
+    (warning,) = form_warnings(found, truth, average_precision(count_set(found, truth)))
+    assert "pixels? It is the score: write x y width height score" in warning
+
+
+def test_a_full_set_that_meets_no_face_is_told(embedded):
+    truth, given = embedded
+    off = {
+        i: Predictions(one.boxes_xywh + [700, 900, 0, 0], one.scores) for i, one in given.items()
+    }
+    (warning,) = form_warnings(off, truth, average_precision(count_set(off, truth)))
+    assert "meets a face in 0 of 6" in warning
+    assert "left, top, width, height in pixels of the original image, then the score" in warning
+
+
+def test_no_detections_are_told_nothing(embedded):
+    truth, given = embedded
+    none = {image: Predictions(one.boxes_xywh[:0], one.scores[:0]) for image, one in given.items()}
+    assert form_warnings(none, truth, {"easy": 0.0}) == []

@@ -4,7 +4,7 @@ from retinaface.cli.supervision.selection import below_root, is_quick, paths, wa
 
 NOTHING = dict.fromkeys(
     ("engine", "model", "engine_file", "weights", "widerface", "subset", "accept_baseline")
-    + ("markers", "keywords", "pipeline", "record")
+    + ("ground_truth", "markers", "keywords", "pipeline", "record")
 )
 
 
@@ -35,6 +35,7 @@ def test_the_quick_selection_runs_if_nothing_is_named(root, options, words, envi
         ({"model": ("a.onnx",)}, [], {}),
         ({"weights": "embedded"}, [], {}),
         ({"widerface": "wf"}, [], {}),
+        ({"ground_truth": "gt"}, [], {}),
         ({"subset": "every-8"}, [], {}),
         ({"accept_baseline": True}, [], {}),
         ({"markers": "speed"}, [], {}),

@@ -40,7 +40,7 @@ def test_engine_runs_the_file_and_describes_itself(path):
         images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
         outputs = engine.infer(images)
         description = engine.describe()
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02], rtol=1e-6)
     assert description["placement"]["provider"] == "CPUExecutionProvider"
     assert description["placement"]["n_nodes"] > 0
     assert description["placement"]["fallback"] == []
@@ -152,9 +152,11 @@ def test_intermediates_in_fp16_are_given_in_float32(path, sessions):
     model = onnx.load(path)
     graph = model.graph
     half = helper.make_node("Cast", ["mean"], ["half"], to=TensorProto.FLOAT16)
-    graph.node.insert(1, half)
-    graph.node.insert(2, helper.make_node("Cast", ["half"], ["back"], to=TensorProto.FLOAT))
-    graph.node[3].input[0] = "back"
+    after = [node.output[0] for node in graph.node].index("mean") + 1
+    graph.node.insert(after, half)
+    back = helper.make_node("Cast", ["half"], ["back"], to=TensorProto.FLOAT)
+    graph.node.insert(after + 1, back)
+    graph.node[after + 2].input[0] = "back"
     onnx.save(model, path)
     with open_cpu(path) as engine:
         found = engine.infer_intermediates(np.ones((1, 3, 320, 320), np.float32), ["half"])

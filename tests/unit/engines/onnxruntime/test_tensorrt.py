@@ -92,7 +92,7 @@ def test_three_steps_give_the_networks_outputs(provider, path):
         engine.execute()
         again = engine.fetch()
         described = json.loads(json.dumps(engine.describe()))
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02], rtol=1e-6)
     np.testing.assert_array_equal(outputs.loc, again.loc)
     assert described["placement"]["provider"] == PROVIDER
     assert described["runtime"].startswith("onnxruntime-tensorrt 1.")
@@ -108,7 +108,7 @@ def test_a_node_on_the_cpu_is_refused(provider, path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"garbage", "cannot load .*; check the file$"), (None, "takes 64x64 inputs, but 320x320")],
+    [(b"garbage", "cannot use .*; check the file$"), (None, "takes 64x64 inputs, but 320x320")],
     ids=["garbage", "size"],
 )
 def test_a_file_that_does_not_fit_is_refused_before_it_is_built(provider, path, content, reason):

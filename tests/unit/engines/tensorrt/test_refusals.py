@@ -116,7 +116,7 @@ def test_files_and_plans_of_another_shape_are_refused(use, model, tmp_path):
     write_heads(tmp_path / "b8.onnx", batch=8)
     refused("takes batches of 8, but up to 32", model=tmp_path / "b8.onnx")
     write_model(tmp_path / "two.onnx", outputs=("loc", "conf"))
-    refused("expected input -> loc, conf, landmarks", model=tmp_path / "two.onnx")
+    refused("expected an output (N, 4200, 10) for landmarks", model=tmp_path / "two.onnx")
     refused("expected input -> loc, conf, landmarks", engine_file=tmp_path / "two.onnx")
     write_model(tmp_path / "other.plan", batch=32, size=(64, 64))
     refused(

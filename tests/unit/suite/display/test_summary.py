@@ -32,7 +32,7 @@ def test_the_block_goes_from_a_headline_to_the_verdict():
 
 
 def test_the_note_on_the_data_stands_beside_the_verdict(monkeypatch):
-    monkeypatch.setattr(Target, "data_note", "embedded set")
+    monkeypatch.setattr(Target, "verdict_note", "embedded set")
     assert closing_lines(run_of(("PASS", "")), REAL)[-1] == "VERDICT: PASS (embedded set)"
 
 

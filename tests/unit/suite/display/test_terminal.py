@@ -1,12 +1,13 @@
 """The terminal shows header and verdict of small validation runs."""
 
+from retinaface.export.tiny_model import write_model
 from tests.support.made.small_suites import FAILS, PASSES, SUITE, UNDECIDED
 
 pytest_plugins = ["pytester"]
 
 
 def test_the_header_names_what_is_tested(session, pytester):
-    (pytester.path / "a.onnx").touch()
+    write_model(pytester.path / "a.onnx")
     result, record = session(
         PASSES,
         arguments=[

@@ -34,6 +34,7 @@ def test_options_come_from_the_environment_unless_given(session, monkeypatch):
         (["--require=cudda"], "", "*--require cudda: expected one of: *cuda*"),
         (["--accept-baseline"], "", "*--accept-baseline needs --reason TEXT*"),
         (["--weights=no.pth"], "", "*--weights no.pth is not a file*"),
+        (["--ground-truth=no"], "", "*no ground truth in no: *check --ground-truth*"),
         (
             ["--engine=ort-cpu-fp32", "--engine-option=fusion=off"],
             "",
@@ -51,6 +52,7 @@ def test_options_come_from_the_environment_unless_given(session, monkeypatch):
         "require",
         "reason",
         "weights",
+        "ground-truth",
         "engine-option",
     ],
 )

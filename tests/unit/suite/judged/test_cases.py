@@ -9,7 +9,8 @@ from retinaface.errors import DatasetError
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES
 from retinaface.reference.inputs import KINDS, REAL
 from retinaface.reference.stored import ReferenceCase, StoredExtras, save_reference
-from retinaface.suite.cases import FULL, Cases, missing_reference, reference_file
+from retinaface.suite.judged.cases import FULL, Cases, missing_reference
+from retinaface.suite.reference_choice import ReferenceChoice, stored_reference
 from retinaface.suite.target import Target
 from tests.support.made.manifests import write_manifest_of
 
@@ -31,6 +32,11 @@ def reference(name, images):
 
 def photographs(n):
     return np.arange(n, dtype=np.float32)[:, None, None, None] + np.zeros((3, 320, 320), np.float32)
+
+
+def judging(*models):
+    """Make the target of a run that judges files, with what stands beside them as reference."""
+    return Target(models=models, reference=ReferenceChoice(file=stored_reference(models)))
 
 
 @pytest.fixture
@@ -99,14 +105,14 @@ def exported(tmp_path):
 )
 def test_without_torch_a_reference_file_serves(without_torch, exported, kind, values):
     """The other kinds follow: exchanged rows would not show in a batch of one image repeated."""
-    case = Cases(Target(models=(exported,)), photographs).get(kind, 4)
+    case = Cases(judging(exported), photographs).get(kind, 4)
     assert case.images[:, 0, 0, 0].tolist() == [*values, values[0]]
     np.testing.assert_array_equal(case.exact["loc"], outputs(case.images)["loc"])
     assert case.name == kind
 
 
 def test_without_torch_a_small_reference_names_the_command_for_a_full_one(without_torch, exported):
-    target = Target(models=(exported,))
+    target = judging(exported)
     with pytest.raises(DatasetError, match=r"is a small one, .*retinaface export --reference full"):
         Cases(target, photographs).get(REAL, 1)
     for need in (REAL, FULL):
@@ -120,7 +126,7 @@ def test_without_torch_a_full_reference_serves_photographs_and_extras(without_to
         replace(reference(kind, photographs(2)), extras=extras) for kind in (REAL, "scene", "noise")
     ]
     save_reference(tmp_path / "a.reference.npz", stored)
-    target = Target(models=(tmp_path / "a.onnx",))
+    target = judging(tmp_path / "a.onnx")
     cases = Cases(target, photographs)
     assert cases.get("noise", 3).images[:, 0, 0, 0].tolist() == [0, 1, 0]  # of its own kind alone
     assert cases.extras(REAL).ranges == {"body.stage1": 2.5}
@@ -128,12 +134,11 @@ def test_without_torch_a_full_reference_serves_photographs_and_extras(without_to
 
 
 def test_an_fp16_file_shares_the_reference_of_its_fp32_file(exported, tmp_path):
-    target = Target(models=(tmp_path / "a.fp16.onnx",))
-    assert reference_file(target) == tmp_path / "a.reference.npz"
+    assert stored_reference([tmp_path / "a.fp16.onnx"]) == tmp_path / "a.reference.npz"
 
 
 def test_without_torch_and_file_the_way_out_is_named(without_torch, tmp_path):
-    target = Target(models=(tmp_path / "b.onnx",))
+    target = judging(tmp_path / "b.onnx")
     with pytest.raises(DatasetError, match="no reference file stands beside --model; install .*"):
         Cases(target, photographs).get("scene", 1)
     assert "give --model FILE.onnx with FILE.reference.npz" in missing_reference(target, "scene")
@@ -145,17 +150,35 @@ def test_with_torch_nothing_is_missing(monkeypatch):
 
 
 def test_the_first_reference_that_stands_beside_a_model_is_taken(exported, tmp_path):
-    assert reference_file(Target()) is None
-    assert reference_file(Target(models=(tmp_path / "b.onnx",))) is None
-    found = reference_file(Target(models=(tmp_path / "b.onnx", exported)))
-    assert found == tmp_path / "a.reference.npz"
+    assert stored_reference([]) is None
+    assert stored_reference([tmp_path / "b.onnx"]) is None
+    assert stored_reference([tmp_path / "b.onnx", exported]) == tmp_path / "a.reference.npz"
+
+
+def test_a_file_that_is_its_own_reference_runs_in_float64(monkeypatch, tmp_path):
+    asked = []
+
+    def own(model, name, images, scores):
+        asked.append((model, name, scores))
+        return reference(name, images)
+
+    module = SimpleNamespace(own_outputs=own)
+    monkeypatch.setitem(sys.modules, "retinaface.export.foreign.own_outputs", module)
+    model = tmp_path / "copy.onnx"
+    target = Target(models=(model,), reference=ReferenceChoice(model=model), scores="logits")
+    cases = Cases(target, photographs)
+    assert len(cases.get("constant", 2).images) == 2
+    assert len(cases.of_inputs(photographs(3)).images) == 3
+    assert asked == [(model, "constant", "logits"), (model, "scored", "logits")]
+    assert missing_reference(target, REAL) is None
+    assert "copy.onnx is compared with its own outputs" in missing_reference(target, FULL)
 
 
 def test_a_reference_of_another_size_is_a_dataset_error(without_torch, tmp_path):
     save_reference(
         tmp_path / "a.reference.npz", [reference("scene", np.zeros((1, 3, 640, 640), np.float32))]
     )
-    target = Target(models=(tmp_path / "a.onnx",))
+    target = judging(tmp_path / "a.onnx")
     with pytest.raises(DatasetError):
         Cases(target, photographs).get("scene", 1)
 

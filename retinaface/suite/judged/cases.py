@@ -33,6 +33,12 @@ _NOT_FULL = (
 )
 
 
+_NO_LAYERS = (
+    "{} is compared with its own outputs, which show no layers of the network and no emulation of "
+    "FP16; give its checkpoint with --weights"
+)
+
+
 class Cases:
     """Inputs by kind, run through torch once; from a reference file where torch is missing."""
 
@@ -100,21 +106,30 @@ class Cases:
         return TorchExtras(self.model, self._made[kind].images)
 
     def _make(self, kind: str) -> ReferenceCase:
-        try:
-            from retinaface.reference.from_torch import torch_reference
-        except ImportError:
+        reference = self._target.reference
+        if reference.file is not None:
             return self._from_file(kind)
-        return torch_reference(self.model, {kind: kind_inputs(kind, self._real_images)})[0]
+        try:
+            return self._run_on(kind, kind_inputs(kind, self._real_images))
+        except ImportError as error:
+            raise DatasetError(missing_reference(self._target, kind) or str(error)) from error
 
     def of_inputs(self, images: FloatArray) -> ReferenceCase:
-        """Run torch on network inputs of the run, (n, 3, H, W).
+        """Compute exact outputs of network inputs of the run, (n, 3, H, W).
 
         Raises:
-            ImportError: There is no torch.
+            ImportError: What would compute them is not here.
         """
+        return self._run_on("scored", images)
+
+    def _run_on(self, name: str, images: FloatArray) -> ReferenceCase:
+        if (model := self._target.reference.model) is not None:
+            from retinaface.export.foreign.own_outputs import own_outputs
+
+            return own_outputs(model, name, images, self._target.scores)
         from retinaface.reference.from_torch import torch_reference
 
-        return torch_reference(self.model, {"scored": images})[0]
+        return torch_reference(self.model, {name: images})[0]
 
     @functools.cached_property
     def model(self) -> RetinaFace:
@@ -125,7 +140,7 @@ class Cases:
 
     def _from_file(self, kind: str) -> ReferenceCase:
         """Read the case of a kind, followed by the others, so that the images of a batch differ."""
-        path = reference_file(self._target)
+        path = self._target.reference.file
         if path is None or (kind == REAL and REAL not in reference_names(path)):
             raise DatasetError(missing_reference(self._target, kind) or f"no reference for {kind}")
         if reference_names(path).get(kind):  # a full file has images enough of each kind
@@ -149,28 +164,21 @@ def _manifest_layers(file: Path) -> list[LayerMatch]:
     return [LayerMatch(layer, tensor, 0.0) for layer, tensor in layers.items()]
 
 
-def reference_file(target: Target) -> Path | None:
-    """Find the first reference file beside one of the run's models."""
-    paths = [model.with_suffix(".reference.npz") for model in target.models]
-    # The FP16 file beside an FP32 file shares the reference of that one.
-    paths += [model.with_suffix("").with_suffix(".reference.npz") for model in target.models]
-    return next((path for path in paths if path.is_file()), None)
-
-
 def missing_reference(target: Target, kind: str) -> str | None:
     """Say what is missing to judge outputs on a kind of input; None if nothing is."""
+    reference = target.reference
+    if reference.model is not None:
+        return _NO_LAYERS.format(reference.model.name) if kind == FULL else None
+    if reference.file is not None:
+        names = reference_names(reference.file)
+        if kind == FULL:
+            return None if names.get("scene") else _NOT_FULL
+        return _NOT_FULL if kind == REAL and REAL not in names else None
     try:
         import torch  # noqa: F401 - the question is whether it can be imported
     except ImportError as error:
-        path = reference_file(target)
-        if kind in (REAL, FULL) and path is not None:
-            names = reference_names(path)
-            return (
-                None if names.get("scene" if kind == FULL else REAL) else f"{_NOT_FULL} ({error})"
-            )
-        if path is None:
-            return (
-                f"torch cannot be imported ({error}), and no reference file stands beside --model; "
-                "install the extra 'export', or give --model FILE.onnx with FILE.reference.npz"
-            )
+        return (
+            f"torch cannot be imported ({error}), and no reference file stands beside --model; "
+            "install the extra 'export', or give --model FILE.onnx with FILE.reference.npz"
+        )
     return None

@@ -1,0 +1,32 @@
+"""Weights that an ONNX file keeps in other files; found without onnx, which may not be here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from retinaface.files import file_sha256
+
+# An entry of ONNX's `external_data` is a key and a value, each with its length before it.
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
+
+
+def weight_files(model: Path) -> list[Path]:
+    """List the files of weights that an ONNX graph names and that lie beside it."""
+    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = {model.parent / name.decode(errors="replace") for name in names}
+    return sorted(path for path in paths if path.is_file())
+
+
+def model_sha256(model: Path) -> str:
+    """Hash a model with its weights: the file, and the files of weights that it names.
+
+    Returns:
+        The SHA-256 of the file alone where all weights are in it.
+    """
+    others = weight_files(model)
+    if not others:
+        return file_sha256(model)
+    parts = [file_sha256(model), *(f"{path.name} {file_sha256(path)}" for path in others)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,196 @@
+"""Adopt an ONNX file of any exporter: check it, and make a copy that every engine can load.
+
+The copy has this project's names and keeps its weights inside, so that one hash identifies graph
+and weights. Nothing that is computed changes. A file that has that form already is used as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from retinaface.assets import cache_dir
+from retinaface.errors import ModelError, first_line
+from retinaface.export.external_data import model_sha256, weight_files
+from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
+from retinaface.export.foreign.probabilities import gives_probabilities
+from retinaface.files import new_file, refuse_pointer
+from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.typing import Scores
+
+# Part of the names in the cache: count up where copies change.
+_VERSION = 1
+_LOGITS = "--scores logits applies it to what the engine gives"
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A file that engines can load.
+
+    Attributes:
+        path: The file itself, or a copy in the cache.
+        source: The file that was given.
+        notes: What was read into it, for the user and the record; empty for a file of this
+            project's own form.
+    """
+
+    path: Path
+    source: Path
+    notes: tuple[str, ...] = ()
+
+
+def adopt(file: Path, scores: Scores = "probabilities") -> Adopted:
+    """Check a file, and give it a form that every engine can load.
+
+    Args:
+        file: ONNX, of any exporter.
+        scores: What its second output holds.
+
+    Raises:
+        ModelError: The file is damaged, no network of this kind, or its scores are others.
+    """
+    try:
+        model, is_external = _load(file)
+        ports = find_ports(model)
+        if ports is None:  # nine heads, which ixRT joins
+            return Adopted(file, file)
+        _check_scores(model, ports, scores)
+    except ModelError as error:
+        raise ModelError(f"cannot use {file}: {error}") from error
+    notes = [*_told(ports), *_of_weights(file, is_external), *_of_calls(ports, scores)]
+    is_renamed = (ports.image, *ports.outputs) != (INPUT_NAME, *OUTPUT_NAMES)
+    is_in_order = [value.name for value in model.graph.output] == list(OUTPUT_NAMES)
+    if is_renamed or is_external or not is_in_order:
+        return Adopted(_copy(file, model, ports), file, tuple(notes))
+    return Adopted(file, file, tuple(notes))
+
+
+def _load(file: Path) -> tuple[onnx.ModelProto, bool]:
+    """Read a file with its weights; tell whether they lie in other files."""
+    try:
+        model = onnx.load(file, load_external_data=False)
+    except Exception as error:  # protobuf's errors have no public base
+        why = first_line(error)
+        raise ModelError(f"it is no whole ONNX file ({why}); check the file") from error
+    if not model.graph.node:
+        raise ModelError("it is no ONNX file with a graph; check the file")
+    tensors = list(_tensors(model.graph))
+    is_external = any(t.data_location == onnx.TensorProto.EXTERNAL for t in tensors)
+    if is_external:
+        for path in weight_files(file):
+            refuse_pointer(path, ModelError)
+        try:
+            onnx.load_external_data_for_model(model, str(file.parent))
+        except Exception as error:  # onnx's own checks share no base with the system's errors
+            raise ModelError(
+                f"its weights are in another file, which cannot be read ({first_line(error)}); "
+                "copy that file beside it, under the name that it had when both were written"
+            ) from error
+    return model, is_external
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
+
+
+def _check_scores(model: onnx.ModelProto, ports: Ports, scores: Scores) -> None:
+    conf = ports.outputs[1]
+    if scores == "logits":
+        if gives_probabilities(model, ports):
+            raise ModelError(
+                f"its scores, {conf}, are probabilities already; leave --scores logits out"
+            )
+    elif not gives_probabilities(model, ports):
+        raise ModelError(
+            f"its scores, {conf}, are no probabilities, since no softmax is in the graph; {_LOGITS}"
+        )
+
+
+def _told(ports: Ports) -> Iterator[str]:
+    if (ports.image, *ports.outputs) != (INPUT_NAME, *OUTPUT_NAMES):
+        pairs = zip(OUTPUT_NAMES, ports.outputs, strict=True)
+        outputs = ", ".join(f"{own} is {name}" for own, name in pairs)
+        yield f"input and outputs are told by shape: {outputs}"
+    if ports.others:
+        yield f"further outputs are not read: {', '.join(ports.others)}"
+
+
+def _of_weights(file: Path, is_external: bool) -> Iterator[str]:
+    if is_external:
+        yield f"weights outside {file.name} belong to its identity, and run from one copy"
+
+
+def _of_calls(ports: Ports, scores: Scores) -> Iterator[str]:
+    if ports.batch is not None:
+        images = f"{ports.batch} image{'s' * (ports.batch > 1)}"
+        yield f"it takes {images} a call: larger batches are split"
+    if scores == "logits":
+        yield "softmax applied to its scores (--scores logits)"
+
+
+def _copy(file: Path, model: onnx.ModelProto, ports: Ports) -> Path:
+    """Write a copy with this project's names into the cache, once for each content."""
+    key = f"{model_sha256(file)} {ports} {_VERSION}"
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    path = cache_dir() / "models" / digest / file.name
+    if not path.is_file():
+        _rename(model.graph, ports)
+        with new_file(path) as temporary:
+            onnx.save(model, temporary)
+    return path
+
+
+def _rename(graph: onnx.GraphProto, ports: Ports) -> None:
+    """Rename input and outputs wherever they occur; a tensor that has such a name gets another."""
+    own = dict(zip((ports.image, *ports.outputs), (INPUT_NAME, *OUTPUT_NAMES), strict=True))
+    nodes = [node for part in _with_subgraphs(graph) for node in part.node]
+    taken = {name for node in nodes for name in (*node.input, *node.output)}
+    taken |= {tensor.name for tensor in graph.initializer}
+    names = {name: f"{name}_of_the_file" for name in own.values() if name in taken - own.keys()}
+    names |= own
+    for node in nodes:
+        for fields in (node.input, node.output):
+            for i, name in enumerate(fields):
+                fields[i] = names.get(name, name)
+    for named in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        named.name = names.get(named.name, named.name)
+    values = {value.name: value for value in graph.output}
+    weights = [value for value in graph.input if value not in image_inputs(graph)]
+    image = image_inputs(graph)
+    del graph.output[:], graph.input[:]
+    graph.output.extend(values[name] for name in OUTPUT_NAMES)
+    graph.input.extend([*image, *weights])
+    _drop_dead_nodes(graph)
+
+
+def _with_subgraphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        yield from _subgraphs(node)
+
+
+def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """List the graphs inside a node, of any depth, as `If` and `Loop` have them."""
+    for attribute in node.attribute:
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+            yield from _with_subgraphs(graph)
+
+
+def _drop_dead_nodes(graph: onnx.GraphProto) -> None:
+    """Leave out nodes that no output needs; compilers would keep them."""
+    needed = set(OUTPUT_NAMES)
+    alive = []
+    for node in reversed(graph.node):  # sorted: a node comes after its inputs
+        if needed & set(node.output):
+            alive.append(node)
+            needed |= set(node.input)
+            for part in _subgraphs(node):
+                needed |= {name for inner in part.node for name in inner.input}
+    del graph.node[:]
+    graph.node.extend(reversed(alive))

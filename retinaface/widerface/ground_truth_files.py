@@ -1,0 +1,109 @@
+"""Find the ground truth of a data set, and read it: four `.mat` files, else the official text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retinaface.assets import REGISTRY, fetch_asset
+from retinaface.errors import AssetError, DatasetError
+from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.ground_truth_mats import MAT_FILES, read_mats
+from retinaface.widerface.ground_truth_text import TEXT_FILE, read_truth_text
+
+_TRUTH_DIRS = ("ground_truth", "eval_tools/ground_truth", "wider_face_split", ".")
+
+
+def load_ground_truth(root: Path, named: Path | None = None) -> tuple[GroundTruth, tuple[str, ...]]:
+    """Read the ground truth of a data set.
+
+    A folder without a `ground_truth/` may lack `.mat` files (the official zips hold
+    `wider_face_val.mat` at most); pinned files replace them, and a note says so. Where no `.mat`
+    is there, `wider_face_val_bbx_gt.txt` serves, which knows all faces and no splits.
+
+    Args:
+        root: Folder of the data set.
+        named: Folder of the ground truth, or the text file, where it lies elsewhere.
+
+    Returns:
+        The ground truth, and the notes.
+
+    Raises:
+        DatasetError: A file is missing, unreadable, or has other content than its name says.
+        AssetError: A pinned file is needed and cannot be found.
+    """
+    if named is not None:
+        root = check_named(named)
+    if (text := text_file(root)) is not None:
+        return read_truth_text(text), (
+            f"ground truth {text}: AP of all faces, because it has no lists of easy, medium and "
+            f"hard ones; for those add the four wider_*_val.mat: retinaface assets fetch",
+        )
+    paths, notes = [], []
+    for name, place in find_mats(root).items():
+        path = place or _pinned(name, root)
+        if place is None:
+            notes.append(f"{name} is not in {root}; the pinned {path} is used")
+        paths.append(path)
+    return read_mats(paths), tuple(notes)
+
+
+def check_named(named: Path) -> Path:
+    """Check that a folder or file that was named for ground truth holds some.
+
+    Raises:
+        DatasetError: It holds none.
+    """
+    is_text = named.is_file() and named.suffix.lower() == ".txt"
+    if not is_text and (
+        not named.is_dir() or not (_texts(named) or any(find_mats(named).values()))
+    ):
+        raise DatasetError(
+            f"no ground truth in {named}: expected a folder with {', '.join(MAT_FILES)} or "
+            f"{TEXT_FILE}; check --ground-truth"
+        )
+    return named
+
+
+def text_file(root: Path) -> Path | None:
+    """Find the text that serves as ground truth; None where there is a `.mat` file, or no text."""
+    if root.is_file():
+        return root
+    if any(path.is_file() for name in MAT_FILES for path in _places(root, name)):
+        return None
+    return next(iter(_texts(root)), None)
+
+
+def find_mats(root: Path) -> dict[str, Path | None]:
+    """Find each of the four files in a folder; None for a missing one.
+
+    Raises:
+        DatasetError: The folder has a `ground_truth/`, which lacks a file.
+    """
+    found: dict[str, Path | None] = {}
+    for name in MAT_FILES:
+        found[name] = next((path for path in _places(root, name) if path.is_file()), None)
+        if found[name] is None and (root / "ground_truth").is_dir():
+            raise DatasetError(
+                f"ground truth {root / 'ground_truth' / name} is missing; "
+                f"copy it there: retinaface assets fetch {name}"
+            )
+    return found
+
+
+def _texts(root: Path) -> list[Path]:
+    return [path for path in _places(root, TEXT_FILE) if path.is_file()]
+
+
+def _places(root: Path, name: str) -> list[Path]:
+    return [root / folder / name for folder in _TRUTH_DIRS]
+
+
+def _pinned(name: str, root: Path) -> Path:
+    try:
+        return fetch_asset(REGISTRY[name])
+    except AssetError as error:
+        if not (texts := _texts(root)):
+            raise
+        raise AssetError(
+            f"{error}; or score all faces, without splits: --ground-truth {texts[0]}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Read prediction files as other people's tools write and pack them; count each deviation."""
