@@ -32,6 +32,7 @@ PACKAGES = (
     "tensorrt-cu12",
     "tensorrt-cu13",
     "cuda-bindings",
+    "cuda-python",
     "torch",
     "onnx",
     "onnxsim",
