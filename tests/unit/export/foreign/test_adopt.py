@@ -220,6 +220,7 @@ def test_quantised_weights_are_named_before_anything_else(file):
         stored = next(t for t in graph.initializer if t.name == "stored")
         stored.CopyFrom(numpy_helper.from_array(np.full((1, 3, 1, 1), 33, np.int8), "stored"))
         graph.node.remove(graph.node[0])
+        next(node for node in graph.node if node.output[0] == "grey").op_type = "Conv"
         linear = helper.make_node("DequantizeLinear", ["stored", "scale"], ["weight"])
         graph.node.insert(0, linear)
 
