@@ -26,10 +26,16 @@ class StagedEngine(Engine):
 
         Raises:
             TypeError: `images` is not float32.
-            ValueError: `images` has another shape, or the engine is closed.
+            ValueError: `images` has another shape or more images than a fixed batch, or the engine
+                is closed.
             EngineFault: The runtime failed.
         """
         batch = self._checked_batch(images)
+        if self.fixed_batch is not None and len(batch) > self.fixed_batch:
+            raise ValueError(
+                f"{self.spec.name}: load takes at most the {self.fixed_batch} images of one run, "
+                f"got {len(batch)}; infer runs more in parts"
+            )
         self._n_loaded, self._size_px = len(images), images.shape[2:]
         with self._faults(f"loading {len(images)} images"):
             self._load(batch)

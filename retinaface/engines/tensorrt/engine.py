@@ -13,7 +13,7 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds
-from retinaface.engines.sources import check_batch
+from retinaface.engines.sources import check_batch, check_largest
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
@@ -120,6 +120,7 @@ class TensorRtEngine(StagedEngine):
                 f"{written(largest)}, but {wanted} in batches from 1 are needed; build it for them"
             )
         check_batch(spec, n_most, self._file)
+        check_largest(spec, n_most, self._file)
         if n_least == n_most:
             self.fixed_batch = n_most
 
