@@ -174,8 +174,22 @@ class IxrtEngine(StagedEngine):
         self._succeed("cuMemcpyHtoD", code)
 
     def _execute(self) -> None:
+        self._start()
+        self._wait()
+
+    def _run_back_to_back(self, n: int) -> float:
+        self._wait()
+        started = time.perf_counter_ns()
+        for _ in range(n):
+            self._start()
+        self._wait()
+        return (time.perf_counter_ns() - started) * 1e-9 / n
+
+    def _start(self) -> None:
         if self._context.execute_v2([binding.address for binding in self._bindings]) is False:
             raise RuntimeError("execute_v2 returned False; its log gives the reason")
+
+    def _wait(self) -> None:
         (code,) = self._cudart.cudaDeviceSynchronize()
         if code != self._cudart.cudaError_t.cudaSuccess:
             raise RuntimeError(f"cudaDeviceSynchronize gave {code}")
