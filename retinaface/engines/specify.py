@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from retinaface.engines.build_manifest import check_build
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
@@ -142,6 +143,7 @@ def _check_engine_file(
             f"{name}: engine file {engine_file} does not exist; check --engine-file"
         )
     refuse_pointer(engine_file, EngineUnavailable)
+    check_build(name, entry.precision, engine_file)
 
 
 def _export_file(

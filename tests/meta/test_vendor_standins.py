@@ -39,7 +39,6 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
     alone = run.outcomes("test_run_alone")
     assert {v for i, v in alone.items() if i.endswith("b8]")} == {"SKIPPED"}
     assert {v for i, v in alone.items() if i.endswith("b32]")} == {"INCONCLUSIVE"}
-    assert "runs batches of 32 alone and is timed at them" in run.reasons("test_run_alone")
     for engine, pipeline, published in zip(ENGINES, ("igie", "ixrt"), PUBLISHED, strict=True):
         reasons = run.reasons(f"test_vendor_run[{engine}-b32")
         of = f"against speed {pipeline} fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: "

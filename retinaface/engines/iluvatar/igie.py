@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.build_manifest import read_build_manifest
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.executors import Executor, mean_run_s, open_executor
@@ -51,7 +52,8 @@ class IgieEngine(StagedEngine):
         self._chain = find_toolchain(spec, builds=file is None)
         self._runtime = f"igie {vendor_version('igie', self._chain.tvm.__version__)}"
         started = time.perf_counter()
-        batch = batch_option(spec) or DEFAULT_BATCH
+        manifest = read_build_manifest(file) if file else None
+        batch = batch_option(spec) or (manifest and manifest.batch) or DEFAULT_BATCH
         if file is None:
             source = read_source(spec, size)
             batch = source_batch(spec, source)
