@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from retinaface.engines.build_manifest import check_build
 from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
+from retinaface.export.build_manifest import check_build
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 

@@ -20,7 +20,7 @@ from retinaface.engines.catalogue import find_engine
 from retinaface.suite.engine_marks import is_for_engine
 from retinaface.suite.hooks.stash import TARGET, option
 from retinaface.suite.pool import EnginePool
-from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem, other_batch
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
 
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
@@ -67,7 +67,9 @@ def missing(need: Need | str, config: pytest.Config) -> str | None:
             size_px = PIPELINES[need.pipeline].input_size_px
             found[need] = opening_problem(pool, need.engine, size_px)
         elif need.name == BATCH:
-            found[need] = other_batch(pool, need.engine, need.batch)
+            found[need] = opening_problem(pool, need.engine) or pool.other_batch(
+                need.engine, need.batch
+            )
         elif need.engine:
             found[need] = ENGINE_PROBES[need.name](pool, need.engine)
         else:

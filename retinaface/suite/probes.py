@@ -195,22 +195,6 @@ def opening_problem(
     return None
 
 
-def other_batch(pool: EnginePool, engine: str, batch: int) -> str | None:
-    """Say which batch an engine runs, where that is another one; None if it runs this one.
-
-    A call with fewer images takes such an engine as long, and one with more is several calls.
-    """
-    if (reason := opening_problem(pool, engine)) is not None:
-        return reason
-    fixed = pool.get(engine).fixed_batch
-    if fixed in (None, batch):
-        return None
-    return (
-        f"{engine} runs batches of {fixed} alone and is timed at them; to time batches of {batch}, "
-        f"name a file that takes them, or have one built: --engine-option batch={batch}"
-    )
-
-
 def _hidden_layers(pool: EnginePool, engine: str) -> str | None:
     """Say why an engine does not show the tensors inside it; None if it does."""
     if (reason := opening_problem(pool, engine)) is not None:

@@ -13,7 +13,9 @@ from retinaface.cli.options import MAX_BATCH, PATH, engine_option, pairs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from retinaface.engines.base import Engine
     from retinaface.engines.catalogue import EngineEntry
+    from retinaface.export.build_manifest import BuildManifest
 
 
 @click.command(no_args_is_help=True)
@@ -65,15 +67,11 @@ def build(
         --model retinaface_opt.onnx --output retinaface_bs_32_fp16.so
     retinaface build --engine ixrt-iluvatar-fp16 --output retinaface_float16_bs32.engine
     """
-    from retinaface.engines.build_manifest import (
-        describe_build,
-        manifest_of,
-        write_build_manifest,
-    )
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
     from retinaface.engines.sources import DEFAULT_BATCH
     from retinaface.errors import EngineUnavailable
+    from retinaface.export.build_manifest import manifest_of, write_build_manifest
     from retinaface.files import new_file
 
     entry = find_engine(engine)
@@ -87,7 +85,7 @@ def build(
             raise EngineUnavailable(
                 f"{engine} names no file that it built (built_file), so there is none to write"
             )
-        manifest = describe_build(runner, built, output.name, source)
+        manifest = _describe(runner, built, output.name, source)
         with new_file(output) as temporary:
             shutil.copyfile(built, temporary)
         write_build_manifest(output, manifest)
@@ -97,6 +95,34 @@ def build(
         f"{manifest.build_s:.1f} s, sha256 {manifest.sha256[:16]}"
     )
     click.echo(manifest_of(output))
+
+
+def _describe(engine: Engine, built: Path, name: str, source: Path) -> BuildManifest:
+    """Describe a build that will be a file of this name."""
+    from datetime import datetime, timezone
+
+    from retinaface.engines.sources import fixed_size
+    from retinaface.environment import package_versions
+    from retinaface.export.build_manifest import BuildManifest
+    from retinaface.export.external_data import model_sha256
+    from retinaface.files import file_sha256
+
+    spec, described = engine.spec, engine.describe()
+    return BuildManifest(
+        file=name,
+        sha256=file_sha256(built),
+        engine=spec.name,
+        precision=spec.precision,
+        batch=engine.fixed_batch,
+        size_px=fixed_size(spec),
+        options=dict(spec.options),
+        runtime=str(described.get("runtime")),
+        source=source.name,
+        source_sha256=model_sha256(source),
+        versions=package_versions(),
+        build_s=float(described.get("build_s") or 0.0),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
 
 
 def _check_builds(engine: str, entry: EngineEntry) -> None:

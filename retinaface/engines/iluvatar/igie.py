@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.build_manifest import read_build_manifest
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.executors import Executor, mean_run_s, open_executor
@@ -25,6 +24,7 @@ from retinaface.engines.sources import (
 )
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.export.build_manifest import read_build_manifest
 from retinaface.files import file_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs

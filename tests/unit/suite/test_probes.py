@@ -1,8 +1,7 @@
 import pytest
 
-from retinaface.export.tiny_model import write_model
 from retinaface.suite.pool import EnginePool
-from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem, other_batch
+from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
 from retinaface.suite.sources import DataChoice
 from retinaface.suite.target import Target
 from tests.support.made.widerface_copy import write_truth_text, write_vendor_layout
@@ -56,16 +55,3 @@ def test_a_slow_engine_is_known_from_the_catalogue():
     assert ENGINE_PROBES["fast"](None, "ort-cpu-fp32") is None
     slow = "onnx-reference-fp16"
     assert f"takes {slow} over a second" in ENGINE_PROBES["fast"](None, slow)
-
-
-@pytest.mark.needs("onnx", "onnxruntime")
-def test_an_engine_of_one_batch_is_timed_at_it_alone(tmp_path):
-    name = "ort-cpu-fp32"
-    write_model(tmp_path / "b8.onnx", batch=8)
-    pool = EnginePool(Target(models=(tmp_path / "b8.onnx",)))
-    try:
-        assert other_batch(pool, name, 8) is None
-        assert "runs batches of 8 alone and is timed at them" in other_batch(pool, name, 32)
-    finally:
-        pool.close()
-    assert "no_such" in other_batch(EnginePool(Target()), "tests.support:no_such_cpu_fp32", 8)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from retinaface.engines.build_manifest import (
+from retinaface.errors import EngineUnavailable, ManifestError
+from retinaface.export.build_manifest import (
     BuildManifest,
     check_build,
     manifest_of,
     read_build_manifest,
     write_build_manifest,
 )
-from retinaface.errors import EngineUnavailable, ManifestError
 from retinaface.files import file_sha256
 
 NAME = "igie-iluvatar-fp16"

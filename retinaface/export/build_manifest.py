@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from retinaface.environment import package_versions
 from retinaface.errors import EngineUnavailable, ManifestError
-from retinaface.export.external_data import model_sha256
 from retinaface.files import file_sha256, new_file
-
-if TYPE_CHECKING:
-    from retinaface.engines.base import Engine
 
 _KIND = "engine-file"
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -59,35 +53,6 @@ class BuildManifest(Struct, kw_only=True, frozen=True, tag_field="kind", tag=_KI
 def manifest_of(file: Path) -> Path:
     """Name the manifest beside an engine file: `X.so.json` beside `X.so`."""
     return file.with_name(f"{file.name}.json")
-
-
-def describe_build(engine: Engine, built: Path, name: str, source: Path) -> BuildManifest:
-    """Describe a build.
-
-    Args:
-        engine: Open, on the build.
-        built: The build.
-        name: Of the file that it will be.
-        source: The ONNX file, as the user knows it.
-    """
-    spec, described = engine.spec, engine.describe()
-    if spec.height_px is None or spec.width_px is None:
-        raise EngineUnavailable(f"{spec.name}: a named build has one input size")
-    return BuildManifest(
-        file=name,
-        sha256=file_sha256(built),
-        engine=spec.name,
-        precision=spec.precision,
-        batch=engine.fixed_batch,
-        size_px=(spec.height_px, spec.width_px),
-        options=dict(spec.options),
-        runtime=str(described.get("runtime")),
-        source=source.name,
-        source_sha256=model_sha256(source),
-        versions=package_versions(),
-        build_s=float(described.get("build_s") or 0.0),
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    )
 
 
 def write_build_manifest(file: Path, manifest: BuildManifest) -> None:
