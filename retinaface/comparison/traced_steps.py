@@ -148,6 +148,7 @@ def _with_files_here(pair: Pair, text: str) -> Stage:
             with open_engine(
                 f"ort-cpu-{result.precision or 'fp32'}",
                 model=file,
+                scores=result.engine.get("scores", "probabilities"),
                 max_batch=1,
                 input_size_px=(traced.inputs.shape[1], traced.inputs.shape[2]),
             ) as engine:

@@ -89,7 +89,8 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
     if spec.engine_file is not None:
         _check_engine_file(name, entry, spec.engine_file, spec.model)
     elif spec.model is not None and entry.loads_onnx and _is_onnx(name, spec.model):
-        path, notes = own_form(spec.model, spec.scores)
+        is_theirs = name not in BUILTIN  # their engines may compute in other types
+        path, notes = own_form(spec.model, spec.scores, takes_integers=is_theirs)
         given = spec.model if path != spec.model else None
         return replace(spec, model=path, given=given, model_notes=notes)
     elif entry.loads_onnx and spec.model is None:
@@ -103,10 +104,17 @@ def _is_onnx(name: str, model: Path) -> bool:
     return name in BUILTIN or model.suffix == ".onnx"
 
 
-def own_form(model: Path, scores: Scores) -> tuple[Path, tuple[str, ...]]:
+def own_form(
+    model: Path, scores: Scores, *, takes_integers: bool = True
+) -> tuple[Path, tuple[str, ...]]:
     """Give an ONNX file of any exporter in a form that every engine can load, and what was read.
 
     Without onnx a file is used as it is: engines check its names themselves.
+
+    Args:
+        model: The given file.
+        scores: What its second output holds.
+        takes_integers: Whether an engine may take quantised weights.
 
     Raises:
         ModelError: The file is damaged, or not of this network; or onnx is needed and not here.
@@ -120,7 +128,7 @@ def own_form(model: Path, scores: Scores) -> tuple[Path, tuple[str, ...]]:
                 f"imported; pip install {error.name}"
             ) from error
         return model, ()
-    adopted = adopt(model, scores)
+    adopted = adopt(model, scores, takes_integers=takes_integers)
     return adopted.path, adopted.notes
 
 

@@ -43,9 +43,13 @@ def stored_precision(model: onnx.ModelProto) -> Stored:
     quantised make the file INT8 too.
 
     Returns:
-        `fp32` where no layer has constant weights.
+        Where no layer has constant weights, the coarsest type of any constant of real numbers;
+        `fp32` where there is none.
     """
     found = set(_stored_types(model.graph))
+    if not found:
+        constants = {_TYPES.get(tensor.data_type) for tensor in model.graph.initializer}
+        found = {one for one in constants if one is not None and one != "int8"}
     return next((one for one in _COARSENESS if one in found), "fp32")
 
 

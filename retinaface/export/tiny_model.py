@@ -31,7 +31,7 @@ def write_model(
 
     Args:
         size: Height and width of the input.
-        precision: The precision of its only layer, which the file states; None states nothing.
+        precision: The precision of its only weight, which the file states; None states nothing.
         nan_in: An output that becomes NaN.
     """
     import numpy as np
@@ -43,13 +43,13 @@ def write_model(
     stored = np.float16 if precision == "fp16" else np.float32
     nodes = [
         helper.make_node("Cast", ["stored"], ["weight"], to=TensorProto.FLOAT),
-        helper.make_node("Conv", ["input", "weight"], ["grey"]),
+        helper.make_node("Mul", ["input", "weight"], ["grey"]),
         helper.make_node("ReduceMean", ["grey"], ["mean"], axes=[1, 2, 3], keepdims=1),
         helper.make_node("Reshape", ["mean", "flat"], ["m"]),
     ]
     constants = [
         numpy_helper.from_array(np.array([-1, 1, 1], dtype=np.int64), "flat"),
-        numpy_helper.from_array(np.full((1, 3, 1, 1), 1 / 3, dtype=stored), "stored"),
+        numpy_helper.from_array(np.ones((1, 3, 1, 1), dtype=stored), "stored"),
     ]
     values = []
     for name, width in zip(outputs, (4, 2, 10), strict=False):

@@ -44,7 +44,17 @@ KIND_PARAMS = [
     for kind in KINDS
 ]
 # Kinds that give detections to compare.
-DETECTION_KINDS = [param for param in KIND_PARAMS if param.id in N_IMAGES]
+DETECTION_KINDS = [
+    pytest.param(
+        kind,
+        id=kind,
+        marks=pytest.mark.needs(
+            *(("photographs", "familiar-pictures") if kind == REAL else ("reference",))
+        ),
+    )
+    for kind in KINDS
+    if kind in N_IMAGES
+]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
 from retinaface.engines.staged import StagedEngine
+from retinaface.reference.inputs import REAL
+from retinaface.suite.judged.cases import FULL, missing_reference
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
 from retinaface.suite.target import Target
 
@@ -36,6 +38,16 @@ def _scorable(target: Target) -> str | None:
     return (
         "AP of the embedded pictures is comparable only for the embedded weights, and this run "
         "judges others; name the images for your weights with --widerface DIR"
+    )
+
+
+def _familiar_pictures(target: Target) -> str | None:
+    """Say whether pictures are of the kind that the weights were trained on."""
+    if not target.data.is_embedded or target.has_embedded_weights:
+        return None
+    return (
+        "the generated pictures of the embedded set are strange to these weights, which answer the "
+        "rounding of FP16 there by more than on photographs; name some with --widerface DIR"
     )
 
 
@@ -71,24 +83,9 @@ def _n_images(target: Target) -> int:
     return len(target.data.open().select(target.subset).images)
 
 
-def _reference(target: Target) -> str | None:
-    from retinaface.suite.judged.cases import missing_reference
-
-    return missing_reference(target, "scene")
-
-
-def _full_reference(target: Target) -> str | None:
-    from retinaface.suite.judged.cases import FULL, missing_reference
-
-    return missing_reference(target, FULL)
-
-
-def _photographs(target: Target) -> str | None:
-    """Look for exact outputs on pictures: from a full reference, or made by torch from the data."""
-    from retinaface.reference.inputs import REAL
-    from retinaface.suite.judged.cases import missing_reference
-
-    return missing_reference(target, REAL)
+def _exact_outputs(kind: str) -> Callable[[Target], str | None]:
+    """Look for exact outputs on a kind of input: stored ones, or what computes them."""
+    return lambda target: missing_reference(target, kind)
 
 
 def _opens(engine: str) -> Callable[[Target], str | None]:
@@ -164,12 +161,13 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "safetensors": _import("safetensors"),
     "checkpoint": _checkpoint,
     "scorable": _scorable,
+    "familiar-pictures": _familiar_pictures,
     "images": _images,
     "widerface": _widerface,
     "full-set": _full_set,
-    "reference": _reference,
-    "full-reference": _full_reference,
-    "photographs": _photographs,
+    "reference": _exact_outputs("scene"),
+    "full-reference": _exact_outputs(FULL),
+    "photographs": _exact_outputs(REAL),
     "cuda": _opens("ort-cuda-fp32"),
     "tensorrt": _opens("tensorrt-cuda-fp32"),
     "openvino": _opens("openvino-cpu-fp32"),

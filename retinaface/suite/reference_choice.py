@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.specify import own_form
 from retinaface.errors import RetinaFaceError
 from retinaface.export.manifest import read_manifest
@@ -41,7 +42,10 @@ class ReferenceChoice:
 
 
 def forms_of(
-    models: Sequence[Path], engine_files: Sequence[Path], scores: Scores
+    models: Sequence[Path],
+    engine_files: Sequence[Path],
+    scores: Scores,
+    engines: Sequence[str],
 ) -> tuple[list[Path], list[str]]:
     """Give the form of each model that engines load, and what was read into it.
 
@@ -64,8 +68,9 @@ def forms_of(
         if manifest and (problem := foreign_problem(model, manifest.weights.sha256)):
             raise TargetError(f"--model {problem}")
     forms, notes = [], list[str]()
+    has_theirs = any(name not in BUILTIN for name in engines)
     for model in models:
-        form, read = own_form(model, scores)
+        form, read = own_form(model, scores, takes_integers=has_theirs)
         forms.append(form)
         notes += [f"{model.name}: {note}" for note in read]
     return forms, notes

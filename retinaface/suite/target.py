@@ -143,7 +143,7 @@ def make_target(
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
     _check_names(engines, pipelines, subset)
-    forms, notes = forms_of(models, engine_files, scores)
+    forms, notes = forms_of(models, engine_files, scores, engines)
     files = (*models, *engine_files)
     sources = choose_sources(weights, widerface, has_files=bool(files), ground_truth=ground_truth)
     tested = tuple(dict.fromkeys(engines)) or DEFAULT_ENGINES

@@ -1,4 +1,8 @@
-"""Engines that are wrong in some calls alone: at a size, in an order, now and then, in threads."""
+"""Engines that are wrong in some calls alone: at a size, in an order, now and then, in threads.
+
+Where the kit compares calls of one engine, the fault lies in one that computes next to nothing.
+What judges the evaluation needs detections: there it lies in ONNX Runtime.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +33,21 @@ FAULTS = {
     "state_of_a_thread": ("other_threads", ("called in second thread: largest difference",)),
     "lets_all_in": (THREADS, ("2 threads, parallel_calls 1: largest difference",)),
 }
+OF_THE_EVALUATION = (ALONE, AGAIN, NO_TWO)
 # The base class lets one call in at a time.
 HONEST = ("one_call_at_a_time",)
+
+
+def engine_of(fault):
+    """Name the engine with this fault."""
+    return fault if FAULTS[fault][0] in OF_THE_EVALUATION else f"toy_{fault}"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One run over all of them: engines do not touch each other."""
-    names = [f"{name}_cpu_fp32" for name in (*HONEST, *FAULTS)]
-    broken = [f"({fault}_cpu and {test})" for fault, (test, _) in FAULTS.items()]
+    names = [f"{name}_cpu_fp32" for name in (*HONEST, *map(engine_of, FAULTS))]
+    broken = [f"({engine_of(fault)}_cpu and {test})" for fault, (test, _) in FAULTS.items()]
     honest = [f"({name}_cpu and (scored_outputs or {THREADS}))" for name in HONEST]
     return pytest_run(
         tmp_path_factory.mktemp("calls") / "record",
@@ -52,7 +62,7 @@ def run(tmp_path_factory):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_call_that_is_wrong_is_red_for_its_reason(fault, run):
-    outcomes = run.outcomes(f"{MODULE}:{fault}_cpu_fp32")
+    outcomes = run.outcomes(f"{MODULE}:{engine_of(fault)}_cpu_fp32")
     assert list(outcomes.values()) == ["FAIL"], run.output[-2000:]
     reasons = run.reasons(*outcomes)
     assert [words for words in FAULTS[fault][1] if words not in reasons] == [], reasons

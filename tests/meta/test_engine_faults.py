@@ -57,7 +57,8 @@ def run(tmp_path_factory):
     of_faults = [f"({fault} and ({tests}))" for fault, (tests, _) in FAULTS.items()]
     of_honest = [f"({name} and ({SELECTION}))" for name in HONEST]
     words = " or ".join([*of_honest, *of_faults])
-    return pytest_run(folder, *TESTS, *EMBEDDED, "-k", words, *engines)
+    without_layers = ("-p", "tests.support.given.unexplained")
+    return pytest_run(folder, *TESTS, *EMBEDDED, *without_layers, "-k", words, *engines)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

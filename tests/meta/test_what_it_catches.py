@@ -13,7 +13,7 @@ from tools.what_it_catches.measure import measure
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx", "onnxsim")
 ROWS = json.loads((ROOT / "docs" / "what-it-catches.json").read_text())["kinds"]
 # Cheap ones that no clock and no memory decides.
-AGAIN = [kind for kind in KINDS if kind.name in {"shift_px", "small_scores", "landmarks"}]
+AGAIN = [kind for kind in KINDS if kind.name in {"boxes_fp16", "shift_px", "small_scores"}]
 IDS = [kind.name for kind in AGAIN]
 
 
@@ -34,9 +34,11 @@ def test_the_smallest_fault_of_the_page_is_caught_by_the_test_it_names(kind, fou
     size = at_the_limit(kind)[1]
     red = ROWS[kind.name]["red"][kind.sizes.index(size)]
     assert red != []
-    assert found[kind, size] == red
+    assert found[kind, size].red == red
 
 
 @pytest.mark.parametrize("kind", AGAIN, ids=IDS)
-def test_the_next_smaller_fault_passes_as_on_the_page(kind, found):
-    assert found[kind, at_the_limit(kind)[0]] == []
+def test_the_next_smaller_fault_is_judged_as_on_the_page(kind, found):
+    size = at_the_limit(kind)[0]
+    undecided = ROWS[kind.name]["inconclusive"][kind.sizes.index(size)]
+    assert found[kind, size] == ([], undecided)

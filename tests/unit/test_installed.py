@@ -21,7 +21,10 @@ PACKAGES = [path for path in sys.path if path.endswith(("site-packages", "dist-p
 # One check of the engine, AP and its baseline, in one engine and one pipeline.
 FEW = ["--engine=ort-cpu-fp32", "--pipeline=igie", "-k", "placement or test_ap_is_that"]
 
-pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime"),
+]
 
 
 def call(*words, **settings):

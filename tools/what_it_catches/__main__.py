@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -28,12 +29,20 @@ def main(only_render: bool, names: tuple[str, ...]) -> None:
     """Measure all kinds of faults and write docs/what-it-catches.json and the page beside it."""
     content = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
     if not only_render:
-        from tools.what_it_catches.measure import ladders, measure, measured
+        from tools.what_it_catches.measure import describe_run, ladders, measure, merged
 
         kinds = [kind for kind in KINDS if not names or kind.name in names]
+        started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            content = measured(measure(ladders(kinds), Path(folder)), content)
+            found = measure(ladders(kinds), Path(folder))
+        content = merged(content, found, describe_run(time.monotonic() - started))
         FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if lacking := [kind.name for kind in KINDS if kind.name not in content.get("kinds", {})]:
+        again = " ".join(f"--kind {name}" for name in lacking)
+        raise click.UsageError(
+            f"cannot write the page: no figures of {', '.join(lacking)}; measure them: "
+            f"python -m tools.what_it_catches {again}"
+        )
     PAGE.write_text(render(content), encoding="utf-8")
     click.echo(f"wrote {PAGE}")
 

@@ -46,19 +46,27 @@ FAULTS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
 }
 
 
-def red_tests(fault: str, size: float) -> list[str]:
+def red_tests(fault: str, size: float, says: str) -> list[str]:
     """Judge slowed runs against a baseline of five runs of the same build, and within themselves.
 
+    Args:
+        fault: In `FAULTS`.
+        size: A share of the time of the calls concerned.
+        says: What a check that is red for this fault says.
+
     Returns:
-        The test function whose checks are FAIL in nine draws of ten, or none.
+        The test function whose check is FAIL for the fault in nine draws of ten, or none.
     """
     slow = FAULTS[fault]
     rng = np.random.default_rng(_SEED)
-    n_red = sum(_is_red(rng, lambda times: slow(times, size)) for _ in range(_N_DRAWS))
+    n_red = sum(
+        any(says in text for text in _failures(rng, lambda times: slow(times, size)))
+        for _ in range(_N_DRAWS)
+    )
     return [TEST] if n_red >= _N_RED * _N_DRAWS else []
 
 
-def _is_red(rng: np.random.Generator, slow: Callable[[FloatArray], FloatArray]) -> bool:
+def _failures(rng: np.random.Generator, slow: Callable[[FloatArray], FloatArray]) -> list[str]:
     def draw() -> FloatArray:
         median = _CALL_S * rng.normal(1, _BETWEEN_RUNS)
         return median * rng.lognormal(0, _SPREAD, _N_CALLS)
@@ -71,4 +79,4 @@ def _is_red(rng: np.random.Generator, slow: Callable[[FloatArray], FloatArray]) 
         check_drift(times, work_s, _QUIET, on_cpu=True),
         check_tail(times, _QUIET, runs),
     )
-    return any(check.verdict is Verdict.FAIL for check in checks)
+    return [f"{c.name}: {c.message}" for c in checks if c.verdict is Verdict.FAIL]

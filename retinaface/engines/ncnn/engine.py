@@ -146,8 +146,8 @@ class NcnnEngine(Engine):
                 f"{self.spec.name}: ncnn {ncnn.__version__} cannot load what pnnx "
                 f"{converter_version()} made of {self._model}; install both from one release"
             )
-        names = (list(net.input_names()), list(net.output_names()))
-        if names != ([_INPUT], list(_OUTPUTS)):
+        names = (list(net.input_names()), list(net.output_names()))  # in the order of the layers
+        if (names[0], sorted(names[1])) != ([_INPUT], sorted(_OUTPUTS)):
             raise EngineUnavailable(
                 f"{self.spec.name}: expected {_INPUT} -> {', '.join(_OUTPUTS)} of pnnx, got "
                 f"{', '.join(names[0])} -> {', '.join(names[1])}; install the pnnx of this ncnn"

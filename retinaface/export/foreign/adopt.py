@@ -18,6 +18,7 @@ from retinaface.errors import ModelError, first_line
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
 from retinaface.export.foreign.probabilities import gives_probabilities
+from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.typing import Scores
@@ -43,18 +44,21 @@ class Adopted:
     notes: tuple[str, ...] = ()
 
 
-def adopt(file: Path, scores: Scores = "probabilities") -> Adopted:
+def adopt(file: Path, scores: Scores = "probabilities", *, takes_integers: bool = False) -> Adopted:
     """Check a file, and give it a form that every engine can load.
 
     Args:
         file: ONNX, of any exporter.
         scores: What its second output holds.
+        takes_integers: Whether the engine may take quantised weights; none of this package does.
 
     Raises:
         ModelError: The file is damaged, no network of this kind, or its scores are others.
     """
     try:
         model, is_external = _load(file)
+        if not takes_integers:
+            _check_floats(model)
         ports = find_ports(model)
         if ports is None:  # nine heads, which ixRT joins
             return Adopted(file, file)
@@ -91,6 +95,15 @@ def _load(file: Path) -> tuple[onnx.ModelProto, bool]:
                 "copy that file beside it, under the name that it had when both were written"
             ) from error
     return model, is_external
+
+
+def _check_floats(model: onnx.ModelProto) -> None:
+    stored = stored_precision(model)
+    if stored not in ("fp32", "fp16"):
+        raise ModelError(
+            f"its weights or activations are stored in {stored.upper()}, and no engine here "
+            "computes in that; export with --precision fp32 or fp16"
+        )
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:

@@ -1,6 +1,7 @@
 """Engines with one fault each, named as a third party's: `<this module>:<fault>`.
 
 Each wraps an honest engine and breaks one thing, so that whatever turns red is due to that thing.
+That engine is ONNX Runtime; for `<this module>:toy_<fault>` one that computes next to nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import numpy as np
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.onnxruntime.cpu import OnnxRuntimeEngine
 from retinaface.network.outputs import RawOutputs
+from tests.support.given.toy_engine import Toy
 
 
 class Wrapped(Engine):
     """An honest engine under another name."""
 
+    honest: ClassVar[type[Engine]] = OnnxRuntimeEngine
+
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
-        self._inner = OnnxRuntimeEngine(replace(spec, device="cpu"))
+        self._inner = self.honest(replace(spec, device="cpu"))
         self.fixed_batch = self._inner.fixed_batch
         self.n_calls = 0
 
@@ -419,7 +423,8 @@ class Unfolded(Wrapped):
 def factory_of(module: dict[str, Any]) -> Callable[[str], type[Wrapped]]:
     """Make a module's `__getattr__`: a factory by `<fault>_<device>_<precision>`.
 
-    `swapped_landmarks_cpu_fp32` gives `SwappedLandmarks`.
+    `swapped_landmarks_cpu_fp32` gives `SwappedLandmarks`, and `toy_swapped_landmarks_cpu_fp32` the
+    same over `Toy`.
     """
     classes = {
         re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls
@@ -428,11 +433,11 @@ def factory_of(module: dict[str, Any]) -> Callable[[str], type[Wrapped]]:
     }
 
     def get(name: str) -> type[Wrapped]:
-        fault = re.sub(r"_[a-z0-9]+_fp(32|16)$", "", name)
-        try:
-            return classes[fault]
-        except KeyError:
-            raise AttributeError(f"no engine of that name: {name}") from None
+        match = re.fullmatch(r"(toy_)?(.+?)(?:_[a-z0-9]+_fp(?:32|16))?", name)
+        if match is None or match[2] not in classes:
+            raise AttributeError(f"no engine of that name: {name}")
+        cls = classes[match[2]]
+        return type(cls.__name__, (cls,), {"honest": Toy}) if match[1] else cls
 
     return get
 

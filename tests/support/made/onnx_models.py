@@ -122,7 +122,8 @@ def write_means(
 ) -> None:
     """Write a model whose outputs are the mean of each image over a hundred, in convolutions.
 
-    As `write_model`, whose ReduceMean pnnx turns into a mean over the columns alone.
+    `conf` is a softmax of that. As `write_model`, whose ReduceMean pnnx turns into a mean over the
+    columns alone.
 
     Args:
         path: Where.
@@ -142,7 +143,10 @@ def write_means(
         constants += [numpy_helper.from_array(kernel, f"kernel_{name}")]
         constants += [numpy_helper.from_array(shape, f"shape_{name}")]
         nodes.append(helper.make_node("Conv", ["pooled", f"kernel_{name}"], [f"flat_{name}"]))
-        nodes.append(helper.make_node("Reshape", [f"flat_{name}", f"shape_{name}"], [name]))
+        shaped = "logits" if name == "conf" else name
+        nodes.append(helper.make_node("Reshape", [f"flat_{name}", f"shape_{name}"], [shaped]))
+        if name == "conf":
+            nodes.append(helper.make_node("Softmax", [shaped], [name], axis=-1))
         shape = [batch, N_PRIORS, width]
         values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, 3, *size])
@@ -201,10 +205,11 @@ def write_convolutions(path: Path) -> None:
             numpy_helper.from_array(shape, f"s_{name}"),
         ]
         taken = add("Gather", [flat, f"i_{name}"], f"t_{name}", axis=2)
-        add("Reshape", [taken, f"s_{name}"], name)
+        add("Reshape", [taken, f"s_{name}"], "logits" if name == "conf" else name)
         values.append(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", N_PRIORS, width])
         )
+    add("Softmax", ["logits"], "conf", axis=-1)
     image = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 320, 320])
     graph = helper.make_graph(nodes, "convolutions", [image], values, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)

@@ -9,6 +9,7 @@ from retinaface.comparison.traced_steps import (
     traced_stages,
 )
 from retinaface.export.tiny_model import write_model as write_onnx
+from tests.support.foreign_files import edit, without_softmax
 from tests.support.made.records import RESULT, boxes
 from tests.support.made.traced_records import (
     GIVEN,
@@ -100,6 +101,17 @@ def test_two_files_are_run_on_one_runtime_to_separate_file_and_engine(tmp_path):
     stage = stages_of(one, other)["raw outputs"]
     assert stage.state == "MOVED"
     assert "off by 0, the records by 0.001: so the engine moved" in stage.text
+
+
+def test_files_of_logits_are_run_as_the_records_ran_them(tmp_path):
+    files = [tmp_path / "one.onnx", tmp_path / "two.onnx"]
+    for file, batch in zip(files, ("batch", "n"), strict=True):
+        write_onnx(file, batch=batch)
+        edit(file, without_softmax)
+    logits = {"scores": "logits"}
+    one = make_traced_run(tmp_path / "a", model=files[0], engine=logits)
+    other = make_traced_run(tmp_path / "b", nudged(), model=files[1], engine=logits)
+    assert "off by 0, the records by 0.001" in stages_of(one, other)["raw outputs"].text
 
 
 def test_a_file_that_does_not_run_here_leaves_the_step_unknown(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from retinaface.engines.catalogue import BUILTIN, engine_names, find_engine
 from retinaface.engines.opening import import_factory, open_engine
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIMES = ("onnxruntime", "openvino", "ncnn", "torch", "tensorrt", "cuda", "tvm")
@@ -55,7 +56,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 
 
 def test_a_factory_is_named_by_module_and_attribute(tmp_path):
-    (tmp_path / "any.onnx").touch()
+    write_model(tmp_path / "any.onnx")
     engine = open_engine("tests.support.engines:Counting", model=tmp_path / "any.onnx")
     assert engine.spec.name == "tests.support.engines:Counting"
     assert engine.spec.model == tmp_path / "any.onnx"

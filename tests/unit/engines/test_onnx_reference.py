@@ -28,7 +28,7 @@ def test_it_runs_the_file_and_describes_itself(path):
         images = np.stack([np.full((3, 320, 320), v, np.float32) for v in (1.0, 2.0)])
         outputs = engine.infer(images)
         description = engine.describe()
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02], rtol=1e-6)
     assert description["runtime"].startswith("onnx ")
     assert description["placement"]["fallback"] == []
 

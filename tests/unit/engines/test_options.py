@@ -5,6 +5,7 @@ import pytest
 from retinaface.engines.opening import build_engine, open_engine
 from retinaface.engines.options import check_options, is_on
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
 from tests.support.engines import Counting, spec
 
 KNOWN = {"fusions": "on or off", "batch": "images in a call"}
@@ -83,7 +84,7 @@ def test_a_switch_is_on_or_off():
     ],
 )
 def test_a_third_partys_engine_refuses_undeclared_options(name, reason, tmp_path):
-    (tmp_path / "x.onnx").touch()
+    write_model(tmp_path / "x.onnx")
     with pytest.raises(EngineUnavailable, match=reason):
         open_engine(f"{__name__}:{name}", model=tmp_path / "x.onnx", options={"fusion": "off"})
     with pytest.raises(EngineUnavailable, match=reason):  # as a worker builds it

@@ -3,6 +3,7 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.opening import open_engine
 from retinaface.engines.origin import checkpoint_of
+from retinaface.export.tiny_model import write_model
 from tests.support.made.manifests import sha256_of, write_manifest_of
 from tests.support.widerface import Recorder
 
@@ -23,7 +24,7 @@ FINDER = "tests.support.widerface:Finder"
 
 def test_the_manifest_beside_a_file_names_its_checkpoint(tmp_path):
     model = tmp_path / "a.onnx"
-    model.write_bytes(b"x")
+    write_model(model)
     with open_engine(FINDER, model=model) as engine:
         assert checkpoint_of(engine) is None
         write_manifest_of(model, weights="w")

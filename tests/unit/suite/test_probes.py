@@ -15,6 +15,7 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch):
 def test_the_embedded_set_is_images_and_no_widerface():
     assert PROBES["images"](Target()) is None
     assert PROBES["scorable"](Target()) is None
+    assert PROBES["familiar-pictures"](Target()) is None
     assert PROBES["widerface"](Target()) == "the pictures are those of the embedded set"
     assert PROBES["full-set"](Target()) == PROBES["widerface"](Target())
     assert PROBES["checkpoint"](Target()).startswith("weights are ")

@@ -83,7 +83,7 @@ def test_engine_runs_the_file_and_describes_itself(path, compiled):
         outputs = engine.infer(images(1, 2))
         description = engine.describe()
         assert compiled[0].get_property("INFERENCE_NUM_THREADS") == 1
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02], rtol=1e-6)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02], rtol=1e-6)
     assert description["placement"]["provider"] == "OpenVINO CPU"
     assert description["placement"]["n_nodes"] > 0
     assert description["placement"]["fallback"] == []
@@ -100,18 +100,13 @@ def test_a_free_size_follows_the_image(path):
         assert engine.infer(images(1, 2)).loc.shape == (2, 4200, 4)
 
 
-@pytest.mark.parametrize(("kernel", "precision"), [(np.float32, "FP32"), (np.float16, "FP16")])
-def test_a_file_that_does_not_state_its_precision_is_read(path, kernel, precision):
+@pytest.mark.parametrize("precision", ["FP32", "FP16"])
+def test_a_file_that_does_not_state_its_precision_is_read(path, precision):
     import onnx
 
-    write_model(path, precision=None)
+    write_model(path, precision=precision.lower())
     model = onnx.load(path)
-    (weight,) = [t for t in model.graph.initializer if t.name == "weight"]
-    weight.CopyFrom(onnx.numpy_helper.from_array(np.ones((1, 1, 1, 1), kernel), "weight"))
-    model.graph.node.append(onnx.helper.make_node("Cast", ["weight"], ["w"], to=1))
-    model.graph.node.append(onnx.helper.make_node("Mul", ["m0", "w"], ["mean"]))
-    model.graph.node[0].output[0] = "m0"
-    model.graph.node.extend([model.graph.node.pop(i) for i in (1, 1, 1, 1)])
+    del model.metadata_props[:]
     onnx.save(model, path)
     other = "fp16" if precision == "FP32" else "fp32"
     with pytest.raises(EngineUnavailable, match=f"but the weights of .* are {precision}"):
@@ -149,7 +144,7 @@ def test_the_npu_gets_one_batch_size(path, monkeypatch):
         assert engine.fixed_batch == 4
         outputs = engine.infer(images(1, 2, 3))
         assert engine.describe()["device_name"] == "Acme X1"
-    np.testing.assert_allclose(outputs.scores[:, 0, 1], [0.01, 0.02, 0.03], rtol=1e-6)
+    np.testing.assert_allclose(outputs.loc[:, 0, 1], [0.01, 0.02, 0.03], rtol=1e-6)
     write_model(path, precision="fp16", size=("height", "width"))
     with pytest.raises(EngineUnavailable, match="needs inputs of one size"):
         open_engine("openvino-npu-fp16", model=path, max_batch=4, input_size_px=None)
@@ -223,7 +218,7 @@ def test_intermediates_of_the_same_names_are_compiled_for_once(path, compiled):
     assert len(compiled) == 2
 
 
-def test_why_a_file_is_not_read_is_the_runtimes_own_reason(path):
+def test_what_is_no_onnx_file_is_refused_before_the_runtime_reads_it(path):
     path.write_bytes(b"garbage" * 100)
-    with pytest.raises(EngineUnavailable, match=r"cannot load .*x\.onnx: Unable to read the model"):
+    with pytest.raises(EngineUnavailable, match=r"cannot use .*x\.onnx: it is no whole ONNX file"):
         open_cpu(path)

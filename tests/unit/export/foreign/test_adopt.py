@@ -211,6 +211,25 @@ def test_two_outputs_of_one_shape_are_ambiguous_unless_one_has_our_name(file):
     assert adopt(file).notes == ("further outputs are not read: twin",)
 
 
+def test_quantised_weights_are_named_before_anything_else(file):
+    from onnx import helper, numpy_helper
+
+    def quantise(graph):
+        scale = numpy_helper.from_array(np.float32(0.01), "scale")
+        graph.initializer.append(scale)
+        stored = next(t for t in graph.initializer if t.name == "stored")
+        stored.CopyFrom(numpy_helper.from_array(np.full((1, 3, 1, 1), 33, np.int8), "stored"))
+        graph.node.remove(graph.node[0])
+        next(node for node in graph.node if node.output[0] == "grey").op_type = "Conv"
+        linear = helper.make_node("DequantizeLinear", ["stored", "scale"], ["weight"])
+        graph.node.insert(0, linear)
+
+    write_model(file)
+    edit(file, quantise)
+    with pytest.raises(ModelError, match="stored in INT8, and no engine here computes in that"):
+        adopt(file)
+
+
 def test_a_fixed_batch_is_noted(file):
     write_model(file, batch=1)
     assert adopt(file).notes == ("it takes 1 image a call: larger batches are split",)
