@@ -20,7 +20,9 @@ Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Pipeline = Literal["igie", "ixrt", "upstream-320", "upstream-640"]
 Precision = Literal["fp32", "fp16", "any"]
-Timed = Literal["network", "run", "end-to-end", "session", "first-run"]
+Timed = Literal[
+    "network", "run", "vendor-run", "end-to-end", "session", "first-run", "first-of-size"
+]
 
 
 class Published(
@@ -100,7 +102,11 @@ class SpeedTolerance(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SpeedEntry(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="metric", tag="speed"):
-    """A time on a device; `samples_s` holds the calls of each run."""
+    """A time on a device; `samples_s` holds the calls of each run.
+
+    Attributes:
+        sdk: Version of the SDK on which a published figure judges; elsewhere it is reported.
+    """
 
     pipeline: Pipeline
     precision: Precision
@@ -113,6 +119,7 @@ class SpeedEntry(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="me
     reason: Annotated[str, Meta(min_length=10)]
     source: Published | OfRun
     engine: str | UnsetType = UNSET
+    sdk: str | UnsetType = UNSET
     samples_s: list[Annotated[list[Positive], Meta(min_length=1)]] = []
 
 

@@ -18,6 +18,8 @@ from retinaface.cli.detect import detect
 from retinaface.cli.engines import engines
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
+from retinaface.cli.one_engine.bench import bench
+from retinaface.cli.one_engine.build import build
 from retinaface.cli.report import report
 from retinaface.cli.score import score
 from retinaface.cli.validate import validate
@@ -51,7 +53,7 @@ def cli() -> None:
 
 
 for command in (
-    *(validate, demo, assets, export, detect, evaluate, score),
+    *(validate, demo, assets, export, build, bench, detect, evaluate, score),
     *(compare, report, runs, engines, ab),
 ):
     cli.add_command(command)

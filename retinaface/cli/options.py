@@ -101,8 +101,8 @@ _MODEL_OPTIONS = (
         metavar="NAME=VALUE",
         callback=pairs,
         help="Option of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
-        "cuda_graphs=on; others go to its provider. TensorRT: batch=N. OpenVINO: all go to its "
-        "compiler. ncnn: use_winograd_convolution=off and similar. TVM: target='llvm "
+        "cuda_graphs=on; others go to its provider. TensorRT, IGIE, ixRT: batch=N. OpenVINO: all "
+        "go to its compiler. ncnn: use_winograd_convolution=off and similar. TVM: target='llvm "
         "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
     ),
     click.option(

@@ -56,7 +56,7 @@ def batch_option(spec: EngineSpec) -> int | None:
 
 
 def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
-    """Refuse a batch size that is smaller than the run needs or differs from the option.
+    """Refuse a batch size that differs from the option.
 
     Raises:
         EngineUnavailable: The batch size is refused.
@@ -67,6 +67,14 @@ def check_batch(spec: EngineSpec, batch: int, model: Path) -> None:
             f"{spec.name}: {model} takes batches of {batch}, but batch={wanted} is asked for; "
             f"leave the option out, or build the engine with a batch of {wanted}"
         )
+
+
+def check_largest(spec: EngineSpec, batch: int, model: Path) -> None:
+    """Refuse a largest batch that is smaller than the run needs, where batches are not split.
+
+    Raises:
+        EngineUnavailable: The batch size is refused.
+    """
     if spec.max_batch > batch:
         raise EngineUnavailable(
             f"{spec.name}: {model} takes batches of {batch}, but up to {spec.max_batch} are asked "
@@ -141,7 +149,7 @@ def source_batch(spec: EngineSpec, source: Source) -> int:
     """Choose the batch size to build for: a fixed one of the file, else the option's, else 32.
 
     Raises:
-        EngineUnavailable: The file has another batch size, or the run needs more.
+        EngineUnavailable: The file has another batch size.
     """
     batch = source.batch or batch_option(spec) or DEFAULT_BATCH
     check_batch(spec, batch, source.path)

@@ -11,6 +11,7 @@ from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
+from retinaface.export.build_manifest import check_build
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 
@@ -150,6 +151,7 @@ def _check_engine_file(
             f"{name}: engine file {engine_file} does not exist; check --engine-file"
         )
     refuse_pointer(engine_file, EngineUnavailable)
+    check_build(name, entry.precision, engine_file)
 
 
 def _export_file(

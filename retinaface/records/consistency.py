@@ -19,7 +19,7 @@ AP_SLACK = 1e-6
 # A figure that is computed from others of the record, as a share of it.
 _SLACK = 1e-6
 # What is timed one batch at a time.
-_OF_BATCHES = ("network", "run")
+_OF_BATCHES = ("network", "run", "vendor-run")
 _PRECISIONS = ("fp32", "fp16", "int8")
 
 

@@ -42,7 +42,10 @@ from retinaface.report.svg import STYLE, swatch
 
 _FOLDER = Path(__file__).parent
 # Named here, so that a report shows them in the order of the run.
-_TIMED = ("network", "run", "end-to-end", "session", "first-run")
+_TIMED = (
+    *("network", "run", "vendor-run", "end-to-end"),
+    *("session", "first-run", "first-of-size"),
+)
 
 
 def render_html(page: Page) -> str:

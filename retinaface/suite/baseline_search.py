@@ -26,7 +26,8 @@ class BaselineQuery:
         make_entry: Makes the entry to offer, given all baselines.
         detections: Those to keep beside it.
         is_usable: Tells whether the result can be compared with a baseline of these keys.
-        ungated: Why a missing baseline is no failure; empty where it is a failure.
+        ungated: Why a missing baseline is passed over; empty where it is FAIL (accuracy) or
+            INCONCLUSIVE (speed).
         is_embedded: Whether it is over pictures of the embedded set, whose limits are its own.
         instead: The check that takes the place of a missing baseline; None: that it is missing.
     """
@@ -98,8 +99,10 @@ def _offer(query: BaselineQuery, usable: Sequence[Entry], acceptance: Acceptance
     path = acceptance.offer(query.make_entry(usable), query.engine, query.detections)
     if acceptance.wanted:
         return Check(query.name, Verdict.PASS, f"to be accepted as {path}")
+    # A first time on a device is neither right nor wrong; an AP must be what it was anywhere.
+    verdict = Verdict.INCONCLUSIVE if query.metric == "speed" else Verdict.FAIL
     return Check(
         query.name,
-        Verdict.FAIL,
+        verdict,
         f"there is no {query.what} in {acceptance.place}; {acceptance.next_step(path)}",
     )

@@ -33,6 +33,7 @@ ALL_EXPORTS: tuple[tuple[Exporter, int], ...] = (
     *(("dynamo", opset) for opset in (16, 17, 19)),
 )
 GIVEN = "given"
+USUAL_BATCHES = (1, 8, 32)
 # The quick selection runs the export that engines load, and inputs that show faces.
 QUICK_VARIANTS = ("torchscript-13-simplified", GIVEN)
 QUICK_KINDS = (REAL, "scene")
@@ -104,6 +105,31 @@ def engine_params(target: Target, marks: Iterable[pytest.Mark]) -> list[Any]:
     return [
         pytest.param(name, id=name, marks=list(engine_marks(name, of_test)))
         for name in target.engines
+    ]
+
+
+def timed_batches(target: Target) -> list[int]:
+    """List the batches at which engines are timed: the usual ones, and those of the run's options.
+
+    A bad `--engine-option batch=` is left to the engine, which names it.
+    """
+    option = target.engine_options.get("batch", "")
+    asked = int(option) if option.isascii() and option.isdigit() else 0
+    return sorted({*USUAL_BATCHES, asked, target.batch or 0} - {0})
+
+
+def engine_batch_params(target: Target, marks: Iterable[pytest.Mark]) -> list[Any]:
+    """Give every engine with every batch as parameters of a test that has these marks."""
+    of_test = list(marks)
+    return [
+        pytest.param(
+            engine,
+            batch,
+            id=f"{engine}-b{batch}",
+            marks=[*engine_marks(engine, of_test), pytest.mark.needs(batch=(engine, batch))],
+        )
+        for engine in target.engines
+        for batch in timed_batches(target)
     ]
 
 

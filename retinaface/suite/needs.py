@@ -2,6 +2,7 @@
 
     @pytest.mark.needs("torch", "images")           # by name, of `PROBES`
     @pytest.mark.needs(engine="ort-cpu-fp32")       # of an engine, by `ENGINE_PROBES`
+    @pytest.mark.needs(batch=("ort-cpu-fp32", 8))   # of an engine with a pipeline or a batch
 
 Each probe does the real thing, once. A need that the user named fails in place of skipping.
 """
@@ -25,14 +26,16 @@ POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
 ENGINE = "engine"
 INPUT_SIZE = "input_size"
+BATCH = "batch"
 
 
 class Need(NamedTuple):
-    """One need of a test; `engine` and `pipeline` are empty where it has none."""
+    """One need of a test; `engine`, `pipeline` and `batch` are empty where it has none."""
 
     name: str
     engine: str = ""
     pipeline: str = ""
+    batch: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}:{self.engine}" if self.engine else self.name
@@ -43,7 +46,10 @@ def needs_of(item: pytest.Item) -> Iterator[Need]:
     for mark in item.iter_markers("needs"):
         yield from (Need(name) for name in mark.args)
         for name, value in mark.kwargs.items():
-            yield Need(name, *((value,) if isinstance(value, str) else value))
+            if name == BATCH:
+                yield Need(name, value[0], batch=value[1])
+            else:
+                yield Need(name, *((value,) if isinstance(value, str) else value))
 
 
 # A machine that lacks the second lacks the first.
@@ -60,6 +66,10 @@ def missing(need: Need | str, config: pytest.Config) -> str | None:
             # Some engines were built for one size, and a pipeline may need another.
             size_px = PIPELINES[need.pipeline].input_size_px
             found[need] = opening_problem(pool, need.engine, size_px)
+        elif need.name == BATCH:
+            found[need] = opening_problem(pool, need.engine) or pool.other_batch(
+                need.engine, need.batch
+            )
         elif need.engine:
             found[need] = ENGINE_PROBES[need.name](pool, need.engine)
         else:

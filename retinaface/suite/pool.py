@@ -78,6 +78,23 @@ class EnginePool:
                 problems.append(str(error))
         raise EngineUnavailable("; ".join(problems))
 
+    def other_batch(self, name: str, batch: int) -> str | None:
+        """Say which batch an engine runs, where that is another one; None if it runs this one.
+
+        A call with fewer images takes such an engine as long, and one with more is several calls.
+
+        Raises:
+            EngineUnavailable: It cannot run here.
+        """
+        fixed = self.get(name).fixed_batch
+        if fixed in (None, batch):
+            return None
+        return (
+            f"{name} runs batches of {fixed} alone and is timed at them; to time batches of "
+            f"{batch}, name a file that takes them, or have one built: --engine-option "
+            f"batch={batch}"
+        )
+
     def _scores(self, files: Mapping[str, Path]) -> Scores:
         """Say what a file gives: those of the run what the user says, exports probabilities."""
         given = {*self.target.models, *self.target.engine_files}

@@ -12,7 +12,8 @@ from tests.support.runs import SUITES, pytest_run
 
 ENGINES = ("igie-iluvatar-fp16", "ixrt-iluvatar-fp16")
 PUBLISHED = (8304.6, 8536.4)
-CHOICE = "placement or (lie_within and scene) or (run_alone and b32) or engine_builds"
+TIMED = "(run_alone or vendor_run) and (b8 or b32)"
+CHOICE = f"placement or (lie_within and scene) or ({TIMED}) or engine_builds"
 
 
 @pytest.mark.needs("torch", "onnxruntime", "onnxconverter_common")
@@ -34,9 +35,12 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
         for engine in ENGINES:
             found = [v for i, v in run.outcomes(suite).items() if engine in i]
             assert found == ["PASS"] * n, (suite, engine, run.reasons(suite))
-    assert set(run.outcomes("test_run_alone").values()) == {"FAIL"}
+    # Of a plan for 32 images nothing is timed at 8, and its own runs have no baseline yet.
+    alone = run.outcomes("test_run_alone")
+    assert {v for i, v in alone.items() if i.endswith("b8]")} == {"SKIPPED"}
+    assert {v for i, v in alone.items() if i.endswith("b32]")} == {"INCONCLUSIVE"}
     for engine, pipeline, published in zip(ENGINES, ("igie", "ixrt"), PUBLISHED, strict=True):
-        reasons = run.reasons(f"test_run_alone[{engine}")
+        reasons = run.reasons(f"test_vendor_run[{engine}-b32")
         of = f"against speed {pipeline} fp16 batch 32 in iluvatar-mr-v100/ixuca-4.2.0.json: "
         assert of in reasons
         assert f"published {published}" in reasons

@@ -22,42 +22,19 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import N_PRIORS, tiny_model, write_model
 from retinaface.network.config import OUTPUT_WIDTHS
+from tests.support.pages import blocks, named_block
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 EXAMPLE = ROOT / "docs" / "add-an-engine.md"
-# Options of other programs that the pages show: pip's.
-OTHERS = {"--index-url", "--no-deps", "--no-loadscope-reorder"}
+# Options of other programs that the pages show: of pip, of venv, and of the vendor's scripts.
+OTHERS = {
+    *("--index-url", "--no-deps", "--no-loadscope-reorder", "--format", "--system-site-packages"),
+    *("--bs", "--datasets", "--input", "--perf", "--weight"),
+}
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-
-
-def blocks(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Split a page into its blocks as (language, content), and the text without them."""
-    found: list[tuple[str, str]] = []
-    prose: list[str] = []
-    fence: list[str] | None = None
-    language = ""
-    indented = False
-    for line in text.splitlines():
-        if line.startswith("```"):
-            if fence is None:
-                fence, language = [], line[3:].strip()
-            else:
-                found.append((language, "\n".join(fence)))
-                fence = None
-        elif fence is not None:
-            fence.append(line)
-        elif line.startswith("    "):
-            if not indented:
-                found.append(("", ""))
-            found[-1] = ("", f"{found[-1][1]}\n{line.strip()}")
-        else:
-            prose.append(line)
-        indented = fence is None and line.startswith("    ")
-    assert fence is None, "a fenced block is not closed"
-    return found, "\n".join(prose)
 
 
 def slugs(path: Path) -> set[str]:
@@ -127,13 +104,6 @@ def test_every_relative_link_leads_somewhere(page):
 def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text()
     assert [p.name for p in DOCS if f"({p.name})" not in index] == ["README.md"]
-
-
-def named_block(text: str, name: str) -> str:
-    """Give the content of the fenced block after `<!-- block: NAME -->`."""
-    _, _, rest = text.partition(f"<!-- block: {name} -->\n")
-    found, _ = blocks(rest)
-    return found[0][1] if found else ""
 
 
 def test_ci_runs_the_block_of_tests_of_the_readme():

@@ -18,6 +18,7 @@ from retinaface.suite.judged.scored import remembered
 from retinaface.suite.matrix import (
     GIVEN,
     Variant,
+    engine_batch_params,
     engine_params,
     engine_pipeline_params,
     variant_params,
@@ -45,6 +46,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("variant", variant_params(target))
     if "pipeline_name" in metafunc.fixturenames and "engine_name" in metafunc.fixturenames:
         metafunc.parametrize(("engine_name", "pipeline_name"), engine_pipeline_params(target))
+    elif metafunc.definition.get_closest_marker("each_batch"):
+        params = engine_batch_params(target, metafunc.definition.iter_markers())
+        metafunc.parametrize(("engine_name", "batch"), params)
     elif "engine_name" in metafunc.fixturenames:
         params = engine_params(target, metafunc.definition.iter_markers())
         # All tests of contract or builds for one engine, then the next: each is opened anew.

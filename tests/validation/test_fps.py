@@ -1,7 +1,8 @@
 """Measure how fast an engine is, by batch and what is timed; its outputs are checked meanwhile.
 
 What the clock includes: `network`, one `infer` call, from and to NumPy arrays; `run`, that call
-without its copies to and from a device, as makers publish it; `end-to-end`, from the bytes of image
+without its copies to and from a device; `vendor-run`, the mean of many such runs with one wait at
+the end, as makers publish it; `end-to-end`, from the bytes of image
 files to detections; `session`, from a file on disk to an engine that has proved where it runs;
 `first-run`, the first `infer` of that session, at the smallest batch; `first-of-size`, the first of
 each larger batch size after it; `soak`, as `network`, for as long as `--soak` says.
@@ -26,19 +27,30 @@ from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import preprocess
 from retinaface.records.result_id import ResultId
 from retinaface.reference.inputs import REAL
-from retinaface.suite.judged.calls import call_s_of, run_for, seconds_of, time_start_ups
+from retinaface.suite.judged.calls import (
+    call_s_of,
+    run_for,
+    seconds_of,
+    time_start_ups,
+    time_vendor_runs,
+)
+from retinaface.suite.judged.published import VENDOR_RUN
 from retinaface.suite.judged.speed import SpeedJudge, TimedCalls, time_on
+from retinaface.suite.matrix import timed_batches
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
-ALL_BATCHES = (1, 8, 32)
-BATCHES = pytest.mark.parametrize("batch", ALL_BATCHES, ids=lambda batch: f"b{batch}")
-# Calls before those that are timed.
-WARM_UP = {1: 10, 8: 3, 32: 2}
 SLOW_ROUNDS = 5
+# The runs of one mean may take so long; of slower ones one mean is enough.
+SLOW_RUNS_S = 5.0
 PEAK_TURNS = 9
 TURNS, TURNS_BATCH = 15, 32
+
+
+def n_warm_up(batch):
+    """Choose the number of calls before those that are timed."""
+    return 10 if batch == 1 else 3 if batch <= 8 else 2
 
 
 @pytest.fixture
@@ -84,11 +96,11 @@ def time_calls(benchmark, target, setup, teardown, rounds, work):
 
 
 @pytest.mark.quick(batch=(8,))
-@BATCHES
+@pytest.mark.each_batch
 def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
-    call_s = call_s_of(inputs, engine.infer, WARM_UP[batch])
+    call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
     with FixedWork(engine.spec.device, call_s) as work:
         calls = time_calls(
             benchmark,
@@ -104,7 +116,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     judged("network", batch, calls, batch, inputs.verdict("outputs while timed"))
 
 
-@BATCHES
+@pytest.mark.each_batch
 @pytest.mark.on_device
 @pytest.mark.offers("stages")
 def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
@@ -112,7 +124,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
     waits = FetchTimes(engine)
-    call_s = call_s_of(inputs, engine.infer, WARM_UP[batch])
+    call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
 
     def time_run():
         engine.load(inputs.fill())
@@ -139,13 +151,28 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     judged("run", batch, calls, batch, *checks)
 
 
+@pytest.mark.each_batch
+@pytest.mark.on_device
+@pytest.mark.offers("stages")
+def test_vendor_run(engine_name, batch, is_timed, pool, cases, judged):
+    """Time many runs as one, as makers' scripts do; a published figure judges this alone."""
+    engine = pool.get(engine_name)
+    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
+    n_times = 1 if call_s * engine.n_vendor_runs > SLOW_RUNS_S else SLOW_ROUNDS
+    with FixedWork(engine.spec.device, call_s) as work:
+        seconds = time_vendor_runs(engine, inputs, work, n_times)
+    calls = TimedCalls(seconds, work) if is_timed else None
+    judged(VENDOR_RUN, batch, calls, batch, inputs.verdict("outputs of the last runs"))
+
+
 @pytest.mark.needs("soak")
 def test_soak(engine_name, pipeline, target, pool, cases, acceptance, validation_run, gate):
     """Run for as long as `--soak` says, at the batch of accuracy."""
     engine = pool.get(engine_name)
     batch = target.batch or pipeline.batch_size
     inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
-    call_s = call_s_of(inputs, engine.infer, WARM_UP[1])
+    call_s = call_s_of(inputs, engine.infer, n_warm_up(1))
     with FixedWork(engine.spec.device, call_s / 10) as work:  # a tenth: it is the engine that soaks
         seconds = run_for(engine, inputs, target.soak_s, work)
         name = ResultId(engine_name, pipeline.name, batch)
@@ -179,7 +206,7 @@ def _encode(image):
     return cv2.imencode(".png", pixels.round().astype(np.uint8))[1].tobytes()
 
 
-@BATCHES
+@pytest.mark.each_batch
 def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, judged):
     encoded, expected = pictures
     engine = pool.get(engine_name)
@@ -218,14 +245,15 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
 
 
 @pytest.fixture(scope="session")
-def started(pool, cases):
+def started(pool, cases, target):
     """Start each engine a few times, once for all tests of its start-up: `started(engine)`."""
 
     @functools.cache
     def get(engine_name):
         engine = pool.get(engine_name)
         scenes = cases.get("scene", 32)
-        inputs = {b: CheckedInputs(scenes, b, engine.spec.precision) for b in ALL_BATCHES}
+        batches = [engine.fixed_batch] if engine.fixed_batch else timed_batches(target)
+        inputs = {b: CheckedInputs(scenes, b, engine.spec.precision) for b in batches}
         reopen = functools.partial(pool.open, engine_name, model=engine.spec.model)
         return time_start_ups(reopen, inputs, engine.spec.device, SLOW_ROUNDS)
 
@@ -244,15 +272,16 @@ def is_timed(pytestconfig):
 def test_session_creation(engine_name, batch, is_timed, started, judged):
     found = started(engine_name)
     calls = TimedCalls(found.session_s, found.work) if is_timed else None
-    judged("session", batch, calls, None, found.inputs[batch].verdict("outputs of new sessions"))
+    inputs = found.inputs[min(found.inputs)]
+    judged("session", batch, calls, None, inputs.verdict("outputs of new sessions"))
 
 
-@BATCHES
+@pytest.mark.each_batch
 def test_first_run(engine_name, batch, is_timed, started, judged):
     """In the sessions of `test_session_creation`, the smallest batch first."""
     found = started(engine_name)
     calls = TimedCalls(found.first_run_s[batch], found.work) if is_timed else None
-    timed = "first-run" if batch == min(ALL_BATCHES) else "first-of-size"
+    timed = "first-run" if batch == min(found.inputs) else "first-of-size"
     judged(timed, batch, calls, None, found.inputs[batch].verdict("outputs of the first runs"))
 
 

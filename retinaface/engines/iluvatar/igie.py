@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,10 +12,19 @@ import numpy as np
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.iluvatar.board import board, board_name, vendor_version, version_of
+from retinaface.engines.iluvatar.executors import Executor, mean_run_s, open_executor
 from retinaface.engines.iluvatar.igie_build import built_engine, find_toolchain, import_tvm
-from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
+from retinaface.engines.sources import (
+    DEFAULT_BATCH,
+    batch_option,
+    check_batch,
+    fixed_size,
+    read_source,
+    source_batch,
+)
 from retinaface.engines.staged import StagedEngine
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.export.build_manifest import read_build_manifest
 from retinaface.files import file_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
@@ -39,6 +48,7 @@ class IgieEngine(StagedEngine):
     """
 
     known_options: ClassVar = {"batch": "images in every call of the file to build (default 32)"}
+    n_vendor_warm_up, n_vendor_runs = 0, 100  # TVM's clock makes one call before it counts
 
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__(spec)
@@ -46,37 +56,40 @@ class IgieEngine(StagedEngine):
         self._chain = find_toolchain(spec, builds=file is None)
         self._runtime = f"igie {vendor_version('igie', self._chain.tvm)}"
         started = time.perf_counter()
+        manifest = read_build_manifest(file) if file else None
+        batch = batch_option(spec) or (manifest and manifest.batch) or DEFAULT_BATCH
         if file is None:
             source = read_source(spec, size)
-            shape = (source_batch(spec, source), 3, *size)
-            file = built_engine(spec, self._chain, source.path, shape)
+            batch = source_batch(spec, source)
+            file = built_engine(spec, self._chain, source.path, (batch, 3, *size))
         self._build_s = build_seconds(started, file)
         self._file = self.built_file = file
-        self._executor, graph = self._open(file)
+        self._executor: Executor | None = self._open(file, (batch, 3, *size))
         self._input_type, self.fixed_batch = self._check_input_tensor(size)
         check_batch(spec, self.fixed_batch, file)
-        self._placement = self._prove_placement(graph, size)
+        self._placement = self._prove_placement(size)
         self._board = board() if spec.device == "iluvatar" else {}
 
-    def _open(self, file: Path) -> tuple[Any, dict[str, Any] | None]:
-        """Open the executor, and read the file's graph if it shows one."""
+    def _open(self, file: Path, shape: tuple[int, ...]) -> Executor:
+        """Open the executor of a file; one of Relax is taken to have the input that is needed."""
         chain = self._chain
         try:
-            library = chain.tvm.runtime.load_module(str(file))
-            executor = chain.graph_executor.GraphModule(library["default"](chain.device))
+            return open_executor(chain, file, SimpleNamespace(shape=shape, dtype="float32"))
         except Exception as error:  # TVM's exceptions share no base
             raise EngineUnavailable(
                 f"{self.spec.name} cannot load {file} with tvm {version_of(chain.tvm)} on "
                 f"{chain.device}: {first_line(error)}; build it again with this version"
             ) from error
-        try:
-            return executor, json.loads(library["get_graph_json"]())
-        except AttributeError:  # TVM's error for a missing function
-            return executor, None
+
+    @property
+    def _open_executor(self) -> Executor:
+        if self._executor is None:
+            raise RuntimeError("the engine is closed")
+        return self._executor
 
     def _check_input_tensor(self, size: tuple[int, int]) -> tuple[np.dtype[Any], int]:
         """Check the file's input; return its type and batch size."""
-        tensor = self._executor.get_input(INPUT_NAME)
+        tensor = self._open_executor.input_tensor()
         found = None if tensor is None else tuple(int(axis) for axis in tensor.shape)
         if found is None or len(found) != 4 or found[1:] != (3, *size):
             raise EngineUnavailable(
@@ -86,9 +99,7 @@ class IgieEngine(StagedEngine):
             )
         return np.dtype(str(tensor.dtype)), found[0]
 
-    def _prove_placement(
-        self, graph: dict[str, Any] | None, size: tuple[int, int]
-    ) -> dict[str, Any]:
+    def _prove_placement(self, size: tuple[int, int]) -> dict[str, Any]:
         """Run once; read device and precision from the outputs and from the graph.
 
         Raises:
@@ -96,15 +107,13 @@ class IgieEngine(StagedEngine):
                 devices or another precision.
         """
         name, device = self.spec.name, self._chain.device
-        if (n_outputs := int(self._executor.get_num_outputs())) != len(OUTPUT_NAMES):
+        probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=np.float32)
+        found = self._first_outputs(probe)
+        if len(found) != len(OUTPUT_NAMES):
             raise EngineUnavailable(
-                f"{name}: {self._file} should give {', '.join(OUTPUT_NAMES)}, got {n_outputs} "
+                f"{name}: {self._file} should give {', '.join(OUTPUT_NAMES)}, got {len(found)} "
                 "outputs; build from a file of retinaface export"
             )
-        probe = np.zeros((self.fixed_batch or 1, 3, *size), dtype=np.float32)
-        self._load(probe)
-        self._execute()
-        found = self._outputs()
         expected = output_shapes(len(probe), len(prior_boxes(*size)))
         shapes = [tuple(int(axis) for axis in output.shape) for output in found]
         if shapes != expected:
@@ -118,9 +127,9 @@ class IgieEngine(StagedEngine):
             if output.device.device_type != device.device_type
         ]
         check_scores(self.spec, _host(found[1]), self._file)
-        graph_facts = self._read_graph(graph)
+        graph_facts = self._read_graph(self._open_executor.graph)
         placement = {
-            "provider": f"tvm graph_executor on {device}",
+            "provider": f"{self._open_executor.title} on {device}",
             "target": str(self._chain.target),
             **graph_facts,
             "fallback": [*elsewhere, *graph_facts.get("fallback", [])],
@@ -131,6 +140,19 @@ class IgieEngine(StagedEngine):
                 f"{', '.join(placement['fallback'][:8])}; build it for {self._chain.target} alone"
             )
         return placement
+
+    def _first_outputs(self, probe: FloatArray) -> list[Any]:
+        """Run once; a file of Relax shows only here that it takes another input."""
+        try:
+            self._load(probe)
+            self._execute()
+            return self._open_executor.outputs()
+        except Exception as error:  # TVM's exceptions share no base
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot run {self._file} on {INPUT_NAME} {probe.shape} "
+                f"{self._input_type}: {first_line(error)}; name its batch with --engine-option "
+                "batch=N, or build it again"
+            ) from error
 
     def _read_graph(self, graph: dict[str, Any] | None) -> dict[str, Any]:
         """Read devices and types from the file's own graph, or note that it shows none."""
@@ -163,19 +185,19 @@ class IgieEngine(StagedEngine):
 
     def _load(self, images: FloatArray) -> None:
         feed = images.astype(self._input_type, copy=False)
-        self._executor.set_input(INPUT_NAME, self._chain.tvm.nd.array(feed, self._chain.device))
+        self._open_executor.set_input(self._chain.tvm.nd.array(feed, self._chain.device))
         self._chain.device.sync()
 
     def _execute(self) -> None:
-        self._executor.run()
+        self._open_executor.run()
         self._chain.device.sync()
 
-    def _outputs(self) -> list[Any]:
-        """Give the outputs on the device; the next run overwrites them."""
-        return [self._executor.get_output(i) for i in range(len(OUTPUT_NAMES))]
+    def _run_back_to_back(self, n: int) -> float:
+        return mean_run_s(self._open_executor, self._chain.device, n)
 
     def _fetch(self) -> RawOutputs:
-        return RawOutputs(*(_host(output).astype(np.float32) for output in self._outputs()))
+        outputs = self._open_executor.outputs()
+        return RawOutputs(*(_host(output).astype(np.float32) for output in outputs))
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""

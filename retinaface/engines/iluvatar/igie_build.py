@@ -7,6 +7,8 @@ docs/board-evidence.md gives each call and its source):
 backend="igie")`, `tvm.relay.build(..., precision=)`, `export_library`, `tvm.runtime.load_module`,
 `tvm.contrib.graph_executor.GraphModule`. Where a TVM has Relay and lacks the vendor's additions,
 Apache TVM's own replace them: `relay.frontend.from_onnx`, `relay.transform.ToMixedPrecision`.
+A TVM without Relay builds with Relax, as the vendor's newer scripts do:
+`tvm.relax.frontend.onnx.from_onnx(model, shape_dict=)`, `relax.build(module, target=, precision=)`.
 """
 
 from __future__ import annotations
@@ -37,12 +39,14 @@ class Toolchain:
         graph_executor: `tvm.contrib.graph_executor`.
         target: The target of builds.
         device: The device to run on.
+        relax: `tvm.relax`; None where TVM lacks it.
     """
 
     tvm: Any
     graph_executor: Any
     target: Any
     device: Any
+    relax: Any = None
 
 
 def import_tvm() -> Any:
@@ -66,14 +70,14 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
         EngineUnavailable: A part is missing; the message names the version and all missing parts.
     """
     tvm = import_tvm()
-    graph_executor = _submodule("tvm.contrib.graph_executor")
+    graph_executor, relax = _submodule("tvm.contrib.graph_executor"), _submodule("tvm.relax")
     make_target: Any = getattr(tvm.target, "iluvatar", None)
     parts = {
-        "tvm.contrib.graph_executor": graph_executor,
+        "tvm.contrib.graph_executor": graph_executor or relax,
         "tvm.target.iluvatar": make_target or spec.device == "cpu",
     }
     if builds:
-        parts["tvm.relay"] = _submodule("tvm.relay")
+        parts["tvm.relay"] = _submodule("tvm.relay") or relax
     if lacking := [name for name, part in parts.items() if not part]:
         raise EngineUnavailable(
             f"{spec.name} needs IGIE, the vendor's TVM, but tvm {version_of(tvm)} here is a "
@@ -93,7 +97,7 @@ def find_toolchain(spec: EngineSpec, *, builds: bool) -> Toolchain:
             f"{spec.name} needs {spec.device}: tvm {version_of(tvm)} knows the device, but "
             f"{device} is not there; check whether the driver shows a board: ixsmi"
         )
-    return Toolchain(tvm, graph_executor, target, device)
+    return Toolchain(tvm, graph_executor, target, device, relax)
 
 
 def built_engine(
@@ -108,18 +112,20 @@ def built_engine(
     Raises:
         EngineUnavailable: The build fails.
     """
+    has_relay = chain.graph_executor is not None and _submodule("tvm.relay") is not None
+    make = _build if has_relay else _build_with_relax
     key = {
         "shape": list(shape),
         "target": str(chain.target),
         "tvm": version_of(chain.tvm),
         "packages": package_versions(("igie", "apache-tvm", "tvm", "onnx")),
-        "code": inspect.getsource(_build),
+        "code": inspect.getsource(make),
     }
 
     def build(path: Path) -> None:
         maker = f"tvm {version_of(chain.tvm)}"
         with refusing(f"{spec.name}: {maker} cannot build {model} for {chain.target}"):
-            _build(chain, model, shape, spec.precision).export_library(str(path))
+            make(chain, model, shape, spec.precision).export_library(str(path))
 
     return cached_build(spec, model, ".so", key, build)
 
@@ -163,6 +169,22 @@ def is_vendors(tvm: Any) -> bool:
         getattr(tvm.target, "iluvatar", None) is not None
         or _submodule("tvm.relay.import_model") is not None
     )
+
+
+def _build_with_relax(chain: Toolchain, model: Path, shape: tuple[int, ...], precision: str) -> Any:
+    """Import the model and compile it with Relax; parameters become constants of the file."""
+    import onnx
+
+    frontend: Any = importlib.import_module("tvm.relax.frontend.onnx")
+    module = frontend.from_onnx(onnx.load(str(model)), shape_dict={INPUT_NAME: list(shape)})
+    if takes_precision(chain.tvm, chain.relax.build):
+        return chain.relax.build(module, target=chain.target, precision=precision)
+    if precision != "fp32":
+        raise EngineUnavailable(
+            f"tvm {version_of(chain.tvm)} has Relax without the vendor's precision=, so it builds "
+            "FP32 alone; take an engine of FP32"
+        )
+    return chain.relax.build(module, target=chain.target)
 
 
 def _submodule(name: str) -> Any | None:

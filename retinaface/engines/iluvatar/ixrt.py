@@ -158,10 +158,24 @@ class IxrtEngine(StagedEngine):
         self._succeed("cuMemcpyHtoD", code)
 
     def _execute(self) -> None:
+        self._start()
+        self._wait()
+
+    def _run_back_to_back(self, n: int) -> float:
+        self._wait()
+        started = time.perf_counter_ns()
+        for _ in range(n):
+            self._start()
+        self._wait()
+        return (time.perf_counter_ns() - started) * 1e-9 / n
+
+    def _start(self) -> None:
         if self._launcher is None:
             raise RuntimeError("the engine is closed")
         if self._launcher.call() is False:
             raise RuntimeError(f"{self._launcher.method} returned False; its log gives the reason")
+
+    def _wait(self) -> None:
         (code,) = self._cudart.cudaDeviceSynchronize()
         if code != self._cudart.cudaError_t.cudaSuccess:
             raise RuntimeError(f"cudaDeviceSynchronize gave {code}")

@@ -21,7 +21,7 @@ from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.iluvatar.board import is_ixrt, version_of
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
-from retinaface.engines.sources import batch_option, check_batch
+from retinaface.engines.sources import batch_option, check_batch, check_largest
 from retinaface.engines.tensorrt.cuda_memory import Cuda
 from retinaface.engines.tensorrt.libraries import PACKAGES
 from retinaface.engines.tensorrt.profile import profile_of
@@ -109,6 +109,7 @@ def built_plan(spec: EngineSpec, trt: Any, cuda: Cuda) -> Path:
     model = model_of(spec)
     batch = check_file(spec, model, splits=False) or batch_option(spec) or spec.max_batch
     check_batch(spec, batch, model)
+    check_largest(spec, batch, model)
     key = {
         "batch": batch,
         "tensorrt": str(trt.__version__),

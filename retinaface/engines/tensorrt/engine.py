@@ -13,7 +13,7 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds
-from retinaface.engines.sources import check_batch
+from retinaface.engines.sources import check_batch, check_largest
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
@@ -120,6 +120,7 @@ class TensorRtEngine(StagedEngine):
                 f"{written(largest)}, but {wanted} in batches from 1 are needed; build it for them"
             )
         check_batch(spec, n_most, self._file)
+        check_largest(spec, n_most, self._file)
         if n_least == n_most:
             self.fixed_batch = n_most
 
@@ -177,11 +178,21 @@ class TensorRtEngine(StagedEngine):
         self._cuda.wait()
 
     def _execute(self) -> None:
+        self._start()
+        self._cuda.wait()
+
+    def _run_back_to_back(self, n: int) -> float:
+        started = time.perf_counter_ns()
+        for _ in range(n):
+            self._start()
+        self._cuda.wait()
+        return (time.perf_counter_ns() - started) * 1e-9 / n
+
+    def _start(self) -> None:
         if not self._context.execute_async_v3(self._cuda.stream):
             raise RuntimeError(
                 f"execute_async_v3 returned False: {logger_of(self._trt).take_errors()}"
             )
-        self._cuda.wait()
 
     def _fetch(self) -> RawOutputs:
         hosts = []

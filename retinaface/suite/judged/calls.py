@@ -10,6 +10,7 @@ from retinaface.checks.speed.machine import FixedWork
 from retinaface.checks.speed.steadiness import LEAST_CALLS
 from retinaface.checks.speed.timing import CheckedInputs
 from retinaface.engines.base import Engine
+from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
@@ -77,6 +78,25 @@ def time_start_ups(
                 for batch, first_s in firsts_s.items():
                     found.first_run_s[batch].append(first_s)
     return found
+
+
+def time_vendor_runs(
+    engine: StagedEngine, inputs: CheckedInputs, work: FixedWork, n_times: int
+) -> list[float]:
+    """Time an engine as its maker's scripts do, a few times; outputs are checked after each.
+
+    Returns:
+        Of each time the seconds of one run: the mean of `engine.n_vendor_runs`.
+    """
+    times: list[float] = []
+    for _ in range(n_times):
+        work.do()
+        engine.load(inputs.fill())
+        if engine.n_vendor_warm_up:
+            engine.run_back_to_back(engine.n_vendor_warm_up)
+        times.append(engine.run_back_to_back(engine.n_vendor_runs))
+        inputs.check(engine.fetch())
+    return times
 
 
 def seconds_of(infer: Callable[[FloatArray], RawOutputs], inputs: CheckedInputs) -> float:

@@ -15,6 +15,7 @@ from retinaface.environment import device_name, slug
 from retinaface.records.result_id import ResultId
 from retinaface.suite.acceptance import Acceptance
 from retinaface.suite.baseline_search import BaselineQuery, Match, find_or_offer
+from retinaface.suite.judged.published import VENDOR_RUN, beside_published, gates
 from retinaface.suite.run import ValidationRun
 from retinaface.verdicts import Check, Verdict
 
@@ -71,6 +72,9 @@ class SpeedJudge:
         else:
             checks = [check_speed(found.entry, figures, n_images, machine)]
             runs = found.entry.data.get("samples_s") or ()
+        if timed == VENDOR_RUN and n_images is not None:
+            key = self._key(name, engine, timed)
+            checks += self._published(key, engine, found, figures, n_images)
         smallest = checks[0].numbers.get("smallest_slowdown")
         figures |= {"machine": machine.as_json(), "smallest_slowdown": smallest}
         self._keep(name, engine, timed, figures)
@@ -84,6 +88,50 @@ class SpeedJudge:
         self._keep(name, engine, SOAK, figures | {"machine": calls.work.noise().as_json()})
         return within_run(engine, calls)
 
+    def _published(
+        self,
+        key: dict[str, Any],
+        engine: dict[str, Any],
+        found: Match | Check,
+        figures: dict[str, Any],
+        n_images: int,
+    ) -> list[Check]:
+        """Compare with published figures too: some gate, the others are reported.
+
+        A run that accepts its own figures is compared with none.
+        """
+        if self.acceptance.wanted:
+            return []
+        names = {self.pipeline.name, *same_inputs(self.pipeline)}
+        published = [
+            entry
+            for entry in self.acceptance.entries
+            if entry.is_published
+            and entry.data.get("timed") == VENDOR_RUN
+            and entry.data["pipeline"] in names
+            and not (isinstance(found, Match) and found.entry == entry)
+        ]
+        judging = [
+            entry
+            for entry in published
+            if gates(entry, engine)
+            and not entry.differing({**key, "pipeline": entry.data["pipeline"]})
+        ]
+        checks = [check_speed(entry, figures, n_images) for entry in judging]
+        if checks or (isinstance(found, Match) and found.entry.is_published):
+            return checks
+        return beside_published(published, key, engine, figures["images_per_s"])
+
+    def _key(self, name: ResultId, engine: dict[str, Any], timed: str) -> dict[str, Any]:
+        return {
+            "pipeline": self.pipeline.name,
+            "precision": engine["precision"],
+            "device": slug(device_name(engine)),
+            "batch": name.batch,
+            "timed": timed,
+            "engine": name.engine,
+        }
+
     def _keep(
         self, name: ResultId, engine: dict[str, Any], timed: str, figures: dict[str, Any]
     ) -> None:
@@ -95,14 +143,7 @@ class SpeedJudge:
     def _find(
         self, name: ResultId, engine: dict[str, Any], timed: str, figures: dict[str, Any]
     ) -> Match | Check:
-        key = {
-            "pipeline": self.pipeline.name,
-            "precision": engine["precision"],
-            "device": slug(device_name(engine)),
-            "batch": name.batch,
-            "timed": timed,
-            "engine": name.engine,
-        }
+        key = self._key(name, engine, timed)
 
         def make_entry(known: Sequence[Any]) -> dict[str, Any]:
             # Runs of a different version would widen the noise of this one.
@@ -121,6 +162,7 @@ class SpeedJudge:
             keys=[{**key, "pipeline": pipeline} for pipeline in names],
             engine=engine,
             make_entry=make_entry,
+            is_usable=lambda entry: gates(entry, engine),
             ungated=ungated if engine["device"] == "cpu" else "",
         )
         return find_or_offer(query, self.acceptance)

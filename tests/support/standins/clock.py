@@ -32,7 +32,7 @@ def slow_down(factor: float) -> None:
 def pytest_configure() -> None:
     """Put it in place."""
     from retinaface.checks.speed import machine
-    from retinaface.suite.judged import speed
+    from retinaface.suite.judged import calls
 
     clock = SimpleNamespace(
         perf_counter=now,
@@ -40,7 +40,7 @@ def pytest_configure() -> None:
         monotonic=now,
         thread_time=now,
     )
-    machine.time = speed.time = clock
+    machine.time = calls.time = clock
     machine.n_usable_cpus = lambda: 1
     machine.hashlib = SimpleNamespace(
         pbkdf2_hmac=lambda _name, _word, _salt, amount: let_pass(amount * _HASH_S)

@@ -71,6 +71,20 @@ def test_a_fixed_batch_is_filled_up_and_cut_again():
     assert [len(array) for array in opened.fetch()] == [3, 3, 3]
 
 
+def test_runs_back_to_back_are_of_the_loaded_batch_and_give_their_mean():
+    opened = engine()
+    opened.load(images(2))
+    assert 0 < opened.run_back_to_back(5) < 10
+    assert opened.steps == ["load"] + ["execute"] * 5
+    with pytest.raises(ValueError, match="expected at least 1 run, got 0"):
+        opened.run_back_to_back(0)
+    opened.fails = "execute"
+    with pytest.raises(EngineFault, match="running 2 images 5 times failed: RuntimeError"):
+        opened.run_back_to_back(5)
+    with pytest.raises(ValueError, match="run before load"):
+        engine().run_back_to_back(1)
+
+
 @pytest.mark.parametrize("step", ["execute", "fetch"])
 def test_nothing_runs_before_a_batch_is_loaded_or_after_close(step):
     opened = engine()

@@ -75,21 +75,29 @@ def test_a_result_without_a_baseline_for_a_reason_says_so_and_offers_nothing(acc
 def test_a_baseline_that_is_not_comparable_is_passed_over(accept):
     acceptance = Acceptance(False, "", accept(entry()))
     check = find_or_offer(query(is_usable=lambda _: False), acceptance)
-    assert check.verdict is Verdict.FAIL
+    assert check.verdict is Verdict.INCONCLUSIVE
 
 
-def test_where_there_is_none_the_result_is_offered_and_the_test_fails(tmp_path):
+def test_where_there_is_none_of_speed_the_result_is_offered_and_inconclusive(tmp_path):
     acceptance = Acceptance(False, "", tmp_path)
     check = find_or_offer(query(), acceptance)
     path = tmp_path / "amd/onnxruntime-1.31.1.json"
-    assert (check.name, check.verdict) == ("speed baseline", Verdict.FAIL)
+    assert (check.name, check.verdict) == ("speed baseline", Verdict.INCONCLUSIVE)
     assert check.message == (
         f"there is no speed baseline for amd in {tmp_path}; a candidate for {path} is written; "
         "look at it, and accept it on a clean checkout with: "
         '--accept-baseline --reason "why this is right"'
     )
-    acceptance.finish(SimpleNamespace(verdict=Verdict.FAIL))
+    acceptance.finish(SimpleNamespace(verdict=Verdict.INCONCLUSIVE))
     assert path.with_name("onnxruntime-1.31.1.candidate.json").is_file()
+
+
+def test_where_there_is_none_of_accuracy_the_test_fails(tmp_path):
+    key = {"pipeline": "igie", "precision": "fp32", "device": "any"}
+    accuracy = query(key, name="accuracy baseline", what="accuracy baseline", metric="accuracy")
+    check = find_or_offer(accuracy, Acceptance(False, "", tmp_path))
+    assert (check.name, check.verdict) == ("accuracy baseline", Verdict.FAIL)
+    assert "there is no accuracy baseline" in check.message
 
 
 def test_what_is_not_gated_is_reported_and_not_offered(tmp_path):
@@ -120,7 +128,7 @@ def test_what_differs_in_a_file_that_was_named_for_the_run_is_named(accept):
 def test_the_speed_of_another_device_is_no_baseline_of_this_one(accept):
     folder = accept(entry(KEY | {"device": "intel"}))
     check = find_or_offer(query(), Acceptance(False, "", folder))
-    assert check.verdict is Verdict.FAIL
+    assert check.verdict is Verdict.INCONCLUSIVE
     assert "there is no speed baseline for amd" in check.message
 
 

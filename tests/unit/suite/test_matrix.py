@@ -10,8 +10,10 @@ from retinaface.suite.matrix import (
     KIND_PARAMS,
     QUICK_VARIANTS,
     Variant,
+    engine_batch_params,
     engine_params,
     engine_pipeline_params,
+    timed_batches,
     variant_params,
 )
 from retinaface.suite.target import Target
@@ -66,3 +68,17 @@ def test_every_engine_runs_every_pipeline():
 
 def test_kinds_that_give_detections_are_kinds():
     assert {p.id for p in DETECTION_KINDS} < {p.id for p in KIND_PARAMS}
+
+
+def test_engines_are_timed_at_the_usual_batches_and_at_those_of_the_run():
+    assert timed_batches(Target()) == [1, 8, 32]
+    assert timed_batches(Target(batch=64, engine_options={"batch": "16"})) == [1, 8, 16, 32, 64]
+    assert timed_batches(Target(engine_options={"batch": "many"})) == [1, 8, 32]
+
+
+def test_each_batch_of_an_engine_needs_that_the_engine_runs_it():
+    params = engine_batch_params(TARGET, [pytest.mark.speed.mark])
+    assert [param.id for param in params][:3] == [f"ort-cpu-fp32-b{n}" for n in (1, 8, 32)]
+    needs = [mark.kwargs for mark in params[1].marks if "batch" in mark.kwargs]
+    assert needs == [{"batch": ("ort-cpu-fp32", 8)}]
+    assert len(params) == 6

@@ -46,13 +46,14 @@ def failure(test):
 def test_needs_are_named_or_are_of_an_engine():
     marks = (
         pytest.mark.needs("torch", "widerface"),
-        pytest.mark.needs(layers=ENGINE, input_size=(ENGINE, "igie")),
+        pytest.mark.needs(layers=ENGINE, input_size=(ENGINE, "igie"), batch=(ENGINE, 8)),
     )
     assert list(needs_of(item(*marks))) == [
         Need("torch"),
         Need("widerface"),
         Need("layers", ENGINE),
         Need("input_size", ENGINE, "igie"),
+        Need("batch", ENGINE, batch=8),
     ]
 
 

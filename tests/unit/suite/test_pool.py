@@ -5,7 +5,7 @@ import pytest
 from retinaface.embedded import embedded_checkpoint
 from retinaface.engines.catalogue import EngineEntry
 from retinaface.errors import EngineUnavailable
-from retinaface.export.tiny_model import tiny_model
+from retinaface.export.tiny_model import tiny_model, write_model
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.target import Target
 from tests.support.engines import Counting, images
@@ -148,3 +148,15 @@ def test_scores_are_said_of_the_files_of_the_run_and_not_of_exports(files, tmp_p
 def test_a_build_has_a_number(files):
     pool = EnginePool(Target(models=files))
     assert [pool.open(COUNTING, build=n).spec.build for n in (1, 2)] == [1, 2]
+
+
+@pytest.mark.needs("onnx", "onnxruntime")
+def test_an_engine_of_one_batch_is_timed_at_it_alone(tmp_path):
+    name = "ort-cpu-fp32"
+    write_model(tmp_path / "b8.onnx", batch=8)
+    pool = EnginePool(Target(models=(tmp_path / "b8.onnx",)))
+    try:
+        assert pool.other_batch(name, 8) is None
+        assert "runs batches of 8 alone and is timed at them" in pool.other_batch(name, 32)
+    finally:
+        pool.close()

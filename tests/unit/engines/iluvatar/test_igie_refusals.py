@@ -13,7 +13,7 @@ from tests.support.standins.tvm import Device, FakeTvm, Library
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")
 NAME = "igie-iluvatar-fp16"
-SHAPE = (32, 3, 320, 320)
+SHAPE, EIGHT = (32, 3, 320, 320), (8, 3, 320, 320)
 refused = functools.partial(assert_refused, NAME)
 
 
@@ -100,13 +100,18 @@ def build_file(use, path, **settings):
     return path
 
 
-def test_an_engine_file_of_another_batch_is_refused(use, tmp_path):
-    path = build_file(use, tmp_path / "b8.so", shape=(8, 3, 320, 320))
-    refused("takes batches of 8, but up to 32 are asked for; use --batch 8", engine_file=path)
-    options = {"batch": "16"}
-    refused("but batch=16 is asked for", engine_file=path, max_batch=8, options=options)
-    with open_engine(NAME, engine_file=path, max_batch=8) as engine:
+def test_an_engine_file_of_another_batch_than_the_option_is_refused(use, tmp_path):
+    path = build_file(use, tmp_path / "b8.so", shape=EIGHT)
+    refused("but batch=16 is asked for", engine_file=path, options={"batch": "16"})
+
+
+def test_more_images_than_the_batch_of_a_file_run_in_parts(use, tmp_path):
+    with open_engine(NAME, engine_file=build_file(use, tmp_path / "b8.so", shape=EIGHT)) as engine:
         assert engine.fixed_batch == 8
+        images = np.zeros((9, 3, 320, 320), np.float32)
+        assert len(engine.infer(images).loc) == 9
+        with pytest.raises(ValueError, match="load takes at most the 8 images of one run, got 9"):
+            engine.load(images)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +160,8 @@ def test_a_compiler_error_is_reported_in_a_line(use, model):
     [
         ({"precision": "fp16"}, "but the weights of"),
         ({"size": (64, 64)}, "got input ('batch', 3, 64, 64)"),
-        ({"batch": 8}, "takes batches of 8, but up to 32 are asked for"),
     ],
-    ids=["fp16", "size", "batch"],
+    ids=["fp16", "size"],
 )
 def test_a_file_that_cannot_be_built_from_is_refused(use, tmp_path, settings, reason):
     use()

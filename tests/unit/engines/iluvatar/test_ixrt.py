@@ -220,10 +220,21 @@ def test_an_error_code_is_reported(use, model, module, function, reason):
     refused(reason, model=model)
 
 
+def test_the_vendors_clock_runs_back_to_back_between_two_waits(use, model):
+    ixrt = use()
+    with open_engine(NAME, model=model) as engine:
+        engine.load(noise(32))
+        ixrt.calls.clear()
+        assert engine.run_back_to_back(3) > 0
+        assert (engine.n_vendor_warm_up, engine.n_vendor_runs) == (3, 20)
+    names = [call[0] for call in ixrt.calls][:5]
+    assert names == ["cudaDeviceSynchronize", *["execute_v2"] * 3, "cudaDeviceSynchronize"]
+
+
 def test_files_and_plans_of_another_shape_are_refused(use, tmp_path):
     use()
     write_heads(tmp_path / "b8.onnx", batch=8)
-    refused("takes batches of 8, but up to 32", model=tmp_path / "b8.onnx")
+    refused("but batch=4 is asked for", model=tmp_path / "b8.onnx", options={"batch": "4"})
     write_model(tmp_path / "half.onnx", precision="fp16")
     refused("but the weights of", model=tmp_path / "half.onnx")
     write_model(tmp_path / "two.onnx", outputs=("loc", "conf"))

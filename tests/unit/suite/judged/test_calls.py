@@ -5,7 +5,12 @@ import pytest
 from retinaface.checks.speed.machine import FixedWork
 from retinaface.checks.speed.timing import CheckedInputs
 from retinaface.suite.judged import calls
-from retinaface.suite.judged.calls import call_s_of, run_for, time_start_ups
+from retinaface.suite.judged.calls import (
+    call_s_of,
+    run_for,
+    time_start_ups,
+    time_vendor_runs,
+)
 from tests.support.made.timed_inputs import CASE, infer
 
 
@@ -65,3 +70,27 @@ def test_warming_up_is_checked_and_gives_the_fastest_call():
     inputs = CheckedInputs(CASE, 2, "fp32")
     assert 0 < call_s_of(inputs, infer, 3) < 60
     assert inputs.n_checked == 3
+
+
+def test_each_mean_of_the_vendors_clock_has_its_own_input_and_its_outputs_are_checked():
+    class Staged:
+        n_vendor_warm_up, n_vendor_runs = 3, 20
+
+        def __init__(self):
+            self.runs = []
+
+        def load(self, images):
+            self.images = images.copy()
+
+        def run_back_to_back(self, n):
+            self.runs.append(n)
+            return 0.5 / len(self.runs)
+
+        def fetch(self):
+            return infer(self.images)
+
+    engine, inputs = Staged(), CheckedInputs(CASE, 2, "fp32")
+    work = FixedWork("cuda", 0.001)
+    assert time_vendor_runs(engine, inputs, work, 2) == [0.25, 0.125]
+    assert engine.runs == [3, 20, 3, 20]
+    assert (inputs.n_checked, inputs.n_wrong, len(work.seconds)) == (2, 0, 2)

@@ -1,0 +1,1 @@
+"""Commands about one engine: build its file, time it."""
