@@ -177,7 +177,7 @@ def _build_with_relax(chain: Toolchain, model: Path, shape: tuple[int, ...], pre
 
     frontend: Any = importlib.import_module("tvm.relax.frontend.onnx")
     module = frontend.from_onnx(onnx.load(str(model)), shape_dict={INPUT_NAME: list(shape)})
-    if takes_precision(chain.tvm, chain.relax.build):
+    if is_vendors(chain.tvm):
         return chain.relax.build(module, target=chain.target, precision=precision)
     if precision != "fp32":
         raise EngineUnavailable(
