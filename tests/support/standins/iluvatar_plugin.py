@@ -12,11 +12,18 @@ from __future__ import annotations
 import os
 import sys
 
+from retinaface.engines.iluvatar import board
 from tests.support.standins import variants
 from tests.support.standins.ixrt import FakeIxrt
 from tests.support.standins.tvm import FakeTvm
 
 VARIABLE = "ILUVATAR_VARIANT"
+# What `ixsmi` answers, asked for one field at a time.
+ANSWERS = {"name": "Iluvatar MR-V100", "driver_version": "4.2.0"}
+
+
+def ixsmi(_program: str, query: str, *_words: str) -> str | None:
+    return ANSWERS.get(query.partition("=")[2])
 
 
 def pytest_configure() -> None:
@@ -29,3 +36,5 @@ def pytest_configure() -> None:
         raise ValueError(f"{VARIABLE}={variant} is none of the variants in variants.py")
     for fake in fakes:
         sys.modules.update(fake.modules)
+    if "ixsmi" not in variant:  # else there is none
+        board.command_output = ixsmi
