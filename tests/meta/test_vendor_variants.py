@@ -11,6 +11,8 @@ from tests.support.runs import SUITES, pytest_run
 from tests.support.standins.iluvatar_plugin import VARIABLE
 from tests.support.standins.variants import NEWER, OLDER
 
+# The suites over two engines in two forms: where nothing is beside them.
+pytestmark = pytest.mark.alone
 ENGINES = ("igie-iluvatar-fp16", "ixrt-iluvatar-fp16")
 CHOICE = "placement or (lie_within and scene) or closed or refused"
 
