@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
@@ -142,7 +142,7 @@ def make_target(
         ModelError: A model is damaged, or not of this network.
         WeightsError, DatasetError, AssetError: As `choose_sources` says.
     """
-    _check_names(engines, pipelines, subset)
+    _check_names(engines, pipelines, subset, scores)
     forms, notes = forms_of(models, engine_files, scores, engines)
     files = (*models, *engine_files)
     sources = choose_sources(weights, widerface, has_files=bool(files), ground_truth=ground_truth)
@@ -196,13 +196,16 @@ def _weights_notes(weights: WeightsChoice) -> tuple[str, ...]:
     return load_model(weights.source).notes
 
 
-def _check_names(engines: Sequence[str], pipelines: Sequence[str], subset: str | None) -> None:
+def _check_names(
+    engines: Sequence[str], pipelines: Sequence[str], subset: str | None, scores: str
+) -> None:
     for name in engines:
         find_engine(name)
     for name in pipelines:
         _check_choice("--pipeline", name, tuple(PIPELINES))
     if subset is not None:
         _check_choice("--subset", subset, SUBSETS)
+    _check_choice("--scores", scores, get_args(Scores))
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:

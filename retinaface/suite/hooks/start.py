@@ -61,7 +61,7 @@ def _target(config: pytest.Config) -> Target:
         batch=_batch(last_option(config, "batch")),
         models=tuple(Path(p) for p in option(config, "model")),
         engine_files=tuple(Path(p) for p in option(config, "engine_file")),
-        scores="logits" if last_option(config, "scores") == "logits" else "probabilities",
+        scores=last_option(config, "scores") or "probabilities",
         engine_options=option(config, "engine_option"),
         weights=last_option(config, "weights"),
         widerface=last_option(config, "widerface"),

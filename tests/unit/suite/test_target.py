@@ -136,6 +136,11 @@ def test_options_are_read_as_pairs():
             "--subset 'every-9' is unknown; expected one of: every-8",
         ),
         (
+            {"scores": "logit"},
+            TargetError,
+            "--scores 'logit' is unknown; expected one of: probabilities, logits",
+        ),
+        (
             {"models": (Path("conftest.py"), Path("no.onnx"))},
             TargetError,
             "--model no.onnx does not exist; give an exported file",
@@ -175,6 +180,7 @@ def test_options_are_read_as_pairs():
         "second-engine",
         "pipeline",
         "subset",
+        "scores",
         "model",
         "no-build",
         "loads-no-builds",
