@@ -11,7 +11,6 @@ each larger batch size after it; `soak`, as `network`, for as long as `--soak` s
 from __future__ import annotations
 
 import functools
-import time
 
 import cv2
 import numpy as np
@@ -30,6 +29,7 @@ from retinaface.reference.inputs import REAL
 from retinaface.suite.judged.calls import (
     call_s_of,
     run_for,
+    run_s,
     seconds_of,
     time_start_ups,
     time_vendor_runs,
@@ -127,10 +127,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
 
     def time_run():
-        engine.load(inputs.fill())
-        started = time.perf_counter_ns()
-        engine.execute()
-        seconds = (time.perf_counter_ns() - started) * 1e-9
+        seconds = run_s(engine, inputs.fill())
         inputs.check(waits.fetch())
         return seconds
 

@@ -8,12 +8,12 @@ has them is assumed.
 from __future__ import annotations
 
 import json
-import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 from retinaface.engines.iluvatar.igie_build import Toolchain
+from retinaface.engines.staged import mean_seconds
 from retinaface.network.config import INPUT_NAME
 
 _MAIN = "main"  # the function of a Relax module
@@ -152,8 +152,4 @@ def mean_run_s(executor: Executor, device: Any, n: int) -> float:
         return float(evaluate().mean)
     executor.run()
     device.sync()
-    started = time.perf_counter_ns()
-    for _ in range(n):
-        executor.run()
-    device.sync()
-    return (time.perf_counter_ns() - started) * 1e-9 / n
+    return mean_seconds(executor.run, n, device.sync)

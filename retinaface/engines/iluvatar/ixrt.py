@@ -20,7 +20,7 @@ from retinaface.engines.iluvatar.heads import flat_heads, softmax
 from retinaface.engines.iluvatar.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
 from retinaface.engines.iluvatar.ixrt_tensors import Binding, Launcher, ports
 from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
-from retinaface.engines.staged import StagedEngine
+from retinaface.engines.staged import StagedEngine, mean_seconds
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS
@@ -163,11 +163,7 @@ class IxrtEngine(StagedEngine):
 
     def _run_back_to_back(self, n: int) -> float:
         self._wait()
-        started = time.perf_counter_ns()
-        for _ in range(n):
-            self._start()
-        self._wait()
-        return (time.perf_counter_ns() - started) * 1e-9 / n
+        return mean_seconds(self._start, n, self._wait)
 
     def _start(self) -> None:
         if self._launcher is None:

@@ -14,7 +14,7 @@ import numpy as np
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds
 from retinaface.engines.sources import check_batch, check_largest
-from retinaface.engines.staged import StagedEngine
+from retinaface.engines.staged import StagedEngine, mean_seconds
 from retinaface.engines.tensorrt.build import built_plan, find_tensorrt, import_tensorrt, logger_of
 from retinaface.engines.tensorrt.cuda_memory import Cuda, Tensor, import_cuda
 from retinaface.engines.tensorrt.layers import check_types, inspected, placement_of
@@ -182,11 +182,7 @@ class TensorRtEngine(StagedEngine):
         self._cuda.wait()
 
     def _run_back_to_back(self, n: int) -> float:
-        started = time.perf_counter_ns()
-        for _ in range(n):
-            self._start()
-        self._cuda.wait()
-        return (time.perf_counter_ns() - started) * 1e-9 / n
+        return mean_seconds(self._start, n, self._cuda.wait)
 
     def _start(self) -> None:
         if not self._context.execute_async_v3(self._cuda.stream):

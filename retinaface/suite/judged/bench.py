@@ -17,6 +17,7 @@ from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import synthetic_inputs
 from retinaface.reference.stored import ReferenceCase
+from retinaface.suite.judged.calls import run_s, vendor_run_s
 from retinaface.suite.judged.cases import Cases, missing_reference
 from retinaface.suite.target import make_target
 from retinaface.typing import FloatArray, Scores
@@ -148,16 +149,13 @@ def time_engine(engine: Engine, batch: int, protocol: str, check: OutputCheck) -
 def _time_call(engine: Engine, batch: int, check: OutputCheck) -> float:
     """Time one call, without its copies where the engine separates them."""
     images = check.fill(engine, batch)
-    if not isinstance(engine, StagedEngine):
+    if isinstance(engine, StagedEngine):
+        seconds = run_s(engine, images)
+        outputs = engine.fetch()
+    else:
         started = time.perf_counter_ns()
         outputs = engine.infer(images)
         seconds = (time.perf_counter_ns() - started) * 1e-9
-    else:
-        engine.load(images)
-        started = time.perf_counter_ns()
-        engine.execute()
-        seconds = (time.perf_counter_ns() - started) * 1e-9
-        outputs = engine.fetch()
     check.check(engine, outputs)
     return seconds
 
@@ -166,10 +164,7 @@ def _back_to_back(engine: Engine, batch: int, n: int, check: OutputCheck) -> flo
     """Time n runs as one; gives the seconds of one run, on average."""
     images = check.fill(engine, batch)
     if isinstance(engine, StagedEngine):
-        engine.load(images)
-        if engine.n_vendor_warm_up:
-            engine.run_back_to_back(engine.n_vendor_warm_up)
-        seconds = engine.run_back_to_back(n)
+        seconds = vendor_run_s(engine, images)
         outputs = engine.fetch()
     else:
         started = time.perf_counter_ns()
