@@ -26,10 +26,11 @@ _LEAST_NEAR = 0.5
 
 @dataclass(frozen=True)
 class ReferenceChoice:
-    """What exact outputs are made from: the first of these that is there.
+    """What exact outputs are made from: stored ones, else a file's own, else those of a checkpoint.
 
     Attributes:
-        weights: A checkpoint, which torch runs.
+        weights: The checkpoint that a file was made of, if it is known; torch runs it where neither
+            of the others is there.
         file: Stored outputs, FILE.reference.npz.
         model: An ONNX file, whose own outputs in float64 are the exact ones.
         note: On what the choice rests; empty where it goes without saying.
@@ -89,18 +90,17 @@ def choose_reference(
     """
     if is_named or not models:
         return ReferenceChoice(weights)
-    stored = stored_reference(models)
+    stored, manifest = stored_reference(models), read_manifest(models[0])
+    made_of = None if manifest is None else manifest.weights.sha256
+    by_manifest = next((one for one in _known(weights) if one.sha256 == made_of), None)
     name = models[0].name
+    if _is_missing("torch") and (stored is not None or _is_missing("onnx")):
+        return ReferenceChoice(by_manifest, stored)
     if _is_missing("torch"):
-        if stored is not None or _is_missing("onnx"):
-            return ReferenceChoice(_by_manifest(models[0], weights), stored)
         why = "torch is not here, and no FILE.reference.npz"
         return ReferenceChoice(model=adopted[0], note=_own_outputs(name, why))
-    for candidate in _known(weights):
-        is_run = candidate == weights
-        found = _compared(models[0], adopted[0], candidate, is_run=is_run)
-        if found is not None:
-            return found
+    if (found := _by_weights(name, adopted[0], weights, by_manifest)) is not None:
+        return found
     if stored is not None:
         note = f"{name} has weights of its own: {stored.name} beside it holds its exact outputs"
         return ReferenceChoice(file=stored, note=note)
@@ -130,31 +130,35 @@ def _known(weights: WeightsChoice) -> Iterator[WeightsChoice]:
         yield embedded_weights()
 
 
-def _by_manifest(model: Path, weights: WeightsChoice) -> WeightsChoice | None:
-    manifest = read_manifest(model)
-    sha256 = None if manifest is None else manifest.weights.sha256
-    return next((one for one in _known(weights) if one.sha256 == sha256), None)
+def _by_weights(
+    name: str, adopted: Path, weights: WeightsChoice, by_manifest: WeightsChoice | None
+) -> ReferenceChoice | None:
+    """Find the known checkpoint whose weights a file has: by its manifest, else by comparing."""
+    if by_manifest is not None:
+        return ReferenceChoice(by_manifest)
+    compared = (
+        _compared(name, adopted, candidate, is_run=candidate == weights)
+        for candidate in _known(weights)
+    )
+    return next(filter(None, compared), None)
 
 
 def _compared(
-    model: Path, adopted: Path, candidate: WeightsChoice, *, is_run: bool
+    name: str, adopted: Path, candidate: WeightsChoice, *, is_run: bool
 ) -> ReferenceChoice | None:
     """Compare a file's weights with a checkpoint's; None where they are of another training."""
-    manifest = read_manifest(model)
-    if manifest is not None and manifest.weights.sha256 == candidate.sha256:
-        return ReferenceChoice(candidate)
     errors = _weight_errors(adopted, candidate)
     if not errors or sum(e <= _NEAR for e in errors) < _LEAST_NEAR * len(errors):
         return None
     n_different = sum(not e <= _EQUAL for e in errors)
     if n_different:
         note = (
-            f"{n_different} of {len(errors)} convolutions of {model.name} differ from "
+            f"{n_different} of {len(errors)} convolutions of {name} differ from "
             f"{candidate.description}, by up to {max(errors):.2g} of their weights, and are judged "
             "against it; if it was trained further, give its checkpoint with --weights"
         )
         return ReferenceChoice(candidate, note=note)
-    note = "" if is_run else f"{model.name} has the weights of {_called(candidate)}"
+    note = "" if is_run else f"{name} has the weights of {_called(candidate)}"
     return ReferenceChoice(candidate, note=note)
 
 

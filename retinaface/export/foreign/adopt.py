@@ -6,10 +6,12 @@ and weights. Nothing that is computed changes. A file that has that form already
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import onnx
 
@@ -55,22 +57,37 @@ def adopt(file: Path, scores: Scores = "probabilities", *, takes_integers: bool 
     Raises:
         ModelError: The file is damaged, no network of this kind, or its scores are others.
     """
+    sha256 = model_sha256(file)
     try:
-        model, is_external = _load(file)
-        if not takes_integers:
-            _check_floats(model)
-        ports = find_ports(model)
-        if ports is None:  # nine heads, which ixRT joins
-            return Adopted(file, file)
-        _check_scores(model, ports, scores)
+        found = _inspect(file, sha256, scores, takes_integers=takes_integers)
+        path = _copy(file, sha256, found.ports) if found.ports and found.needs_copy else file
     except ModelError as error:
         raise ModelError(f"cannot use {file}: {error}") from error
-    notes = [*_told(ports), *_of_weights(file, is_external), *_of_calls(ports, scores)]
+    return Adopted(path, file, found.notes)
+
+
+class _Inspected(NamedTuple):
+    """What a file holds; no ports where its engine joins nine heads itself, as ixRT's does."""
+
+    ports: Ports | None
+    needs_copy: bool
+    notes: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=32)  # a run opens one file many times, and shapes may take a run of it
+def _inspect(file: Path, _sha256: str, scores: Scores, *, takes_integers: bool) -> _Inspected:
+    """Check a file, once for each content."""
+    model, is_external = _load(file)
+    if not takes_integers:
+        _check_floats(model)
+    ports = find_ports(model)
+    if ports is None:
+        return _Inspected(None, needs_copy=False, notes=())
+    _check_scores(model, ports, scores)
+    notes = (*_told(ports), *_of_weights(file, is_external), *_of_calls(ports, scores))
     is_renamed = (ports.image, *ports.outputs) != (INPUT_NAME, *OUTPUT_NAMES)
     is_in_order = [value.name for value in model.graph.output] == list(OUTPUT_NAMES)
-    if is_renamed or is_external or not is_in_order:
-        return Adopted(_copy(file, model, ports), file, tuple(notes))
-    return Adopted(file, file, tuple(notes))
+    return _Inspected(ports, is_renamed or is_external or not is_in_order, notes)
 
 
 def _load(file: Path) -> tuple[onnx.ModelProto, bool]:
@@ -147,12 +164,13 @@ def _of_calls(ports: Ports, scores: Scores) -> Iterator[str]:
         yield "softmax applied to its scores (--scores logits)"
 
 
-def _copy(file: Path, model: onnx.ModelProto, ports: Ports) -> Path:
+def _copy(file: Path, sha256: str, ports: Ports) -> Path:
     """Write a copy with this project's names into the cache, once for each content."""
-    key = f"{model_sha256(file)} {ports} {_VERSION}"
+    key = f"{sha256} {ports} {_VERSION}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     path = cache_dir() / "models" / digest / file.name
     if not path.is_file():
+        model, _ = _load(file)
         _rename(model.graph, ports)
         with new_file(path) as temporary:
             onnx.save(model, temporary)
