@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.ab_result import print_result, result_json
-from retinaface.cli.options import COLOURS, ENGINE_NAMES, MAX_BATCH, MAX_THREADS, PATH, pairs
+from retinaface.cli.options import (
+    COLOURS,
+    ENGINE_NAMES,
+    MAX_BATCH,
+    MAX_THREADS,
+    PATH,
+    engine_settings,
+)
 from retinaface.cli.output import write_json
 
 if TYPE_CHECKING:
@@ -58,21 +65,9 @@ if TYPE_CHECKING:
     metavar="FILE|embedded",
     help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )
-@click.option(
-    "--engine-option",
-    "options",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="Engine option for both (repeatable).",
-)
-@click.option(
-    "--engine-option-b",
-    "options_b",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="Engine option for B alone, beside those for both (repeatable).",
+@engine_settings("Engine option for both (repeatable).")
+@engine_settings(
+    "Engine option for B alone, beside those for both (repeatable).", "engine-option-b", "options_b"
 )
 @click.option(
     "--batch",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import COLOURS, PATH
+from retinaface.cli.options import COLOURS, PATH, sessions_option
 from retinaface.cli.output import print_table, write_json
 from retinaface.verdicts import SKIPPED
 
@@ -23,15 +23,7 @@ if TYPE_CHECKING:
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="A B [C...]")
 @click.option("--markdown", type=PATH, metavar="FILE", help="Also write Markdown.")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
-@click.option(
-    "--ab",
-    "session_paths",
-    multiple=True,
-    type=PATH,
-    metavar="PATH",
-    help="Sessions of `retinaface ab --json`, a file or a folder of them: they settle the times "
-    "that records leave open (repeatable).",
-)
+@sessions_option(": they settle the times that records leave open")
 @click.option(
     "--attribute",
     is_flag=True,

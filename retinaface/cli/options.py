@@ -59,6 +59,23 @@ def engine_option(**settings: Any) -> Callable[[F], F]:
     )
 
 
+def engine_settings(
+    text: str, name: str = "engine-option", key: str = "options"
+) -> Callable[[F], F]:
+    """Add `--engine-option` or one like it: `NAME=VALUE`, repeatable."""
+    return click.option(
+        f"--{name}", key, multiple=True, metavar="NAME=VALUE", callback=pairs, help=text
+    )
+
+
+def sessions_option(what_for: str = "") -> Callable[[F], F]:
+    """Add `--ab`, which names sessions of `retinaface ab`; `what_for` says what they settle."""
+    text = f"Sessions of `retinaface ab --json`, a file or a folder of them{what_for} (repeatable)."
+    return click.option(
+        "--ab", "session_paths", multiple=True, type=PATH, metavar="PATH", help=text
+    )
+
+
 def pipeline_option(**settings: Any) -> Callable[[F], F]:
     """Add `--pipeline`."""
     return click.option(
@@ -94,13 +111,8 @@ def _with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
 
 
 _MODEL_OPTIONS = (
-    click.option(
-        "--engine-option",
-        "options",
-        multiple=True,
-        metavar="NAME=VALUE",
-        callback=pairs,
-        help="Option of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
+    engine_settings(
+        "Option of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
         "cuda_graphs=on; others go to its provider. TensorRT, IGIE, ixRT: batch=N. OpenVINO: all "
         "go to its compiler. ncnn: use_winograd_convolution=off and similar. TVM: target='llvm "
         "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",

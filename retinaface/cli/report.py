@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import COLOURS, PATH
+from retinaface.cli.options import COLOURS, PATH, sessions_option
 
 if TYPE_CHECKING:
     from retinaface.records.read import Run
@@ -39,14 +39,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Images to show for each comparison.",
 )
-@click.option(
-    "--ab",
-    "session_paths",
-    multiple=True,
-    type=PATH,
-    metavar="PATH",
-    help="Sessions of `retinaface ab --json`, a file or a folder of them (repeatable).",
-)
+@sessions_option()
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
 def report(
     folders: tuple[Path, ...],

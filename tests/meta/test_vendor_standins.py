@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import stand_in_run
 
 ENGINES = ("igie-iluvatar-fp16", "ixrt-iluvatar-fp16")
 PUBLISHED = (8304.6, 8536.4)
@@ -20,16 +20,7 @@ CHOICE = f"placement or (lie_within and scene) or ({TIMED}) or engine_builds"
 @pytest.mark.alone
 @pytest.mark.speed
 def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_path):
-    run = pytest_run(
-        tmp_path / "record",
-        "-p",
-        "tests.support.standins.iluvatar_plugin",
-        SUITES,
-        "-k",
-        CHOICE,
-        "--pipeline=igie",
-        *(f"--engine={name}" for name in ENGINES),
-    )
+    run = stand_in_run(tmp_path / "record", "iluvatar", CHOICE, ENGINES)
     assert run.code == 1, run.output[-3000:]
     for suite, n in (("test_placement", 1), ("lie_within", 3)):
         for engine in ENGINES:
@@ -50,16 +41,8 @@ def test_the_vendors_engines_are_placed_agree_and_meet_the_published_speed(tmp_p
 def test_tensorrts_engines_are_placed_and_agree(tmp_path):
     """Run only what no other engine's run shows already: FP32 and FP16 by their own plans."""
     engines = ("tensorrt-cuda-fp32", "tensorrt-cuda-fp16")
-    run = pytest_run(
-        tmp_path / "record",
-        "-p",
-        "tests.support.standins.nvidia_plugin",
-        SUITES,
-        "-k",
-        "placement or (scene and (lie_within or test_the_model_under_test))",
-        "--pipeline=igie",
-        *(f"--engine={name}" for name in engines),
-    )
+    chosen = "placement or (scene and (lie_within or test_the_model_under_test))"
+    run = stand_in_run(tmp_path / "record", "nvidia", chosen, engines)
     assert run.code == 0, run.output[-3000:]
     agree = ("test_the_model_under_test", "lie_within")  # FP32 and FP16 have different limits
     for engine, other in zip(engines, agree, strict=True):

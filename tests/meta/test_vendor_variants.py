@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.runs import SUITES, pytest_run
+from tests.support.runs import stand_in_run
 from tests.support.standins.iluvatar_plugin import VARIABLE
 from tests.support.standins.variants import NEWER, OLDER
 
@@ -21,16 +21,7 @@ CHOICE = "placement or (lie_within and scene) or closed or refused"
 @pytest.mark.parametrize("variant", [OLDER, NEWER])
 def test_contract_and_fidelity_pass_in_the_older_and_the_newer_form(tmp_path, monkeypatch, variant):
     monkeypatch.setenv(VARIABLE, variant)
-    run = pytest_run(
-        tmp_path / "record",
-        "-p",
-        "tests.support.standins.iluvatar_plugin",
-        SUITES,
-        "-k",
-        CHOICE,
-        "--pipeline=igie",
-        *(f"--engine={name}" for name in ENGINES),
-    )
+    run = stand_in_run(tmp_path / "record", "iluvatar", CHOICE, ENGINES)
     assert run.code == 0, run.output[-3000:]
     for engine in ENGINES:
         found = [v for i, v in run.outcomes("").items() if engine in i]

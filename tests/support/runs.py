@@ -89,6 +89,19 @@ class Run:
         return "\n".join(texts)
 
 
+def stand_in_run(folder: Path, maker: str, chosen: str, engines: Sequence[str]) -> Run:
+    """Run the suites over engines of a maker on its stand-ins, in the pipeline `igie`.
+
+    Args:
+        folder: Of the record.
+        maker: Of `tests/support/standins`: `iluvatar` or `nvidia`.
+        chosen: Words for `-k`.
+    """
+    plugin = f"tests.support.standins.{maker}_plugin"
+    named = [f"--engine={name}" for name in engines]
+    return pytest_run(folder, "-p", plugin, SUITES, "-k", chosen, "--pipeline=igie", *named)
+
+
 def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     """Run the suites with pytest, with a fault inside the package if one is named.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import MAX_BATCH, PATH, engine_option, pairs
+from retinaface.cli.options import MAX_BATCH, PATH, engine_option, engine_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,14 +41,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Images in every call of the file.  [default: 32, where the runtime fixes it]",
 )
-@click.option(
-    "--engine-option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=pairs,
-    help="Option of the engine (repeatable).",
-)
+@engine_settings("Option of the engine (repeatable).")
 def build(
     engine: str,
     output: Path,
