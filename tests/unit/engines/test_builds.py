@@ -9,6 +9,8 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, cached_build, refusing
 from retinaface.errors import EngineUnavailable
+from retinaface.export.tiny_model import write_model
+from tests.support.foreign_files import change_last_weight, move_weights_outside
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -42,6 +44,17 @@ def test_a_build_is_made_once_and_remembers_its_time(source):
     assert (first, build.n) == (again, 1)
     assert 0.05 <= build_seconds(time.perf_counter(), again) < 5
     assert json.loads(Path(f"{again}.json").read_text())["version"] == "1"
+
+
+@pytest.mark.needs("onnx")
+def test_other_weights_in_a_file_beside_the_graph_are_another_build(tmp_path):
+    write_model(tmp_path / "model.onnx")
+    data = move_weights_outside(tmp_path / "model.onnx")
+    build = Builds()
+    first = cached_build(spec(), tmp_path / "model.onnx", ".plan", {}, build)
+    change_last_weight(data, 7)
+    assert cached_build(spec(), tmp_path / "model.onnx", ".plan", {}, build) != first
+    assert build.n == 2
 
 
 def test_the_time_of_opening_counts_if_it_is_longer(source):
