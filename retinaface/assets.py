@@ -12,6 +12,7 @@ from types import MappingProxyType
 from retinaface.errors import AssetError
 from retinaface.files import refuse_pointer
 from retinaface.foreign import foreign_problem
+from retinaface.nearest import unknown
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
@@ -126,7 +127,7 @@ def get_asset(name: str) -> Asset:
         AssetError: The registry has no such name.
     """
     if name not in REGISTRY:
-        raise AssetError(f"unknown asset {name!r}; expected one of: {', '.join(REGISTRY)}")
+        raise AssetError(unknown("unknown asset", name, REGISTRY))
     return REGISTRY[name]
 
 

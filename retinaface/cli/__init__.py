@@ -22,9 +22,12 @@ from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
 from retinaface.cli.report import report
 from retinaface.cli.score import score
+from retinaface.cli.usage.commands import Group
+from retinaface.cli.usage.completion import VARIABLE as COMPLETION
+from retinaface.cli.usage.completion import completion
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
-from retinaface.suite.options import check_environment
+from retinaface.suite.settings.variables import check_environment
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
@@ -33,7 +36,9 @@ _ANSWERS = {"-h", "--help", "--version"}
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="retinaface")
 def cli() -> None:
     """Validate RetinaFace after a change of SDK, driver, exporter, runtime or board.
@@ -48,13 +53,16 @@ def cli() -> None:
     See what changed:   retinaface report RUN-OLD RUN-NEW --output report.html
     Which is faster:    retinaface ab --a .venv-old --b .venv-new --model FILE.onnx
 
+    Options that are not typed may come from a variable, RETINAFACE_ and the name of the option, or
+    from retinaface.toml.
+
     Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
     """
 
 
 for command in (
     *(validate, demo, assets, export, build, bench, detect, evaluate, score),
-    *(compare, report, runs, engines, ab),
+    *(compare, report, runs, engines, ab, completion),
 ):
     cli.add_command(command)
 
@@ -72,8 +80,11 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         arguments: None for the arguments of the process.
     """
     _end_cleanly_by_signals()
+    if "" not in sys.path:  # `module:factory` in the working directory, as with `python -m`
+        sys.path.append("")
     try:
-        if not _ANSWERS.intersection(sys.argv[1:] if arguments is None else arguments):
+        words = sys.argv[1:] if arguments is None else arguments
+        if not (_ANSWERS.intersection(words) or COMPLETION in os.environ):
             check_environment(os.environ)
             _check_opencv(name)
         code = command.main(arguments, prog_name=name, standalone_mode=False)

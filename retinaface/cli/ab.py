@@ -19,6 +19,8 @@ from retinaface.cli.options import (
     engine_settings,
 )
 from retinaface.cli.output import write_json
+from retinaface.cli.usage.commands import Command
+from retinaface.cli.usage.types import EngineName, PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.checks.speed.ab import Open, Timings
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from retinaface.verdicts import Check
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.option(
     "--a",
     "python_a",
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
     "--engine",
     default="ort-cpu-fp32",
     show_default=True,
+    type=EngineName(),
     metavar="NAME",
     help=f"Engine for both: one of {', '.join(ENGINE_NAMES)}, or package.module:factory.",
 )
-@click.option("--engine-b", metavar="NAME", help="Engine for B, if it differs.")
+@click.option("--engine-b", type=EngineName(), metavar="NAME", help="Engine for B, if it differs.")
 @click.option(
     "--model",
     type=PATH,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights",
+    type=PathOrWord("embedded"),
     metavar="FILE|embedded",
     help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )

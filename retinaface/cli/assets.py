@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from retinaface.cli.usage.commands import Group
+from retinaface.cli.usage.types import asset_names
 
-@click.group(no_args_is_help=True)
+
+@click.group(cls=Group, no_args_is_help=True)
 def assets() -> None:
     """List and fetch pinned files: checkpoint, ground truth, images.
 
@@ -50,7 +53,7 @@ def _embedded_row() -> list[str]:
 
 
 @assets.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=asset_names)
 def fetch(names: tuple[str, ...]) -> None:
     """Fetch the named files, or all files, and print their paths."""
     from retinaface.assets import REGISTRY, fetch_asset, get_asset
@@ -60,7 +63,7 @@ def fetch(names: tuple[str, ...]) -> None:
 
 
 @assets.command()
-@click.argument("name")
+@click.argument("name", shell_complete=asset_names)
 def path(name: str) -> None:
     """Print the path of a file; fail if it is not on this machine.
 

@@ -10,6 +10,7 @@ import click
 
 from retinaface.cli.options import COLOURS, PATH, sessions_option
 from retinaface.cli.output import print_table, write_json
+from retinaface.cli.usage.commands import Command
 from retinaface.verdicts import SKIPPED
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from retinaface.records.read import Run
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="A B [C...]")
 @click.option("--markdown", type=PATH, metavar="FILE", help="Also write Markdown.")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
@@ -184,7 +185,7 @@ def _print_unavailable(rows: Sequence[Unavailable]) -> None:
         )
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
 def runs(folders: tuple[Path, ...]) -> None:
     """List run records.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import PATH
+from retinaface.cli.usage.commands import Command
+from retinaface.cli.usage.types import PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.network.checkpoint import LoadedModel
@@ -24,7 +26,7 @@ _SCORE = 0.5
 _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--output",
     type=PATH,
@@ -33,6 +35,7 @@ _ENGINES = ("ort-cpu-fp32", "ort-cpu-fp16", "torch-cpu-fp16")
 )
 @click.option(
     "--weights",
+    type=PathOrWord("embedded"),
     metavar="FILE|embedded",
     help="Checkpoint.  [default: the published one if it is here, else the embedded one]",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.options import PATH, engine_option, finite, model_options, pipeline_option
+from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.detection.detections import Detections
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from retinaface.typing import Scores
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=PATH)
 @engine_option(default="ort-cpu-fp32", show_default=True)
 @pipeline_option(default="igie", show_default=True)

@@ -8,9 +8,10 @@ import click
 
 from retinaface.cli.options import PATH
 from retinaface.cli.output import print_table, write_json
+from retinaface.cli.usage.commands import Command
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
 def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:

@@ -22,6 +22,7 @@ from retinaface.cli.options import (
     pipeline_option,
     widerface_options,
 )
+from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.engines.base import Engine
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from retinaface.widerface.evaluation import Evaluation
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @pipeline_option(required=True)
 @engine_option(required=True)
 @widerface_options

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.options import PATH, widerface_options
+from retinaface.cli.usage.commands import Command
+from retinaface.cli.usage.types import PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.export.manifest import Manifest
@@ -34,10 +36,11 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
         return number
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--output", type=PATH, required=True, metavar="FILE.onnx", help="ONNX file to write.")
 @click.option(
     "--weights",
+    type=PathOrWord("embedded"),
     metavar="FILE|embedded",
     help="Checkpoint; 'embedded' for the one that ships with the package.  "
     "[default: the published checkpoint]",

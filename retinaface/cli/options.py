@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from retinaface.cli.usage.types import EngineName, PathOrWord
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES, read_pairs
 
@@ -52,6 +53,7 @@ def engine_option(**settings: Any) -> Callable[[F], F]:
     """Add `--engine`."""
     return click.option(
         "--engine",
+        type=EngineName(),
         metavar="NAME",
         help=f"One of {', '.join(ENGINE_NAMES)}; an installed entry point; or "
         "package.module:factory.",
@@ -125,6 +127,7 @@ _MODEL_OPTIONS = (
     ),
     click.option(
         "--weights",
+        type=PathOrWord("embedded"),
         metavar="FILE|embedded",
         help="Checkpoint to build from; 'embedded' for the one that ships with the package, "
         "which knows only generated faces.  [default: the published checkpoint]",
@@ -162,7 +165,7 @@ _WIDERFACE_OPTIONS = (
     ),
     click.option(
         "--widerface",
-        type=PATH,
+        type=PathOrWord("embedded", path_type=Path),
         metavar="DIR|embedded",
         help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
         "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "

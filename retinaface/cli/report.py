@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import COLOURS, PATH, sessions_option
+from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.records.read import Run
     from retinaface.widerface.dataset import WiderFace
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
 @click.option(
     "--output",

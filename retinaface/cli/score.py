@@ -10,12 +10,13 @@ import click
 
 from retinaface.cli.options import PATH, SCORING_NAMES, ground_truth_option, widerface_options
 from retinaface.cli.output import write_json
+from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.widerface.scoring import Score
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @click.argument("predictions", type=PATH)
 @widerface_options
 @ground_truth_option

@@ -14,13 +14,20 @@ import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
 from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
+from retinaface.cli.usage.commands import Command, settings_of
+from retinaface.cli.usage.types import EngineName, PathOrWord
+from retinaface.nearest import nearest
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
+from retinaface.suite.settings.given import NO_FILE
 
 # Names the folder where Hypothesis keeps failing examples; the default is the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
 # What a soak takes beside the soak itself: opening the engine, warming up, exact outputs.
 _AROUND_SOAK_S = 120
+# Similarity from which an unknown option is one of the command, misspelled: `--pipline` has 0.95.
+# An option of pytest has 0.76 at most, but for another spelling of --junitxml.
+_TYPO = 0.85
 # Modules of the extra `validate`.
 _EXTRA = ("pytest", "pytest_benchmark", "hypothesis", "threadpoolctl")
 
@@ -31,8 +38,9 @@ def _run_options(command: F) -> F:
         kinds = {
             "choice": click.Choice(one.choices),
             "count": click.IntRange(1, MAX_BATCH),
-            "seconds": click.FloatRange(min=1),
-            "path": click.STRING if one.words else PATH,
+            "number": click.FloatRange(min=1),
+            "path": PathOrWord(*one.words) if one.words else PATH,
+            "text": EngineName() if one.name == "engine" else None,
         }
         command = click.option(
             f"--{one.name}",
@@ -47,6 +55,7 @@ def _run_options(command: F) -> F:
 
 
 @click.command(
+    cls=Command,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
 )
 @_run_options
@@ -94,17 +103,20 @@ def validate(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
+    from retinaface.assets import ASSETS_VARIABLE
     from retinaface.cli.supervision.supervise import supervise, supervise_on_screen
     from retinaface.files import check_output_dir, check_output_file
 
     place = find_place(Path.cwd())
     _check_no_name_alone(pytest_args)
+    _check_no_typo(pytest_args)
     _check_soak(options["soak"], timeout)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     if quick is None:
+        has_assets = bool(os.environ.get(ASSETS_VARIABLE))
         asked = {**options, "markers": markers, "keywords": keywords}
-        quick = is_quick(asked, pytest_args, os.environ, place.root)
+        quick = is_quick(asked, pytest_args, place.root, has_assets=has_assets)
     record: Path | None = options["record"]
     if record is not None:
         check_output_dir(record)
@@ -117,6 +129,7 @@ def validate(
             options["record"] = folder
         command = _command(place, pytest_args)
         command += _arguments(options, markers, keywords)
+        command += [f"--config={_config()}"]
         command += [] if record else ["--record-is-temporary"]
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
@@ -125,6 +138,12 @@ def validate(
         run = supervise if wants_own_output(pytest_args) else supervise_on_screen
         code = run(command, cwd, folder, timeout, kept=record)
     click.get_current_context().exit(code)
+
+
+def _config() -> Path | str:
+    """Name the configuration that was read, for the child, which may run in another folder."""
+    file = settings_of(click.get_current_context()).file
+    return NO_FILE if file is None else file.absolute()
 
 
 def _check_soak(soak: float | None, timeout: float) -> None:
@@ -149,6 +168,21 @@ def _check_no_name_alone(words: tuple[str, ...]) -> None:
                 f"cannot place {word}: pytest would take it for a file; each name needs its own "
                 f"option: {option} {word}"
             )
+
+
+def _check_no_typo(words: tuple[str, ...]) -> None:
+    """Refuse an option that is nearly one of this command; all others are pytest's."""
+    known = {
+        name: option
+        for option in click.get_current_context().command.params
+        for name in (*option.opts, *option.secondary_opts)
+        if name.startswith("--")
+    }
+    for word in words:
+        name = word.partition("=")[0]
+        near = nearest(name, known, similar=_TYPO) if name.startswith("--") else None
+        if near is not None and near != name:
+            raise click.UsageError(f"No such option {name}; did you mean {near}?")
 
 
 def _command(place: Place, words: tuple[str, ...]) -> list[str]:

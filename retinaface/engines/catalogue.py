@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinaface.errors import EngineUnavailable
+from retinaface.nearest import unknown
 
 if TYPE_CHECKING:
     from retinaface.typing import Precision
@@ -132,6 +133,5 @@ def find_engine(name: str) -> EngineEntry:
     if ":" in name:
         return EngineEntry(name, device, precision, builds_files=True)
     raise EngineUnavailable(
-        f"unknown engine {name!r}; expected one of: {', '.join(engine_names())}, "
-        "or package.module:factory"
+        unknown("unknown engine", name, engine_names(), more="or package.module:factory")
     )

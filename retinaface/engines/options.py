@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from retinaface.errors import EngineUnavailable
+from retinaface.nearest import SIMILAR, nearest
 
-# Limits for the similarity of two names, 0 to 1. A provider's options are unknown here, so for one
+# A provider's options are unknown here, so for one
 # only a nearly equal name counts as a typo: `enable_cuda_graph` scores 0.71 with `cuda_graphs`, and
 # `fusion` scores 0.92 with `fusions`.
-_SIMILAR, _NEARLY_EQUAL = 0.6, 0.8
+_NEARLY_EQUAL = 0.8
 
 
 def check_options(
@@ -27,13 +27,10 @@ def check_options(
     Raises:
         EngineUnavailable: An option is undeclared; the message lists the declared ones.
     """
-    cutoff = _SIMILAR if others_go_to is None else _NEARLY_EQUAL
+    similar = SIMILAR if others_go_to is None else _NEARLY_EQUAL
     for option in sorted(set(given) - set(known)):
-        # Whatever their case: a compiler's names are in capitals.
-        cased = {name.casefold(): name for name in known}
-        alike = difflib.get_close_matches(option.casefold(), cased, n=1, cutoff=cutoff)
-        nearest = [cased[name] for name in alike]
-        if others_go_to is not None and not nearest:
+        near = nearest(option, known, similar=similar)
+        if others_go_to is not None and near is None:
             continue
         if not known:
             raise EngineUnavailable(
@@ -41,7 +38,7 @@ def check_options(
             )
         listed = ", ".join(f"{k} ({effect})" if effect else k for k, effect in known.items())
         others = f", or an option of {others_go_to}" if others_go_to else ""
-        step = f"did you mean {nearest[0]}?" if nearest else "leave it out"
+        step = f"did you mean {near}?" if near else "leave it out"
         raise EngineUnavailable(
             f"{name}: unknown option {option!r}; expected one of: {listed}{others}; {step}"
         )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
@@ -50,8 +55,29 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     size = "dynamic" if dynamic_size else "320x320"
     path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
     if not _is_whole(path):
-        export(load_model(weights), options, path)
+        with _alone(path):
+            if not _is_whole(path):  # else another process has made it meanwhile
+                export(load_model(weights), options, path)
     return path
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time make a file; the others wait, and say so on stderr.
+
+    The system releases the lock of a process that ends, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"note: waiting for another process, which exports {path}", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_whole(path: Path) -> bool:

@@ -53,6 +53,7 @@ class Target(Struct, kw_only=True):
     Attributes:
         model_notes: What was read into the models, and what they were compared with.
         scores: What the second output of the files held: `probabilities` or `logits`.
+        config: The configuration file, and the names of the options that came from it; else empty.
     """
 
     engines: list[str] = []
@@ -66,6 +67,7 @@ class Target(Struct, kw_only=True):
     weights: Weights | None = None
     data: Data | None = None
     subset: str | None = None
+    config: str = ""
 
 
 class Skip(Struct, kw_only=True):

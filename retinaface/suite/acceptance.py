@@ -220,8 +220,7 @@ def start_acceptance(
         if target.baseline is not None:
             _ = acceptance.entries  # what the user named is read before anything runs
         return acceptance
-    if len((reason or "").strip()) < _LEAST_REASON:
-        raise BaselineError("--accept-baseline needs --reason TEXT: why is the new figure right?")
+    _check_reason(reason)
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         raise BaselineError(
             "--accept-baseline is refused in CI: a baseline is accepted by a person who looked; "
@@ -239,3 +238,13 @@ def start_acceptance(
             "did not make it; commit or stash your changes first"
         )
     return Acceptance(True, str(reason).strip(), place, shipped)
+
+
+def _check_reason(reason: str | None) -> None:
+    """Refuse a reason from which nobody learns why a figure changed."""
+    if len((reason or "").strip()) < _LEAST_REASON:
+        raise BaselineError(
+            f"--accept-baseline needs --reason TEXT of at least {_LEAST_REASON} characters, got "
+            f"{'none' if reason is None else repr(reason)}; say why the new figure is right, as "
+            'in --reason "driver 570 rounds FP16 as IEEE does"'
+        )

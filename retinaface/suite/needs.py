@@ -17,6 +17,7 @@ import pytest
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import find_engine
+from retinaface.nearest import unknown
 from retinaface.suite.engine_marks import is_for_engine
 from retinaface.suite.hooks.stash import TARGET, option
 from retinaface.suite.pool import EnginePool
@@ -79,10 +80,9 @@ def missing(need: Need | str, config: pytest.Config) -> str | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check `--require`, and open the pool of engines."""
-    if unknown := [name for name in option(config, "require") if name not in PROBES]:
-        raise pytest.UsageError(
-            f"--require {unknown[0]}: expected one of: {', '.join(sorted(PROBES))}"
-        )
+    for name in option(config, "require"):
+        if name not in PROBES:
+            raise pytest.UsageError(unknown("unknown --require", name, sorted(PROBES)))
     config.stash[POOL] = EnginePool(config.stash[TARGET])
 
 

@@ -51,6 +51,11 @@ class Place:
         ]
 
 
+def is_of_suites(argument: str) -> bool:
+    """Tell whether a path that pytest was given is the folder of the suites, or lies in it."""
+    return Path(SUITES).name in Path(argument.partition("::")[0]).parts[-2:]
+
+
 def find_place(folder: Path, package: Path | None = None) -> Place:
     """Find the suites: of the checkout in a folder, of the package's own checkout, or shipped.
 

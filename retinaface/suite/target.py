@@ -11,6 +11,7 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
 from retinaface.files import refuse_pointer
+from retinaface.nearest import unknown
 from retinaface.network.weights import WeightsChoice, embedded_weights, is_known
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.reference_choice import ReferenceChoice, choose_reference, forms_of
@@ -201,11 +202,11 @@ def _check_names(
 ) -> None:
     for name in engines:
         find_engine(name)
-    for name in pipelines:
-        _check_choice("--pipeline", name, tuple(PIPELINES))
-    if subset is not None:
-        _check_choice("--subset", subset, SUBSETS)
-    _check_choice("--scores", scores, get_args(Scores))
+    named = [("--pipeline", name, tuple(PIPELINES)) for name in pipelines]
+    named += [("--subset", subset, SUBSETS)] if subset is not None else []
+    for option, value, allowed in (*named, ("--scores", scores, get_args(Scores))):
+        if value not in allowed:
+            raise TargetError(unknown(f"unknown {option}", value, allowed))
 
 
 def _engine_options(texts: Sequence[str], engines: Sequence[str]) -> dict[str, str]:
@@ -243,8 +244,3 @@ def _check_engine_files(
                 "that it was built from with --weights, or with --model the ONNX file that has "
                 "FILE.reference.npz beside it"
             )
-
-
-def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise TargetError(f"{option} {value!r} is unknown; expected one of: {', '.join(allowed)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from retinaface.errors import DatasetError
+from retinaface.nearest import unknown
 
 SUBSETS = ("every-8",)
 WHOLE = "all"
@@ -22,7 +23,7 @@ def images_of_subset(name: str, images: Sequence[str]) -> tuple[str, ...]:
         DatasetError: No such subset.
     """
     if name not in SUBSETS:
-        raise DatasetError(f"unknown subset {name!r}; expected one of: {', '.join(SUBSETS)}")
+        raise DatasetError(unknown("unknown subset", name, SUBSETS))
     events: dict[str, list[str]] = {}
     for image in images:
         events.setdefault(image.partition("/")[0], []).append(image)

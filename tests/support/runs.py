@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from retinaface.environment import n_usable_cpus
+from retinaface.suite.settings.given import NO_FILE
+from retinaface.suite.settings.variables import CONFIG_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = "tests/validation"
@@ -183,6 +185,7 @@ def _environment(fault: str | None) -> dict[str, str]:
     # A run is a session of its own: as the worker of another session it would take no times.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     named = {"INJECTED_FAULT": fault} if fault is not None else {}
+    inherited[CONFIG_VARIABLE] = NO_FILE  # a developer's own options are not of these runs
     return {**inherited, "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT), **named}
 
 

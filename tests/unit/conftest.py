@@ -5,12 +5,24 @@ import json
 
 import pytest
 
+from retinaface.suite.settings.given import NO_FILE
+from retinaface.suite.settings.known import KNOWN
+from retinaface.suite.settings.variables import CONFIG_VARIABLE, variable
+
 
 @pytest.fixture(autouse=True)
 def _no_user_cache(tmp_path_factory, monkeypatch):
     """Hide the user's cache and the mirror: unit tests need no file outside the repo."""
     monkeypatch.delenv("RETINAFACE_ASSETS", raising=False)
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _no_user_configuration(monkeypatch):
+    """Hide a configuration file of the checkout, and options in variables."""
+    for name in KNOWN:
+        monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.setenv(CONFIG_VARIABLE, NO_FILE)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, engine_option, model_options
+from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.engines.base import Engine
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _PROTOCOLS = ("ours", "vendor")
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @engine_option(required=True)
 @click.option(
     "--batch",

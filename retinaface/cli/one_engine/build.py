@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, engine_option, engine_settings
+from retinaface.cli.usage.commands import Command
+from retinaface.cli.usage.types import PathOrWord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from retinaface.export.build_manifest import BuildManifest
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=Command, no_args_is_help=True)
 @engine_option(required=True)
 @click.option(
     "--output", type=PATH, required=True, metavar="FILE", help="Engine file to write, as X.so."
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights",
+    type=PathOrWord("embedded"),
     metavar="FILE|embedded",
     help="Checkpoint to export; 'embedded' for the one that ships with the package.  "
     "[default: the published checkpoint]",

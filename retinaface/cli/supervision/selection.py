@@ -8,10 +8,10 @@ from typing import Any
 
 # Options that name an engine, a model or data; with one of them, or when a baseline is accepted,
 # every test runs.
-_NAMES_TARGET = ("engine", "model", "engine_file", "weights", "widerface", "ground_truth", "subset")
-_ENV_PREFIX = "RETINAFACE_"
-_NAMES_ALL = (*_NAMES_TARGET, "accept_baseline")
-_VARIABLES = (*_NAMES_TARGET, "assets")
+_NAMES_ALL = (
+    *("engine", "model", "engine_file", "weights", "widerface", "ground_truth", "subset"),
+    *("accept_baseline", "markers", "keywords"),
+)
 # Options of pytest that select tests; `-k` and `-m` are options of the command itself.
 _SELECTS = ("--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
 _IGNORE_PATTERN = "--ignore-glob"
@@ -47,18 +47,17 @@ _FLAGS += ("--collect-only", "--lf", "--last-failed", "--ff", "--sw", "--stepwis
 
 
 def is_quick(
-    options: Mapping[str, Any], words: Sequence[str], environ: Mapping[str, str], root: Path
+    options: Mapping[str, Any], words: Sequence[str], root: Path, *, has_assets: bool
 ) -> bool:
     """Tell whether the quick selection runs: nothing names an engine, a model, data or tests.
 
     Args:
-        options: Options of the command, with `markers` and `keywords`.
+        options: Options of the command, typed or set, with `markers` and `keywords`.
         words: Arguments that go to pytest.
-        environ: Environment variables, which can replace options.
         root: The folder that paths to tests start from.
+        has_assets: Whether a folder of pinned files is named, which are data.
     """
-    named = any(options[name] for name in (*_NAMES_ALL, "markers", "keywords"))
-    named = named or any(environ.get(_ENV_PREFIX + name.upper()) for name in _VARIABLES)
+    named = has_assets or any(options[name] for name in _NAMES_ALL)
     return not (named or paths(words, root) or any(word.startswith(_SELECTS) for word in words))
 
 

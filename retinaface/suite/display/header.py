@@ -23,12 +23,19 @@ _VERSIONED = {
 _ONE_LINE = ("weights", "device")
 
 
-def header_lines(target: Target, *, is_quick: bool = False, width: int = 80) -> list[str]:
-    """Write the header: a heading, then a line or two for each thing."""
+def header_lines(
+    target: Target, *, config: str = "", is_quick: bool = False, width: int = 80
+) -> list[str]:
+    """Write the header: a heading, then a line or two for each thing.
+
+    Args:
+        config: The configuration file, and what came from it.
+    """
     selection = ": quick selection, all with --full" if is_quick else ""
     options = [f"{name}={value}" for name, value in target.engine_options.items()]
     named = "" if target.engines_named else " (default)"
     things = [
+        ("config", config),
         ("engines", f"{', '.join(target.engines)}{named}"),
         ("options", ", ".join(options)),
         ("pipelines", ", ".join(target.pipelines)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, TARGET, last_option
+from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -19,7 +19,12 @@ def header(config: pytest.Config, width: int) -> list[str]:
     """Write the first lines of a run."""
     from retinaface.suite.display.header import header_lines
 
-    return header_lines(config.stash[TARGET], is_quick=config.getoption("quick"), width=width)
+    return header_lines(
+        config.stash[TARGET],
+        config=config.stash[SETTINGS].description,
+        is_quick=config.getoption("quick"),
+        width=width,
+    )
 
 
 @pytest.hookimpl(trylast=True)

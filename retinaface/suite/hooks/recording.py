@@ -14,13 +14,14 @@ from retinaface.records.warnings import weights_warning
 from retinaface.records.write import new_record
 from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
 from retinaface.suite.hooks.quick import LEFT_OUT
-from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, TARGET, last_option
+from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
+from retinaface.suite.place import SUITES, is_of_suites
 from retinaface.suite.run import ValidationRun
 from retinaface.verdicts import SKIPPED, Verdict
 
 _DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
 _UNCOLLECTED: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
-_SUITE_DIR = "validation"
+_SUITE_DIR = Path(SUITES).name
 _MAX_LINES = 150
 # How pytest ends a session that ran to its end.
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -66,7 +67,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    run = ValidationRun(new_record() | {"target": config.stash[TARGET].as_json()}, folder)
+    target = config.stash[TARGET].as_json() | {"config": config.stash[SETTINGS].description}
+    run = ValidationRun(new_record() | {"target": target}, folder)
     run.expected = [item.nodeid for item in session.items if is_validation(item)]
     for node, text in config.stash.setdefault(_UNCOLLECTED, []):
         run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
@@ -86,12 +88,7 @@ def _is_run(session: pytest.Session) -> bool:
     stash = session.config.stash
     if last_option(session.config, "record") is not None or stash.get(_UNCOLLECTED, None):
         return True
-    return bool(stash.get(_DESELECTED, None)) or any(map(_is_of_suites, session.config.args))
-
-
-def _is_of_suites(argument: str) -> bool:
-    """Tell whether a path that pytest was given is the folder of the suites, or lies in it."""
-    return _SUITE_DIR in Path(argument.partition("::")[0]).parts[-2:]
+    return bool(stash.get(_DESELECTED, None)) or any(map(is_of_suites, session.config.args))
 
 
 @pytest.fixture(scope="session")

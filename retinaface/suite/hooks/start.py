@@ -12,9 +12,11 @@ import pytest
 from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
 from retinaface.suite.acceptance import Acceptance, start_acceptance
-from retinaface.suite.hooks.stash import ACCEPTANCE, TARGET, last_option, option
-from retinaface.suite.options import OPTIONS, check_environment
-from retinaface.suite.place import SHIPPED, Place
+from retinaface.suite.hooks.stash import ACCEPTANCE, SETTINGS, TARGET, last_option, option
+from retinaface.suite.options import OPTIONS
+from retinaface.suite.place import SHIPPED, Place, is_of_suites
+from retinaface.suite.settings.given import NO_FILE, Settings, read_settings
+from retinaface.suite.settings.variables import CONFIG_VARIABLE, check_environment
 from retinaface.suite.target import Target, make_target
 
 
@@ -32,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             )
         else:
             group.addoption(f"--{one.name}", metavar=one.metavar, help=one.help)
+    group.addoption(
+        "--config",
+        metavar=f"FILE|{NO_FILE}",
+        help="configuration; default, where an argument names the suites: the nearest "
+        "retinaface.toml, or pyproject.toml with [tool.retinaface]",
+    )
     # `validate` keeps a record for itself where none is asked for.
     group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
 
@@ -41,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything runs; bad ones are a usage error."""
     try:
         check_environment(os.environ)
+        config.stash[SETTINGS] = _settings(config)
         target = config.stash[TARGET] = _target(config)
         if (record := last_option(config, "record")) is not None:
             check_output_dir(Path(record))
@@ -52,6 +61,15 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except RetinaFaceError as error:
         raise pytest.UsageError(" ".join(str(error).split())) from error
+
+
+def _settings(config: pytest.Config) -> Settings:
+    """Read what was not typed; only pytest on the suites looks for a file by itself."""
+    named = config.getoption("config") or os.environ.get(CONFIG_VARIABLE)
+    folder = config.invocation_params.dir
+    if not named and not any(map(is_of_suites, config.args)):
+        named = NO_FILE
+    return read_settings("validate", os.environ, folder, named)
 
 
 def _target(config: pytest.Config) -> Target:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from retinaface.suite.acceptance import Acceptance
-from retinaface.suite.options import OPTION
 from retinaface.suite.run import ValidationRun
+from retinaface.suite.settings.given import Settings
 from retinaface.suite.target import Target
 
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
 RUN: pytest.StashKey[ValidationRun] = pytest.StashKey()
 ACCEPTANCE: pytest.StashKey[Acceptance] = pytest.StashKey()
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 
 
 def option(config: pytest.Config, name: str) -> list[Any]:
-    """Give the values of an option: of the command line, else of its environment variable."""
+    """Give the values of an option: of the command line, else of its variable, else of the file."""
     value = config.getoption(name)
     if value not in (None, []):
         return list(value) if isinstance(value, list) else [value]
-    return list(OPTION[name].values(os.environ))
+    return list(config.stash[SETTINGS].texts(name.replace("_", "-")))
 
 
 def last_option(config: pytest.Config, name: str) -> Any:

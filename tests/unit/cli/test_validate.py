@@ -68,6 +68,7 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
         f"--record={tmp_path / 'r'}",
         "-m",
         "not speed",
+        "--config=none",
         "-x",
         "--maxfail=2",
         "--deselect",
@@ -83,12 +84,13 @@ def test_each_option_is_passed_on_in_one_word(run):
         *("--reason", "- two words", "--require", "cuda", "--engine-option", "target=llvm -x=y"),
         *("-m", "not speed", "-k", "b1 or b8"),
     )
-    assert {word for word in command[4:] if not word.startswith("--record")} == {
+    assert {word for word in command[4:] if not word.startswith(("--record", "--config"))} == {
         *("--engine=a.b:c", "--engine=-x", "--batch=3", "--accept-baseline"),
         *("--reason=- two words", "--require=cuda", "--engine-option=target=llvm -x=y"),
         *("-m", "not speed", "-k", "b1 or b8"),
     }
-    assert command[-5:] == ["-m", "not speed", "-k", "b1 or b8", "--record-is-temporary"]
+    last = ["-m", "not speed", "-k", "b1 or b8", "--config=none", "--record-is-temporary"]
+    assert command[-6:] == last
 
 
 def test_an_option_without_its_value_is_bad_usage(run):
@@ -104,7 +106,7 @@ def test_paths_are_those_of_the_caller(run, tmp_path):
         *("--widerface", "wf", "--weights", "c.pth", "--baseline", "../b.json"),
         *("--junitxml", "j.xml"),
     )
-    assert {word for word in command[4:] if not word.startswith("--record")} == {
+    assert {word for word in command[4:] if not word.startswith(("--record", "--config"))} == {
         f"--model={tmp_path / 'a.onnx'}",
         "--model=/b.onnx",
         f"--engine-file={tmp_path / 'a.so'}",
@@ -140,7 +142,8 @@ def test_a_name_as_value_of_a_pytest_option_is_accepted(run):
 
 def test_without_a_record_a_temporary_one_is_watched_and_removed(run, tmp_path):
     _, _, ((command, _, folder, timeout, kept),) = run()
-    assert command[4:] == [f"--record={folder}", "--record-is-temporary", "--quick"]
+    config = "--config=none"
+    assert command[4:] == [f"--record={folder}", config, "--record-is-temporary", "--quick"]
     assert not folder.parent.exists()
     assert not folder.is_relative_to(tmp_path / "tests")
     assert (timeout, kept) == (3600, None)

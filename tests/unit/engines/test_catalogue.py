@@ -50,9 +50,12 @@ def test_names_contain_device_and_precision():
         assert name.replace("torch-compile", "torch").split("-")[1:] == [device, entry.precision]
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(EngineUnavailable, match="unknown engine 'ort-cpu-int8'; expected one of"):
-        find_engine("ort-cpu-int8")
+def test_an_unknown_name_is_refused_with_the_nearest_or_the_known_ones():
+    with pytest.raises(EngineUnavailable, match="unknown engine 'acme'; expected one of: torch"):
+        find_engine("acme")
+    match = r"unknown engine 'ort-cpu-fp23'; did you mean ort-cpu-fp32\?$"
+    with pytest.raises(EngineUnavailable, match=match):
+        find_engine("ort-cpu-fp23")
 
 
 def test_a_factory_is_named_by_module_and_attribute(tmp_path):

@@ -26,6 +26,7 @@ def test_an_empty_fact_is_not_an_unknown_one():
 
 def test_no_fact_of_the_target_is_lost():
     facts = target.Target(engines=("a",), pipelines=("igie",), batch=3).as_json()
+    facts["config"] = "retinaface.toml: batch"
     assert msgspec.to_builtins(msgspec.convert(facts, Target)) == facts
 
 

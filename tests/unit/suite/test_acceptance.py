@@ -54,9 +54,14 @@ def test_baselines_lie_in_the_checkout_unless_the_run_names_others():
     assert (quiet.wanted, quiet.reason) == (False, "")
 
 
-@pytest.mark.parametrize("reason", [None, "", " \n"], ids=["none", "empty", "blank"])
-def test_accepting_needs_a_reason(reason):
-    with pytest.raises(BaselineError, match="--accept-baseline needs --reason TEXT"):
+@pytest.mark.parametrize(
+    ("reason", "got"),
+    [(None, "none"), ("", "''"), (" \n", r"' \\n'"), ("x", "'x'")],
+    ids=["none", "empty", "blank", "short"],
+)
+def test_accepting_needs_a_reason_from_which_somebody_learns(reason, got):
+    match = f"--accept-baseline needs --reason TEXT of at least 3 characters, got {got}; say why"
+    with pytest.raises(BaselineError, match=match):
         start(reason=reason)
 
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from retinaface.suite import needs
-from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.hooks.stash import SETTINGS, TARGET
 from retinaface.suite.needs import POOL, Need, missing, needs_of, pytest_runtest_setup
+from retinaface.suite.settings.given import Settings
 from retinaface.suite.target import Target
 
 ENGINE = "acme.engines:acme_cpu_fp32"
@@ -28,7 +29,7 @@ def probed(monkeypatch):
 
 def item(*marks, target=Target(), require=()):
     config = SimpleNamespace(
-        stash={TARGET: target, POOL: None},
+        stash={TARGET: target, POOL: None, SETTINGS: Settings()},
         getoption=lambda name: list(require) if name == "require" else None,
     )
     named = [mark.mark for mark in marks]

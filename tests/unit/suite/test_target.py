@@ -128,17 +128,17 @@ def test_options_are_read_as_pairs():
         (
             {"pipelines": ("igie", "igi")},
             TargetError,
-            "--pipeline 'igi' is unknown; expected one of: igie, ixrt",
+            "unknown --pipeline 'igi'; did you mean igie? Expected one of: igie, ixrt",
         ),
         (
             {"subset": "every-9"},
             TargetError,
-            "--subset 'every-9' is unknown; expected one of: every-8",
+            "unknown --subset 'every-9'; did you mean every-8? Expected one of: every-8",
         ),
         (
             {"scores": "logit"},
             TargetError,
-            "--scores 'logit' is unknown; expected one of: probabilities, logits",
+            "unknown --scores 'logit'; did you mean logits? Expected one of: probabilities",
         ),
         (
             {"models": (Path("conftest.py"), Path("no.onnx"))},

@@ -24,7 +24,7 @@ def test_every_8_is_every_eighth_image_of_each_event_in_name_order(root):
 
 def test_subset_and_select_refuse_unknown_names(root):
     truth, _ = load_ground_truth(root)
-    with pytest.raises(DatasetError, match="unknown subset 'every-9'; expected one of: every-8"):
+    with pytest.raises(DatasetError, match="unknown subset 'every-9'; did you mean every-8?"):
         truth.subset("every-9")
     with pytest.raises(DatasetError, match="1 images are not in the ground truth, first e/x"):
         truth.select(["e/x"])

@@ -16,38 +16,41 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "words", "environ"),
+    ("options", "words"),
     [
-        ({}, [], {}),
-        ({"pipeline": ("igie",), "record": "run"}, ["-x", "--maxfail=2"], {}),
-        ({}, ["-c", "pyproject.toml"], {"RETINAFACE_CACHE": "c", "RETINAFACE_ENGINE": ""}),
+        ({}, []),
+        ({"pipeline": ("igie",), "record": "run"}, ["-x", "--maxfail=2"]),
+        ({}, ["-c", "pyproject.toml"]),
     ],
     ids=["bare", "pipeline", "settings"],
 )
-def test_the_quick_selection_runs_if_nothing_is_named(root, options, words, environ):
-    assert is_quick(NOTHING | options, words, environ, root)
+def test_the_quick_selection_runs_if_nothing_is_named(root, options, words):
+    assert is_quick(NOTHING | options, words, root, has_assets=False)
 
 
 @pytest.mark.parametrize(
-    ("options", "words", "environ"),
+    ("options", "words"),
     [
-        ({"engine": ("a",)}, [], {}),
-        ({"model": ("a.onnx",)}, [], {}),
-        ({"weights": "embedded"}, [], {}),
-        ({"widerface": "wf"}, [], {}),
-        ({"ground_truth": "gt"}, [], {}),
-        ({"subset": "every-8"}, [], {}),
-        ({"accept_baseline": True}, [], {}),
-        ({"markers": "speed"}, [], {}),
-        ({"keywords": "igie"}, [], {}),
-        ({}, ["tests"], {}),
-        ({}, ["--deselect=tests/a.py"], {}),
-        ({}, [], {"RETINAFACE_ASSETS": "assets"}),
-        ({}, [], {"RETINAFACE_ENGINE_FILE": "a.so"}),
+        ({"engine": ("a",)}, []),
+        ({"model": ("a.onnx",)}, []),
+        ({"engine_file": ("a.so",)}, []),
+        ({"weights": "embedded"}, []),
+        ({"widerface": "wf"}, []),
+        ({"ground_truth": "gt"}, []),
+        ({"subset": "every-8"}, []),
+        ({"accept_baseline": True}, []),
+        ({"markers": "speed"}, []),
+        ({"keywords": "igie"}, []),
+        ({}, ["tests"]),
+        ({}, ["--deselect=tests/a.py"]),
     ],
 )
-def test_every_test_runs_if_something_is_named(root, options, words, environ):
-    assert not is_quick(NOTHING | options, words, environ, root)
+def test_every_test_runs_if_something_is_named(root, options, words):
+    assert not is_quick(NOTHING | options, words, root, has_assets=False)
+
+
+def test_every_test_runs_if_a_folder_of_data_is_named(root):
+    assert not is_quick(NOTHING, [], root, has_assets=True)
 
 
 def test_paths_are_words_that_exist_and_are_not_values(root):

@@ -1,27 +1,22 @@
 from types import SimpleNamespace
 
-import pytest
+from retinaface.suite.hooks.stash import SETTINGS, last_option, option
+from retinaface.suite.settings.given import Settings, Value
 
-from retinaface.suite.hooks.stash import last_option, option
+SET = Settings(values={"engine": Value(("a", "b"), ""), "engine-file": Value(("c.so",), "")})
 
 
 def config(**values):
-    return SimpleNamespace(getoption=values.get)
+    return SimpleNamespace(getoption=values.get, stash={SETTINGS: SET})
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    monkeypatch.setenv("RETINAFACE_ENGINE", "a, b")
-    monkeypatch.setenv("RETINAFACE_BATCH", "7")
-
-
-def test_the_command_line_goes_before_the_environment():
+def test_the_command_line_goes_before_what_is_set():
     assert option(config(engine=["c"]), "engine") == ["c"]
     assert option(config(engine=[]), "engine") == ["a", "b"]
-    assert option(config(batch="3"), "batch") == ["3"]
-    assert option(config(), "batch") == ["7"]
+    assert option(config(engine_file="d.so"), "engine_file") == ["d.so"]
+    assert option(config(), "engine_file") == ["c.so"]
 
 
 def test_what_is_given_once_is_one_value():
-    assert last_option(config(), "batch") == "7"
+    assert last_option(config(), "engine_file") == "c.so"
     assert last_option(config(), "subset") is None

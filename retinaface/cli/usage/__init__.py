@@ -1,0 +1,1 @@
+"""What all commands have in common: settings, refusals with the nearest name, completion."""

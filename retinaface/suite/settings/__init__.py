@@ -1,0 +1,1 @@
+"""Where options come from that nobody typed: environment variables and a configuration file."""

@@ -1,0 +1,142 @@
+"""Find a configuration file, read it, and refuse what no command would use.
+
+`retinaface.toml`, or the table `[tool.retinaface]` of `pyproject.toml`: keys are names of options.
+Those at the top hold for every command that has the option, those in a table of a command's name
+for that command.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retinaface.nearest import nearest, unknown
+from retinaface.suite.options import Option, TargetError
+from retinaface.suite.settings.known import COMMANDS, KNOWN, MUST_BE_TYPED, TYPED
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover
+    import tomli as tomllib
+
+OWN_FILE, SHARED_FILE = "retinaface.toml", "pyproject.toml"
+_TABLE = "tool.retinaface"
+_KINDS = {"count": "a whole number", "number": "a number", "flag": "true or false"}
+
+
+def find_file(folder: Path, home: Path | None = None) -> Path | None:
+    """Find the nearest configuration file; None where there is none.
+
+    The search goes up from the folder to the root of the repository or to home; outside both, it
+    ends in the folder itself, because `/tmp` belongs to everybody.
+    """
+    home = home or Path.home()
+    above = [folder, *folder.parents]
+    ends = (i for i, one in enumerate(above) if one == home or (one / ".git").exists())
+    for one in above[: next(ends, 0) + 1]:
+        if (one / OWN_FILE).is_file():
+            return one / OWN_FILE
+        shared = one / SHARED_FILE
+        if shared.is_file() and _own_table(shared, _load(shared)) is not None:
+            return shared
+    return None
+
+
+def read_file(file: Path) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Read a configuration file.
+
+    Returns:
+        Values by option, by command; `""` is for all commands.
+
+    Raises:
+        TargetError: The file cannot be read; or an unknown key, another type, an unknown choice.
+    """
+    content = _load(file)
+    if file.name == SHARED_FILE:
+        table = _own_table(file, content)
+        if table is None:
+            raise TargetError(f"{file} has no table [{_TABLE}]; add one, or name another file")
+        content = table
+    everywhere = {name: value for name, value in content.items() if not isinstance(value, Mapping)}
+    tables = {name: value for name, value in content.items() if isinstance(value, Mapping)}
+    for name in tables:
+        if name not in COMMANDS:
+            near = nearest(name, [one for one, options in COMMANDS.items() if options])
+            hint = f"did you mean [{near}]?" if near else "expected the name of a command"
+            raise TargetError(f"{file}: unknown table [{name}]; {hint}")
+    found = {"": _options(file, everywhere, tuple(KNOWN), "")}
+    return found | {name: _options(file, t, COMMANDS[name], name) for name, t in tables.items()}
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TargetError(
+            f"cannot read the configuration {file}: {error.strerror}; name another with --config"
+        ) from error
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise TargetError(f"{file} is not TOML: {error}; correct it") from error
+
+
+def _own_table(file: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    tools = content.get("tool", {})
+    table = tools.get("retinaface") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise TargetError(f"{file}: {_TABLE} should be a table; write [{_TABLE}]")
+    return table
+
+
+def _options(
+    file: Path, table: Mapping[str, Any], names: tuple[str, ...], command: str
+) -> dict[str, tuple[str, ...]]:
+    """Read the options of one table; `command` is empty for all commands."""
+    where = f"[{command}] " if command else ""
+    found = {}
+    for key, value in table.items():
+        if key not in names:
+            raise TargetError(f"{file}: {where}{key}: {_unknown_key(key, names, command)}")
+        found[key] = tuple(_values(f"{file}: {where}{key}", KNOWN[key], value, file.parent))
+    return found
+
+
+def _unknown_key(key: str, names: tuple[str, ...], command: str) -> str:
+    if key in TYPED:
+        return f"{MUST_BE_TYPED}; remove it here"
+    near = nearest(key, names)
+    if near:
+        return f"unknown option; did you mean {near}?"
+    whose = f"retinaface {command} --help" if command else "retinaface COMMAND --help"
+    return f"unknown option; {whose} lists them"
+
+
+def _values(where: str, option: Option, value: Any, folder: Path) -> list[str]:
+    """Give values as they would be typed; relative paths begin in the folder of the file."""
+    many = option.separator is not None and isinstance(value, list)
+    return [_text(where, option, one, folder) for one in (value if many else [value])]
+
+
+def _text(where: str, option: Option, value: Any, folder: Path) -> str:
+    is_word = isinstance(value, str) and value in option.words
+    number = int if option.kind == "count" else (int, float)
+    fits = {
+        "count": isinstance(value, number) and not isinstance(value, bool),
+        "number": isinstance(value, number) and not isinstance(value, bool),
+        "flag": isinstance(value, bool),
+    }.get(option.kind, isinstance(value, str))
+    if not (fits or is_word):
+        expected = _KINDS.get(option.kind, "a string")
+        expected += "".join(f', or "{word}"' for word in option.words if option.kind in _KINDS)
+        expected += ", or a list of them" if option.separator else ""
+        raise TargetError(f"{where}: expected {expected}, got {_toml(value)}")
+    if option.choices and value not in option.choices:
+        raise TargetError(f"{where}: {unknown('unknown value', value, option.choices)}")
+    if option.kind == "path" and not is_word:
+        return str(folder / Path(value).expanduser())
+    return _toml(value) if isinstance(value, bool) else str(value)
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -1,0 +1,69 @@
+"""Name the options of every command, for variables and configuration files.
+
+The commands themselves are above this wing, and pytest on the suites reads the same settings; a
+test compares both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from retinaface.suite.options import OPTIONS, Option
+
+_MODEL = ("model", "engine-file", "weights", "scores", "threads", "engine-option")
+_AB = (
+    *("a", "b", "engine", "engine-b", "model", "model-b", "engine-file", "engine-file-b"),
+    *("weights", "engine-option", "engine-option-b", "batch", "threads"),
+    *("starts", "turns", "slowdown", "widerface", "json"),
+)
+_EXPORT = (
+    *("output", "weights", "exporter", "opset", "precision", "io", "batch-size"),
+    *("dynamic-size", "no-simplify", "with-fp16", "reference", "widerface", "subset"),
+)
+_IMAGES = ("widerface", "subset", "ground-truth")
+_EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
+
+# The long options of each command, but for those that must be typed.
+COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "validate": (*(o.name for o in OPTIONS if not o.typed), "junitxml", "quick", "timeout"),
+        "demo": ("output", "weights", "widerface"),
+        "assets": (),
+        "export": _EXPORT,
+        "build": ("engine", "output", "model", "weights", "batch", "engine-option"),
+        "bench": ("engine", "batch", "protocol", "json", *_MODEL),
+        "detect": ("engine", "pipeline", "score", "json", "draw", *_MODEL),
+        "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
+        "score": (*_IMAGES, "record", "json", "scoring"),
+        "compare": ("markdown", "json", "ab", "attribute"),
+        "report": ("output", "widerface", "images", "ab", "title"),
+        "runs": (),
+        "engines": ("json",),
+        "ab": _AB,
+        "completion": (),
+    }
+)
+
+# What no variable and no file gives.
+TYPED = tuple(option.name for option in OPTIONS if option.typed)
+MUST_BE_TYPED = "must be typed, since a person answers for a baseline"
+
+_OTHERS = (
+    *(Option(name, kind="flag") for name in ("attribute", "dynamic-size", "no-simplify", "quick")),
+    *(Option(name, kind="flag") for name in ("skip-bad-images", "with-fp16")),
+    *(Option(name, kind="count") for name in ("images", "limit", "opset", "starts", "threads")),
+    *(Option(name, kind="count") for name in ("turns",)),
+    *(Option(name, kind="number") for name in ("score", "slowdown", "timeout")),
+    *(Option(name, kind="path") for name in ("a", "b", "draw", "engine-file-b", "json")),
+    *(Option(name, kind="path") for name in ("junitxml", "markdown", "model-b", "output")),
+    *(Option(name, kind="path") for name in ("predictions",)),
+    *(Option(name) for name in ("engine-b", "exporter", "io", "precision", "protocol")),
+    *(Option(name) for name in ("reference", "scoring", "title")),
+    Option("ab", kind="path", separator="paths"),
+    Option("batch-size", kind="count", words=("dynamic",)),
+    Option("engine-option-b", separator="semicolons"),
+)
+KNOWN: Mapping[str, Option] = MappingProxyType(
+    {option.name: option for option in (*OPTIONS, *_OTHERS) if not option.typed}
+)
