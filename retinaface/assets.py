@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from retinaface.errors import AssetError
+from retinaface.errors import AssetError, unknown
 from retinaface.files import refuse_pointer
 from retinaface.foreign import foreign_problem
-from retinaface.nearest import unknown
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"

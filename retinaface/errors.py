@@ -1,6 +1,14 @@
-"""The exceptions of the package: bad input (exit code 2) and a failed check (exit code 1)."""
+"""The exceptions of the package, for bad input (exit code 2) and failed checks, and their words."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+# So many names are listed beside the nearest one; where none is near, all are.
+_FEW = 8
+# Similarity of two names, 0 to 1, from which one is taken for a typo of the other.
+SIMILAR = 0.6
 
 
 class RetinaFaceError(Exception):
@@ -65,3 +73,26 @@ class RecordError(RetinaFaceError, ValueError):
 def first_line(error: Exception) -> str:
     """Reduce an exception's message to its first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def nearest(name: str, known: Iterable[str], *, similar: float = SIMILAR) -> str | None:
+    """Find the nearest known name, whatever its case; None where none is alike."""
+    cased = {one.casefold(): one for one in known}
+    found = difflib.get_close_matches(name.casefold(), cased, n=1, cutoff=similar)
+    return cased[found[0]] if found else None
+
+
+def unknown(what: str, name: str, known: Iterable[str], *, more: str = "") -> str:
+    """Say that a name is unknown, which one is nearest, and which ones there are.
+
+    Args:
+        what: Before the name, as in `unknown engine`.
+        more: After the known names, as in `or package.module:factory`.
+    """
+    known = list(known)
+    near = nearest(name, known)
+    if near and len(known) > _FEW:
+        return f"{what} {name!r}; did you mean {near}?"
+    hint = f"did you mean {near}? Expected" if near else "expected"
+    listed = ", ".join([*known, *([more] if more else [])])
+    return f"{what} {name!r}; {hint} one of: {listed}"

@@ -16,7 +16,7 @@ from retinaface.cli.options import MAX_BATCH, PATH, F
 from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
 from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName, PathOrWord
-from retinaface.nearest import nearest
+from retinaface.errors import nearest
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 from retinaface.suite.settings.given import NO_FILE
@@ -108,15 +108,13 @@ def validate(
     from retinaface.files import check_output_dir, check_output_file
 
     place = find_place(Path.cwd())
-    _check_no_name_alone(pytest_args)
-    _check_no_typo(pytest_args)
-    _check_soak(options["soak"], timeout)
+    _check_usage(pytest_args, options["soak"], timeout)
     if options["junitxml"] is not None:
         check_output_file(options["junitxml"])
     if quick is None:
-        has_assets = bool(os.environ.get(ASSETS_VARIABLE))
-        asked = {**options, "markers": markers, "keywords": keywords}
-        quick = is_quick(asked, pytest_args, place.root, has_assets=has_assets)
+        assets = os.environ.get(ASSETS_VARIABLE)
+        asked = {**options, "markers": markers, "keywords": keywords, "assets": assets}
+        quick = is_quick(asked, pytest_args, place.root)
     record: Path | None = options["record"]
     if record is not None:
         check_output_dir(record)
@@ -129,7 +127,6 @@ def validate(
             options["record"] = folder
         command = _command(place, pytest_args)
         command += _arguments(options, markers, keywords)
-        command += [f"--config={_config()}"]
         command += [] if record else ["--record-is-temporary"]
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
@@ -153,6 +150,13 @@ def _check_soak(soak: float | None, timeout: float) -> None:
             f"--soak {soak:g} takes longer than --timeout {timeout:g} allows one test; add "
             f"--timeout {soak + _AROUND_SOAK_S:g}, or soak for less"
         )
+
+
+def _check_usage(words: tuple[str, ...], soak: float | None, timeout: float) -> None:
+    """Refuse what pytest would misread or not know, and a soak that could not end."""
+    _check_no_name_alone(words)
+    _check_no_typo(words)
+    _check_soak(soak, timeout)
 
 
 def _check_no_name_alone(words: tuple[str, ...]) -> None:
@@ -217,7 +221,7 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
     for flag, expression in (("-m", markers), ("-k", keywords)):
         if expression is not None:
             arguments += [flag, expression]
-    return arguments
+    return [*arguments, f"--config={_config()}"]
 
 
 def _absolute(name: str, value: Any) -> str:

@@ -8,8 +8,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from retinaface.errors import EngineUnavailable
-from retinaface.nearest import unknown
+from retinaface.errors import EngineUnavailable, unknown
 
 if TYPE_CHECKING:
     from retinaface.typing import Precision

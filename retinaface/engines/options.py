@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retinaface.errors import EngineUnavailable
-from retinaface.nearest import SIMILAR, nearest
+from retinaface.errors import SIMILAR, EngineUnavailable, nearest
 
 # A provider's options are unknown here, so for one
 # only a nearly equal name counts as a typo: `enable_cuda_graph` scores 0.71 with `cuda_graphs`, and

@@ -17,7 +17,7 @@ import pytest
 
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import find_engine
-from retinaface.nearest import unknown
+from retinaface.errors import unknown
 from retinaface.suite.engine_marks import is_for_engine
 from retinaface.suite.hooks.stash import TARGET, option
 from retinaface.suite.pool import EnginePool

@@ -10,8 +10,8 @@ from typing import Any, get_args
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
+from retinaface.errors import unknown
 from retinaface.files import refuse_pointer
-from retinaface.nearest import unknown
 from retinaface.network.weights import WeightsChoice, embedded_weights, is_known
 from retinaface.suite.options import TargetError, read_pairs
 from retinaface.suite.reference_choice import ReferenceChoice, choose_reference, forms_of

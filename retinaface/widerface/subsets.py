@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from retinaface.errors import DatasetError
-from retinaface.nearest import unknown
+from retinaface.errors import DatasetError, unknown
 
 SUBSETS = ("every-8",)
 WHOLE = "all"

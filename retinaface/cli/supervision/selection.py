@@ -10,7 +10,7 @@ from typing import Any
 # every test runs.
 _NAMES_ALL = (
     *("engine", "model", "engine_file", "weights", "widerface", "ground_truth", "subset"),
-    *("accept_baseline", "markers", "keywords"),
+    *("accept_baseline", "markers", "keywords", "assets"),
 )
 # Options of pytest that select tests; `-k` and `-m` are options of the command itself.
 _SELECTS = ("--deselect", "--ignore", "--lf", "--last-failed", "--sw", "--stepwise")
@@ -46,18 +46,16 @@ _FLAGS: tuple[str, ...] = (
 _FLAGS += ("--collect-only", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--pdb")
 
 
-def is_quick(
-    options: Mapping[str, Any], words: Sequence[str], root: Path, *, has_assets: bool
-) -> bool:
+def is_quick(options: Mapping[str, Any], words: Sequence[str], root: Path) -> bool:
     """Tell whether the quick selection runs: nothing names an engine, a model, data or tests.
 
     Args:
-        options: Options of the command, typed or set, with `markers` and `keywords`.
+        options: Options of the command, typed or set, with `markers` and `keywords`; `assets` is
+            the folder that a variable names, which is data.
         words: Arguments that go to pytest.
         root: The folder that paths to tests start from.
-        has_assets: Whether a folder of pinned files is named, which are data.
     """
-    named = has_assets or any(options[name] for name in _NAMES_ALL)
+    named = any(options[name] for name in _NAMES_ALL)
     return not (named or paths(words, root) or any(word.startswith(_SELECTS) for word in words))
 
 

@@ -19,6 +19,8 @@ from retinaface.verdicts import Verdict, verdict_line
 # tests where none was selected.
 _TAIL_OF_ERROR = 30
 _TAIL = {4: 0, 5: 1}
+# How pytest ends, and how a line begins, where it refuses an option.
+_USAGE, _REFUSED = 4, "ERROR: "
 # `faulthandler` writes all threads; the one that crashed comes last.
 _BEFORE_CRASH = 4
 _FATAL, _CURRENT = "Fatal Python error", "Current thread"
@@ -64,7 +66,7 @@ def supervise_on_screen(
             for line in _lines(out)[-n_lines:] if n_lines else ():
                 click.echo(line)
             for line in relevant_lines(_lines(err)):
-                click.echo(line, err=True)
+                click.echo(_as_ours(line) if child.code == _USAGE else line, err=True)
     return _conclude(child, problem, folder, kept)
 
 
@@ -74,6 +76,11 @@ def _conclude(child: Child, problem: str | None, folder: Path, kept: Path | None
         return EXIT_CODES[child.code]
     _report(problem, child.watch.running, folder, kept)
     return 1
+
+
+def _as_ours(line: str) -> str:
+    """Write pytest's refusal of an option as every command writes its own."""
+    return f"retinaface: error: {line[len(_REFUSED) :]}" if line.startswith(_REFUSED) else line
 
 
 def _show_closing(lines: list[str]) -> None:

@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from retinaface.cli.usage.types import Choice, PathOrWord
-from retinaface.nearest import nearest
+from retinaface.errors import nearest
 from retinaface.suite.settings.given import NO_FILE, Settings, Value, read_settings
 from retinaface.suite.settings.variables import CONFIG_VARIABLE
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from retinaface.nearest import nearest
+from retinaface.errors import nearest
 
 
 class Choice(click.Choice):  # type: ignore[type-arg] # generic only since click 8.2

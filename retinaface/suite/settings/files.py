@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinaface.nearest import nearest, unknown
+from retinaface.errors import nearest, unknown
 from retinaface.suite.options import Option, TargetError
 from retinaface.suite.settings.known import COMMANDS, KNOWN, MUST_BE_TYPED, TYPED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retinaface.nearest import nearest
+from retinaface.errors import nearest
 from retinaface.suite.options import TargetError
 from retinaface.suite.settings.known import COMMANDS, KNOWN, MUST_BE_TYPED, TYPED
 

@@ -1,4 +1,8 @@
+import contextlib
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +59,63 @@ def test_a_missing_checkpoint_is_named(tmp_path):
 
     with pytest.raises(WeightsError, match="No such file"):
         cached_export(tmp_path / "w.pth", precision="fp32", dynamic_size=False)
+
+
+# Stands for an export: it says that it began, takes until it is told to end, and leaves a file.
+MAKER = """
+import sys
+from pathlib import Path
+from retinaface.export import cache
+
+def export(_loaded, _options, path):
+    print("exporting", flush=True)
+    sys.stdin.readline()
+    path.write_text("whole")
+
+cache.export, cache._is_whole = export, Path.is_file
+print(cache.cached_export("embedded", precision="fp32", dynamic_size=False), flush=True)
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start processes that export into a cache of their own."""
+    environment = dict(os.environ, RETINAFACE_CACHE=str(tmp_path / "cache"))
+    with contextlib.ExitStack() as stack:
+
+        def call():
+            process = subprocess.Popen(
+                [sys.executable, "-c", MAKER],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield call
+
+
+def test_two_first_runs_at_once_share_one_export(start):
+    first = start()
+    assert first.stdout.readline() == "exporting\n"
+    second = start()
+    waiting = second.stderr.readline()
+    assert waiting.startswith("note: waiting for another process, which exports ")
+    path, _ = first.communicate("\n")
+    assert second.communicate() == (path, "")  # without an export of its own
+    assert path.strip() in waiting
+
+
+def test_a_process_that_died_holds_nobody_up(start):
+    first = start()
+    assert first.stdout.readline() == "exporting\n"
+    first.kill()
+    first.wait()
+    second = start()
+    assert second.stdout.readline() == "exporting\n"
+    _, err = second.communicate("\n")
+    assert (second.returncode, err) == (0, "")

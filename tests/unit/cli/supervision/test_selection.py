@@ -4,7 +4,7 @@ from retinaface.cli.supervision.selection import below_root, is_quick, paths, wa
 
 NOTHING = dict.fromkeys(
     ("engine", "model", "engine_file", "weights", "widerface", "subset", "accept_baseline")
-    + ("ground_truth", "markers", "keywords", "pipeline", "record")
+    + ("ground_truth", "markers", "keywords", "assets", "pipeline", "record")
 )
 
 
@@ -25,7 +25,7 @@ def root(tmp_path):
     ids=["bare", "pipeline", "settings"],
 )
 def test_the_quick_selection_runs_if_nothing_is_named(root, options, words):
-    assert is_quick(NOTHING | options, words, root, has_assets=False)
+    assert is_quick(NOTHING | options, words, root)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ def test_the_quick_selection_runs_if_nothing_is_named(root, options, words):
         ({"model": ("a.onnx",)}, []),
         ({"engine_file": ("a.so",)}, []),
         ({"weights": "embedded"}, []),
+        ({"assets": "folder"}, []),
         ({"widerface": "wf"}, []),
         ({"ground_truth": "gt"}, []),
         ({"subset": "every-8"}, []),
@@ -46,11 +47,7 @@ def test_the_quick_selection_runs_if_nothing_is_named(root, options, words):
     ],
 )
 def test_every_test_runs_if_something_is_named(root, options, words):
-    assert not is_quick(NOTHING | options, words, root, has_assets=False)
-
-
-def test_every_test_runs_if_a_folder_of_data_is_named(root):
-    assert not is_quick(NOTHING, [], root, has_assets=True)
+    assert not is_quick(NOTHING | options, words, root)
 
 
 def test_paths_are_words_that_exist_and_are_not_values(root):

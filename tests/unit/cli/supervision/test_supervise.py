@@ -132,10 +132,10 @@ def test_a_verdict_does_not_hide_a_later_crash(on_screen):
     assert out.endswith("VERDICT: FAIL\n")
 
 
-def test_bad_usage_shows_the_message_of_pytest(on_screen):
+def test_bad_usage_shows_the_message_of_pytest_as_every_command_does(on_screen):
     result, out, err = on_screen("print('ERROR: no such option', file=sys.stderr); sys.exit(4)")
     assert (result, out) == (2, "what is tested\n")
-    assert err.endswith("ERROR: no such option\n")
+    assert err.endswith("retinaface: error: no such option\n")
 
 
 def test_a_run_without_a_test_shows_the_last_line_of_pytest(on_screen):

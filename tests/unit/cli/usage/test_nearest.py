@@ -1,4 +1,4 @@
-from retinaface.nearest import nearest, unknown
+from retinaface.errors import nearest, unknown
 
 
 def test_the_nearest_name_is_found_whatever_its_case():
