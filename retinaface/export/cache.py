@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.errors import ManifestError
@@ -67,6 +65,8 @@ def _alone(path: Path) -> Iterator[None]:
 
     The system releases the lock of a process that ends, however it ends.
     """
+    from filelock import FileLock, Timeout  # here, so that what lacks torch names torch
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{path}.lock")
     try:
