@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from retinaface.records.read import Run
-from retinaface.records.result_id import ResultId
 from retinaface.records.schema import ModelFile, Result
 from retinaface.records.traced_images import ImageStages
 
@@ -50,20 +51,35 @@ class Pair:
 
 
 def matched_pairs(old: Run, new: Run) -> list[Pair]:
-    """Pair results of the same id; else those that alone have their pipeline and batch.
+    """Pair results of the same id; else those that alone have their pipeline, batch and precision.
 
-    So two engines can be compared: `ort-cpu-fp32--igie--b32` with `ort-cpu-fp16--igie--b32`.
+    Of what is left then, those that alone have their pipeline and batch. So two engines can be
+    compared: `ort-cpu-fp32--igie--b32` with `openvino-cpu-fp32--igie--b32`, beside FP16 or not, and
+    with `ort-cpu-fp16--igie--b32` where each run has one.
     """
     ids = [(name, name) for name in old.results if name in new.results]
-    rest = [
-        [name for name in run.results if name not in other.results]
-        for run, other in ((old, new), (new, old))
-    ]
-    settings = [[ResultId.parse(name).setting for name in names] for names in rest]
-    for name, setting in zip(rest[0], settings[0], strict=True):
-        if setting and settings[0].count(setting) == settings[1].count(setting) == 1:
-            ids.append((name, rest[1][settings[1].index(setting)]))
+    for setting in (_setting_and_precision, _setting):
+        taken = {name for both in ids for name in both}
+        found = [_alone(run, taken, setting) for run in (old, new)]
+        ids += [(name, found[1][key]) for key, name in found[0].items() if key in found[1]]
     return [Pair((old, new), both) for both in ids]
+
+
+def _alone(run: Run, taken: set[str], setting: Callable[[Result], Hashable]) -> dict[Hashable, str]:
+    """Give the results that share their setting with no other one, by the setting."""
+    keys = {name: setting(one) for name, one in run.results.items() if name not in taken}
+    counts = Counter(keys.values())
+    return {key: name for name, key in keys.items() if key is not None and counts[key] == 1}
+
+
+def _setting(result: Result) -> Hashable:
+    """Give pipeline and batch; None where the result has none."""
+    return result.key.setting or None
+
+
+def _setting_and_precision(result: Result) -> Hashable:
+    setting = _setting(result)
+    return (setting, result.precision) if setting and result.precision else None
 
 
 def old_id(name: str) -> str:

@@ -23,6 +23,14 @@ def test_results_are_paired_by_setting_only_where_that_is_unambiguous(tmp_path):
     assert ids(old, make_run(tmp_path / "b", ids=("x-fp32--igie--b32", "y--igie--b32"))) == []
 
 
+def test_an_engine_is_paired_with_that_of_its_precision_where_a_run_has_several(tmp_path):
+    old = make_run(tmp_path / "a", ids=(RESULT, "ort-cpu-fp16--igie--b32"))
+    new = make_run(tmp_path / "b", ids=("x-fp16--igie--b32",))
+    assert ids(old, new) == [("ort-cpu-fp16--igie--b32", "x-fp16--igie--b32")]
+    other = make_run(tmp_path / "c", ids=("y-fp16--igie--b32", "z-fp16--igie--b32"))
+    assert ids(old, other) == []
+
+
 def test_a_pair_of_two_ids_is_called_by_both_and_found_by_the_old_one(tmp_path):
     old, new = make_run(tmp_path / "a"), make_run(tmp_path / "b", ids=("x--igie--b32",))
     (pair,) = matched_pairs(old, new)
