@@ -25,7 +25,7 @@ from retinaface.network.config import OUTPUT_WIDTHS
 from tests.support.pages import blocks, named_block
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 EXAMPLE = ROOT / "docs" / "add-an-engine.md"
 # Options of other programs that the pages show: of pip, of venv, and of the vendor's scripts.
@@ -103,7 +103,8 @@ def test_every_relative_link_leads_somewhere(page):
 
 def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text()
-    assert [p.name for p in DOCS if f"({p.name})" not in index] == ["README.md"]
+    names = [str(path.relative_to(ROOT / "docs")) for path in DOCS]
+    assert [name for name in names if f"({name})" not in index] == ["README.md"]
 
 
 def test_ci_runs_the_block_of_tests_of_the_readme():
