@@ -24,6 +24,20 @@ class Verdict(str, enum.Enum):
         return self.value
 
 
+class Question(str, enum.Enum):
+    """What a test of the suites answers, in the order of the data: earlier ones explain later."""
+
+    EXPORT = "export"
+    PLACEMENT = "placement"
+    ENGINE = "engine"
+    FP16 = "fp16"
+    LAYERS = "layers"
+    STEPS = "steps"
+    DETECTIONS = "detections"
+    AP = "ap"
+    SPEED = "speed"
+
+
 # The outcome of a test that did not run, in place of a verdict.
 SKIPPED = "SKIPPED"
 
@@ -40,6 +54,7 @@ class Check:
         baseline: The figure that it was compared with; None where only the limit counts.
         limit: The largest value allowed, or the largest distance allowed from the baseline.
         unit: The unit of value, baseline and limit.
+        rest: The value where nothing moved, if there is no baseline: 1 for a ratio; None for 0.
     """
 
     name: str
@@ -50,6 +65,7 @@ class Check:
     baseline: float | None = None
     limit: float | None = None
     unit: str = ""
+    rest: float | None = None
 
     @property
     def margin(self) -> float | None:

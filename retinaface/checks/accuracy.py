@@ -10,7 +10,7 @@ from retinaface.baselines.detections_file import as_stored
 from retinaface.baselines.entries import Entry
 from retinaface.checks.ap_changes import Comparison, explain_ap
 from retinaface.checks.detection_changes import differences
-from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences
+from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences, most_changed
 from retinaface.checks.intervals import CONFIDENCE, paired_ap_intervals
 from retinaface.checks.offsets.judged import check_offsets
 from retinaface.typing import Precision
@@ -94,6 +94,11 @@ def check_detections(entry: Entry, comparison: Comparison, precision: Precision)
     )
     found = differences(comparison.baseline, comparison.measured)
     return check_differences("against the baseline", found, tolerance)
+
+
+def changed_images(comparison: Comparison, n_images: int) -> list[dict[str, Any]]:
+    """Choose the images whose detections changed most; see `detections.most_changed`."""
+    return most_changed(differences(comparison.baseline, comparison.measured), n_images)
 
 
 def check_shifts(comparison: Comparison, precision: Precision) -> list[Check]:

@@ -100,7 +100,8 @@ def check_same(
     found = difference(actual, expected, allowed)
     verdict = Verdict.PASS if found.is_allowed else Verdict.FAIL
     text = "equal in every bit" if found.size == 0 else str(found)
-    return Check(name, verdict, text, {"difference": found.size, "allowed": found.allowed})
+    numbers = {"difference": found.size, "allowed": found.allowed}
+    return Check(name, verdict, text, numbers, value=found.size, limit=found.allowed)
 
 
 def check_different(name: str, rows: RawOutputs, allowed: Mapping[str, float]) -> Check:

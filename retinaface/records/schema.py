@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from retinaface.export.manifest import Manifest, Sha256
+from retinaface.records.changed_images import Differences
 from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
 from retinaface.records.result_id import ResultId
-from retinaface.verdicts import Verdict
+from retinaface.verdicts import Question, Verdict
 
 State = Literal["running", "finished", "crashed"]
 # null: it did not end.
@@ -95,19 +96,6 @@ class Layer(Struct, kw_only=True, omit_defaults=True):
     tensor: str = ""
 
 
-class Differences(Struct, kw_only=True, omit_defaults=True):
-    """The differences of detections from the baseline's; shares are fractions of `n_all`."""
-
-    n: float
-    n_all: int
-    share: float
-    allowed: float
-    n_compared: int = 0
-    n_unmatched: int = 0
-    n_unexplained: int = 0
-    causes: dict[str, int] = {}
-
-
 class CheckResult(Struct, kw_only=True, omit_defaults=True):
     """One thing that was compared with a limit; see `verdicts.Check`."""
 
@@ -120,6 +108,7 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
     limit: float | None = None
     margin: float | None = None
     unit: str = ""
+    rest: float | None = None
 
 
 class Traced(Struct, kw_only=True):
@@ -187,8 +176,14 @@ class Result(Struct, kw_only=True, omit_defaults=True):
         return ResultId.parse(self.id)
 
 
-class TestResult(Struct, kw_only=True):
-    """One test of a run."""
+class TestResult(Struct, kw_only=True, omit_defaults=True):
+    """One test of a run.
+
+    Attributes:
+        question: That it answers; None in older records, and for a test that names none.
+        engine: That it judges; empty where it runs none.
+        pipeline: That it judges; empty where all share its answer.
+    """
 
     __test__ = False  # pytest would take the name for a test class
 
@@ -197,6 +192,9 @@ class TestResult(Struct, kw_only=True):
     reason: str
     checks: list[CheckResult]
     seconds: float = 0.0
+    question: Question | None = None
+    engine: str = ""
+    pipeline: str = ""
 
 
 class Record(Struct, kw_only=True, omit_defaults=True):

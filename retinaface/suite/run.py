@@ -32,6 +32,7 @@ class TestEntry:
         reason: Why it failed or was skipped; the first lines.
         checks: What it compared with limits.
         seconds: How long it took, set-up included.
+        subject: Its question, engine and pipeline, where it has them, as a record names them.
     """
 
     __test__ = False  # pytest would take the name for a test class
@@ -41,6 +42,7 @@ class TestEntry:
     reason: str = ""
     checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
+    subject: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self) -> list[str]:
         """List what a skipped test lacked: `needs NAME: how that was found out`, one for each."""
@@ -78,9 +80,14 @@ class ValidationRun:
         self.problem: str | None = None  # with the run itself: then it is no pass
         self._write("running", None)
 
-    def begin(self, test_id: str) -> None:
-        """Start a test: were the process to die now, the record would name it."""
-        self.tests[test_id] = TestEntry(test_id)
+    def begin(self, test_id: str, **subject: str) -> None:
+        """Start a test: were the process to die now, the record would name it.
+
+        Args:
+            test_id: As pytest names it.
+            subject: Its question, engine and pipeline, where it has them.
+        """
+        self.tests[test_id] = TestEntry(test_id, subject=subject)
         self._write("running", test_id)
 
     def end(self, test_id: str, outcome: str, reason: str, seconds: float) -> None:
@@ -189,4 +196,5 @@ def _test_json(entry: TestEntry) -> dict[str, Any]:
         "reason": entry.reason,
         "seconds": round(entry.seconds, 4),
         "checks": [check.as_json() for check in entry.checks],
+        **entry.subject,
     }

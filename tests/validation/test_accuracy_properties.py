@@ -26,6 +26,8 @@ from retinaface.widerface.average_precision import (
 from retinaface.widerface.ground_truth import SPLITS, GroundTruth
 from retinaface.widerface.predictions import Predictions, format_predictions, official_form
 
+pytestmark = pytest.mark.answers("steps")
+
 RANGE = ScoreRange(0.0, 1.0)
 # A thousand sums and products of fractions in float64.
 SUMMATION = 1e-12

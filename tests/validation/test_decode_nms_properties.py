@@ -23,7 +23,7 @@ from retinaface.suite.properties.references import (
 )
 from retinaface.suite.properties.strategies import boxes_xyxy, scored_boxes
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.answers("steps"), pytest.mark.quick]
 # A round trip through float32 offsets. Sums and products of numbers up to 1 round by 2**-24 each;
 # the exponent, up to ln(1 / 0.03) = 3.5, by 3.5 * 2**-23, which is then a share of the size.
 ROUND_TRIP = 2e-6

@@ -21,6 +21,7 @@ from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [
+    pytest.mark.answers("engine"),
     pytest.mark.builds,
     pytest.mark.offers("builds"),
     pytest.mark.needs("reference"),

@@ -29,7 +29,7 @@ from retinaface.suite.judged.batch_walk import last_batches
 from retinaface.suite.judged.contract import copy_outputs, open_subject
 from retinaface.verdicts import Check, Verdict
 
-pytestmark = pytest.mark.needs("reference")
+pytestmark = [pytest.mark.answers("engine"), pytest.mark.needs("reference")]
 N_REPEATS = 20
 ENOUGH_WRONG = 3  # batch sizes, which say what the others would
 # Calls of one image, of an engine of seconds an image too; turns of a whole batch and a short one.

@@ -10,6 +10,8 @@ from retinaface.suite.judged.outputs import record_fidelity
 from retinaface.suite.matrix import GIVEN, KIND_PARAMS, QUICK_KINDS, QUICK_VARIANTS
 from retinaface.verdicts import Check, Verdict
 
+pytestmark = pytest.mark.answers("export")
+
 BATCHES = (1, 3, 32)
 
 

@@ -19,6 +19,8 @@ from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS, QUICK_KINDS
 from retinaface.suite.probes import PROBES
 from retinaface.verdicts import Check, Verdict
 
+pytestmark = pytest.mark.answers("fp16")
+
 FP16_MAX = 65_504.0
 ARBITER = "torch-cpu-fp16"
 

@@ -40,7 +40,7 @@ from retinaface.suite.matrix import timed_batches
 from retinaface.suite.needs import missing
 from retinaface.verdicts import Check, Verdict
 
-pytestmark = [pytest.mark.speed, pytest.mark.needs("reference")]
+pytestmark = [pytest.mark.answers("speed"), pytest.mark.speed, pytest.mark.needs("reference")]
 SLOW_ROUNDS = 5
 # The runs of one mean may take so long; of slower ones one mean is enough.
 SLOW_RUNS_S = 5.0

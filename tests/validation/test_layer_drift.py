@@ -12,6 +12,8 @@ from retinaface.reference.layers import N_LAYER_IMAGES
 from retinaface.suite.matrix import KIND_PARAMS
 from retinaface.verdicts import Check, Verdict
 
+pytestmark = pytest.mark.answers("layers")
+
 
 @pytest.mark.offers("layers")
 @pytest.mark.needs("full-reference")

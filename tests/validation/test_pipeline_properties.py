@@ -17,7 +17,7 @@ from retinaface.suite.properties.references import (
 )
 from retinaface.suite.properties.strategies import geometry, image_sizes, noise_image
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.answers("steps"), pytest.mark.quick]
 # Shares of the longer image side. The way back: four float32 operations on up to twice the input.
 WAY_BACK = 2.0**-20
 # A centre of mass over pixels that hold whole numbers: input pixels, and image pixels. The most in

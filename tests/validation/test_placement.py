@@ -8,6 +8,8 @@ from retinaface.checks.placement import placement_problems
 from retinaface.engines.catalogue import find_engine
 from retinaface.verdicts import Check, Verdict
 
+pytestmark = pytest.mark.answers("placement")
+
 
 @pytest.mark.quick
 def test_an_engine_runs_where_its_name_says(engine_name, pool, gate):

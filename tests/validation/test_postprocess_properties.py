@@ -19,7 +19,7 @@ from retinaface.suite.properties.references import (
 )
 from retinaface.suite.properties.strategies import JUST_ABOVE, LIMIT, geometry, raw_outputs
 
-pytestmark = pytest.mark.quick
+pytestmark = [pytest.mark.answers("steps"), pytest.mark.quick]
 # Share of the longer image side: a dozen float32 operations on sizes of up to 1.5 inputs.
 WHOLE_WAY = 2.0**-18
 # Closer to the limit than this, float32 and float64 may decide differently.

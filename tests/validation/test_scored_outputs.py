@@ -12,7 +12,11 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.reference.inputs import N_IMAGES
 from retinaface.suite.judged.scored import Scored
 
-pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images", "reference")]
+pytestmark = [
+    pytest.mark.answers("engine"),
+    pytest.mark.accuracy,
+    pytest.mark.needs("images", "reference"),
+]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ LEAST_NOISE = 0.05
 # all explains more than this.
 MOST_EXCUSED = 10.0
 # A time, divided by that of the baseline.
-_UNIT = "times the baseline"
+TIMES_BASELINE = "times the baseline"
 
 
 def check_speed(
@@ -75,10 +75,14 @@ def check_speed(
         "band": band,
         "smallest_slowdown": smallest,
     }
-    value, limit = ratio.estimate, 1 + band
-    return _excused(
-        Check(name, verdict, text, numbers, value=value, limit=limit, unit=_UNIT), machine
-    )
+    return _excused(_check_ratio(name, verdict, text, numbers, ratio.estimate, 1 + band), machine)
+
+
+def _check_ratio(
+    name: str, verdict: Verdict, text: str, numbers: dict[str, Any], ratio: float, limit: float
+) -> Check:
+    unit = TIMES_BASELINE
+    return Check(name, verdict, text, numbers, value=ratio, limit=limit, unit=unit, rest=1.0)
 
 
 def _noise(ratio: Interval, baseline: FloatArray, runs: Sequence[Sequence[float]]) -> Noise:
@@ -131,7 +135,7 @@ def _check_threshold(
     smallest = smallest_slowdown(Noise(error, confidence=0.0), limit - 1)
     text = f"{text} ({entry.data['reason']}); {power_words(smallest)}"
     numbers = {"found": found, "unit": unit, "smallest_slowdown": smallest}
-    return Check(name, verdict, text, numbers, value=ratio, limit=limit, unit=_UNIT)
+    return _check_ratio(name, verdict, text, numbers, ratio, limit)
 
 
 def speed_entry(

@@ -85,7 +85,7 @@ def check_drift(
     }
     unit = "times the first third"
     return Check("drift within the run", verdict, text, numbers, own.estimate, None,
-                 1 + LARGEST_DRIFT, unit)  # fmt: skip
+                 1 + LARGEST_DRIFT, unit, 1.0)  # fmt: skip
 
 
 def _decide(intervals: Sequence[Interval], machine: MachineNoise) -> Verdict:
@@ -141,7 +141,7 @@ def check_tail(
         "machine": machine.as_json(),
     }
     unit = "times the median"
-    return Check("slow calls", verdict, text, numbers, tail.estimate, None, limit, unit)
+    return Check("slow calls", verdict, text, numbers, tail.estimate, None, limit, unit, 1.0)
 
 
 def _share_words(share: float) -> str:

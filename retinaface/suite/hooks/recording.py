@@ -17,7 +17,7 @@ from retinaface.suite.hooks.quick import LEFT_OUT
 from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
 from retinaface.suite.place import SUITES, is_of_suites
 from retinaface.suite.run import ValidationRun
-from retinaface.verdicts import SKIPPED, Verdict
+from retinaface.verdicts import SKIPPED, Question, Verdict
 
 _DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
 _UNCOLLECTED: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
@@ -102,7 +102,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Tell the run which test starts."""
     run = item.config.stash.get(RUN, None)
     if run is not None and is_validation(item):
-        run.begin(item.nodeid)
+        run.begin(item.nodeid, **_subject(item))
+
+
+def _subject(item: pytest.Item) -> dict[str, str]:
+    """Find the question, the engine and the pipeline of a test."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}  # it has no parameters
+    found = {"engine": params.get("engine_name"), "pipeline": params.get("pipeline_name")}
+    mark = item.get_closest_marker("answers")
+    question = {"question": Question(mark.args[0]).value} if mark is not None else {}
+    return question | {key: str(value) for key, value in found.items() if value is not None}
 
 
 @pytest.hookimpl(wrapper=True)

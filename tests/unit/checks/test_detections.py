@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from retinaface.checks.detection_changes import differences
-from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences, summarise
+from retinaface.checks.detections import (
+    TOLERANCES,
+    Tolerance,
+    check_differences,
+    most_changed,
+    summarise,
+)
 from retinaface.detection.detections import Detections
 from retinaface.records.write import json_safe
 from retinaface.verdicts import Verdict
@@ -171,6 +177,23 @@ def test_a_summary_counts_by_kind_and_cause():
         "n_unexplained": 1,
         "causes": {"gained: tie": 1, "lost: tie": 1, "lost: unexplained": 1, "moved: drift": 2},
     }
+
+
+def test_the_limit_is_the_one_that_counts_where_few_changes_are_always_allowed():
+    old = {"e/0": found(*crowd(50))}
+    (share, *_) = check(old, {"e/0": found(*crowd(50)[:48])})
+    assert (share.verdict, share.limit) == (Verdict.PASS, pytest.approx(100 * 4 / 98))
+    assert share.margin > 0
+
+
+def test_the_images_that_changed_most_stand_first_and_name_their_boxes():
+    old = {f"e/{i}": found(*crowd(10)) for i in range(3)}
+    new = {f"e/{i}": found(*crowd(10)[: 10 - i]) for i in range(3)}
+    images = most_changed(differences(old, new), 2)
+    assert [(one["image"], len(one["boxes"])) for one in images] == [("e/2", 2), ("e/1", 1)]
+    assert images[0]["boxes"][0]["kind"] == "lost"
+    assert len(images[0]["boxes"][0]["box_xyxy"]) == 4
+    assert [one["image"] for one in most_changed(differences(old, new), 9)] == ["e/2", "e/1"]
 
 
 def test_fp32_has_tighter_limits_than_fp16():

@@ -45,6 +45,7 @@ def test_the_difference_that_counts_is_the_largest_share_of_what_is_allowed():
     check = check_same("x", actual, outputs(), ALLOWED)
     assert check.verdict is Verdict.PASS
     assert check.numbers["difference"] == pytest.approx(0.4)
+    assert (check.value, check.limit) == (pytest.approx(0.4), 0.5)
 
 
 def test_a_nan_and_another_shape_fail():
