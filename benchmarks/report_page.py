@@ -122,7 +122,7 @@ def measure(
         n_runs=len(runs),
         n_images=max(len(run.detections(name) or {}) for name in run.results),
         n_results=len(run.results),
-        n_pictures=sum(bool(picture.old_jpeg) for picture in page.pictures),
+        n_pictures=sum(bool(picture.views) for picture in page.pictures),
         size_mib=output.stat().st_size / 2**20,
         write_s=write_s,
         load_ms=[one["load"] for one in times],

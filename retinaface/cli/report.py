@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     default=6,
     show_default=True,
     metavar="N",
-    help="Images to show for each comparison.",
+    help="Images to show for each comparison, with another run or with the baseline.",
 )
 @sessions_option()
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
@@ -50,9 +50,10 @@ def report(
     session_paths: tuple[Path, ...],
     title: str,
 ) -> None:
-    """Write a report of run records, as HTML and Markdown.
+    """Write a report of run records, as HTML and Markdown, and print the scorecard of one run.
 
     \b
+    retinaface report RUN --output report.html
     retinaface report RUN-OLD RUN-NEW --output report.html
     retinaface report runs/ --output report.html --widerface DIR
 
@@ -63,7 +64,7 @@ def report(
     from retinaface.files import check_output_file
     from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
-    from retinaface.report import write_report
+    from retinaface.report import scorecard_lines, write_report
 
     if output.suffix != ".html":
         raise click.UsageError(f"--output {output}: expected a name that ends in .html")
@@ -84,6 +85,8 @@ def report(
         progress=True,
         sessions=read_sessions(session_paths),
     )
+    for line in scorecard_lines(page):
+        click.echo(line)
     for file in (output, output.with_suffix(".md")):
         click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")
     verdict = str(page.verdict)

@@ -13,10 +13,11 @@ from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
 from retinaface.report.content import Page, build_page
-from retinaface.report.pictures import changed_pictures
+from retinaface.report.pictures import changed_pictures, pictures_against_baseline
+from retinaface.report.scorecard_text import page_lines as scorecard_lines
 from retinaface.widerface.dataset import WiderFace
 
-__all__ = ["ReportError", "write_report"]
+__all__ = ["ReportError", "scorecard_lines", "write_report"]
 
 
 class ReportError(RetinaFaceError, ImportError):
@@ -41,7 +42,7 @@ def write_report(
         unavailable: Rows that could not run.
         output: `FILE.html`.
         dataset: Where the images are; None for a report without pictures.
-        n_images: Largest number of pictures of each comparison.
+        n_images: Largest number of images of each comparison, with a run or with the baseline.
         progress: Show a progress bar on stderr, where that is a terminal.
         sessions: Of `retinaface ab`.
 
@@ -54,7 +55,8 @@ def write_report(
         OutputError: The files cannot be written.
     """
     try:
-        from retinaface.report.render import render_html, render_markdown
+        from retinaface.report.markdown import render_markdown
+        from retinaface.report.render import render_html
     except ImportError as error:
         raise ReportError(
             f"a report needs {error.name}, which is not installed; install the extra 'report': "
@@ -62,6 +64,8 @@ def write_report(
         ) from error
     comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
     pictures = changed_pictures(comparisons, dataset, n_images, progress=progress)
+    if not comparisons:
+        pictures = pictures_against_baseline(runs[0], dataset, n_images)
     page = build_page(title, runs, comparisons, unavailable, pictures, sessions)
     with new_file(output) as html, new_file(output.with_suffix(".md")) as markdown:
         html.write_text(render_html(page), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +12,9 @@ from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
 from retinaface.report.matrix import MatrixGroup, build_matrix
+from retinaface.report.pictures import Picture
+from retinaface.report.scorecard import Scorecard, build_scorecard
+from retinaface.report.skips import SkipGroup, group_skips
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
 # More than these do not fit the first screen; all of them stand in the sections.
@@ -23,48 +25,24 @@ _HASHES = ("model", "weights", "retinaface commit")
 
 
 @dataclass(frozen=True)
-class Skip:
-    """A reason why tests of some runs were skipped, and how many in each."""
-
-    runs: str
-    reason: str
-    n_tests: int
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image that changed, with the boxes of both runs drawn, where the image is here.
+class Page:
+    """Everything that the report shows.
 
     Attributes:
-        result: Name of the pair of results.
-        run: Name of the new run.
-        text: What changed.
-        old_jpeg: Base64; empty without the image.
-        new_jpeg: Base64; empty without the image.
+        scorecards: One for each run, in their order.
+        failures: Run, test, verdict and reason of every test that is not green.
+        sentences: Name, verdict and what there is to say of each run.
     """
-
-    image: str
-    result: str
-    run: str
-    text: str
-    old_jpeg: str = ""
-    new_jpeg: str = ""
-    width_px: int = 0
-    height_px: int = 0
-
-
-@dataclass(frozen=True)
-class Page:
-    """Everything that the report shows."""
 
     title: str
     runs: list[Run]
     comparisons: list[RunComparison]
     unavailable: list[Unavailable]
     matrix: list[MatrixGroup]
-    skips: list[Skip]
+    skips: list[SkipGroup]
     failures: list[tuple[str, str, str, str]]
     pictures: list[Picture]
+    scorecards: list[Scorecard]
     sentences: list[tuple[str, str, str]] = field(default_factory=list)
     sessions: list[AbSession] = field(default_factory=list)
 
@@ -74,6 +52,12 @@ class Page:
         verdicts = [Verdict(run.verdict) for run in self.runs if run.verdict is not None]
         verdicts += [session.verdict for session in self.sessions]
         return worst([*verdicts, *(comparison.verdict for comparison in self.comparisons)])
+
+    @property
+    def card(self) -> Scorecard | None:
+        """Give the scorecard that the page is, where it is of one run alone."""
+        is_alone = len(self.runs) == 1 and not self.unavailable and not self.sessions
+        return self.scorecards[0] if is_alone else None
 
     @property
     def reading_order(self) -> list[int]:
@@ -86,11 +70,6 @@ class Page:
     def warnings(self) -> list[tuple[str, str]]:
         """What stands beside the verdict of each run: its name, and the text."""
         return [(run.name, text) for run in self.runs for text in run.warnings]
-
-    @property
-    def has_tests(self) -> bool:
-        """Tell whether any run holds tests."""
-        return any(run.tests for run in self.runs)
 
 
 def build_page(
@@ -109,9 +88,10 @@ def build_page(
         comparisons=list(comparisons),
         unavailable=list(unavailable),
         matrix=build_matrix(runs, comparisons),
-        skips=_skips(runs),
+        skips=group_skips(runs),
         failures=_failures(runs),
         pictures=list(pictures),
+        scorecards=[build_scorecard(run) for run in runs],
         sentences=[
             (runs[0].name, runs[0].verdict or "", own),
             *(_sentence(c) for c in comparisons),
@@ -193,19 +173,6 @@ def _sentence(comparison: RunComparison) -> tuple[str, str, str]:
     if own == Verdict.FAIL.value and comparison.verdict is Verdict.PASS:
         text = f"{_own_text(comparison.new)}; {text}"
     return comparison.new.name, str(verdict), text
-
-
-def _skips(runs: Sequence[Run]) -> list[Skip]:
-    """Make one skip for each reason and number: ten runs on one machine lack the same things."""
-    found: dict[tuple[str, int], list[str]] = {}
-    for run in runs:
-        reasons = Counter(t.reason for t in run.tests.values() if t.verdict == SKIPPED)
-        for key in reasons.items():
-            found.setdefault(key, []).append(run.name)
-    return [
-        Skip("all" if 1 < len(names) == len(runs) else ", ".join(names), reason, n)
-        for (reason, n), names in found.items()
-    ]
 
 
 def _failures(runs: Sequence[Run]) -> list[tuple[str, str, str, str]]:

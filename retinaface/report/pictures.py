@@ -1,33 +1,66 @@
-"""Draw the images that changed most between two runs, with the boxes of both."""
+"""Draw the images that changed most: between two runs, or between a run and its baseline."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from retinaface.checks.detection_changes import ImageDifference
+from retinaface.checks.detection_changes import Change, ImageDifference
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import image_differences
 from retinaface.comparison.pairs import Pair, matched_pairs
 from retinaface.detection.detections import Detections
 from retinaface.detection.images import decode_image
-from retinaface.errors import ImageError, RetinaFaceError
-from retinaface.report.content import Picture
+from retinaface.errors import RetinaFaceError
+from retinaface.records.changed_images import ChangedBox
+from retinaface.records.read import Run
+from retinaface.report.drawing import (
+    CROWDED_FROM,
+    Boxes,
+    Drawn,
+    crop_region,
+    draw_crop,
+    draw_whole,
+)
 from retinaface.typing import ByteArray
 from retinaface.widerface.dataset import WiderFace
 
-# Small enough that ten runs stay far below what a mail server takes.
-_SIDE_PX = 360
-_JPEG_QUALITY = 70
+# A photograph at its own size, or small enough that ten runs are a page that can be sent.
+_SIDE_PX, _SIDE_OF_MANY_PX, _MANY = 1024, 560, 16
 # Boxes below it are noise near the score limit; they are drawn only where they changed.
 _DRAWN_ABOVE = 0.3
-_SAME, _CHANGED = (80, 200, 80), (40, 60, 250)  # green, red
-# On narrower boxes that changed, lines of two pixels would hide the face.
-_THICK_FROM_PX = 20
+_Changed = TypeVar("_Changed", Change, ChangedBox)
+
+
+@dataclass(frozen=True)
+class View:
+    """One drawing of an image, and what it shows."""
+
+    label: str
+    drawn: Drawn
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that changed, drawn where the image is here.
+
+    Attributes:
+        image: Its id.
+        result: Name of the result, or of the pair of results.
+        run: Name of the run, the new one of two.
+        text: What changed.
+        views: The whole image, and a crop where it is crowded; none without the image.
+    """
+
+    image: str
+    result: str
+    run: str
+    text: str
+    views: list[View] = field(default_factory=list)
 
 
 def changed_pictures(
@@ -47,14 +80,67 @@ def changed_pictures(
     """
     pictures = []
     bar = tqdm(comparisons, desc="images", disable=None if progress else True)
+    is_many = len(comparisons) * n_images > _MANY
     for comparison in bar:
         ranked = []
         for pair in matched_pairs(comparison.old, comparison.new):
             ranked += [(one, pair) for one in image_differences(pair) or [] if one.changes]
         ranked.sort(key=lambda entry: _rank(entry[0]), reverse=True)
         for difference, pair in ranked[:n_images]:
-            pictures.append(_picture(difference, pair, dataset))
+            side_px = _SIDE_OF_MANY_PX if is_many else _SIDE_PX
+            pictures.append(_picture_of_pair(difference, pair, dataset, side_px))
     return pictures
+
+
+def pictures_against_baseline(run: Run, dataset: WiderFace | None, n_images: int) -> list[Picture]:
+    """Draw the images whose detections are not those of the baseline, which the record names."""
+    pictures: list[Picture] = []
+    for name, result in run.results.items():
+        found = None
+        for one in result.differences.images if result.differences is not None else []:
+            if len(pictures) == n_images:
+                return pictures
+            found = found or run.detections(name) or {}
+            text = _text(one.boxes, one.n_compared)
+            views = []
+            if (image := _decode(dataset, one.image)) is not None:
+                boxes = _boxes_against_baseline(found.get(one.image), one.boxes)
+                views = _views(image, boxes, _surest(one.boxes).box_xyxy)
+            pictures.append(Picture(one.image, name, run.name, text, views))
+    return pictures
+
+
+def _boxes_against_baseline(found: Detections | None, changed: Sequence[ChangedBox]) -> Boxes:
+    """Tell the boxes of the baseline alone from those of the run alone and from the rest."""
+    lost: list[tuple[float, ...]] = []
+    gained: list[tuple[float, ...]] = []
+    own = {_key(box) for box in found.boxes_xyxy} if found is not None else set()
+    for one in changed:
+        # A moved one stands on both sides: that of the run is among its detections.
+        is_own = one.kind == "gained" or (one.kind == "moved" and _key(one.box_xyxy) in own)
+        (gained if is_own else lost).append(one.box_xyxy)
+    return Boxes(_same(found, {_key(box) for box in gained}), lost, gained)
+
+
+def _views(image: ByteArray, boxes: Boxes, surest: Sequence[float]) -> list[View]:
+    if boxes.n < CROWDED_FROM:
+        return [View("whole image", draw_whole(image, boxes, _SIDE_PX))]
+    region = crop_region(image, surest)
+    return [
+        View("whole image, the part beside it framed", draw_whole(image, boxes, _SIDE_PX, region)),
+        View("the surest change, enlarged", draw_crop(image, boxes, region)),
+    ]
+
+
+def _same(found: Detections | None, changed: set[tuple[float, ...]]) -> list[Sequence[float]]:
+    if found is None:
+        return []
+    rows = [row for row in range(len(found.scores)) if found.scores[row] > _DRAWN_ABOVE]
+    return [found.boxes_xyxy[row] for row in rows if _key(found.boxes_xyxy[row]) not in changed]
+
+
+def _key(box: Sequence[float]) -> tuple[float, ...]:
+    return tuple(float(np.float32(value)) for value in box)
 
 
 def _rank(difference: ImageDifference) -> tuple[int, int, float]:
@@ -63,60 +149,48 @@ def _rank(difference: ImageDifference) -> tuple[int, int, float]:
     return unexplained, len(difference.changes), best
 
 
-def _picture(
-    difference: ImageDifference,
-    pair: Pair,
-    dataset: WiderFace | None,
-) -> Picture:
-    unexplained = sum(change.is_unexplained for change in difference.changes)
-    surest = max(difference.changes, key=lambda change: (change.is_unexplained, change.score))
-    text = (
-        f"{len(difference.changes)} of {difference.n_compared} detections changed, {unexplained} "
-        f"unexplained; the surest: {surest.kind}, score {surest.score:.2f}, "
-        f"{surest.cause or 'unexplained'}"
+def _surest(changes: Sequence[_Changed]) -> _Changed:
+    return max(changes, key=lambda change: (not change.cause, change.score))
+
+
+def _text(changes: Sequence[_Changed], n_compared: int) -> str:
+    unexplained = sum(not change.cause for change in changes)
+    surest = _surest(changes)
+    return (
+        f"{len(changes)} of {n_compared} detections changed, {unexplained} unexplained; the "
+        f"surest: {surest.kind}, score {surest.score:.2f}, {surest.cause or 'unexplained'}"
     )
-    picture = Picture(difference.image, pair.name, pair.runs[1].name, text)
+
+
+def _decode(dataset: WiderFace | None, image: str) -> ByteArray | None:
+    """Read an image; None where it is not here, or the data at hand are not those of the run."""
     if dataset is None:
-        return picture
+        return None
     try:
-        image = decode_image(dataset.read_bytes(difference.image), difference.image)
-    except (ImageError, RetinaFaceError):  # the data at hand are not those of the run
-        return picture
-    drawn = []
-    changed = {change.box_xyxy for change in difference.changes}
-    for run, result_id in zip(pair.runs, pair.ids, strict=True):
-        found = (run.detections(result_id) or {}).get(difference.image)
-        drawn.append(_thumbnail(image, found, changed))
-    height, width = drawn[0][1]
-    return Picture(
-        picture.image,
-        picture.result,
-        picture.run,
-        text,
-        drawn[0][0],
-        drawn[1][0],
-        width,
-        height,
-    )
+        return decode_image(dataset.read_bytes(image), image)
+    except RetinaFaceError:
+        return None
 
 
-def _thumbnail(
-    image: ByteArray, found: Detections | None, changed: Collection[tuple[float, ...]]
-) -> tuple[str, tuple[int, int]]:
-    """Draw a small picture: base64 of a JPEG, and its height and width."""
-    scale = _SIDE_PX / max(image.shape[:2])
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    small: ByteArray = np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8
-    )
-    if found is not None:
-        is_changed = [tuple(float(v) for v in box) in changed for box in found.boxes_xyxy]
-        order = np.argsort(is_changed, kind="stable")  # what changed is drawn last, on top
-        for row in order:
-            if is_changed[row] or found.scores[row] > _DRAWN_ABOVE:
-                x1, y1, x2, y2 = (round(float(v) * scale) for v in found.boxes_xyxy[row])
-                thickness = 2 if is_changed[row] and x2 - x1 >= _THICK_FROM_PX else 1
-                colour = _CHANGED if is_changed[row] else _SAME
-                cv2.rectangle(small, (x1, y1), (x2, y2), colour, thickness)
-    encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-    return base64.b64encode(encoded.tobytes()).decode("ascii"), (size[1], size[0])
+def _picture_of_pair(
+    difference: ImageDifference, pair: Pair, dataset: WiderFace | None, side_px: int
+) -> Picture:
+    views: list[View] = []
+    if (image := _decode(dataset, difference.image)) is not None:
+        changed = {_key(change.box_xyxy) for change in difference.changes}
+        sides = []
+        for i, (run, result_id) in enumerate(zip(pair.runs, pair.ids, strict=True)):
+            found = (run.detections(result_id) or {}).get(difference.image)
+            own = [b for b in found.boxes_xyxy if _key(b) in changed] if found is not None else []
+            same = _same(found, changed)
+            sides.append((run.name, Boxes(same, *((own, ()) if i == 0 else ((), own)))))
+        region = crop_region(image, _surest(difference.changes).box_xyxy)
+        is_crowded = max(boxes.n for _, boxes in sides) >= CROWDED_FROM
+        frame = region if is_crowded else None
+        views = [View(name, draw_whole(image, boxes, side_px, frame)) for name, boxes in sides]
+        if is_crowded:
+            views += [
+                View(f"{name}, enlarged", draw_crop(image, boxes, region)) for name, boxes in sides
+            ]
+    text = _text(difference.changes, difference.n_compared)
+    return Picture(difference.image, pair.name, pair.runs[1].name, text, views)

@@ -1,4 +1,4 @@
-"""Render the content of a report as HTML and Markdown."""
+"""Render the content of a report as HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.engine_table import COLUMNS, engine_rows
 from retinaface.comparison.text import (
     METRIC_COLUMNS,
-    markdown,
     metric_rows,
     open_commands,
     same_environment_text,
@@ -30,6 +29,7 @@ from retinaface.report.content import (
     moved_texts,
     versions_text,
 )
+from retinaface.report.figures import COLUMNS as FIGURE_COLUMNS
 from retinaface.report.matrix import counterparts
 from retinaface.report.plots import (
     Plot,
@@ -38,6 +38,7 @@ from retinaface.report.plots import (
     precision_recall,
     speed_distributions,
 )
+from retinaface.report.scorecard_text import basis_rows, margin_title
 from retinaface.report.svg import STYLE, swatch
 
 _FOLDER = Path(__file__).parent
@@ -59,26 +60,53 @@ def render_html(page: Page) -> str:
     )
     environment.filters["svg"] = Markup  # made by us, and its texts are escaped
     environment.filters["breaks"] = _breaks
-    environment.globals |= {
-        function.__name__: function
-        for function in (changes_text, commit_text, machine_text, moved_texts, versions_text)
-    }
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        page=page,
-        style=Markup((_FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        columns=METRIC_COLUMNS[1:],
-        metric_groups=_metric_groups,
-        engine_columns=("run", *COLUMNS),
-        engines=_engines(page),
-        turn_columns=TURN_COLUMNS,
-        turns=turn_rows(page.sessions),
-        open_commands=open_commands,
-        summary=summary,
-        unknown_texts=unknown_texts,
-        same_environment_text=same_environment_text,
-        **_plots(page),
+    functions = (
+        *(changes_text, commit_text, machine_text, moved_texts, versions_text),
+        *(open_commands, summary, unknown_texts, same_environment_text),
+        *(basis_rows, margin_title),
     )
+    environment.globals |= {function.__name__: function for function in functions}
+    content = {
+        "columns": METRIC_COLUMNS[1:],
+        "figure_columns": FIGURE_COLUMNS,
+        "metric_groups": _metric_groups,
+        "engine_columns": ("run", *COLUMNS),
+        "engines": _engines(page),
+        "turn_columns": TURN_COLUMNS,
+        "turns": turn_rows(page.sessions),
+        **_plots(page),
+    }
+    style = Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    sections = _sections(page, content)
+    environment.globals |= content | {"page": page, "style": style, "sections": sections}
+    return environment.get_template("report.html.j2").render()
+
+
+def _sections(page: Page, content: dict[str, Any]) -> list[tuple[str, str]]:
+    """List the sections that have something to show: anchor and heading, raw figures last."""
+    moved = any(c.outcomes or c.one_sided for c in page.comparisons)
+    card = page.card
+    unasked = [failure for failure in page.failures if card is None or not card.findings]
+    sections = {
+        "matrix": ("Matrix: metric by run", page.matrix or page.unavailable),
+        "turns": ("Turn by turn", content["turns"]),
+        "wrong": ("What to do next", card is not None and card.has_steps),
+        "images": ("Images that changed most", page.pictures),
+        "figures": ("Pipelines and engines", card is not None and card.figures),
+        "engines": ("Engines", content["engines"]),
+        "scorecards": ("Scorecard of each run", card is None),
+        "tests": ("Tests", unasked or moved),
+        "ap": ("AP and detections compared with the old run", page.comparisons),
+        "skips": ("Skips", page.skips),
+        "environment": ("Environment", True),
+        "made": ("How it was made", True),
+        "curves": ("Precision and recall", content["curves"]),
+        "layers": ("Drift by layer", content["layers"]),
+        "speed": ("Speed", content["speeds"]),
+    }
+    if card is not None:  # its figures stand in the tables of pipelines
+        sections["matrix"] = ("All figures", sections.pop("matrix")[1])
+    return [(anchor, title) for anchor, (title, found) in sections.items() if found]
 
 
 def _engines(page: Page) -> list[list[str]]:
@@ -121,36 +149,3 @@ def _breaks(text: str) -> Markup:
     return Markup("<wbr>").join(
         escape(part) for part in text.replace("/", "/\0").replace("[", "\0[").split("\0")
     )
-
-
-def render_markdown(page: Page) -> str:
-    """Render the page in a form that fits the summary of a CI step."""
-    parts = [f"# {page.verdict}: {page.title}"]
-    parts += [f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences]
-    parts += [f"- **{name}** warning: {text}" for name, text in page.warnings]
-    for group in page.matrix:
-        names = [run.name for run in page.runs]
-        lines = [f"## {group.subject}", ""]
-        lines += [f"{run}: {other}" for run, other in group.others.items()] + [""]
-        lines += [_row(["metric", *names]), _row(["---"] * (len(names) + 1))]
-        for row in group.rows:
-            cells = [" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells]
-            lines.append(_row([f"{row.metric} ({row.unit})", *cells]))
-        parts.append("\n".join(lines))
-    if page.comparisons or page.unavailable or page.sessions:
-        parts.append(markdown(page.comparisons, page.unavailable, page.sessions))
-    if page.failures:
-        parts.append("## Tests that are not green")
-        parts += [
-            f"- {verdict} {run}: `{test}`: {(reason.splitlines() or [''])[0]}"
-            for run, test, verdict, reason in page.failures
-        ]
-    if page.skips:
-        parts.append("## Skipped")
-        parts += [f"- {skip.runs}: {skip.n_tests} tests: {skip.reason}" for skip in page.skips]
-    text = "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
-    return text.replace("<", "&lt;")  # no text of a record becomes markup
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

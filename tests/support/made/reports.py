@@ -1,4 +1,4 @@
-"""A report of ten runs with odd words in every text, and the screens it is looked at on."""
+"""Reports: ten runs with odd words in every text, one run of each verdict, and the screens."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from retinaface.checks.speed.timing import summarise
 from retinaface.records.find import Unavailable
+from retinaface.records.read import Run
 from retinaface.report import write_report
-from tests.support.made.records import IMAGES, N, entry, make_run
+from tests.support.made.records import ENGINE, IMAGES, N, entry, make_run
 
 HOSTILE = "<script>document.title = 'broken'</script>\"'&|`$\\frac{"
 UNBREAKABLE = "x" * 150
 LONG_TEST = f"tests/validation/test_export_fidelity.py::test_a[{'torchscript-13-' * 12}]"
+VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE")
 SCHEMES = ("light", "dark")
 WIDTHS_PX = (1280, 390)
 HEIGHT_PX = 900
@@ -69,3 +71,50 @@ def write_report_of_ten(folder: Path) -> Path:
     output = folder / "report.html"
     write_report(runs, rows, output, title=f"Ten runs {HOSTILE}", dataset=Photographs())
     return output
+
+
+def check_of(
+    name: str, value: float, limit: float, verdict: str = "PASS", **more: Any
+) -> dict[str, Any]:
+    """Make a check of a record with its margin."""
+    off = abs(value - more["baseline"]) if "baseline" in more else value
+    numbers = {"value": value, "limit": limit, "margin": limit - off}
+    return {"name": name, "verdict": verdict, "message": "", "numbers": {}} | numbers | more
+
+
+def answer_of(question: str, verdict: str, *checks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Make a test of a record that answers a question about an engine."""
+    made = {"id": f"tests/validation/test_{question}.py::test_it[{ENGINE}]", "reason": ""}
+    subject = {"question": question, "engine": ENGINE}
+    return made | {"verdict": verdict, "checks": list(checks)} | subject | more
+
+
+def make_scored_run(folder: Path, verdict: str) -> Run:
+    """Make a run of most questions with a verdict, on the embedded set, as `validate` writes it."""
+    why = f"{verdict} detections: 9 of 60 (15 %), allowed 0.05 %\nimages with most changes: event/1"
+    bad = check_of("detections without a counterpart", 15.0, 0.05, "FAIL", unit="%")
+    good = check_of("detections without a counterpart", 0.02, 0.05, unit="%")
+    drift = check_of("drift within the run", 1.2, 1.08, "INCONCLUSIVE", unit="times x", rest=1.0)
+    ap = check_of("AP hard", 76.7, 0.6, baseline=76.9, unit="points")
+    failed = verdict == "FAIL"
+    speed = ("INCONCLUSIVE", drift) if verdict == "INCONCLUSIVE" else ("PASS",)
+    tests = [
+        answer_of("export", "PASS", check_of("batch 1", 0.16, 1.0, unit="of the limit")),
+        answer_of("placement", "PASS"),
+        answer_of(
+            "fp16", "SKIPPED", reason=f"needs engine:{ENGINE}: {ENGINE} needs cuda: no driver"
+        ),
+        answer_of("detections", *(("FAIL", bad) if failed else ("PASS", good)), pipeline="igie")
+        | {"reason": why if failed else ""},
+        answer_of("ap", "PASS", ap, pipeline="igie"),
+        answer_of("speed", *speed) | {"reason": "noise hides it" if len(speed) > 1 else ""},
+    ]
+    changed = [
+        {"kind": kind, "score": 0.9, "box_xyxy": [100.0 * i, 0, 100.0 * i + 50, 50]}
+        for i, kind in enumerate(("lost", "gained"))
+    ]
+    images = [{"image": "event/1", "n_compared": 12, "boxes": changed}] if failed else []
+    found = {"n": 9, "n_all": 60, "share": 0.15, "allowed": 0.0005, "images": images}
+    target = {"engines": [ENGINE], "pipelines": ["igie"], "data": {"embedded": True}}
+    figures = measured(1.0, n_images=N, n_detections=6 * N, differences=found)
+    return make_run(folder, tests=tests, verdict=verdict, result=figures, target=target)

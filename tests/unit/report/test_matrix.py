@@ -87,7 +87,7 @@ def test_a_reason_that_all_runs_share_is_one_row(tmp_path):
     skipped = [entry("t::a", "SKIPPED", "needs cuda"), entry("t::b", "SKIPPED", "needs cuda")]
     own = [*skipped, entry("t::c", "SKIPPED", "needs torch")]
     page = page_of(make_run(tmp_path / "a", tests=own), make_run(tmp_path / "b", tests=skipped))
-    assert [(skip.runs, skip.reason, skip.n_tests) for skip in page.skips] == [
+    assert [(skip.runs_text(page.runs), skip.reason, skip.n) for skip in page.skips] == [
         ("all", "needs cuda", 2),
         ("a", "needs torch", 1),
     ]

@@ -65,12 +65,12 @@ def test_every_part_is_there(written):
             "ap",
             "curves",
             "speed",
-            "layers",
             "images",
+            "scorecards",
             "tests",
             "skips",
             "made",
-        ]
+        ],
     }
     assert {a for a in anchors if html.count(f'id="{a}"') != 1} == set()
     assert html.count("<svg") >= 3  # AP, precision and recall, speed
@@ -113,9 +113,13 @@ def test_one_run_alone_has_a_report_too(tmp_path):
     output = tmp_path / "one.html"
     page = write_report([make_run(tmp_path / "a")], [], output, title="one")
     assert str(page.verdict) == "PASS"
-    html = output.read_text()
-    assert "nothing to compare it with" in html
+    assert page.card is not None
     assert page.pictures == []
+    html = output.read_text()
+    # What has nothing to show has no heading.
+    assert set(re.findall(r'<h2 id="(\w+)"', html)) == {
+        *("figures", "environment", "made", "curves", "matrix")
+    }
 
 
 def test_weights_that_one_run_does_not_name_are_not_known_and_no_difference(tmp_path):

@@ -1,0 +1,57 @@
+"""Render a report as Markdown, in a form that fits the summary of a CI step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retinaface.comparison.text import markdown
+from retinaface.report.answers import count
+from retinaface.report.content import Page
+from retinaface.report.scorecard_text import markdown_parts, row_of
+from retinaface.report.skips import SkipGroup
+
+
+def render_markdown(page: Page) -> str:
+    """Render the page: of one run its scorecard, of several the comparison and each scorecard."""
+    parts = [f"# {page.verdict}: {page.title}"]
+    if page.card is not None:
+        parts += [f"Run: **{page.card.name}**", *markdown_parts(page.card)]
+    else:
+        parts += _compared(page)
+    asked = page.card is not None and bool(page.card.findings)
+    if page.failures and not asked:
+        parts.append("## Tests that are not green")
+        parts += [
+            f"- {verdict} {run}: `{test}`: {(reason.splitlines() or [''])[0]}"
+            for run, test, verdict, reason in page.failures
+        ]
+    if page.skips:
+        parts.append("## Skipped")
+        parts += [_skip(page, group) for group in page.skips]
+    text = "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
+    return text.replace("<", "&lt;")  # no text of a record becomes markup
+
+
+def _compared(page: Page) -> Iterator[str]:
+    yield from (f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences)
+    yield from (f"- **{name}** warning: {text}" for name, text in page.warnings)
+    names = [run.name for run in page.runs]
+    for group in page.matrix:
+        lines = [f"## {group.subject}", ""]
+        lines += [f"{run}: {other}" for run, other in group.others.items()] + [""]
+        lines += [row_of(["metric", *names]), row_of(["---"] * (len(names) + 1))]
+        for row in group.rows:
+            cells = [" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells]
+            lines.append(row_of([f"{row.metric} ({row.unit})", *cells]))
+        yield "\n".join(lines)
+    yield markdown(page.comparisons, page.unavailable, page.sessions)
+    for card in page.scorecards:
+        if card.answers:
+            yield f"## {card.verdict}: {card.name}"
+            yield from markdown_parts(card, level=3)
+
+
+def _skip(page: Page, group: SkipGroup) -> str:
+    who = f"{', '.join(group.engines)}: " if group.engines else ""
+    runs = "" if len(page.runs) == 1 else f"{group.runs_text(page.runs)}: "
+    return f"- {runs}{count(group.n)}: {who}{group.reason}"
