@@ -54,7 +54,8 @@ class Finding:
         n_tests: Tests of the question that ran.
         tests: Those with this verdict, in the order of the run.
         layers: By result, the first layer that drifts, where the record has layers.
-        earlier: Questions before it in the flow of the data that are green.
+        earlier: Questions before it in the flow of the data that are green, where none failed.
+        cause: The first question before it that failed; empty for none.
     """
 
     verdict: str
@@ -65,6 +66,7 @@ class Finding:
     margin: Margin | None
     layers: dict[str, str]
     earlier: list[str]
+    cause: str
     commands: list[Command]
 
     @property
@@ -112,6 +114,7 @@ def _finding(run: Run, answer: Answer, before: Sequence[Answer]) -> Finding:
     tests = [test for test in run.tests.values() if test.question is answer.question]
     bad = [test for test in tests if (test.verdict or Verdict.FAIL.value) == answer.verdict]
     engines = present(test.engine for test in bad)
+    failed = [one for one in before if one.verdict == Verdict.FAIL.value]
     folder = str(run.folder)
     return Finding(
         verdict=answer.verdict,
@@ -121,7 +124,8 @@ def _finding(run: Run, answer: Answer, before: Sequence[Answer]) -> Finding:
         tests=bad,
         margin=answer.margin,
         layers=_first_layers(run, engines) if answer.verdict == Verdict.FAIL.value else {},
-        earlier=[one.title for one in before if one.verdict == Verdict.PASS.value],
+        earlier=[] if failed else [a.title for a in before if a.verdict == Verdict.PASS.value],
+        cause=failed[0].title if failed else "",
         commands=next_commands(answer.question, answer.verdict, run.record.target, engines, folder),
     )
 

@@ -105,6 +105,7 @@ def _sections(page: Page, content: dict[str, Any]) -> list[tuple[str, str]]:
         "speed": ("Speed", content["speeds"]),
     }
     if card is not None:  # its figures stand in the tables of pipelines
+        sections["engines"] = sections.pop("engines")
         sections["matrix"] = ("All figures", sections.pop("matrix")[1])
     return [(anchor, title) for anchor, (title, found) in sections.items() if found]
 

@@ -140,7 +140,7 @@ def _images_text(run: Run, n_images: int) -> str:
     if not n_images:
         return "no image was scored"
     if run.is_embedded:
-        return "of the embedded set"
+        return "of the embedded set, not of WIDER FACE"
     coverage = run.record.coverage
     total = coverage.n_images_total if coverage is not None else None
     return f"of {total or OFFICIAL_N_IMAGES} of WIDER FACE"

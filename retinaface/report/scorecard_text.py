@@ -104,7 +104,9 @@ def _finding_lines(finding: Finding) -> list[str]:
     head = f"{finding.verdict} {finding.title} {finding.n_bad} of {finding.n_tests} tests"
     lines = _wrap(head)
     if finding.earlier and finding.verdict == "FAIL":
-        lines += _wrap(f"  Before it pass: {' '.join(finding.earlier)}", "    ")
+        lines += _wrap(f"  It begins here; before it pass: {' '.join(finding.earlier)}", "    ")
+    if finding.cause:
+        lines += _wrap(f"  Begin with what fails before it: {finding.cause}")
     for result, text in finding.layers.items():
         lines += _wrap(f"  First layer of {result}: {text}", "    ")
     said = [line for text in finding.reason.splitlines() for line in _wrap(f"  {text}", "    ")]

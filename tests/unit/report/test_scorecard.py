@@ -71,7 +71,7 @@ def test_a_test_that_did_not_end_is_no_pass(tmp_path):
 
 def test_the_basis_counts_images_engines_tests_and_skips(tmp_path):
     basis = build_scorecard(make_scored_run(tmp_path / "r", "PASS")).basis
-    assert (basis.n_images, basis.images) == (60, "of the embedded set")
+    assert (basis.n_images, basis.images) == (60, "of the embedded set, not of WIDER FACE")
     assert (basis.engines, basis.pipelines) == ([ENGINE], ["igie"])
     assert (basis.n_ran, basis.n_skipped) == (5, 1)
     (group,) = basis.skips
@@ -106,6 +106,12 @@ def test_a_failure_names_stage_layer_tests_and_what_to_type(tmp_path):
     again, compare = (command.text for command in found.commands)
     assert again == f"retinaface validate --engine {ENGINE} --widerface embedded -k widerface_ap -v"
     assert compare == f"retinaface compare GOOD-RUN {tmp_path / 'r'} --attribute"
+
+
+def test_a_later_failure_points_to_the_first_one(tmp_path):
+    tests = [answer_of("export", "FAIL"), answer_of("ap", "FAIL")]
+    first, later = build_scorecard(make_run(tmp_path / "r", tests=tests)).findings
+    assert (first.cause, later.cause, later.earlier) == ("", first.title, [])
 
 
 def test_what_is_open_says_why_and_which_command_would_answer_it(tmp_path):

@@ -40,7 +40,7 @@ def test_markdown_has_the_same_first_screen(tmp_path, verdict):
     page = build_page("Title", [make_scored_run(tmp_path / "run", verdict)], [], [], [])
     text = render_markdown(page)
     assert text.startswith(f"# {verdict}: Title\n")
-    assert "- Images: **60** of the embedded set\n" in text
+    assert "- Images: **60** of the embedded set, not of WIDER FACE\n" in text
     assert "| **PASS** | AP the same? | `███████░░░` 67 % left | 76.70 | 76.90 |" in text
     assert "| **SKIPPED** | FP16 as predicted? |  |  |  |  | skipped: 1 test |" in text
     assert text.index("AP the same?") < text.index("## Least room left")
