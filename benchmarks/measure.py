@@ -110,7 +110,7 @@ def end_to_end(
             result.ap["plain"] = plain.evaluate(found["plain"], truth)
 
         def floor() -> None:
-            _time(result, "floor decoding", lambda: _decode_all(dataset, truth))
+            _time(result, "floor decoding", lambda: decode_all(dataset, truth))
             _time(result, "floor inference", lambda: [alone.infer(b) for b in batches])
 
         def product() -> None:
@@ -151,7 +151,7 @@ def _batches(dataset: WiderFace, truth: GroundTruth, size: int) -> list[np.ndarr
     return [np.stack(tensors[i : i + size]) for i in range(0, len(tensors), size)]
 
 
-def _decode_all(dataset: WiderFace, truth: GroundTruth) -> None:
+def decode_all(dataset: WiderFace, truth: GroundTruth) -> None:
     def decode(name: str) -> None:
         data = np.frombuffer(dataset.read_bytes(name), np.uint8)
         if cv2.imdecode(data, cv2.IMREAD_COLOR) is None:

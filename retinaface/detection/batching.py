@@ -1,22 +1,16 @@
-"""Prepare batches of network inputs in workers, ahead of the engine, in the order of the run."""
+"""Collect prepared images into the batches of one pipeline, in the order of the run."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from typing import Protocol
 
 import numpy as np
 
 from retinaface.detection.pipelines import Geometry
 from retinaface.errors import ImageError
 from retinaface.typing import FloatArray
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -29,16 +23,34 @@ class Prepared:
 
 
 Item = Prepared | tuple[str, ImageError]
-Prepare = Callable[[str, FloatArray | None], Item]
 
 
 @dataclass(frozen=True)
 class Batch:
     """Neighbours in the order of the run; an image that cannot be used leaves its error there."""
 
-    items: list[Item]
+    items: Sequence[Item]
     images: FloatArray  # (N, 3, H, W), only the N usable ones
-    buffer: FloatArray | None = None  # the memory of `images`
+
+
+class Batches(Protocol):
+    """Makes batches of images that come one by one."""
+
+    @property
+    def limit(self) -> int:
+        """Give how many images may be in preparation, or beyond it, by now."""
+
+    def place(self, i: int) -> FloatArray | None:
+        """Give the (3, H, W) memory of the i-th image of the run; None for memory of its own."""
+
+    def add(self, item: Item) -> list[Batch]:
+        """Take the next image; give the batch that it completes."""
+
+    def rest(self) -> list[Batch]:
+        """Give the images that are left after the last one."""
+
+    def release(self) -> None:
+        """Take the oldest batch back, which the engine has read."""
 
 
 class BatchesInBuffers:
@@ -48,40 +60,41 @@ class BatchesInBuffers:
         shape: Number of buffers, images in a batch, 3, H, W.
     """
 
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        prepare: Prepare,
-        names: Iterable[str],
-        shape: tuple[int, ...],
-    ) -> None:
-        self._pool, self._prepare, self._remaining = pool, prepare, iter(names)
-        self._filling: deque[tuple[FloatArray, list[Future[Item]]]] = deque()
-        for buffer in np.empty(shape, dtype=np.float32):
-            self._fill(buffer)
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._buffers = np.empty(shape, dtype=np.float32)
+        self._n_buffers, self._size = shape[:2]
+        self._n_made = self._n_released = 0
+        self._items: list[Item] = []
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Give each batch once all its images are prepared."""
-        while self._filling:
-            buffer, futures = self._filling.popleft()
-            items = [future.result() for future in futures]
-            usable = [i for i, item in enumerate(items) if isinstance(item, Prepared)]
-            images = buffer[: len(items)]
-            if len(usable) < len(items):
-                images = images[usable]
-            yield Batch(items, images, buffer)
+    @property
+    def limit(self) -> int:
+        """See `Batches`: buffers that the engine has read are free for further images."""
+        return (self._n_released + self._n_buffers) * self._size
 
-    def release(self, batch: Batch) -> None:
-        """Free the buffer of a batch that the engine has read; workers fill it again."""
-        if batch.buffer is not None:
-            self._fill(batch.buffer)
+    def place(self, i: int) -> FloatArray:
+        """See `Batches`."""
+        i_batch, row = divmod(i, self._size)
+        place: FloatArray = self._buffers[i_batch % self._n_buffers, row]
+        return place
 
-    def _fill(self, buffer: FloatArray) -> None:
-        chunk = list(islice(self._remaining, len(buffer)))
-        if chunk:
-            slots = zip(chunk, buffer, strict=False)
-            futures = [self._pool.submit(self._prepare, name, out) for name, out in slots]
-            self._filling.append((buffer, futures))
+    def add(self, item: Item) -> list[Batch]:
+        """See `Batches`."""
+        self._items.append(item)
+        return self.rest() if len(self._items) == self._size else []
+
+    def rest(self) -> list[Batch]:
+        """See `Batches`."""
+        items, self._items = self._items, []
+        if not items:
+            return []
+        images = self._buffers[self._n_made % self._n_buffers, : len(items)]
+        self._n_made += 1
+        usable = [i for i, item in enumerate(items) if isinstance(item, Prepared)]
+        return [Batch(items, images if len(usable) == len(items) else images[usable])]
+
+    def release(self) -> None:
+        """See `Batches`."""
+        self._n_released += 1
 
 
 class BatchesOfEqualSize:
@@ -92,44 +105,39 @@ class BatchesOfEqualSize:
         ahead: Most images to prepare ahead of the engine.
     """
 
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        prepare: Prepare,
-        names: Iterable[str],
-        size: int,
-        ahead: int,
-    ) -> None:
-        self._size = size
-        self._items = map_in_order(pool, lambda name: prepare(name, None), names, ahead)
+    def __init__(self, size: int, ahead: int) -> None:
+        self._size, self._ahead = size, ahead
+        self._n_taken = 0
+        self._items: list[Item] = []
+        self._tensors: list[FloatArray] = []
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Give each batch once all its images are prepared."""
-        items: list[Item] = []
-        tensors: list[FloatArray] = []
-        for item in self._items:
-            if isinstance(item, Prepared):
-                is_full = len(tensors) == self._size
-                if is_full or (tensors and item.tensor.shape != tensors[0].shape):
-                    yield Batch(items, np.stack(tensors))
-                    items, tensors = [], []
-                tensors.append(item.tensor)
-            items.append(item)
-        if items:
-            nothing = np.empty((0, 3, 0, 0), np.float32)
-            yield Batch(items, np.stack(tensors) if tensors else nothing)
+    @property
+    def limit(self) -> int:
+        """See `Batches`."""
+        return self._n_taken + self._ahead
 
-    def release(self, batch: Batch) -> None:
+    def place(self, i: int) -> None:
+        """See `Batches`: the size is not known yet."""
+
+    def add(self, item: Item) -> list[Batch]:
+        """See `Batches`."""
+        self._n_taken += 1
+        done: list[Batch] = []
+        if isinstance(item, Prepared):
+            is_full = len(self._tensors) == self._size
+            if is_full or (self._tensors and item.tensor.shape != self._tensors[0].shape):
+                done = self.rest()
+            self._tensors.append(item.tensor)
+        self._items.append(item)
+        return done
+
+    def rest(self) -> list[Batch]:
+        """See `Batches`."""
+        items, tensors, self._items, self._tensors = self._items, self._tensors, [], []
+        if not items:
+            return []
+        nothing = np.empty((0, 3, 0, 0), np.float32)
+        return [Batch(items, np.stack(tensors) if tensors else nothing)]
+
+    def release(self) -> None:
         """Do nothing: there is no buffer to free."""
-
-
-def map_in_order(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], ahead: int
-) -> Iterator[R]:
-    """Work like `pool.map`, but hold no more than `ahead` results at a time."""
-    iterator = iter(items)
-    pending: deque[Future[R]] = deque(pool.submit(function, i) for i in islice(iterator, ahead))
-    while pending:
-        result = pending.popleft().result()
-        pending.extend(pool.submit(function, i) for i in islice(iterator, 1))
-        yield result

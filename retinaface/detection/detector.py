@@ -1,38 +1,33 @@
 """Detect faces in many images, with decoding, inference and post-processing at the same time.
 
-Threads read, decode and prepare the next batch, straight into its buffer, and finish the last one,
-while the engine runs. A few buffers take turns, so memory does not grow with the number of images.
+Threads read and decode the next images, once for all pipelines of a pass, prepare them straight
+into the batches of each pipeline, and finish the last ones, while the engine runs. A bounded number
+of images is on the way, so memory does not grow with the number of images.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from math import ceil
 
 import cv2
 
-from retinaface.detection.batching import (
-    Batch,
-    BatchesInBuffers,
-    BatchesOfEqualSize,
-    Item,
-    Prepare,
-    Prepared,
-)
-from retinaface.detection.detections import Detections, check_outputs, postprocess
+from retinaface.detection.batching import Item, Prepared
+from retinaface.detection.detections import Detections
 from retinaface.detection.images import decode_image
+from retinaface.detection.lanes import Job, Lane, Result, detections_of
 from retinaface.detection.pipelines import Pipeline, preprocess
 from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
-from retinaface.errors import EngineFault, ImageError
-from retinaface.network.outputs import RawOutputs
+from retinaface.errors import ImageError
 from retinaface.typing import ByteArray, FloatArray
 
-_Result = tuple[str, Detections | ImageError]
+Pixels = ByteArray | FloatArray
+__all__ = ["Job", "Pass", "detect", "detect_in_pixels"]  # who runs a pass imports all from here
 
 
 def detect(
@@ -44,15 +39,14 @@ def detect(
     batch_size: int | None = None,
     workers: int | None = None,
     skip_bad_images: bool = False,
-) -> Iterator[_Result]:
-    """Detect faces in many images; threads prepare and finish images while the engine runs.
+) -> Iterator[Result]:
+    """Detect faces in many images by one pipeline; see `Pass`.
 
     Args:
         engine: An open engine with the pipeline's input size.
         names: Names of the images, for `load` and for error messages.
         load: Gives the bytes of an image file; called in threads.
-        batch_size: Most images in one call of the engine; None for the pipeline's own. Images of
-            different input sizes are never in one batch.
+        batch_size: Most images in one call of the engine; None for the pipeline's own.
         workers: Threads beside the engine; None for one a processor.
         skip_bad_images: Yield the error in place of detections, instead of stopping.
 
@@ -64,34 +58,110 @@ def detect(
         EngineFault: The outputs cannot be right: a NaN, an infinity, a score that is not a
             probability, an absurd box; the message names the image.
     """
-    size = batch_size or pipeline.batch_size
-    n_workers = workers or n_usable_cpus()
-    # Two images for each worker, beside the batches that the engine reads.
-    n_buffers = engine.parallel_calls + ceil(2 * n_workers / size)
-    prepare = _make_preparer(load, pipeline, skip_bad_images=skip_bad_images)
-    with ExitStack() as stack:
-        stack.enter_context(_opencv_on_one_thread())
-        pool = stack.enter_context(_threads(n_workers, "retinaface-image"))
-        callers = stack.enter_context(_threads(engine.parallel_calls, "retinaface-infer"))
-        batches: BatchesInBuffers | BatchesOfEqualSize
-        if pipeline.input_size_px is None:
-            batches = BatchesOfEqualSize(pool, prepare, names, size, ahead=n_buffers * size)
-        else:
-            shape = (n_buffers, size, 3, *pipeline.input_size_px)
-            batches = BatchesInBuffers(pool, prepare, names, shape)
-        running: deque[tuple[Batch, Future[RawOutputs | None]]] = deque()
-        last: list[_Result | Future[_Result]] = []
-        for batch in batches:
-            running.append((batch, _infer(engine, batch, callers)))
-            if len(running) == engine.parallel_calls:
-                finished, outputs = running.popleft()
-                entries = _finish_batch(engine, finished, outputs.result(), pool)
-                batches.release(finished)
-                yield from map(_result, last)
-                last = entries
-        yield from map(_result, last)
-        for finished, outputs in running:
-            yield from map(_result, _finish_batch(engine, finished, outputs.result(), pool))
+    job = Job(engine, pipeline, batch_size or pipeline.batch_size)
+    for _, result in Pass([job], names, load, workers=workers, skip_bad_images=skip_bad_images):
+        yield result
+    if job.error is not None:
+        raise job.error
+
+
+class Pass:
+    """One pass over images for several jobs: each image is read and decoded once.
+
+    Each job gets the batches that it would get alone. A job whose engine raises ends with its
+    `error`, and the others go on. The job that looks least far ahead sets how far all do.
+
+    Args:
+        jobs: One or more; each is run by the thread that iterates.
+        names: Names of the images, for `load` and for error messages.
+        load: Gives the bytes of an image file; called in threads.
+        workers: Threads beside the engines; None for one a processor.
+        skip_bad_images: Yield the error in place of detections, instead of stopping.
+
+    Attributes:
+        waited_s: Seconds in which no engine ran, because the next image was not ready.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        names: Iterable[str],
+        load: Callable[[str], bytes],
+        *,
+        workers: int | None = None,
+        skip_bad_images: bool = False,
+    ) -> None:
+        self._jobs, self._names, self._load = jobs, names, load
+        self._n_workers = workers or n_usable_cpus()
+        self._skips = skip_bad_images
+        self.waited_s = 0.0
+
+    def __iter__(self) -> Iterator[tuple[Job, Result]]:
+        """Give each image's result for each job, those of one job in the order of the images.
+
+        Raises:
+            ImageError: An image cannot be used, and bad images are not skipped.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(_opencv_on_one_thread())
+            workers = stack.enter_context(_threads(self._n_workers, "retinaface-image"))
+            lanes = []
+            for job in self._jobs:
+                callers = _threads(job.engine.parallel_calls, "retinaface-infer")
+                lanes.append(Lane(job, workers, self._n_workers, stack.enter_context(callers)))
+            for items in self._prepared(lanes, workers):
+                for lane, item in items:
+                    yield from ((lane.job, result) for result in lane.take(item))
+            for lane in _alive(lanes):
+                yield from ((lane.job, result) for result in lane.end())
+
+    def _prepared(
+        self, lanes: Sequence[Lane], workers: ThreadPoolExecutor
+    ) -> Iterator[Iterator[tuple[Lane, Item]]]:
+        """Give each image as each job needs it, and let the workers go ahead as far as all may."""
+        names = enumerate(self._names)
+        pending: deque[tuple[list[Lane], Future[list[Item]]]] = deque()
+        n_begun = 0
+        while alive := _alive(lanes):
+            while n_begun < min(lane.batches.limit for lane in alive):
+                if (numbered := next(names, None)) is None:
+                    break
+                i, name = numbered
+                pending.append((alive, workers.submit(self._prepare, name, i, alive)))
+                n_begun += 1
+            if not pending:
+                return
+            wanted, future = pending.popleft()
+            started = time.perf_counter()
+            items = future.result()
+            self.waited_s += time.perf_counter() - started
+            yield (
+                (lane, item) for lane, item in zip(wanted, items, strict=True) if not lane.job.error
+            )
+
+    def _prepare(self, name: str, i: int, lanes: Sequence[Lane]) -> list[Item]:
+        """Prepare an image for each job, in a worker; it may be an error for all, or for some."""
+        try:
+            image_bgr = decode_image(self._load(name), name)
+        except ImageError as error:
+            if not self._skips:
+                raise
+            return [(name, error)] * len(lanes)
+        types = {lane.job.pipeline.pixel_type for lane in lanes}
+        pixels = {kind: image_bgr.astype(kind, copy=False) for kind in types}  # once for each
+        return [self._prepare_for(x, i, pixels[x.job.pipeline.pixel_type], name) for x in lanes]
+
+    def _prepare_for(self, lane: Lane, i: int, image_bgr: Pixels, name: str) -> Item:
+        try:
+            return _prepare_pixels(name, image_bgr, lane.job.pipeline, lane.batches.place(i))
+        except ImageError as error:
+            if not self._skips:
+                raise
+            return name, error
+
+
+def _alive(lanes: Iterable[Lane]) -> list[Lane]:
+    return [lane for lane in lanes if lane.job.error is None]
 
 
 def detect_in_pixels(
@@ -110,7 +180,16 @@ def detect_in_pixels(
     """
     item = _prepare_pixels(name, image_bgr, pipeline)
     outputs = engine.infer(item.tensor[None])
-    return _detections(engine, item, *(array[0] for array in outputs))
+    return detections_of(engine, item, *(array[0] for array in outputs))
+
+
+def _prepare_pixels(
+    name: str, image_bgr: Pixels, pipeline: Pipeline, out: FloatArray | None = None
+) -> Prepared:
+    try:
+        return Prepared(name, *preprocess(image_bgr, pipeline, out))
+    except ImageError as error:
+        raise ImageError(f"cannot use image {name}: {error}") from error
 
 
 @contextmanager
@@ -121,75 +200,6 @@ def _threads(n: int, name: str) -> Iterator[ThreadPoolExecutor]:
             yield pool
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _make_preparer(
-    load: Callable[[str], bytes], pipeline: Pipeline, *, skip_bad_images: bool
-) -> Prepare:
-    """Make the function that prepares a named image in a worker; it may return an error."""
-
-    def prepare(name: str, out: FloatArray | None = None) -> Item:
-        try:
-            return _prepare(name, load(name), pipeline, out)
-        except ImageError as error:
-            if not skip_bad_images:
-                raise
-            return name, error
-
-    return prepare
-
-
-def _prepare(name: str, data: bytes, pipeline: Pipeline, out: FloatArray | None = None) -> Prepared:
-    return _prepare_pixels(name, decode_image(data, name), pipeline, out)
-
-
-def _prepare_pixels(
-    name: str, image_bgr: ByteArray, pipeline: Pipeline, out: FloatArray | None = None
-) -> Prepared:
-    try:
-        return Prepared(name, *preprocess(image_bgr, pipeline, out))
-    except ImageError as error:
-        raise ImageError(f"cannot use image {name}: {error}") from error
-
-
-def _infer(engine: Engine, batch: Batch, callers: ThreadPoolExecutor) -> Future[RawOutputs | None]:
-    """Call the engine, in this thread unless calls may overlap; most runtimes expect that."""
-    if len(batch.images) and engine.parallel_calls > 1:
-        return callers.submit(engine.infer, batch.images)
-    done: Future[RawOutputs | None] = Future()
-    done.set_result(engine.infer(batch.images) if len(batch.images) else None)
-    return done
-
-
-def _finish_batch(
-    engine: Engine, batch: Batch, outputs: RawOutputs | None, pool: ThreadPoolExecutor
-) -> list[_Result | Future[_Result]]:
-    """Let the workers turn the outputs of a batch into detections."""
-    rows = iter(zip(*outputs, strict=True) if outputs else ())
-    return [
-        pool.submit(_finish, engine, item, *next(rows)) if isinstance(item, Prepared) else item
-        for item in batch.items
-    ]
-
-
-def _finish(
-    engine: Engine, item: Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
-) -> _Result:
-    return item.name, _detections(engine, item, loc, scores, landmarks)
-
-
-def _detections(
-    engine: Engine, item: Prepared, loc: FloatArray, scores: FloatArray, landmarks: FloatArray
-) -> Detections:
-    try:
-        check_outputs(loc, scores, landmarks)
-        return postprocess(loc, scores, landmarks, item.geometry)
-    except EngineFault as error:
-        raise EngineFault(f"{engine.spec.name}: image {item.name}: {error}") from error
-
-
-def _result(entry: _Result | Future[_Result]) -> _Result:
-    return entry.result() if isinstance(entry, Future) else entry
 
 
 class _Users:

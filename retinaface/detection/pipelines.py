@@ -45,6 +45,11 @@ class Pipeline:
         """Give height and width of every network input; None where they depend on the image."""
         return None if self.placement == "tight" else (self.long_side_px, self.long_side_px)
 
+    @property
+    def pixel_type(self) -> type[np.float32] | type[np.uint8]:
+        """Give the type of the pixels that are resized."""
+        return np.float32 if self.placement == "tight" else np.uint8
+
 
 class Geometry(NamedTuple):
     """The numbers that map coordinates back to one image."""
@@ -72,12 +77,12 @@ PIPELINES = {
 
 
 def preprocess(
-    image_bgr: ByteArray, pipeline: Pipeline, out: FloatArray | None = None
+    image_bgr: ByteArray | FloatArray, pipeline: Pipeline, out: FloatArray | None = None
 ) -> tuple[FloatArray, Geometry]:
     """Turn an image into a network input.
 
     Args:
-        image_bgr: (H, W, 3) uint8.
+        image_bgr: (H, W, 3) uint8; may be of the pipeline's `pixel_type` already, with these values.
         out: (3, h, w) float32 array for the result; None for a new one.
 
     Returns:
@@ -87,6 +92,7 @@ def preprocess(
         ImageError: The image is so narrow that resizing leaves nothing.
     """
     pixels: ByteArray | FloatArray
+    image_bgr = image_bgr.astype(pipeline.pixel_type, copy=False)
     if pipeline.placement == "centre":
         pixels, geometry = _centred(image_bgr, pipeline.long_side_px)
     elif pipeline.placement == "top-left":
@@ -153,16 +159,15 @@ def _top_left(image: ByteArray, side: int) -> tuple[ByteArray, Geometry]:
     return _resize(image, new_width, new_height), geometry
 
 
-def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
+def _tight(pixels: FloatArray, long_side: int) -> tuple[FloatArray, Geometry]:
     """Resize as upstream does: on float32 by a factor, no padding, no clipping."""
-    height, width = image.shape[:2]
+    height, width = pixels.shape[:2]
     # The short side decides, unless that makes the long side too long. So nearly square images get
     # a slightly larger factor than long_side / max(height, width).
     ratio = long_side / min(height, width)
     if np.round(ratio * max(height, width)) > long_side:
         ratio = long_side / max(height, width)
-    _check_size(round(width * ratio), round(height * ratio), image)
-    pixels: FloatArray = image.astype(np.float32)
+    _check_size(round(width * ratio), round(height * ratio), pixels)
     if ratio != 1:
         resized = cv2.resize(pixels, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_LINEAR)
         pixels = np.asarray(resized, dtype=np.float32)
@@ -171,7 +176,7 @@ def _tight(image: ByteArray, long_side: int) -> tuple[FloatArray, Geometry]:
     return pixels, geometry
 
 
-def _check_size(new_width: int, new_height: int, image: ByteArray) -> None:
+def _check_size(new_width: int, new_height: int, image: ByteArray | FloatArray) -> None:
     if new_width < 1 or new_height < 1:
         height, width = image.shape[:2]
         raise ImageError(

@@ -216,6 +216,7 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     problem: str | None = None
     crash: str | None = None
     seconds: float | None = None
+    times_s: dict[str, float] = {}  # where they went: by suite, and decoding, inference, ...
     coverage: Coverage | None = None
     ap: dict[str, float] = {}
     warnings: list[str] = []  # what stands beside the verdict

@@ -10,7 +10,7 @@ Each probe does the real thing, once. A need that the user named fails in place 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -19,15 +19,15 @@ from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import unknown
 from retinaface.suite.engine_marks import is_for_engine
-from retinaface.suite.hooks.stash import TARGET, option
+from retinaface.suite.hooks.stash import POOL, TARGET, option
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
 
-POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
 ENGINE = "engine"
 INPUT_SIZE = "input_size"
 BATCH = "batch"
+EVALUATED = "evaluated"  # the fixture that runs an engine over all images
 
 
 class Need(NamedTuple):
@@ -76,6 +76,29 @@ def missing(need: Need | str, config: pytest.Config) -> str | None:
         else:
             found[need] = PROBES[need.name](config.stash[TARGET])
     return found[need]
+
+
+def asks_for_evaluation(item: pytest.Item) -> bool:
+    """Tell whether a test judges an evaluation of all images."""
+    return EVALUATED in getattr(item, "fixturenames", ())
+
+
+def pipelines_asked_of(engine: str, items: Iterable[pytest.Item], *, first: str) -> list[str]:
+    """List the pipelines that tests of a run ask of an engine, in the order of the tests.
+
+    Args:
+        items: The tests that are selected; those that lack a need ask for nothing.
+        first: The pipeline that a test asks for now.
+    """
+    pipelines = [first]
+    for item in filter(asks_for_evaluation, items):
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        name = parameters.get("pipeline_name")
+        if name is None or name in pipelines or parameters.get("engine_name") != engine:
+            continue
+        if all(missing(need, item.config) is None for need in dict.fromkeys(needs_of(item))):
+            pipelines.append(name)
+    return pipelines
 
 
 def pytest_configure(config: pytest.Config) -> None:

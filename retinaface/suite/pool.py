@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
@@ -21,6 +23,7 @@ class EnginePool:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self._opening_s = 0.0
         self._open: dict[tuple[str, Path | None, tuple[int, int] | None], Engine] = {}
 
     def get(
@@ -58,6 +61,28 @@ class EnginePool:
         shares_cpus: bool = False,
     ) -> Engine:
         """Open a new engine, which the caller closes; see `get`, and `open_engine` for the rest."""
+        started = time.monotonic()
+        try:
+            return self._first_that_opens(
+                name,
+                model,
+                build=build,
+                weights=self.target.weights.source,
+                max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
+                input_size_px=size_px,
+                threads=threads,
+                shares_cpus=shares_cpus,
+                options={**self.target.engine_options, **(options or {})},
+            )
+        finally:
+            self._opening_s += time.monotonic() - started
+
+    def take_opening_s(self) -> float:
+        """Give the seconds of opening engines, exports and builds included, since the last call."""
+        seconds, self._opening_s = self._opening_s, 0.0
+        return seconds
+
+    def _first_that_opens(self, name: str, model: Path | None, **how: Any) -> Engine:
         problems = []
         for files in self._files(name, model):
             try:
@@ -66,13 +91,7 @@ class EnginePool:
                     model=files.get("model"),
                     engine_file=files.get("engine_file"),
                     scores=self._scores(files),
-                    build=build,
-                    weights=self.target.weights.source,
-                    max_batch=max_batch or max(_MAX_BATCH, self.target.batch or 1),
-                    input_size_px=size_px,
-                    threads=threads,
-                    shares_cpus=shares_cpus,
-                    options={**self.target.engine_options, **(options or {})},
+                    **how,
                 )
             except EngineUnavailable as error:
                 problems.append(str(error))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,11 @@ class ValidationRun:
         """
         self._header = dict(header)
         self._record_dir = record_dir
-        self._started = time.monotonic()
+        self._started = self._since = time.monotonic()
+        self._activity = "start"
+        # Seconds by activity: a suite, or what `spend` names.
+        self.times: defaultdict[str, float] = defaultdict(float)
+        self.tell: Callable[[str], None] = lambda _doing: None  # says what a test does
         self.tests: dict[str, TestEntry] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.kept: dict[str, Kept] = {}
@@ -87,8 +91,20 @@ class ValidationRun:
             test_id: As pytest names it.
             subject: Its question, engine and pipeline, where it has them.
         """
-        self.tests[test_id] = TestEntry(test_id, subject=subject)
+        self.tests[test_id] = entry = TestEntry(test_id, subject=subject)
+        self._switch(entry.suite.removeprefix("test_"))
         self._write("running", test_id)
+
+    def _switch(self, activity: str) -> None:
+        """Give the seconds since the last switch to what was done, and begin something else."""
+        now = time.monotonic()
+        self.times[self._activity] += now - self._since
+        self._activity, self._since = activity, now
+
+    def spend(self, activity: str, seconds: float) -> None:
+        """Count measured seconds of the running test for an activity, no longer for its suite."""
+        self.times[activity] += seconds
+        self.times[self._activity] -= seconds
 
     def end(self, test_id: str, outcome: str, reason: str, seconds: float) -> None:
         """End a test; a later phase of it can only make things worse."""
@@ -162,6 +178,7 @@ class ValidationRun:
 
     def finish(self) -> None:
         """Write the whole record, detections included."""
+        self._switch("")
         self._write("finished", None)
 
     def _write(self, state: str, running: str | None) -> None:
@@ -180,6 +197,7 @@ class ValidationRun:
             "tests": [_test_json(entry) for entry in self.tests.values()],
         }
         if is_finished:
+            record["times_s"] = {name: round(s, 3) for name, s in self.times.items()}
             record["results"] = list(self.results.values())
             write_record(self._record_dir, record, self.kept)
         else:

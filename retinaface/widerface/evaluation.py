@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from retinaface.detection.detections import Detections
-from retinaface.detection.detector import detect
+from retinaface.detection.detector import Job, Pass
+from retinaface.detection.lanes import Result
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
 from retinaface.errors import DatasetError, ImageError
@@ -26,8 +27,6 @@ from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.plausibility import next_to_nothing
 from retinaface.widerface.predictions import official_form, write_predictions
 
-_Found = tuple[str, Detections | ImageError]
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -40,7 +39,8 @@ class Evaluation:
         counts: Counts of every scored image, in the order of `images`.
         images: The scored images.
         ap: AP by split, as fractions.
-        detect_s: Seconds from the first read to the last detection.
+        detect_s: Seconds from the first read to the last detection, of all pipelines that shared
+            the pass.
         image_sha256: Hash of each scored image's file; empty where it could not be read.
         warning: That next to nothing was found; empty where something was.
     """
@@ -53,6 +53,37 @@ class Evaluation:
     detect_s: float
     image_sha256: dict[str, str]
     warning: str = ""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Where the time of a pass went; seconds of the thread that calls the engines.
+
+    Attributes:
+        waiting_s: Waiting for images to be read, decoded and prepared.
+        inference_s: In calls of the engines.
+        scoring_s: The rest: waiting for boxes, counting, AP.
+    """
+
+    waiting_s: float
+    inference_s: float
+    scoring_s: float
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found for a job so far, by image."""
+
+    detections: dict[str, Detections]
+    bad_images: dict[str, str]
+    scored: dict[str, ScoredBoxes]
+
+    def add(self, image: str, result: Detections | ImageError) -> None:
+        if isinstance(result, ImageError):
+            self.bad_images[image] = str(result)
+            return
+        self.detections[image] = result
+        self.scored[image] = official_form(result.boxes_xyxy, result.scores)
 
 
 def evaluate(
@@ -82,56 +113,87 @@ def evaluate(
         ImageError: An image cannot be used.
         DatasetError: No image could be used.
     """
-    detections: dict[str, Detections] = {}
+    job = Job(engine, pipeline, batch_size)
+    (found,), _ = evaluate_together(
+        [job],
+        dataset,
+        truth,
+        workers=workers,
+        skip_bad_images=skip_bad_images,
+        predictions_dir=predictions_dir,
+        progress=progress,
+    )
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def evaluate_together(
+    jobs: Sequence[Job],
+    dataset: WiderFace,
+    truth: GroundTruth,
+    *,
+    workers: int | None = None,
+    skip_bad_images: bool = False,
+    predictions_dir: Path | None = None,
+    progress: bool = False,
+) -> tuple[list[Evaluation | Exception], Spent]:
+    """Evaluate several jobs in one pass: each image is read, hashed and decoded once.
+
+    Args:
+        jobs: New ones, of engines with their pipelines; the rest is as for `evaluate`.
+
+    Returns:
+        For each job its evaluation, or why there is none; and where the time went.
+
+    Raises:
+        ImageError: An image cannot be used, and bad images are not skipped.
+    """
+    started = time.perf_counter()
     hashes = dict.fromkeys(truth.images, "")
-    bad: dict[str, str] = {}
-    scored: dict[str, ScoredBoxes] = {}
-    stream = detect(
-        engine,
-        pipeline,
+    found = {job: _Found({}, {}, {}) for job in jobs}
+    stream = Pass(
+        jobs,
         truth.images,
         _hash_reads(dataset.read_bytes, hashes),
-        batch_size=batch_size,
         workers=workers,
         skip_bad_images=skip_bad_images,
     )
-    started = time.perf_counter()
-    for image, found in _count(stream, engine, pipeline, len(truth.images), is_shown=progress):
-        if isinstance(found, ImageError):
-            bad[image] = str(found)
-            continue
-        detections[image] = found
-        scored[image] = official_form(found.boxes_xyxy, found.scores)
-        if predictions_dir is not None:
-            write_predictions(predictions_dir, image, found.boxes_xyxy, found.scores)
+    for job, (image, result) in _count(stream, jobs, len(truth.images), is_shown=progress):
+        found[job].add(image, result)
+        if predictions_dir is not None and isinstance(result, Detections):
+            write_predictions(predictions_dir, image, result.boxes_xyxy, result.scores)
     detect_s = time.perf_counter() - started
-    if not detections:
-        raise DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
-    return _conclude(detections, bad, scored, truth, detect_s, hashes)
+    concluded = [_conclude(job, found[job], truth, detect_s, hashes) for job in jobs]
+    infer_s = sum(job.infer_s for job in jobs)
+    spent_s = time.perf_counter() - started
+    return concluded, Spent(stream.waited_s, infer_s, spent_s - stream.waited_s - infer_s)
 
 
 def _conclude(
-    detections: dict[str, Detections],
-    bad: dict[str, str],
-    scored: Mapping[str, ScoredBoxes],
-    truth: GroundTruth,
-    detect_s: float,
-    hashes: dict[str, str],
-) -> Evaluation:
-    counts = count_set(scored, truth)
+    job: Job, found: _Found, truth: GroundTruth, detect_s: float, hashes: dict[str, str]
+) -> Evaluation | Exception:
+    if job.error is not None:
+        return job.error
+    detections = found.detections
+    if not detections:
+        return DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
+    counts = count_set(found.scored, truth)
     ap = average_precision(counts)
-    n_detections = sum(len(found.scores) for found in detections.values())
+    n_detections = sum(len(boxes.scores) for boxes in detections.values())
     warning = next_to_nothing(ap, n_images=len(truth.images), n_detections=n_detections)
-    return Evaluation(detections, bad, counts, truth.images, ap, detect_s, hashes, warning)
+    return Evaluation(
+        detections, found.bad_images, counts, truth.images, ap, detect_s, dict(hashes), warning
+    )
 
 
 def _count(
-    stream: Iterable[_Found], engine: Engine, pipeline: Pipeline, n_images: int, *, is_shown: bool
-) -> Iterable[_Found]:
+    stream: Iterable[tuple[Job, Result]], jobs: Sequence[Job], n_images: int, *, is_shown: bool
+) -> Iterable[tuple[Job, Result]]:
     """Count the images on a progress bar, where stderr is a terminal."""
-    title = f"{engine.spec.name} {pipeline.name}"
+    title = " ".join([jobs[0].engine.spec.name, *(job.pipeline.name for job in jobs)])
     hidden = None if is_shown else True
-    return tqdm(stream, total=n_images, unit="image", desc=title, disable=hidden)
+    return tqdm(stream, total=n_images * len(jobs), unit="image", desc=title, disable=hidden)
 
 
 def _hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from retinaface.detection.pipelines import PIPELINES, Pipeline, photograph_inputs
-from retinaface.records.result_id import ResultId
 from retinaface.records.traced_images import spread
-from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.hooks.stash import POOL, TARGET
 from retinaface.suite.judged.cases import Cases
-from retinaface.suite.judged.evaluations import Measured, measure, record_evaluation
+from retinaface.suite.judged.evaluations import Measured, evaluate_for_run
 from retinaface.suite.judged.outputs import Explainer
 from retinaface.suite.judged.scored import remembered
 from retinaface.suite.matrix import (
@@ -23,12 +22,11 @@ from retinaface.suite.matrix import (
     engine_pipeline_params,
     variant_params,
 )
-from retinaface.suite.needs import POOL
+from retinaface.suite.needs import pipelines_asked_of
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from retinaface.widerface.dataset import WiderFace
-from retinaface.widerface.scoring import coverage_note
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -126,22 +124,27 @@ def exported(target: Target, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def evaluated(pool: EnginePool, dataset: WiderFace, target: Target, validation_run: ValidationRun):
-    """Evaluate each engine and pipeline once, and record it: `evaluated(engine, pipeline)`."""
+def evaluated(
+    request: pytest.FixtureRequest,
+    pool: EnginePool,
+    dataset: WiderFace,
+    validation_run: ValidationRun,
+):
+    """Evaluate each engine and pipeline once, and record it: `evaluated(engine, pipeline)`.
+
+    The first test of an engine pays for all pipelines that tests of this run ask of it: their
+    images are decoded once. An engine that raises for one pipeline fails the tests of that one.
+    """
     made: dict[tuple[str, str], Measured | Exception] = {}
+    items = request.session.items
 
     def get(engine_name: str, pipeline_name: str) -> Measured:
-        key = engine_name, pipeline_name
-        if key not in made:
-            try:
-                measured = measure(pool, dataset, engine_name, pipeline_name)
-                name = ResultId(engine_name, pipeline_name, measured.batch)
-                covered = coverage_note(dataset.select(target.subset))
-                record_evaluation(validation_run, name, measured, covered)
-                made[key] = measured
-            except Exception as error:  # noqa: BLE001 - kept, so that every test that needs it says why
-                made[key] = error
-        found = made[key]
+        if (engine_name, pipeline_name) not in made:
+            wanted = pipelines_asked_of(engine_name, items, first=pipeline_name)
+            together = [name for name in wanted if (engine_name, name) not in made]
+            found = evaluate_for_run(validation_run, pool, dataset, engine_name, together)
+            made.update({(engine_name, name): each for name, each in found.items()})
+        found = made[engine_name, pipeline_name]
         if isinstance(found, Exception):
             raise found
         return found

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from retinaface.suite.display.forecast import count_images, plan_test
+from retinaface.suite.display.forecast import count_images, plan_tests
 from retinaface.suite.display.terminal import closing_text, header
 from retinaface.suite.hooks.gate import is_undecided
-from retinaface.suite.hooks.stash import TARGET
+from retinaface.suite.hooks.stash import RUN, TARGET
 from retinaface.verdicts import SKIPPED
 
 # The worst phase of a test counts.
@@ -59,7 +59,9 @@ class Teller:
         """Say which tests there are, and about how long they take."""
         target = self._config.stash[TARGET]
         n_images = count_images(target)
-        self._tell("plan", tests=[plan_test(item, target, n_images) for item in session.items])
+        self._tell("plan", tests=plan_tests(session.items, target, n_images))
+        if RUN in self._config.stash:
+            self._config.stash[RUN].tell = lambda doing: self._tell("doing", text=doing)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell that a test begins."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import RetinaFaceError
+from retinaface.suite.needs import asks_for_evaluation
 from retinaface.suite.target import Target
 
-_EVERY_IMAGE = "test_every_image_is_run_by_this_engine"
+_EVALUATION = "an evaluation of all images"
 _SOAK = "test_soak"
-_IMAGE_S = 0.02
+_IMAGE_S = 0.008
 # Seconds of functions that take more than a moment, with ONNX Runtime on two cores. Only ratios
 # matter: the run corrects the rest as it goes.
 _SECONDS = {
@@ -48,21 +49,41 @@ _LARGE_INPUTS, _LARGE_FACTOR = "upstream-640", 3.0
 _SLOW_EXPORTER, _SLOW_FACTOR = "dynamo", 4.0
 
 
-def plan_test(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any]:
-    """Describe a test for a forecast.
+def plan_tests(items: Iterable[pytest.Item], target: Target, n_images: int) -> list[dict[str, Any]]:
+    """Describe the tests of a run: of each engine, the first that needs it evaluates all images.
 
     Args:
         n_images: Number of images that AP is measured over.
+    """
+    paying: dict[str, dict[str, Any]] = {}
+    counted: set[tuple[str, str]] = set()
+    plans = []
+    for item in items:
+        plans.append(plan := plan_test(item, target))
+        if not asks_for_evaluation(item) or plan["engine"] is None:
+            continue
+        parameters = _parameters(item)
+        payer = paying.setdefault(plan["engine"], plan)
+        key = plan["engine"], str(parameters.get("pipeline_name"))
+        if key not in counted:
+            counted.add(key)
+            payer["seconds"] += _IMAGE_S * n_images * _factor(parameters)
+            payer["kind"] = _EVALUATION
+    return plans
+
+
+def plan_test(item: pytest.Item, target: Target) -> dict[str, Any]:
+    """Describe a test for a forecast, without the evaluation that several tests share.
 
     Returns:
         Id, kind (suite and function), engine, whether the engine is sure to be here, seconds, and
         whether they are the same on any machine.
     """
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    parameters = _parameters(item)
     engine = parameters.get("engine_name")
     function = getattr(item, "originalname", None) or item.name
     default = _PROPERTY_S if item.path.stem.endswith(_PROPERTY_SUITES) else _DEFAULT_S
-    seconds = _IMAGE_S * n_images if function == _EVERY_IMAGE else _SECONDS.get(function, default)
+    seconds = _SECONDS.get(function, default)
     return {
         "id": item.nodeid,
         "kind": f"{item.path.stem}::{function}",
@@ -71,6 +92,10 @@ def plan_test(item: pytest.Item, target: Target, n_images: int) -> dict[str, Any
         "is_fixed": function == _SOAK,
         "seconds": (target.soak_s or 0.0) if function == _SOAK else seconds * _factor(parameters),
     }
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 def _factor(parameters: Mapping[str, Any]) -> float:

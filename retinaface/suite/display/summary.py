@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from retinaface.suite.display.failures import MOST_FAILURE_LINES, failure_lines, n_rows, wrap_text
 from retinaface.suite.display.summary_tables import ap_table, speed_table
+from retinaface.suite.display.times import time_lines
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
 from retinaface.verdicts import SKIPPED, Verdict, verdict_line
@@ -65,6 +66,7 @@ def closing_lines(
         At most `MOST_LINES` rows of a screen.
     """
     coverage = _Section(_coverage_lines(run, width), 1)
+    times = _Section(time_lines(run.times, width), 0)
     skips = _Section(_skip_lines(run, width), 0)
     missing = _Section(_missing_lines(run, target), 1)
     figures = _Section(_figure_lines(run), 1)
@@ -72,8 +74,8 @@ def closing_lines(
     warnings = _Section(_warning_lines(run, width), 2)
     failures = _Section(failure_lines(run, width), MOST_FAILURE_LINES)
     quick = _Section(_quick_lines(run, width), 2)
-    sections = [figures, coverage, skips, missing, quick, failures, more, warnings]
-    for section in (skips, coverage, figures, missing, more, quick, failures, warnings):
+    sections = [figures, coverage, times, skips, missing, quick, failures, more, warnings]
+    for section in (skips, times, coverage, figures, missing, more, quick, failures, warnings):
         n_lines = sum(n_rows(s.lines, width) for s in sections) + 2  # headline and verdict
         section.shrink(n_lines - MOST_LINES, width)
     return [

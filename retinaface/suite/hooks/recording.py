@@ -14,7 +14,7 @@ from retinaface.records.warnings import weights_warning
 from retinaface.records.write import new_record
 from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
 from retinaface.suite.hooks.quick import LEFT_OUT
-from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
+from retinaface.suite.hooks.stash import ACCEPTANCE, POOL, RUN, SETTINGS, TARGET, last_option
 from retinaface.suite.place import SUITES, is_of_suites
 from retinaface.suite.run import ValidationRun
 from retinaface.verdicts import SKIPPED, Question, Verdict
@@ -124,6 +124,8 @@ def pytest_runtest_makereport(
     run = item.config.stash.get(RUN, None)
     if run is None or not is_validation(item):
         return report
+    if POOL in item.config.stash:
+        run.spend("opening engines", item.config.stash[POOL].take_opening_s())
     if report.failed:
         outcome = Verdict.INCONCLUSIVE if is_undecided(report) else Verdict.FAIL
         text = call.excinfo.exconly() if call.excinfo is not None else str(report.longrepr)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from retinaface.suite.acceptance import Acceptance
+from retinaface.suite.pool import EnginePool
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.settings.given import Settings
 from retinaface.suite.target import Target
 
 TARGET: pytest.StashKey[Target] = pytest.StashKey()
 RUN: pytest.StashKey[ValidationRun] = pytest.StashKey()
+POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 ACCEPTANCE: pytest.StashKey[Acceptance] = pytest.StashKey()
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 
