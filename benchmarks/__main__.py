@@ -85,6 +85,31 @@ def end_to_end(
         report.write_section("end-to-end", f"{text}\n{picture}\n")
 
 
+@main.command("together")
+@widerface_option
+@click.option("--engine", default="ort-cpu-fp32", show_default=True, help="What runs the network.")
+@click.option("--subset", help="Only a named part of the set: every-8.")
+@click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True)
+@write_option
+def together(
+    widerface: Path | None, engine: str, subset: str | None, turns: int, write: bool
+) -> None:
+    """Compare the accuracy part of `validate` with one decoding and all inference.
+
+    \b
+    python -m benchmarks together --widerface DIR
+    """
+    from benchmarks import report
+    from benchmarks.together import section, time_together
+    from retinaface.widerface.dataset import default_root, open_widerface
+
+    dataset = open_widerface(widerface or default_root())
+    text = section(time_together(dataset, subset, engine, turns=turns))
+    click.echo(f"{report.environment()}. {text}")
+    if write:
+        report.write_section("together", f"{report.environment()}. {text}")
+
+
 @main.command()
 @data_options
 @click.option("--turns", type=click.IntRange(min=1), default=3, show_default=True)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
+from statistics import median
 
 import numpy as np
 from tqdm import tqdm
@@ -147,3 +148,29 @@ def _batches(tensors: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
     for _, same in groupby(tensors, key=lambda tensor: tensor.shape):
         equal = list(same)
         yield from (np.stack(equal[i : i + size]) for i in range(0, len(equal), size))
+
+
+def section(result: Together) -> str:
+    """Write what was found, medians and ranges of the turns, in Markdown."""
+    rows = {
+        "one decoding": result.seconds["decoding"],
+        "all inference": result.seconds["inference"],
+        "ours: one pass": result.seconds["together"],
+        "ours: a pass for each pipeline": result.seconds["alone"],
+    }
+    lines = [
+        f"{result.n_images} images, `{result.engine}`, {', '.join(result.pipelines)}, "
+        f"{len(result.seconds['together'])} turns.",
+        "",
+        f"- **{_spread(result.ratios())} x one decoding and all inference**",
+        f"- {_spread(result.savings())} x faster than the pipelines one after another",
+        "",
+        "| median of the turns | ms an image |",
+        "| --- | ---: |",
+        *(f"| {name} | {1e3 * median(s) / result.n_images:.2f} |" for name, s in rows.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import cv2
 
@@ -148,7 +149,7 @@ class Pass:
                 raise
             return [(name, error)] * len(lanes)
         types = {lane.job.pipeline.pixel_type for lane in lanes}
-        pixels = {kind: image_bgr.astype(kind, copy=False) for kind in types}  # once for each
+        pixels: dict[type, Any] = {t: image_bgr.astype(t, copy=False) for t in types}
         return [self._prepare_for(x, i, pixels[x.job.pipeline.pixel_type], name) for x in lanes]
 
     def _prepare_for(self, lane: Lane, i: int, image_bgr: Pixels, name: str) -> Item:

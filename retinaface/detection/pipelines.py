@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -82,7 +82,7 @@ def preprocess(
     """Turn an image into a network input.
 
     Args:
-        image_bgr: (H, W, 3) uint8; may be of the pipeline's `pixel_type` already, with these values.
+        image_bgr: (H, W, 3) uint8, or the same values in the pipeline's `pixel_type`.
         out: (3, h, w) float32 array for the result; None for a new one.
 
     Returns:
@@ -92,13 +92,13 @@ def preprocess(
         ImageError: The image is so narrow that resizing leaves nothing.
     """
     pixels: ByteArray | FloatArray
-    image_bgr = image_bgr.astype(pipeline.pixel_type, copy=False)
+    source: Any = image_bgr.astype(pipeline.pixel_type, copy=False)
     if pipeline.placement == "centre":
-        pixels, geometry = _centred(image_bgr, pipeline.long_side_px)
+        pixels, geometry = _centred(source, pipeline.long_side_px)
     elif pipeline.placement == "top-left":
-        pixels, geometry = _top_left(image_bgr, pipeline.long_side_px)
+        pixels, geometry = _top_left(source, pipeline.long_side_px)
     else:
-        pixels, geometry = _tight(image_bgr, pipeline.long_side_px)
+        pixels, geometry = _tight(source, pipeline.long_side_px)
     if out is None:
         shape = (3, geometry.input_height_px, geometry.input_width_px)
         out = np.empty(shape, dtype=np.float32)

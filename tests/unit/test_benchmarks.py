@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import measure, plain, report
+from benchmarks.together import Together, section
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
 from retinaface.errors import DatasetError
@@ -185,3 +186,18 @@ def test_one_row_is_json(dataset):
         command, cwd=ROOT, capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert set(json.loads(run.stdout)) == {"ms", "peak_mib"}
+
+
+def test_one_pass_is_divided_by_what_its_own_turn_took():
+    seconds = {
+        "decoding": [1.0, 2.0, 1.0],
+        "inference": [3.0, 6.0, 4.0],
+        "together": [4.4, 8.0, 6.0],
+        "alone": [8.8, 8.0, 9.0],
+    }
+    found = Together(100, "ort-cpu-fp32", ("igie", "ixrt"), seconds)
+    assert found.ratios() == pytest.approx([1.1, 1.0, 1.2])
+    text = section(found)
+    assert "**1.10 (1.00 to 1.20) x one decoding and all inference**" in text
+    assert "1.50 (1.00 to 2.00) x faster than the pipelines one after another" in text
+    assert "| ours: one pass | 60.00 |" in text

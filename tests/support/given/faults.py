@@ -37,9 +37,9 @@ def _replace_everywhere(module_name: str, name: str, wrong: Callable) -> None:
     for user in (
         "checks.accuracy", "checks.ap_changes", "checks.detection_changes",
         "checks.detection_matching", "detection.boxes", "detection.detections",
-        "detection.detector", "detection.pipelines", "export.exporter", "network.priors",
-        "suite.judged.cases", "suite.pool", "widerface.average_precision", "widerface.dataset",
-        "widerface.evaluation", "widerface.predictions", "widerface.scoring",
+        "detection.detector", "detection.lanes", "detection.pipelines", "export.exporter",
+        "network.priors", "suite.judged.cases", "suite.pool", "widerface.average_precision",
+        "widerface.dataset", "widerface.evaluation", "widerface.predictions", "widerface.scoring",
     ):  # fmt: skip
         importlib.import_module(f"retinaface.{user}")
     right = getattr(sys.modules[module_name], name)
@@ -170,15 +170,18 @@ def suppression_limit_moved() -> None:
 
 
 def _change_stream(change: Callable[[list], list]) -> None:
-    """Change what the detector gives for a whole set of images."""
+    """Change what the detector gives for a whole set of images, for each pipeline."""
     from retinaface.widerface import evaluation
 
-    right = evaluation.detect
+    class Wrong(evaluation.Pass):
+        def __iter__(self):
+            found = {job: [] for job in self._jobs}
+            for job, result in super().__iter__():
+                found[job].append(result)
+            for job, results in found.items():
+                yield from ((job, result) for result in change(results))
 
-    def wrong(*arguments, **options):
-        yield from change(list(right(*arguments, **options)))
-
-    evaluation.detect = wrong
+    evaluation.Pass = Wrong
 
 
 def _change_each(change: Callable) -> None:
@@ -291,7 +294,13 @@ def stale_predictions() -> None:
     from retinaface.baselines.entries import load_baselines
     from retinaface.widerface import evaluation
 
-    def wrong(_engine, pipeline, names, _load, **_options):
+    class Stale(evaluation.Pass):
+        def __iter__(self):
+            for job in self._jobs:
+                stored = stored_for(job.pipeline, self._names)
+                yield from ((job, (name, stored[name])) for name in self._names)
+
+    def stored_for(pipeline, names):
         from pathlib import Path
 
         entries = load_baselines(Path("baselines"))
@@ -302,10 +311,9 @@ def stale_predictions() -> None:
             and e.data["precision"] == "fp32"
             and e.detections_path
         ]
-        stored = next(stored for stored in kept if set(names) <= set(stored))
-        yield from ((name, stored[name]) for name in names)
+        return next(stored for stored in kept if set(names) <= set(stored))
 
-    evaluation.detect = wrong
+    evaluation.Pass = Stale
 
 
 @fault

@@ -6,7 +6,14 @@ import pytest
 
 from retinaface.suite import needs
 from retinaface.suite.hooks.stash import SETTINGS, TARGET
-from retinaface.suite.needs import POOL, Need, missing, needs_of, pytest_runtest_setup
+from retinaface.suite.needs import (
+    POOL,
+    Need,
+    missing,
+    needs_of,
+    pipelines_asked_of,
+    pytest_runtest_setup,
+)
 from retinaface.suite.settings.given import Settings
 from retinaface.suite.target import Target
 
@@ -100,3 +107,25 @@ def test_what_the_user_named_is_a_failure(probed):
 def test_a_probe_is_asked_by_name_too(probed):
     probed.found["torch"] = "there is none"
     assert missing("torch", item().config) == "there is none"
+
+
+def evaluating(pipeline, *marks, engine=ENGINE, fixtures=("evaluated",)):
+    test = item(*marks)
+    test.fixturenames = fixtures
+    test.callspec = SimpleNamespace(params={"engine_name": engine, "pipeline_name": pipeline})
+    return test
+
+
+def test_an_engine_is_asked_for_the_pipelines_of_tests_that_will_run(probed):
+    probed.found["widerface"] = "is not here"
+    items = [
+        evaluating("igie"),
+        evaluating("ixrt"),
+        evaluating("ixrt"),
+        evaluating("upstream-320", pytest.mark.needs("widerface")),
+        evaluating("upstream-640", fixtures=("pool",)),
+        evaluating("upstream-640", engine="another"),
+    ]
+    assert pipelines_asked_of(ENGINE, items, first="igie") == ["igie", "ixrt"]
+    assert pipelines_asked_of(ENGINE, items[:1], first="igie") == ["igie"]
+    assert pipelines_asked_of(ENGINE, items, first="ixrt") == ["ixrt", "igie"]

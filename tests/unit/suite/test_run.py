@@ -156,3 +156,17 @@ def test_an_engine_is_recorded_by_the_name_that_it_was_asked_for():
     run = ValidationRun({}, None)
     run.add_result("mine-fp32--igie--b1", engine={"name": "yours", "device": "cpu"})
     assert run.results["mine-fp32--igie--b1"]["engine"] == {"name": "mine-fp32", "device": "cpu"}
+
+
+def test_each_second_belongs_to_one_activity(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("retinaface.suite.run.time.monotonic", lambda: now)
+    run = ValidationRun({}, None)
+    now = 1.0
+    run.begin("tests/validation/test_widerface_ap.py::test_a")
+    run.spend("inference", 6.0)
+    now = 11.0
+    run.begin("tests/validation/test_fps.py::test_b")
+    now = 16.0
+    run.finish()
+    assert run.times == {"start": 1.0, "widerface_ap": 4.0, "inference": 6.0, "fps": 5.0}
