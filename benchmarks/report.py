@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -192,7 +193,7 @@ def write_engines(
     rows: Sequence[EngineRow], page: Path = ENGINES_PAGE, file: Path = ENGINES
 ) -> None:
     """Store the figures, and put the table into docs/engines.md."""
-    file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
     write_section("engines", engines_section(rows), page)
 
 

@@ -12,7 +12,7 @@ import click
 
 from retinaface.cli.ab import ab
 from retinaface.cli.assets import assets
-from retinaface.cli.compare import compare, runs
+from retinaface.cli.compare import compare
 from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
 from retinaface.cli.engines import engines
@@ -21,6 +21,7 @@ from retinaface.cli.export import export
 from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
 from retinaface.cli.report import report
+from retinaface.cli.runs import runs
 from retinaface.cli.score import score
 from retinaface.cli.usage.commands import Group
 from retinaface.cli.usage.completion import VARIABLE as COMPLETION

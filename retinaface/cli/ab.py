@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.ab_result import print_result, result_json
+from retinaface.cli.answers.of_ab import ab_answer, show
 from retinaface.cli.options import (
-    COLOURS,
     ENGINE_NAMES,
     MAX_BATCH,
     MAX_THREADS,
     PATH,
     engine_settings,
 )
-from retinaface.cli.output import write_json
+from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
 from retinaface.cli.usage.types import EngineName, PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.checks.speed.ab import Open, Timings
+    from retinaface.cli.answers.speed import AbResult
     from retinaface.suite.sources import DataChoice
     from retinaface.typing import FloatArray, Precision
     from retinaface.verdicts import Check
@@ -120,7 +120,7 @@ if TYPE_CHECKING:
     help="Photographs to run on.  [default: WIDER FACE if it is on this machine, else the "
     "embedded pictures]",
 )
-@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write every sample.")
+@answering(show)
 def ab(
     python_a: Path | None,
     python_b: Path | None,
@@ -128,9 +128,8 @@ def ab(
     engine_b: str | None,
     weights: str | None,
     widerface: Path | None,
-    json_file: Path | None,
     **settings: Any,
-) -> None:
+) -> AbResult:
     """Time two environments turn by turn.
 
     \b
@@ -151,35 +150,24 @@ def ab(
     10 INCONCLUSIVE.
     """
     from retinaface.checks.speed.ab import Plan, measure
-    from retinaface.files import check_output_file
     from retinaface.network.weights import choose_weights
     from retinaface.suite.sources import choose_data
-    from retinaface.verdicts import worst
 
-    if json_file is not None:
-        check_output_file(json_file)
     python_a = python_a or Path(sys.executable)
     python_b = python_b or python_a
     engine_b = engine_b or engine
     chosen = choose_weights(weights)
     data = choose_data(widerface)
-    images = _images(data)
+    images, notes = _images(data)
     open_a = _opener(python_a, engine, chosen.source, settings, is_b=False)
     open_b = _opener(python_b, engine_b, chosen.source, settings, is_b=True)
-    click.echo(f"A: {engine} in {python_a}")
-    click.echo(f"B: {engine_b} in {python_b}")
     plan = Plan(settings["batch"], settings["starts"], settings["turns"])
     timings = measure(open_a, open_b, images, plan, _progress)
     has_faces = data.is_embedded == chosen.is_embedded
     wanted = settings["slowdown"] / 100
     checks = _judge(timings, (engine, engine_b), wanted, has_faces=has_faces)
-    print_result(timings, plan.batch, checks)
-    verdict = worst(check.verdict for check in checks)
-    if json_file is not None:
-        write_json(json_file, result_json(timings, plan.batch, checks, verdict))
-        click.echo(f"JSON: {json_file}")
-    click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
-    click.get_current_context().exit(verdict.exit_code)
+    pythons = {"A": str(python_a), "B": str(python_b)}
+    return ab_answer(timings, plan.batch, checks, pythons, notes)
 
 
 def _judge(
@@ -195,8 +183,8 @@ def _judge(
     return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings, wanted)]
 
 
-def _images(data: DataChoice) -> FloatArray:
-    """Make network inputs to draw batches from."""
+def _images(data: DataChoice) -> tuple[FloatArray, list[str]]:
+    """Make network inputs to draw batches from, and a note on them."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.records.traced_images import spread
     from retinaface.reference.inputs import N_IMAGES, REAL
@@ -204,12 +192,10 @@ def _images(data: DataChoice) -> FloatArray:
 
     dataset = open_widerface(data.root)
     names = spread(dataset.select(None).images, N_IMAGES[REAL])
-    if data.is_embedded:
-        click.echo(
-            "note: WIDER FACE is not on this machine; using the pictures of the embedded set"
-        )
+    note = "WIDER FACE is not on this machine; using the pictures of the embedded set"
     encoded = {name: dataset.read_bytes(name) for name in names}
-    return photograph_inputs(encoded, PIPELINES["igie"])
+    images = photograph_inputs(encoded, PIPELINES["igie"])
+    return images, [note] if data.is_embedded else []
 
 
 def _opener(
@@ -244,4 +230,5 @@ def files_of_side(settings: dict[str, Any], *, is_b: bool) -> dict[str, Any]:
 def _progress(n: int) -> Iterator[int]:
     from tqdm import tqdm
 
-    yield from tqdm(range(n), desc="turns", unit="turn", leave=False, disable=None)
+    is_off = None if wants_progress() else True  # None: off where there is no terminal
+    yield from tqdm(range(n), desc="turns", unit="turn", leave=False, disable=is_off)

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from retinaface.cli.options import PATH, engine_option, finite, model_options, pipeline_option
+from retinaface.cli.output.options import answering
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
+    from retinaface.cli.answers.accuracy import Detected, FoundFaces
     from retinaface.detection.detections import Detections
     from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
     from retinaface.typing import Scores
+
+
+def _show(answer: Detected, printer: Printer) -> None:
+    for image in answer.images:
+        n = len(image.scores)
+        shown = click.format_filename(image.image)  # a name need not be UTF-8
+        printer.line(f"{shown}: {n} face{'' if n == 1 else 's'}")
+        for box, score, points in zip(
+            image.boxes_xyxy, image.scores, image.landmarks_xy, strict=True
+        ):
+            corners = " ".join(f"{value:7.1f}" for value in box)
+            marks = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+            printer.say(f"  {score:.3f}  box {corners}  landmarks {marks}")
+    printer.warnings(answer.warnings)
+    printer.notes(answer.notes)
 
 
 @click.command(cls=Command, no_args_is_help=True)
@@ -32,17 +48,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="Show detections above this score.",
 )
-@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write detections as JSON.")
 @click.option(
     "--draw", type=PATH, metavar="DIR", help="Draw the detections on the images, in a new folder."
 )
 @model_options
+@answering(_show)
 def detect(
     images: tuple[Path, ...],
     engine: str,
     pipeline: str,
     score: float,
-    json_file: Path | None,
     draw: Path | None,
     model: Path | None,
     engine_file: Path | None,
@@ -50,7 +65,7 @@ def detect(
     scores: Scores,
     threads: int | None,
     options: dict[str, str],
-) -> None:
+) -> Detected:
     """Find faces in images: boxes, scores, landmarks.
 
     \b
@@ -61,15 +76,16 @@ def detect(
     embedded weights (retinaface assets path embedded prints their folder). These weights know only
     generated faces, so your own pictures need an explicit --weights embedded.
     """
-    from retinaface.cli.output import print_notes, unknown_words
+    from retinaface.cli.answers.accuracy import Detected
+    from retinaface.cli.evaluation_record import unknown_words
     from retinaface.detection.images import read_image
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.opening import open_engine
     from retinaface.engines.origin import checkpoint_of
     from retinaface.widerface.plausibility import no_face
 
-    _check_outputs(images, draw, json_file)
-    weights = _weights(images, weights, has_files=bool(model or engine_file))
+    _check_outputs(images, draw)
+    weights, notes = _weights(images, weights, has_files=bool(model or engine_file))
     sizes = {str(path): read_image(path).shape for path in images}  # check all before any runs
     recipe = PIPELINES[pipeline]
     with open_engine(
@@ -85,30 +101,31 @@ def detect(
         options=options,
     ) as runner:
         checkpoint = checkpoint_of(runner)
-        print_notes([*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())])
+        notes += [*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
         found = _run(runner, recipe, images, score)
-    content = {
-        "engine": engine,
-        "pipeline": pipeline,
-        "score_above": score,
-        "images": [_as_json(name, sizes[name], d) for name, d in found.items()],
-    }
-    _write(found, draw, json_file, content)
-    for name, detections in found.items():
-        _print(name, detections)
+    if draw is not None:
+        _draw(found, draw)
+    warnings: list[str] = []
     if not any(len(detections.scores) for detections in found.values()):
         unknown = unknown_words(checkpoint)
-        click.echo(f"{'warning' if unknown else 'note'}: {no_face(len(found), score)}{unknown}")
+        (warnings if unknown else notes).append(f"{no_face(len(found), score)}{unknown}")
+    return Detected(
+        engine=engine,
+        pipeline=pipeline,
+        score_above=score,
+        images=[_faces(name, sizes[name], d) for name, d in found.items()],
+        pictures=None if draw is None else str(draw),
+        notes=notes,
+        warnings=warnings,
+    )
 
 
-def _check_outputs(images: Sequence[Path], draw: Path | None, json_file: Path | None) -> None:
-    from retinaface.files import check_output_dir, check_output_file
+def _check_outputs(images: Sequence[Path], draw: Path | None) -> None:
+    from retinaface.files import check_output_dir
 
     if draw is not None:
         check_output_dir(draw)
         _check_names("--draw names pictures by image", [path.stem for path in images])
-    if json_file is not None:
-        check_output_file(json_file)
     _check_names("results are named by image", [str(path) for path in images])
 
 
@@ -128,22 +145,21 @@ def _run(
     return found
 
 
-def _weights(images: tuple[Path, ...], asked: str | None, *, has_files: bool) -> str | None:
-    """Choose the given weights; else the embedded ones, if there are only embedded pictures."""
+def _weights(
+    images: tuple[Path, ...], asked: str | None, *, has_files: bool
+) -> tuple[str | None, list[str]]:
+    """Choose the given weights; else, with a note, the embedded ones, for embedded pictures."""
     from retinaface.assets import CHECKPOINT, EMBEDDED, find_asset, get_asset, mirror_dir
     from retinaface.embedded import is_embedded_picture
 
     if asked is not None or has_files or mirror_dir() is not None:
-        return asked
+        return asked, []
     if find_asset(get_asset(CHECKPOINT)) is not None:
-        return None
+        return None, []
     if not all(path.is_file() and is_embedded_picture(path.read_bytes()) for path in images):
-        return None
-    click.echo(
-        f"note: using the weights of the embedded set; {CHECKPOINT} is not on this machine",
-        err=True,
-    )
-    return EMBEDDED
+        return None, []
+    note = f"using the weights of the embedded set; {CHECKPOINT} is not on this machine"
+    return EMBEDDED, [note]
 
 
 def _read(name: str) -> bytes:
@@ -155,46 +171,26 @@ def _check_names(reason: str, names: list[str]) -> None:
         raise click.UsageError(f"{reason}, but {twice[0]} is given twice; run one at a time")
 
 
-def _print(name: str, detections: Detections) -> None:
-    n = len(detections.scores)
-    shown = click.format_filename(name)  # a name need not be UTF-8
-    click.echo(f"{shown}: {n} face{'' if n == 1 else 's'}")
-    for box, score, points in zip(
-        detections.boxes_xyxy, detections.scores, detections.landmarks_xy, strict=True
-    ):
-        corners = " ".join(f"{value:7.1f}" for value in box)
-        marks = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
-        click.echo(f"  {score:.3f}  box {corners}  landmarks {marks}")
+def _faces(name: str, shape: tuple[int, ...], detections: Detections) -> FoundFaces:
+    from retinaface.cli.answers.accuracy import FoundFaces
+
+    return FoundFaces(
+        image=name,
+        width=shape[1],
+        height=shape[0],
+        boxes_xyxy=detections.boxes_xyxy.tolist(),
+        scores=detections.scores.tolist(),
+        landmarks_xy=detections.landmarks_xy.tolist(),
+    )
 
 
-def _as_json(name: str, shape: tuple[int, ...], detections: Detections) -> dict[str, Any]:
-    return {
-        "image": name,
-        "width": shape[1],
-        "height": shape[0],
-        "boxes_xyxy": detections.boxes_xyxy.tolist(),
-        "scores": detections.scores.tolist(),
-        "landmarks_xy": detections.landmarks_xy.tolist(),
-    }
-
-
-def _write(
-    found: dict[str, Detections],
-    draw: Path | None,
-    json_file: Path | None,
-    content: dict[str, Any],
-) -> None:
-    """Write pictures and JSON; both appear once both are complete."""
+def _draw(found: dict[str, Detections], draw: Path) -> None:
+    """Draw detections on their images; all pictures appear once they are complete."""
     from retinaface.detection.drawing import draw_detections, encode_picture
     from retinaface.detection.images import read_image
-    from retinaface.files import new_dir, new_file
+    from retinaface.files import new_dir
 
-    with contextlib.ExitStack() as stack:
-        if draw is not None:
-            folder = stack.enter_context(new_dir(draw))
-            for name, detections in found.items():
-                picture = encode_picture(draw_detections(read_image(Path(name)), detections), name)
-                (folder / f"{Path(name).stem}.jpg").write_bytes(picture)
-        if json_file is not None:
-            file = stack.enter_context(new_file(json_file))
-            file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    with new_dir(draw) as folder:
+        for name, detections in found.items():
+            picture = encode_picture(draw_detections(read_image(Path(name)), detections), name)
+            (folder / f"{Path(name).stem}.jpg").write_bytes(picture)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from retinaface.cli.options import PATH
-from retinaface.cli.output import print_table, write_json
+from retinaface.cli.output.options import answering
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
+
+if TYPE_CHECKING:
+    from retinaface.cli.answers.records import EngineList
+
+
+def _show(answer: EngineList, printer: Printer) -> None:
+    from retinaface.comparison.engine_table import COLUMNS
+
+    rows = [row.cells() for row in answer.engines]
+    printer.table(COLUMNS, rows, right=range(2, len(COLUMNS)))
 
 
 @click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
-@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Also write JSON.")
-def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
+@answering(_show)
+def engines(folders: tuple[Path, ...]) -> EngineList:
     """Show engines side by side, from the records of `validate`.
 
     \b
@@ -26,19 +38,14 @@ def engines(folders: tuple[Path, ...], json_file: Path | None) -> None:
     those of ort-cpu-fp32 (network alone, batch 32, turn by turn: the median, and the range of eight
     in ten turns); time to build. An empty cell was not measured.
     """
-    from retinaface.comparison.engine_table import COLUMNS, engine_rows
-    from retinaface.files import check_output_file
+    from retinaface.cli.answers.records import EngineList
+    from retinaface.comparison.engine_table import engine_rows
     from retinaface.records.find import find_runs
 
-    if json_file is not None:
-        check_output_file(json_file)
     runs, _ = find_runs(folders)
     rows = engine_rows(runs)
     if not rows:
         raise click.UsageError(
             "these records have no engine; name the folders that validate --record wrote"
         )
-    print_table(COLUMNS, [row.cells() for row in rows], right=range(2, len(COLUMNS)))
-    if json_file is not None:
-        write_json(json_file, [row.as_json() for row in rows])
-        click.echo(f"JSON: {json_file}")
+    return EngineList(engines=rows)

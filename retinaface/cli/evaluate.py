@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.evaluation_record import Selected, name_part, trace_a_few, write_evaluation
+from retinaface.cli.answers.of_evaluation import evaluation_answer, show
+from retinaface.cli.evaluation_record import (
+    Selected,
+    name_part,
+    trace_a_few,
+    unknown_words,
+    write_evaluation,
+)
 from retinaface.cli.options import (
     MAX_BATCH,
     PATH,
@@ -22,9 +29,11 @@ from retinaface.cli.options import (
     pipeline_option,
     widerface_options,
 )
+from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
+    from retinaface.cli.answers.accuracy import Evaluated
     from retinaface.engines.base import Engine
     from retinaface.suite.sources import DataChoice, Sources
     from retinaface.typing import Scores
@@ -70,6 +79,7 @@ if TYPE_CHECKING:
     "WIDER FACE AP, and the result is labelled.",
 )
 @model_options
+@answering(show)
 def evaluate(
     pipeline: str,
     engine: str,
@@ -88,7 +98,7 @@ def evaluate(
     scores: Scores,
     threads: int | None,
     options: dict[str, str],
-) -> None:
+) -> Evaluated:
     """Measure WIDER FACE AP of an engine.
 
     \b
@@ -105,7 +115,7 @@ def evaluate(
     recipe = PIPELINES[pipeline]
     has_files = bool(model or engine_file)
     sources = choose_sources(weights, widerface, has_files=has_files, ground_truth=ground_truth)
-    _check_sources(sources, model or engine_file)
+    notes = _check_sources(sources, model or engine_file)
     batch_size = batch or recipe.batch_size
     settings = {
         "pipeline": pipeline,
@@ -129,16 +139,14 @@ def evaluate(
         shares_cpus=True,
         options=options,
     )
-    result = _run(runner, selected, settings, predictions, output, skip_bad_images=skip_bad_images)
-    title = f"{engine}, {pipeline}, batch {batch_size}"
-    _print(title, result, selected.notes)
-    for kind, folder in (("predictions", predictions), ("record", output)):
-        if folder is not None:
-            click.echo(f"{kind}: {folder}")
+    result, found = _run(runner, selected, settings, predictions, output, skip=skip_bad_images)
+    notes += [*found, *selected.notes]
+    written = {"predictions": predictions, "record": output}
+    return evaluation_answer(engine, settings, result, notes, **written)
 
 
-def _check_sources(sources: Sources, file: Path | None) -> None:
-    """Refuse the user's weights without the user's images; print a note if both are embedded."""
+def _check_sources(sources: Sources, file: Path | None) -> list[str]:
+    """Refuse the user's weights without the user's images; give a note if both are embedded."""
     from retinaface.errors import DatasetError
 
     has_own = file is not None or not sources.weights.is_embedded
@@ -147,8 +155,7 @@ def _check_sources(sources: Sources, file: Path | None) -> None:
             f"AP of {file or sources.weights.description} needs images: WIDER FACE is not on this "
             "machine; name a folder with --widerface, or run: retinaface assets fetch"
         )
-    if sources.note:
-        click.echo(f"note: {sources.note}", err=True)
+    return [sources.note] if sources.note else []
 
 
 def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
@@ -173,10 +180,9 @@ def _run(
     predictions: Path | None,
     output: Path | None,
     *,
-    skip_bad_images: bool,
-) -> Evaluation:
-    """Evaluate and write the results; both folders appear once both are complete."""
-    from retinaface.cli.output import print_notes, unknown_words
+    skip: bool,
+) -> tuple[Evaluation, list[str]]:
+    """Evaluate, and give notes on the model; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
@@ -186,7 +192,7 @@ def _run(
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
         checkpoint = checkpoint_of(runner)
-        print_notes([*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())])
+        notes = [*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
@@ -195,17 +201,17 @@ def _run(
             dataset,
             selected.truth,
             batch_size=settings["batch"],
-            skip_bad_images=skip_bad_images,
+            skip_bad_images=skip,
             predictions_dir=texts_dir,
-            progress=True,
+            progress=wants_progress(),
         )
         name_part(texts_dir, selected)
         if record_dir is not None:
             traced = trace_a_few(runner, recipe, dataset, result)
             write_evaluation(record_dir, runner, selected, result, traced, settings)
     if result.warning:
-        return replace(result, warning=result.warning + unknown_words(checkpoint))
-    return result
+        result = replace(result, warning=result.warning + unknown_words(checkpoint))
+    return result, notes
 
 
 def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:
@@ -223,20 +229,3 @@ def _check_outputs(predictions: Path | None, output: Path | None, model: Path | 
             raise click.UsageError(
                 "--output and --predictions are one folder, or one is inside the other; name two"
             )
-
-
-def _print(title: str, result: Evaluation, notes: Sequence[str]) -> None:
-    from retinaface.cli.output import print_ap
-
-    print_ap(title, result.ap)
-    if result.warning:
-        click.echo(f"warning: {result.warning}")
-    for note in notes:
-        click.echo(f"note: {note}")
-    n = len(result.images)
-    click.echo(
-        f"{n} images in {result.detect_s:.1f} s ({n / result.detect_s:.0f} images/s, reading to "
-        "detections)"
-    )
-    for message in result.bad_images.values():
-        click.echo(f"bad image, all faces counted as missed: {message}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
+    from retinaface.export.manifest import WeightsSource
     from retinaface.records.traced_images import ImageStages
     from retinaface.widerface.dataset import WiderFace
     from retinaface.widerface.evaluation import Evaluation
@@ -29,6 +30,16 @@ class Selected:
     truth: GroundTruth
     notes: list[str]
     label: str = ""
+
+
+def unknown_words(source: WeightsSource | None) -> str:
+    """Give the end of a warning that next to nothing was found; empty for a known checkpoint."""
+    from retinaface.network.weights import is_known
+    from retinaface.widerface.plausibility import unknown_checkpoint
+
+    if source is None or is_known(source.sha256):
+        return ""
+    return f"; {unknown_checkpoint(source.source)}"
 
 
 def trace_a_few(

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.options import PATH, widerface_options
+from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 from retinaface.cli.usage.types import PathOrWord
 
 if TYPE_CHECKING:
+    from retinaface.cli.answers.files import Exported, ExportedFile
     from retinaface.export.manifest import Manifest
 
 
@@ -34,6 +37,20 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
         if number < 1:
             self.fail(f"expected a number of at least 1, or dynamic; got {value!r}", param, ctx)
         return number
+
+
+def _show(answer: Exported, printer: Printer) -> None:
+    printer.notes(answer.notes)
+    for file in answer.files:
+        manifest = file.manifest
+        axes = "x".join(str(axis) for axis in manifest.axes["input"])
+        printer.say(
+            f"{file.path}: opset {manifest.options.opset}, IR {manifest.ir_version}, "
+            f"{manifest.options.precision} (I/O {manifest.options.io}), input {axes}, "
+            f"{sum(manifest.operators.values())} nodes, sha256 {manifest.sha256[:16]}"
+        )
+        for path in file.beside:
+            printer.line(path)
 
 
 @click.command(cls=Command)
@@ -97,6 +114,7 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since
     "this machine.",
 )
 @widerface_options
+@answering(_show)
 def export(
     output: Path,
     weights: str | None,
@@ -111,7 +129,7 @@ def export(
     reference: str,
     widerface: Path | None,
     subset: str | None,
-) -> None:
+) -> Exported:
     """Export the network to ONNX and verify the file.
 
     Beside FILE.onnx it writes FILE.json, a manifest (versions, options, hashes), and
@@ -123,6 +141,9 @@ def export(
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
     """
+    from retinaface.cli.answers.files import Exported
+    from retinaface.telling.work import working
+
     load_model, run, make_options = _import_exporters()
     options = make_options(
         exporter=exporter,
@@ -135,18 +156,24 @@ def export(
     )
     if with_fp16 and precision == "fp16":
         raise click.UsageError("--with-fp16 goes with --precision fp32; drop one of them")
-    loaded = load_model(weights, progress=True)
-    cases = None
+    loaded = load_model(weights, progress=wants_progress())
+    cases, notes = None, list(loaded.notes)
     if reference == "full":
         if dynamic_size:
             raise click.UsageError("--reference full needs 320x320 inputs; drop --dynamic-size")
         from retinaface.reference.from_torch import full_reference
 
-        cases = full_reference(loaded, _inputs(widerface, subset), progress=True)
-    _print(output, run(loaded, options, output, cases=cases), of_itself=True)
+        inputs, note = _inputs(widerface, subset)
+        cases, notes = full_reference(loaded, inputs, progress=wants_progress()), [note, *notes]
+    with working(f"exporting to {output}"):
+        manifest = run(loaded, options, output, cases=cases)
+    files = [_described(output, manifest, of_itself=True)]
     if with_fp16:
         half = output.with_suffix(f".fp16{output.suffix}")
-        _print(half, run(loaded, replace(options, precision="fp16"), half, reference_of=output))
+        with working(f"exporting to {half}"):
+            manifest = run(loaded, replace(options, precision="fp16"), half, reference_of=output)
+        files.append(_described(half, manifest))
+    return Exported(files=files, notes=notes)
 
 
 def _import_exporters() -> tuple[Any, Any, Any]:
@@ -164,26 +191,17 @@ def _import_exporters() -> tuple[Any, Any, Any]:
     return load_model, run, ExportOptions
 
 
-def _print(output: Path, manifest: Manifest, *, of_itself: bool = False) -> None:
-    """Print the names of the files: the export, its own reference if it has one, its manifest."""
-    from retinaface.cli.output import print_notes
+def _described(output: Path, manifest: Manifest, *, of_itself: bool = False) -> ExportedFile:
+    """Name a file and those beside it: its own reference if it has one, and its manifest."""
+    from retinaface.cli.answers.files import ExportedFile
     from retinaface.export.manifest import sidecars
 
-    if of_itself:
-        print_notes(manifest.weights.notes)
-    n_nodes = sum(manifest.operators.values())
-    axes = "x".join(str(axis) for axis in manifest.axes["input"])
-    options = manifest.options
-    click.echo(
-        f"{output}: opset {options.opset}, IR {manifest.ir_version}, {options.precision} "
-        f"(I/O {options.io}), input {axes}, {n_nodes} nodes, sha256 {manifest.sha256[:16]}"
-    )
-    for sidecar in sidecars(output)[0 if of_itself else 1 :]:
-        click.echo(sidecar)
+    beside = [str(path) for path in sidecars(output)[0 if of_itself else 1 :]]
+    return ExportedFile(path=str(output), beside=beside, manifest=manifest)
 
 
-def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
-    """Make network inputs of every kind; generated pictures where there are no photographs."""
+def _inputs(widerface: Path | None, subset: str | None) -> tuple[dict[str, Any], str]:
+    """Make network inputs of every kind, and a note which; generated ones without photographs."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.records.traced_images import spread
     from retinaface.reference.inputs import KINDS, N_IMAGES, REAL, kind_inputs
@@ -198,5 +216,5 @@ def _inputs(widerface: Path | None, subset: str | None) -> dict[str, Any]:
     data = choose_data(widerface)
     dataset = open_widerface(data.root)
     what = "generated pictures" if data.is_embedded else "photographs"
-    click.echo(f"note: the reference has {N_IMAGES[REAL]} {what} from {dataset.root}")
-    return {kind: kind_inputs(kind, real_images) for kind in KINDS}
+    note = f"the reference has {N_IMAGES[REAL]} {what} from {dataset.root}"
+    return {kind: kind_inputs(kind, real_images) for kind in KINDS}, note

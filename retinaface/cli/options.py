@@ -16,9 +16,6 @@ from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES, read_pairs
 ENGINE_NAMES = tuple(BUILTIN)
 SCORING_NAMES = ("official", "ixrt")
 
-# Colours of verdicts.
-COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
-
 # Runtimes hang or crash beyond these, without an error.
 MAX_THREADS = 256
 MAX_BATCH = 1024

@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import COLOURS, PATH, sessions_option
+from retinaface.cli.options import PATH, sessions_option
+from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
+    from retinaface.cli.answers.files import Reported
     from retinaface.records.read import Run
     from retinaface.widerface.dataset import WiderFace
+
+
+def _show(answer: Reported, printer: Printer) -> None:
+    printer.notes(answer.notes)
+    for line in answer.scorecard:
+        printer.say(line)
+    for file in answer.files:
+        printer.line(f"{file.path}: {file.n_bytes / 2**20:.2f} MiB")
 
 
 @click.command(cls=Command, no_args_is_help=True)
@@ -42,6 +53,7 @@ if TYPE_CHECKING:
 )
 @sessions_option()
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
+@answering(_show)
 def report(
     folders: tuple[Path, ...],
     output: Path,
@@ -49,7 +61,7 @@ def report(
     images: int,
     session_paths: tuple[Path, ...],
     title: str,
-) -> None:
+) -> Reported:
     """Write a report of run records, as HTML and Markdown, and print the scorecard of one run.
 
     \b
@@ -61,6 +73,7 @@ def report(
     folder of runs, that is the first by name. The exit code is 0 once the report is written,
     whatever the verdict; `compare` exits by verdict.
     """
+    from retinaface.cli.answers.files import Reported, WrittenFile
     from retinaface.files import check_output_file
     from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
@@ -75,37 +88,38 @@ def report(
             "a report needs a run record, but no environment here could run the suite; "
             "list the records with: retinaface runs DIR"
         )
+    dataset, notes = _open_pictures(widerface, runs)
     page = write_report(
         runs,
         unavailable,
         output,
         title=title,
-        dataset=_open_pictures(widerface, runs),
+        dataset=dataset,
         n_images=images,
-        progress=True,
+        progress=wants_progress(),
         sessions=read_sessions(session_paths),
     )
-    for line in scorecard_lines(page):
-        click.echo(line)
-    for file in (output, output.with_suffix(".md")):
-        click.echo(f"{file}: {file.stat().st_size / 2**20:.2f} MiB")
-    verdict = str(page.verdict)
-    click.secho(f"VERDICT: {verdict}", fg=COLOURS[verdict], bold=True)
+    files = [
+        WrittenFile(path=str(file), n_bytes=file.stat().st_size)
+        for file in (output, output.with_suffix(".md"))
+    ]
+    return Reported(verdict=page.verdict, files=files, notes=notes, scorecard=scorecard_lines(page))
 
 
-def _open_pictures(widerface: Path | None, runs: Sequence[Run]) -> WiderFace | None:
-    """Open the images that are named, else those found here; None where there are none."""
+def _open_pictures(
+    widerface: Path | None, runs: Sequence[Run]
+) -> tuple[WiderFace | None, list[str]]:
+    """Open the images that are named, else those found here; where there are none, note why."""
     from retinaface.errors import DatasetError
     from retinaface.suite.sources import choose_data
     from retinaface.widerface.dataset import open_widerface
 
     try:
-        return open_widerface(choose_data(widerface).root if widerface else _root_of(runs))
+        return open_widerface(choose_data(widerface).root if widerface else _root_of(runs)), []
     except DatasetError as error:
         if widerface is not None:
             raise
-        click.echo(f"note: no pictures: {error}")
-        return None
+        return None, [f"no pictures: {error}"]
 
 
 def _root_of(runs: Sequence[Run]) -> Path:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from retinaface.cli.options import PATH, SCORING_NAMES, ground_truth_option, widerface_options
-from retinaface.cli.output import write_json
+from retinaface.cli.output.options import answering
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
-    from retinaface.widerface.scoring import Score
+    from retinaface.cli.answers.accuracy import Scored
+
+
+def _show(answer: Scored, printer: Printer) -> None:
+    printer.ap(answer.predictions, answer.ap)
+    printer.warnings(answer.warnings)
+    printer.notes(answer.notes)
+    if answer.record is not None:
+        printer.aside(f"record: {answer.record}")
 
 
 @click.command(cls=Command, no_args_is_help=True)
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
 @widerface_options
 @ground_truth_option
 @click.option("--record", type=PATH, metavar="RUN_DIR", help="Write record.json into a new folder.")
-@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write the result as JSON.")
 @click.option(
     "--scoring",
     type=click.Choice(SCORING_NAMES),
@@ -30,15 +37,15 @@ if TYPE_CHECKING:
     help="'ixrt' skips images without a prediction file, as the vendor's ixRT evaluator does; it "
     "is not WIDER FACE AP, and the result is labelled.",
 )
+@answering(_show)
 def score(
     predictions: Path,
     widerface: Path | None,
     subset: str | None,
     ground_truth: Path | None,
     record: Path | None,
-    json_file: Path | None,
     scoring: str,
-) -> None:
+) -> Scored:
     """Compute AP of any detector's predictions, from a folder or zip.
 
     PREDICTIONS has a file <event>/<name>.txt for each image, in the official format; what other
@@ -50,14 +57,13 @@ def score(
     retinaface score predictions.zip --widerface DIR
     retinaface score predictions --ground-truth DIR --record RUN
     """
+    from retinaface.cli.answers.accuracy import Scored
     from retinaface.cli.evaluation_record import write_score
-    from retinaface.files import check_output_dir, check_output_file, new_dir
+    from retinaface.files import check_output_dir, new_dir
     from retinaface.suite.sources import named_root
     from retinaface.widerface.ground_truth_files import load_ground_truth
     from retinaface.widerface.scoring import score_files
 
-    if json_file is not None:
-        check_output_file(json_file)
     if record is not None:
         check_output_dir(record)
     own = ground_truth if widerface is None else None
@@ -67,32 +73,16 @@ def score(
     if record is not None:
         with new_dir(record) as folder:
             write_score(folder, result, settings)
-    if json_file is not None:
-        write_json(json_file, _as_json(result, predictions, settings))
-    _print(str(predictions), result)
-    if record is not None:
-        click.echo(f"record: {record}")
-
-
-def _as_json(result: Score, predictions: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "ap": result.ap,
-        "predictions": str(predictions),
-        **settings,
-        "n_images": result.n_images,
-        "n_images_total": result.truth.n_images_total,
-        "n_detections": result.n_detections,
-        "missing": result.missing,
-        "notes": result.notes,
-        "warnings": result.warnings,
-    }
-
-
-def _print(title: str, result: Score) -> None:
-    from retinaface.cli.output import print_ap
-
-    print_ap(title, result.ap)
-    for warning in result.warnings:
-        click.echo(f"warning: {warning}")
-    for note in result.notes:
-        click.echo(f"note: {note}")
+    return Scored(
+        ap=result.ap,
+        predictions=str(predictions),
+        subset=subset,
+        scoring=scoring,
+        n_images=result.n_images,
+        n_images_total=result.truth.n_images_total,
+        n_detections=result.n_detections,
+        missing=result.missing,
+        notes=result.notes,
+        warnings=result.warnings,
+        record=None if record is None else str(record),
+    )

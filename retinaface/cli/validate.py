@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
-from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
+from retinaface.cli.output.options import output_options, start_output
+from retinaface.cli.supervision.selection import below_root, is_quick, paths
 from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName, PathOrWord
 from retinaface.errors import nearest
@@ -80,12 +81,16 @@ def _run_options(command: F) -> F:
     help="How long one test may take; after that the run ends as FAIL.",
 )
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
+@output_options
 def validate(
     quick: bool | None,
     markers: str | None,
     keywords: str | None,
     timeout: float,
     pytest_args: tuple[str, ...],
+    json_file: Path | None,
+    quiet: bool,
+    verbose: int,
     **options: Any,
 ) -> None:
     """Validate engines: fidelity, FP16 parity, NMS, AP, speed.
@@ -99,41 +104,39 @@ def validate(
 
     The command runs `pytest tests/validation` in a process of its own. If an engine crashes or
     hangs, the run is a FAIL and its record names the test. The suites come from the checkout, or
-    from the installed package. Further options go to pytest; -v shows pytest's own output.
+    from the installed package. Further options go to pytest; -v shows pytest's own output, -q only
+    how the run ends.
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
     from retinaface.assets import ASSETS_VARIABLE
-    from retinaface.cli.supervision.supervise import supervise, supervise_on_screen
-    from retinaface.files import check_output_dir, check_output_file
+    from retinaface.cli.supervision.answer import run_and_answer
 
+    start_output(json_file, is_quiet=quiet)
     place = find_place(Path.cwd())
+    pytest_args += (f"-{'v' * verbose}",) if verbose else ()
     _check_usage(pytest_args, options["soak"], timeout)
-    if options["junitxml"] is not None:
-        check_output_file(options["junitxml"])
     if quick is None:
         assets = os.environ.get(ASSETS_VARIABLE)
         asked = {**options, "markers": markers, "keywords": keywords, "assets": assets}
         quick = is_quick(asked, pytest_args, place.root)
     record: Path | None = options["record"]
-    if record is not None:
-        check_output_dir(record)
-        options["record"] = record.resolve()
+    _check_files(options["junitxml"], record)
     with contextlib.ExitStack() as stack:
-        folder = options["record"]
+        folder = None if record is None else record.resolve()
         if folder is None:  # the supervisor learns from it which test was running
             temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
             folder = Path(temporary) / "run"
-            options["record"] = folder
         command = _command(place, pytest_args)
-        command += _arguments(options, markers, keywords)
+        command += _arguments({**options, "record": folder}, markers, keywords)
         command += [] if record else ["--record-is-temporary"]
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
         # Pytest's files belong into the caller's folder, not into the installed package.
         cwd = Path.cwd() if place.is_shipped else place.root
-        run = supervise if wants_own_output(pytest_args) else supervise_on_screen
-        code = run(command, cwd, folder, timeout, kept=record)
+        code = run_and_answer(
+            command, pytest_args, cwd, folder, timeout, kept=record, json_file=json_file
+        )
     click.get_current_context().exit(code)
 
 
@@ -141,6 +144,15 @@ def _config() -> Path | str:
     """Name the configuration that was read, for the child, which may run in another folder."""
     file = settings_of(click.get_current_context()).file
     return NO_FILE if file is None else file.absolute()
+
+
+def _check_files(junitxml: Path | None, record: Path | None) -> None:
+    from retinaface.files import check_output_dir, check_output_file
+
+    if junitxml is not None:
+        check_output_file(junitxml)
+    if record is not None:
+        check_output_dir(record)
 
 
 def _check_soak(soak: float | None, timeout: float) -> None:

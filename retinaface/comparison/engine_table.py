@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns
@@ -71,10 +71,6 @@ class EngineRow:
             "{1:.2f} ({0:.2f} to {2:.2f})".format(*self.speed_ratio) if self.speed_ratio else "",
             _text(self.build_s, ".2f"),
         ]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the figures in JSON types."""
-        return asdict(self)
 
 
 def engine_rows(runs: Sequence[Run]) -> list[EngineRow]:

@@ -1,16 +1,14 @@
-"""Write a comparison as rows, Markdown and JSON: for a terminal, a CI summary, a script."""
+"""Write a comparison as rows and Markdown: for a terminal and a CI summary."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
-import msgspec
-
-from retinaface.checks.intervals import CONFIDENCE, Interval
+from retinaface.checks.intervals import CONFIDENCE
 from retinaface.comparison.attribution import Attribution
 from retinaface.comparison.compare import RunComparison
-from retinaface.comparison.environments import unknown_lines
+from retinaface.comparison.environments import UnknownFact, unknown_lines
 from retinaface.comparison.metrics import Metric
 from retinaface.comparison.times.speed import RATE_UNIT
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
@@ -24,6 +22,18 @@ DETECTION_UNITS = ("%", "count", "px", "score")
 # Of times and rates, whose change is a ratio.
 RATIO_UNITS = ("ms", RATE_UNIT)
 _MAX_ROWS = 40
+
+
+class Findings(Protocol):
+    """What a comparison found, as `RunComparison` and the answer of the command hold it."""
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """Figures of both runs."""
+
+    @property
+    def unknown(self) -> list[UnknownFact]:
+        """Facts that only one run describes."""
 
 
 def interval_text(metric: Metric) -> str:
@@ -49,7 +59,7 @@ def verdict_text(metric: Metric) -> str:
     return REPORTED if metric.verdict is None else str(metric.verdict)
 
 
-def metric_rows(comparison: RunComparison) -> list[list[str]]:
+def metric_rows(comparison: Findings) -> list[list[str]]:
     """Make rows: subject, metric, both values with their unit, change, verdict, note."""
     return [
         [
@@ -66,7 +76,7 @@ def metric_rows(comparison: RunComparison) -> list[list[str]]:
     ]
 
 
-def brief_rows(comparison: RunComparison) -> list[list[str]]:
+def brief_rows(comparison: Findings) -> list[list[str]]:
     """Make the rows for a terminal: what passes in short, the rest in full.
 
     Of the figures on detections that pass, only the first is shown; a result's name only on its
@@ -120,7 +130,7 @@ def summary(comparison: RunComparison) -> str:
     return f"{judged} metrics were judged, and none moved by more than is allowed"
 
 
-def same_environment_text(comparison: RunComparison) -> str:
+def same_environment_text(comparison: Findings) -> str:
     """Say that the environments do not differ, as far as that is known."""
     limit = ", as far as both runs describe them" if comparison.unknown else ""
     return f"The environments are the same{limit}."
@@ -131,7 +141,7 @@ def unknown_texts(comparison: RunComparison) -> list[str]:
     return list(unknown_lines(comparison.unknown, (comparison.old.name, comparison.new.name)))
 
 
-def open_commands(comparison: RunComparison) -> list[str]:
+def open_commands(comparison: Findings) -> list[str]:
     """List the commands that tell more about what is not judged closely, without repetition."""
     return list(dict.fromkeys(m.command for m in comparison.metrics if m.command))
 
@@ -197,47 +207,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _row(cells: Sequence[str]) -> str:
     escaped = (" ".join(cell.replace("|", "\\|").replace("<", "&lt;").split()) for cell in cells)
     return f"| {' | '.join(escaped)} |"
-
-
-def as_json(
-    comparisons: Sequence[RunComparison],
-    unavailable: Sequence[Unavailable] = (),
-    sessions: Sequence[AbSession] = (),
-) -> dict[str, Any]:
-    """Give everything in JSON types."""
-    return {
-        "comparison_version": 2,
-        "comparisons": [
-            {
-                "old": {"name": c.old.name, "verdict": c.old.verdict},
-                "new": {"name": c.new.name, "verdict": c.new.verdict},
-                "verdict": str(c.verdict),
-                "summary": summary(c),
-                "warnings": c.warnings,
-                "environment": [vars(d) for d in c.environment],
-                "not_known": [vars(fact) for fact in c.unknown],
-                "metrics": [_metric_json(metric) for metric in c.metrics],
-                "outcomes": [vars(change) for change in c.outcomes],
-                "one_sided": [vars(lone) for lone in c.one_sided],
-            }
-            for c in comparisons
-        ],
-        "sessions": [_session_json(session) for session in sessions],
-        "unavailable": [vars(row) for row in unavailable],
-    }
-
-
-def _session_json(session: AbSession) -> dict[str, Any]:
-    """What was judged of a session; its samples stand in its own file."""
-    facts = msgspec.to_builtins(session)
-    kept = ("name", "verdict", "speed_verdict", "speed", "batch", "checks")
-    return {"engines": session.engines, **{key: facts[key] for key in kept}}
-
-
-def _metric_json(metric: Metric) -> dict[str, Any]:
-    verdict = None if metric.verdict is None else str(metric.verdict)
-    return {**vars(metric), "change": _interval_json(metric.change), "verdict": verdict}
-
-
-def _interval_json(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else dict(vars(interval))

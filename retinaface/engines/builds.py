@@ -19,6 +19,7 @@ from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
+from retinaface.telling.work import working
 from retinaface.typing import FloatArray
 
 _SOFTMAX_SLACK = 0.01  # FP16 keeps 11 bits: two probabilities add up to 1 within 0.001
@@ -53,7 +54,8 @@ def cached_build(
     path = cache_dir() / "builds" / spec.name / f"retinaface-{digest}{suffix}"
     if not path.is_file():
         started = time.perf_counter()
-        with new_file(path) as temporary:
+        what = f"building {spec.name} from {source.name}, once; the cache keeps it"
+        with working(what), new_file(path) as temporary:
             build(temporary)
         made = {**whole, "build_s": time.perf_counter() - started}
         with new_file(_note_of(path)) as temporary:

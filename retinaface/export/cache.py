@@ -18,6 +18,7 @@ from retinaface.export.manifest import read_manifest
 from retinaface.export.options import ExportOptions
 from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
+from retinaface.telling.work import working
 from retinaface.typing import Precision
 
 # The code of these wings shapes a file, its manifest and its reference.
@@ -53,9 +54,12 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
     size = "dynamic" if dynamic_size else "320x320"
     path = cache_dir() / "exports" / f"retinaface-{precision}-{size}-{digest}.onnx"
     if not _is_whole(path):
+        loaded = load_model(weights)  # which refuses a bad one before anything is announced
         with _alone(path):
             if not _is_whole(path):  # else another process has made it meanwhile
-                export(load_model(weights), options, path)
+                what = f"exporting the checkpoint to ONNX ({precision}), once; the cache keeps it"
+                with working(what):
+                    export(loaded, options, path)
     return path
 
 

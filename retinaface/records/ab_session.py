@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,7 @@ from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict
 
-AB_VERSION = 2
+AB_VERSION: Final = 2
 
 
 class AbSpeed(Struct, kw_only=True):

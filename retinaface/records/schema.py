@@ -225,13 +225,13 @@ class Record(Struct, kw_only=True, omit_defaults=True):
 
 def json_schema() -> Json:
     """Make the JSON schema of `record.json`."""
-    return dict(_with_words(msgspec.json.schema(Record)))
+    return dict(with_words(msgspec.json.schema(Record)))
 
 
-def _with_words(schema: Any) -> Any:
+def with_words(schema: Any) -> Any:
     """Allow the words for NaN and infinity wherever a number stands."""
     if schema == {"type": "number"}:
         return _WORDS
     if isinstance(schema, dict):
-        return {key: _with_words(value) for key, value in schema.items()}
-    return [_with_words(item) for item in schema] if isinstance(schema, list) else schema
+        return {key: with_words(value) for key, value in schema.items()}
+    return [with_words(item) for item in schema] if isinstance(schema, list) else schema

@@ -10,9 +10,9 @@ import pytest
 
 from retinaface.suite import needs
 from retinaface.suite.display import events, terminal
-from retinaface.suite.hooks import examples, gate, quick, recording, start
+from retinaface.suite.hooks import examples, gate, junit, quick, recording, start
 
-PLUGINS = (start, gate, recording, terminal, needs, examples, quick, events)
+PLUGINS = (start, gate, recording, terminal, needs, examples, quick, events, junit)
 
 
 def register(pluginmanager: pytest.PytestPluginManager) -> None:

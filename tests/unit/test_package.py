@@ -96,6 +96,7 @@ def test_no_test_file_is_imported():
 LONG_FUNCTIONS = {
     "cli/detect.py: detect": "a line for each option of the command",
     "cli/evaluate.py: evaluate": "a line for each option of the command",
+    "cli/export.py: export": "a line for each option of the command",
     "suite/target.py: make_target": "a line for each option of a run",
 }
 

@@ -7,15 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.options import MAX_BATCH, PATH, engine_option, model_options
+from retinaface.cli.options import MAX_BATCH, engine_option, model_options
+from retinaface.cli.output.options import answering
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
+    from retinaface.cli.answers.speed import Bench
     from retinaface.engines.base import Engine
     from retinaface.suite.judged.bench import OutputCheck
     from retinaface.typing import Scores
 
 _PROTOCOLS = ("ours", "vendor")
+
+
+def _show(answer: Bench, printer: Printer) -> None:
+    printer.say(
+        f"{answer.engine}: {answer.images_per_s:.3f} images/s at batch {answer.batch} "
+        f"on {answer.device} ({answer.run_s * 1e3:.3f} ms, {answer.timed}; outputs of "
+        f"{answer.n_checked} calls {answer.outputs})"
+    )
+    if printer.is_verbose:
+        built = f", file {answer.engine_file}" if answer.engine_file else ""
+        printer.say(f"runtime {answer.runtime}, {answer.precision}{built}")
 
 
 @click.command(cls=Command, no_args_is_help=True)
@@ -35,20 +49,19 @@ _PROTOCOLS = ("ours", "vendor")
     help="ours: median of single runs, each of which is waited for. vendor: mean of many runs back "
     "to back, with one wait at the end, as the maker's scripts measure.",
 )
-@click.option("--json", "json_file", type=PATH, metavar="FILE", help="Write the figures as JSON.")
 @model_options
+@answering(_show)
 def bench(
     engine: str,
     batch: int | None,
     protocol: str,
-    json_file: Path | None,
     model: Path | None,
     engine_file: Path | None,
     weights: str | None,
     scores: Scores,
     threads: int | None,
     options: dict[str, str],
-) -> None:
+) -> Bench:
     """Time one engine: a line of images/s. Nothing is judged but the outputs.
 
     Outputs are compared with exact ones: of torch, or of FILE.reference.npz beside --model. Where
@@ -58,12 +71,13 @@ def bench(
     retinaface bench --engine igie-iluvatar-fp16 --engine-file X.so --protocol vendor
     retinaface bench --engine ort-cpu-fp32 --batch 8 --weights embedded --json speed.json
     """
+    from retinaface.cli.answers.speed import Bench
     from retinaface.cli.one_engine.build import with_batch
-    from retinaface.cli.output import write_json
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
     from retinaface.engines.sources import DEFAULT_BATCH
     from retinaface.suite.judged.bench import output_check, time_engine
+    from retinaface.telling.work import working
 
     entry = find_engine(engine)
     settings = options if engine_file else with_batch(engine, entry, options, batch)
@@ -79,11 +93,9 @@ def bench(
         options=settings,
     ) as runner:
         n = _batch(runner, batch)
-        figures = _describe(runner, check) | time_engine(runner, n, protocol, check)
-    click.echo(_line(figures))
-    if json_file is not None:
-        write_json(json_file, figures)
-        click.echo(json_file)
+        with working(f"timing {engine} at batch {n}"):
+            figures = time_engine(runner, n, protocol, check)
+        return Bench(**_describe(runner, check), **figures)
 
 
 def _batch(engine: Engine, batch: int | None) -> int:
@@ -111,11 +123,3 @@ def _describe(engine: Engine, check: OutputCheck) -> dict[str, Any]:
         "engine_file": engine.built_file.name if engine.built_file else None,
         "outputs": check.words,
     }
-
-
-def _line(figures: dict[str, Any]) -> str:
-    return (
-        f"{figures['engine']}: {figures['images_per_s']:.3f} images/s at batch {figures['batch']} "
-        f"on {figures['device']} ({figures['run_s'] * 1e3:.3f} ms, {figures['timed']}; outputs of "
-        f"{figures['n_checked']} calls {figures['outputs']})"
-    )

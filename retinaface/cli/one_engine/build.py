@@ -9,15 +9,28 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, engine_option, engine_settings
+from retinaface.cli.output.options import answering
+from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 from retinaface.cli.usage.types import PathOrWord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from retinaface.cli.answers.files import Built
     from retinaface.engines.base import Engine
     from retinaface.engines.catalogue import EngineEntry
     from retinaface.export.build_manifest import BuildManifest
+
+
+def _show(answer: Built, printer: Printer) -> None:
+    manifest = answer.manifest
+    n = f"batch {manifest.batch}" if manifest.batch else "any batch"
+    printer.say(
+        f"{answer.path}: {manifest.engine}, {n}, by {manifest.runtime} from {manifest.source} in "
+        f"{manifest.build_s:.1f} s, sha256 {manifest.sha256[:16]}"
+    )
+    printer.line(answer.manifest_path)
 
 
 @click.command(cls=Command, no_args_is_help=True)
@@ -45,6 +58,7 @@ if TYPE_CHECKING:
     help="Images in every call of the file.  [default: 32, where the runtime fixes it]",
 )
 @engine_settings("Option of the engine (repeatable).")
+@answering(_show)
 def build(
     engine: str,
     output: Path,
@@ -52,7 +66,7 @@ def build(
     weights: str | None,
     batch: int | None,
     options: dict[str, str],
-) -> None:
+) -> Built:
     """Build an engine file, run it once, and write it with a manifest.
 
     FILE.json beside FILE says what it was built from (with hashes), by what, and how;
@@ -63,6 +77,7 @@ def build(
         --model retinaface_opt.onnx --output retinaface_bs_32_fp16.so
     retinaface build --engine ixrt-iluvatar-fp16 --output retinaface_float16_bs32.engine
     """
+    from retinaface.cli.answers.files import Built
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
     from retinaface.engines.sources import DEFAULT_BATCH
@@ -85,12 +100,7 @@ def build(
         with new_file(output) as temporary:
             shutil.copyfile(built, temporary)
         write_build_manifest(output, manifest)
-    n = f"batch {manifest.batch}" if manifest.batch else "any batch"
-    click.echo(
-        f"{output}: {engine}, {n}, by {manifest.runtime} from {manifest.source} in "
-        f"{manifest.build_s:.1f} s, sha256 {manifest.sha256[:16]}"
-    )
-    click.echo(manifest_of(output))
+    return Built(path=str(output), manifest_path=str(manifest_of(output)), manifest=manifest)
 
 
 def _describe(engine: Engine, built: Path, name: str, source: Path) -> BuildManifest:

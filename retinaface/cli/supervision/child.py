@@ -20,6 +20,8 @@ from retinaface.environment import signal_name
 EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 10, 10: 10}
 # Options that pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
+# Columns of an output that is no terminal: its lines stay whole.
+WHOLE_LINES = 400
 _POLL_S = 0.2
 _GRACE_S = 5.0
 
@@ -74,7 +76,7 @@ class Child:
             child = subprocess.Popen(  # noqa: S603 - this Python
                 self._command,
                 cwd=self._root,
-                env=_environment(),
+                env=_environment(keeps_lines=self._out is not None),
                 start_new_session=True,
                 stdout=out,
                 stderr=err,
@@ -114,13 +116,19 @@ class Child:
         return None
 
 
-def _environment() -> dict[str, str]:
-    """Make the child's environment, in which its Python finds the caller's engines."""
+def _environment(*, keeps_lines: bool) -> dict[str, str]:
+    """Make the child's environment, in which its Python finds the caller's engines.
+
+    Args:
+        keeps_lines: Whether lines stay whole where standard output is no terminal; pytest's own
+            output has rules as long as a line.
+    """
+    fallback = WHOLE_LINES if keeps_lines else 80
     paths = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        "COLUMNS": str(shutil.get_terminal_size().columns),
+        "COLUMNS": str(shutil.get_terminal_size((fallback, 24)).columns),
     }
 
 

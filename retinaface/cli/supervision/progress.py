@@ -52,12 +52,14 @@ class Progress:
 
     Attributes:
         running: The test that is running; None between tests.
+        work: What it does that takes long; None where it does not say.
         outcomes: Number of ended tests, by outcome.
         finished: A line for each suite that has ended.
     """
 
     started: float
     running: str | None = None
+    work: str | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     finished: list[str] = field(default_factory=list)
     _pending: dict[str, _Planned] = field(default_factory=dict)
@@ -84,6 +86,8 @@ class Progress:
             self._doing = event["text"]
         elif event["event"] == "end":
             self._end(event["test"], event["outcome"], event["seconds"])
+        elif event["event"] == "work":
+            self.work = event["what"]
 
     def _begin(self, test: str, now: float) -> None:
         if (suite := suite_of(test)) != self._suite:
@@ -161,9 +165,10 @@ class Progress:
             return f"{n_ended} of {self._n_tests} tests, {so_far}, writing the record"
         bad = [f", {self.outcomes[o]} {o}" for o in ("FAIL", "INCONCLUSIVE") if self.outcomes[o]]
         test = self._doing or short_test(self.running) if self.running else "between tests"
+        doing = self.work or test
         return (
             f"{n_ended} of {self._n_tests} tests{''.join(bad)}, {so_far}, "
-            f"{words_of(left)} left  {test}"
+            f"{words_of(left)} left  {doing}"
         )
 
 

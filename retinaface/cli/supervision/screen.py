@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from retinaface.cli.supervision.child import WHOLE_LINES
 from retinaface.cli.supervision.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,27 +36,41 @@ class Display(Protocol):
 class PlainLines:
     """Plain lines for a log: one for each suite that ended, one now and then while tests run."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_on_stderr: bool = False) -> None:
         """Start the clock of the first line."""
-        self._width = shutil.get_terminal_size().columns
+        self._is_on_stderr = is_on_stderr
+        self._width = shutil.get_terminal_size((WHOLE_LINES, 24)).columns
         self._n_finished = 0
         self._last: float | None = None
 
     def say(self, line: str) -> None:
         """Write a line."""
-        click.echo(line)
+        click.echo(line, err=self._is_on_stderr)
 
     def show(self, progress: Progress, now: float) -> None:
         """Write the suites that ended; after a while without one, write the progress."""
         if self._last is None:
             self._last = now
         for line in progress.finished[self._n_finished :]:
-            click.echo(line)
+            self.say(line)
             self._last = now
         self._n_finished = len(progress.finished)
         if now - self._last >= _PLAIN_S:
-            click.echo(progress.line(now, self._width))
+            self.say(progress.line(now, self._width))
             self._last = now
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class NoDisplay:
+    """Shows nothing before the end."""
+
+    def say(self, line: str) -> None:
+        """Do nothing."""
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -89,14 +104,14 @@ class LiveLine:
         self._live.stop()
 
 
-def open_display() -> Display:
+def open_display(*, is_on_stderr: bool = False) -> Display:
     """Choose one line on a terminal, plain lines elsewhere."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=is_on_stderr)
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveLine(console)
-    return PlainLines()
+    return PlainLines(is_on_stderr=is_on_stderr)
 
 
 class Screen:

@@ -6,13 +6,14 @@ import contextlib
 import json
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
-from retinaface.cli.options import COLOURS
+from retinaface.cli.output.terminal import COLOURS
 from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
-from retinaface.cli.supervision.screen import Screen, open_display
+from retinaface.cli.supervision.screen import Display, Screen, open_display
 from retinaface.verdicts import Verdict, verdict_line
 
 # Number of last lines to show of a run without a verdict: the traceback of a crash, the number of
@@ -23,59 +24,94 @@ _TAIL = {4: 0, 5: 1}
 _USAGE, _REFUSED = 4, "ERROR: "
 # `faulthandler` writes all threads; the one that crashed comes last.
 _BEFORE_CRASH = 4
+_NOWHERE = "before the first test or after the last one"
 _FATAL, _CURRENT = "Fatal Python error", "Current thread"
+
+
+@dataclass
+class Ended:
+    """A run that ended.
+
+    Attributes:
+        code: Exit code of the command.
+        problem: Why the process did not end as it should; empty where it did.
+        closing: The last block of lines; empty where there was none.
+    """
+
+    code: int
+    problem: str = ""
+    closing: list[str] = field(default_factory=list)
 
 
 def supervise(
     command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
-) -> int:
+) -> Ended:
     """Run the child until it ends, crashes, or times out; it writes to the terminal itself.
 
     Args:
         folder: Takes the child's record.
         timeout: Seconds that one test may take.
         kept: The folder, if it stays after the run; else None.
-
-    Returns:
-        The exit code of the command.
     """
     child = Child(command, root, Watch(folder, since=time.monotonic()))
     return _conclude(child, child.run(timeout), folder, kept)
 
 
 def supervise_on_screen(
-    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
-) -> int:
+    command: list[str],
+    root: Path,
+    folder: Path,
+    timeout: float,
+    *,
+    kept: Path | None,
+    display: Display | None = None,
+    is_silent: bool = False,
+) -> Ended:
     """Run the child as `supervise` does, but show its progress, and at the end its verdict.
 
     The output of the child and of the tools in it appears only if there is no verdict.
+
+    Args:
+        display: Of header and progress; None for what suits standard output.
+        is_silent: Leave standard output alone: the caller says how the run ended.
     """
     with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
         events, out, err = (Path(temporary) / name for name in ("events", "out", "err"))
         with_events = [*command, f"--events={events}"]
         child = Child(with_events, root, Watch(folder, since=time.monotonic()), out, err)
-        screen = Screen(events, open_display())
+        screen = Screen(events, display or open_display())
         try:
             problem = child.run(timeout, screen.look)
         finally:
             screen.close()
         if problem is None and screen.closing:
-            _show_closing(screen.closing)
+            if not is_silent:
+                _show_closing(screen.closing)
         else:
             n_lines = 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR)
             for line in _lines(out)[-n_lines:] if n_lines else ():
-                click.echo(line)
+                click.echo(line, err=is_silent)
             for line in relevant_lines(_lines(err)):
                 click.echo(_as_ours(line) if child.code == _USAGE else line, err=True)
-    return _conclude(child, problem, folder, kept)
+    ended = _conclude(child, problem, folder, kept, is_silent=is_silent)
+    ended.closing = screen.closing
+    return ended
 
 
-def _conclude(child: Child, problem: str | None, folder: Path, kept: Path | None) -> int:
-    """Report a problem of the process, and return the exit code of the command."""
+def _conclude(
+    child: Child, problem: str | None, folder: Path, kept: Path | None, *, is_silent: bool = False
+) -> Ended:
+    """Report a problem of the process, and give the exit code of the command."""
     if problem is None:
-        return EXIT_CODES[child.code]
-    _report(problem, child.watch.running, folder, kept)
-    return 1
+        return Ended(EXIT_CODES[child.code])
+    where = child.watch.running or _NOWHERE
+    _write_crash(problem, child.watch.running, folder / "record.json")
+    if not is_silent:
+        click.echo(f"\nFAIL {where}: {problem}")
+        if kept is not None:
+            click.echo(f"Record: {kept}")
+        click.secho(verdict_line(Verdict.FAIL), fg=COLOURS[Verdict.FAIL], bold=True)
+    return Ended(1, f"{where}: {problem}")
 
 
 def _as_ours(line: str) -> str:
@@ -108,12 +144,10 @@ def relevant_lines(lines: list[str]) -> list[str]:
     return [*before, *lines[current : current + _TAIL_OF_ERROR - len(before)]]
 
 
-def _report(problem: str, running: str | None, folder: Path, kept: Path | None) -> None:
-    """Print which test was running, and write it into the record."""
+def _write_crash(problem: str, running: str | None, path: Path) -> None:
+    """Write into the record which test was running, and what happened to it."""
     from retinaface.files import new_file
 
-    where = running or "before the first test or after the last one"
-    path = folder / "record.json"
     record = None
     with contextlib.suppress(OSError, ValueError):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +158,3 @@ def _report(problem: str, running: str | None, folder: Path, kept: Path | None) 
                 test |= {"verdict": "FAIL", "reason": problem}
         with new_file(path) as file:
             file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    click.echo(f"\nFAIL {where}: {problem}")
-    if kept is not None:
-        click.echo(f"Record: {kept}")
-    click.secho(verdict_line(Verdict.FAIL), fg=COLOURS[Verdict.FAIL], bold=True)

@@ -7,8 +7,10 @@ stays usable when this process hangs or crashes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from retinaface.suite.display.forecast import count_images, plan_tests
 from retinaface.suite.display.terminal import closing_text, header
 from retinaface.suite.hooks.gate import is_undecided
 from retinaface.suite.hooks.stash import RUN, TARGET
+from retinaface.telling.work import shown_by
 from retinaface.verdicts import SKIPPED
 
 # The worst phase of a test counts.
@@ -45,13 +48,15 @@ class Teller:
         self._file = path.open("a", encoding="utf-8", buffering=1)
         self._outcomes: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
+        self._shown = contextlib.ExitStack()
 
     def _tell(self, event: str, **values: Any) -> None:
         self._file.write(json.dumps({"event": event, **values}) + "\n")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
-        """Say what is tested, before tests are collected."""
+        """Say what is tested, before tests are collected; from now on also what takes long."""
+        self._shown.enter_context(shown_by(self._working))
         self._tell("header", lines=header(self._config, columns()))
 
     @pytest.hookimpl(trylast=True)
@@ -87,8 +92,18 @@ class Teller:
         if lines := closing_text(config, columns()):
             self._tell("verdict", lines=lines)
 
+    @contextlib.contextmanager
+    def _working(self, what: str) -> Iterator[None]:
+        """Tell what a test does that takes long."""
+        self._tell("work", what=what)
+        try:
+            yield
+        finally:
+            self._tell("work", what=None)
+
     def pytest_unconfigure(self) -> None:
         """Close the file."""
+        self._shown.close()
         self._file.close()
 
 

@@ -17,6 +17,7 @@ from retinaface.verdicts import SKIPPED, Verdict, verdict_line
 # A screen of a terminal, with the verdict on its last line.
 MOST_LINES = 30
 FULL_COMMAND = "retinaface validate --full"
+_MOST_COLUMNS = 80  # of the heading
 _MOST = 4  # rows of one warning
 _NOTHING = "nothing was run; check -k, -m, --deselect and the paths"
 _SUITE_PREFIX = "test_"
@@ -79,7 +80,7 @@ def closing_lines(
         n_lines = sum(n_rows(s.lines, width) for s in sections) + 2  # headline and verdict
         section.shrink(n_lines - MOST_LINES, width)
     return [
-        " validation ".center(width, "-"),
+        " validation ".center(min(width, _MOST_COLUMNS), "-"),
         *(line for section in sections for line in section.lines),
         verdict_line(run.verdict, target.verdict_note),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +10,9 @@ import pytest
 from retinaface.suite.hooks.stash import RUN
 from retinaface.verdicts import Check, Verdict, worst
 
-_UNDECIDED = ("inconclusive", True)
+# A property of the report of a test that could not decide.
+UNDECIDED = ("inconclusive", True)
+_FIGURES = ("value", "baseline", "limit", "margin")
 
 
 class Inconclusive(Exception):  # noqa: N818 - a verdict, not an error
@@ -29,6 +31,7 @@ def gate(request: pytest.FixtureRequest) -> Gate:
     run = request.config.stash.get(RUN, None)
 
     def judge(*checks: Check, result: str | None = None) -> None:
+        request.node.user_properties += check_properties(checks)
         if run is not None:
             for check in checks:
                 run.add_check(request.node.nodeid, check)
@@ -45,16 +48,27 @@ def gate(request: pytest.FixtureRequest) -> Gate:
     return judge
 
 
+def check_properties(checks: Iterable[Check]) -> list[tuple[str, str]]:
+    """List what a test compared, `CHECK: value` and so on; nothing where nothing was measured."""
+    found = []
+    for check in checks:
+        found.append((f"{check.name}: verdict", str(check.verdict)))
+        for name in _FIGURES:
+            if (value := getattr(check, name)) is not None:
+                found.append((f"{check.name}: {name}", f"{float(value):g} {check.unit}".rstrip()))
+    return found
+
+
 def mark_undecided(report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
     """Mark the report of a phase that could not decide, and show its message alone."""
     if call.excinfo is not None and call.excinfo.errisinstance(Inconclusive):
-        report.user_properties.append(_UNDECIDED)
+        report.user_properties.append(UNDECIDED)
         report.longrepr = str(call.excinfo.value)
 
 
 def is_undecided(report: Any) -> bool:
     """Tell whether a phase of a test ended without a decision, which pytest takes for a failure."""
-    return report.failed and _UNDECIDED in getattr(report, "user_properties", ())
+    return report.failed and UNDECIDED in getattr(report, "user_properties", ())
 
 
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:

@@ -30,10 +30,10 @@ def run(tmp_path, monkeypatch, capsys):
     for name in ("ASSETS", "ENGINE", "WIDERFACE"):
         monkeypatch.delenv(f"RETINAFACE_{name}", raising=False)
 
-    def supervise(command, root, folder, timeout, *, kept):
+    def supervise(command, root, folder, timeout, *, kept, **_):
         calls.append((command, root, folder, timeout, kept))
         assert folder.parent.is_dir()
-        return 10
+        return supervisor.Ended(10)
 
     def pass_on(*arguments, **others):
         shown.append("pytest")

@@ -72,7 +72,7 @@ def test_the_command_prints_and_writes_them(tmp_path, capsys):
         main(["engines", str(tmp_path / "a"), "--json", str(tmp_path / "e.json")])
     assert ended.value.code == 0
     assert "ort-cpu-fp32" in capsys.readouterr().out
-    assert json.loads((tmp_path / "e.json").read_text())[0]["engine"] == "ort-cpu-fp32"
+    assert json.loads((tmp_path / "e.json").read_text())["engines"][0]["engine"] == "ort-cpu-fp32"
 
 
 def test_figures_survive_the_file_and_the_page_gets_the_table(run, tmp_path):

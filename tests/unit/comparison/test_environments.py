@@ -2,9 +2,11 @@
 
 import json
 
+import msgspec
 import pytest
 
 from retinaface.checks.speed.ab import A, B
+from retinaface.comparison.answer import compared
 from retinaface.comparison.compare import compare_runs
 from retinaface.comparison.environments import (
     EnvironmentDifference,
@@ -14,7 +16,7 @@ from retinaface.comparison.environments import (
     short_key,
     unknown_lines,
 )
-from retinaface.comparison.text import as_json, markdown, same_environment_text
+from retinaface.comparison.text import markdown, same_environment_text
 from retinaface.records.read import read_run
 from retinaface.records.schema import ModelFile
 from tests.support.made.records import ENGINE, RESULT, make_run
@@ -178,7 +180,7 @@ def test_markdown_and_json_list_what_is_not_known(pair_of):
     text = markdown([comparison])
     assert "The environments are the same, as far as both runs describe them." in text
     assert "Not known for a: weights." in text
-    (content,) = as_json([comparison])["comparisons"]
+    content = msgspec.to_builtins(compared(comparison))
     assert content["environment"] == []
     assert content["not_known"] == [{"key": "weights", "side": "old"}]
 

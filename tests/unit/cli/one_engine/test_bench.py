@@ -21,7 +21,7 @@ def test_a_file_is_timed_at_its_batch_in_a_line(board, run, protocol, timed, tmp
         rf"{NAME}: \d+\.\d{{3}} images/s at batch 4 on Iluvatar MR-V100 \(.*{timed}", line
     )
     assert "finite, and probabilities; --weights compares them" in line
-    figures = json.loads((tmp_path / written).read_text())
+    figures = json.loads((tmp_path / written.removeprefix("JSON: ")).read_text())
     assert figures["images_per_s"] == pytest.approx(4 / figures["run_s"])
     assert (figures["batch"], figures["protocol"]) == (4, protocol)
     assert figures["engine_file"] == FILE

@@ -71,10 +71,8 @@ def test_exit_0_without_a_record_does_not_pass(supervise):
 
 def test_a_damaged_record_does_not_hide_the_verdict(tmp_path, capfd):
     code = "open('record.json', 'w').write('{'); os.kill(os.getpid(), 9)"
-    assert (
-        supervisor.supervise([sys.executable, "-c", BEGIN + code], tmp_path, tmp_path, 9, kept=None)
-        == 1
-    )
+    command = [sys.executable, "-c", BEGIN + code]
+    assert supervisor.supervise(command, tmp_path, tmp_path, 9, kept=None).code == 1
     assert "VERDICT: FAIL" in capfd.readouterr().out
 
 
@@ -102,8 +100,8 @@ def on_screen(tmp_path, capfd):
 
     def call(code, timeout=30.0):
         command = [sys.executable, "-c", BEGIN + TELL + code]
-        result = supervisor.supervise_on_screen(command, tmp_path, tmp_path, timeout, kept=None)
-        return result, *capfd.readouterr()
+        ended = supervisor.supervise_on_screen(command, tmp_path, tmp_path, timeout, kept=None)
+        return ended.code, *capfd.readouterr()
 
     return call
 

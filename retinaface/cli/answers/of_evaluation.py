@@ -1,0 +1,66 @@
+"""Make the answer of `retinaface evaluate`, and show it on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retinaface.cli.output.terminal import Printer
+
+if TYPE_CHECKING:
+    from retinaface.cli.answers.accuracy import Evaluated
+    from retinaface.widerface.evaluation import Evaluation
+
+
+def evaluation_answer(
+    engine: str,
+    settings: Mapping[str, Any],
+    result: Evaluation,
+    notes: list[str],
+    *,
+    predictions: Path | None,
+    record: Path | None,
+) -> Evaluated:
+    """Give AP and what was run.
+
+    Args:
+        settings: Of the command.
+        predictions: Folder that was written, where there is one.
+        record: Likewise.
+    """
+    from retinaface.cli.answers.accuracy import Evaluated
+
+    return Evaluated(
+        engine=engine,
+        pipeline=settings["pipeline"],
+        batch=settings["batch"],
+        scoring=settings["scoring"],
+        subset=settings["subset"],
+        limit=settings["limit"],
+        ap=result.ap,
+        n_images=len(result.images),
+        detect_s=result.detect_s,
+        bad_images=result.bad_images,
+        predictions=None if predictions is None else str(predictions),
+        record=None if record is None else str(record),
+        notes=notes,
+        warnings=[result.warning] if result.warning else [],
+    )
+
+
+def show(answer: Evaluated, printer: Printer) -> None:
+    """Print AP, then what it rests on."""
+    printer.ap(f"{answer.engine}, {answer.pipeline}, batch {answer.batch}", answer.ap)
+    printer.warnings(answer.warnings)
+    printer.notes(answer.notes)
+    n = answer.n_images
+    printer.say(
+        f"{n} images in {answer.detect_s:.1f} s ({n / answer.detect_s:.0f} images/s, reading to "
+        "detections)"
+    )
+    for message in answer.bad_images.values():
+        printer.say(f"bad image, all faces counted as missed: {message}")
+    for kind, folder in (("predictions", answer.predictions), ("record", answer.record)):
+        if folder is not None:
+            printer.aside(f"{kind}: {folder}")

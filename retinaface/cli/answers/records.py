@@ -1,0 +1,102 @@
+"""Answers of the commands that read run records: `compare`, `runs`, `engines`; and `validate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from retinaface.cli.output.answer import Answer, Judgement
+from retinaface.comparison.answer import Compared, Session
+from retinaface.comparison.engine_table import EngineRow
+from retinaface.records.find import Unavailable
+from retinaface.records.schema import Record
+
+
+class Comparisons(Judgement, kw_only=True, tag="compare"):
+    """Run records, compared with the first one.
+
+    Attributes:
+        sessions: Of `retinaface ab`, as far as they are judged.
+        unavailable: Rows of a matrix that could not run.
+        markdown: File that was written or extended, where one was asked for.
+    """
+
+    comparisons: list[Compared]
+    sessions: list[Session]
+    unavailable: list[Unavailable]
+    markdown: str | None
+
+
+class RunRow(Struct, kw_only=True):
+    """A run record.
+
+    Attributes:
+        verdict: None where nothing was judged.
+        state: `finished`, `running` or `crashed`.
+        runtimes: With versions.
+        devices: Accelerators, else the processor.
+        ap: By split, as fractions, of each result that has it.
+        n_run: Tests that ran; None where the record has no tests.
+        n_skipped: Tests that were skipped.
+    """
+
+    name: str
+    path: str
+    created: str
+    verdict: str | None
+    state: str
+    runtimes: list[str]
+    devices: list[str]
+    ap: dict[str, dict[str, float]]
+    n_run: int | None
+    n_skipped: int | None
+    warnings: list[str]
+
+
+class RunList(Answer, kw_only=True, tag="runs"):
+    """Run records, by date.
+
+    Attributes:
+        unavailable: Rows of a matrix that could not run.
+        csv: File of all figures, where one was asked for.
+    """
+
+    runs: list[RunRow]
+    unavailable: list[Unavailable]
+    csv: str | None
+
+
+class EngineList(Answer, kw_only=True, tag="engines"):
+    """Engines side by side."""
+
+    engines: list[EngineRow]
+
+
+class Validated(Judgement, kw_only=True, tag="validate"):
+    """A run of the validation suites.
+
+    Attributes:
+        record: Folder of the run record, where it was kept.
+        problem: Why the process of the run did not end as it should; empty where it did.
+        summary: The lines that a terminal shows at the end.
+        run: The run record; None where the run left none.
+    """
+
+    record: str | None
+    problem: str
+    summary: list[str]
+    run: Record | None
+
+
+def answers() -> dict[str, type[Answer]]:
+    """List the answer of each command, by the command's words."""
+    from retinaface.cli.answers import accuracy, files, speed
+
+    found: list[Any] = [
+        *(Comparisons, RunList, EngineList, Validated),
+        *(accuracy.Detected, accuracy.Evaluated, accuracy.Scored, accuracy.Demo),
+        *(files.AssetList, files.AssetPaths, files.AssetPath),
+        *(files.Exported, files.Built, files.Reported, speed.Bench, speed.AbResult),
+    ]
+    return {str(one.__struct_config__.tag): one for one in found}

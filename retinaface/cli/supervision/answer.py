@@ -1,0 +1,71 @@
+"""Run the child of `retinaface validate`, and give its end as text, as JSON, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retinaface.cli.output.options import STDOUT, wants_progress, write_answer
+from retinaface.cli.supervision import supervise as supervisor
+from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
+from retinaface.cli.supervision.selection import wants_own_output
+
+if TYPE_CHECKING:
+    from retinaface.cli.answers.records import Validated
+
+EXIT_USAGE = 2
+
+
+def run_and_answer(
+    command: list[str],
+    words: Sequence[str],
+    root: Path,
+    folder: Path,
+    timeout: float,
+    *,
+    kept: Path | None,
+    json_file: Path | None,
+) -> int:
+    """Run the suites, show how they end, and write JSON if it is asked for.
+
+    Args:
+        words: Arguments for pytest, which may ask for its own output.
+        kept: The folder, if it stays after the run; else None.
+
+    Returns:
+        The exit code of the command.
+    """
+    is_silent = json_file == STDOUT
+    if wants_own_output(words) and not is_silent:
+        ended = supervisor.supervise(command, root, folder, timeout, kept=kept)
+    else:
+        display: Display = open_display(is_on_stderr=is_silent) if wants_progress() else NoDisplay()
+        ended = supervisor.supervise_on_screen(
+            command, root, folder, timeout, kept=kept, display=display, is_silent=is_silent
+        )
+    if json_file is not None and ended.code != EXIT_USAGE:
+        write_answer(_answer(ended, folder, kept), json_file)
+    return ended.code
+
+
+def _answer(ended: supervisor.Ended, folder: Path, kept: Path | None) -> Validated:
+    from retinaface.cli.answers.records import Validated
+    from retinaface.errors import RecordError
+    from retinaface.records.read import read_run
+    from retinaface.verdicts import Verdict
+
+    run, problem = None, ended.problem
+    try:
+        run = read_run(folder, folder.name).record
+    except RecordError as error:
+        problem = problem or str(error)
+    codes = {verdict.exit_code: verdict for verdict in Verdict}
+    return Validated(
+        verdict=codes.get(ended.code, Verdict.FAIL),
+        record=None if kept is None else str(kept),
+        problem=problem,
+        summary=ended.closing,
+        run=run,
+        warnings=run.warnings if run else [],
+    )
