@@ -126,7 +126,7 @@ def _lifted(
     """
     for row, lines in zip(rows, body, strict=True):
         if row[0]:
-            yield row[0]
+            yield from _folded(row[0], width)
         yield from (_INDENT + line for line in lines)
         for cell in filter(None, row[last:]):
             indent = _INDENT * 2
@@ -136,7 +136,7 @@ def _lifted(
 def _listed(columns: Cells, row: Cells, width: int) -> Iterator[str]:
     """Write a row as a list: the first cell, then each other that is not empty under its name."""
     if row[0]:
-        yield row[0]
+        yield from _folded(f"{columns[0]}  {row[0]}" if columns[0] else row[0], width)
     beside = max(map(_longest_line, columns[1:]), default=0) + len(_INDENT) + _GAP
     for name, cell in zip(columns[1:], row[1:], strict=True):
         if not cell:

@@ -40,7 +40,8 @@ class Printer:
         """Print a line, in the colour of a verdict if it has one; fold it between words."""
         colour = COLOURS[verdict] if verdict else None
         for line in self._folded(text):
-            click.echo(click.style(line, fg=colour, bold=is_bold) if colour or is_bold else line)
+            is_plain = colour is None and not is_bold
+            click.echo(line if is_plain else click.style(line, fg=colour, bold=is_bold))
 
     def aside(self, text: str) -> None:
         """Print a line that is not part of the answer, unless quiet."""

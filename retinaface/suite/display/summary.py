@@ -70,7 +70,7 @@ def closing_lines(
     times = _Section(time_lines(run.times, width), 0)
     skips = _Section(_skip_lines(run, width), 0)
     missing = _Section(_missing_lines(run, target), 1)
-    figures = _Section(_figure_lines(run), 1)
+    figures = _Section(_figure_lines(run, width), 1)
     more = _Section([line for text in after for line in wrap_text(text, width)], 2)
     warnings = _Section(_warning_lines(run, width), 2)
     failures = _Section(failure_lines(run, width), MOST_FAILURE_LINES)
@@ -86,9 +86,9 @@ def closing_lines(
     ]
 
 
-def _figure_lines(run: ValidationRun) -> list[str]:
+def _figure_lines(run: ValidationRun, width: int) -> list[str]:
     results = list(run.results.values())
-    return [*ap_table(results), *speed_table(results)]
+    return [*ap_table(results, width), *speed_table(results, width)]
 
 
 def _coverage_lines(run: ValidationRun, width: int) -> list[str]:

@@ -48,12 +48,27 @@ def test_the_first_column_becomes_a_heading_where_folding_is_not_enough():
     ]
 
 
+def test_the_last_column_goes_below_where_the_rest_fits_without_it():
+    rows = [["a-long-name-of-a-result", "AP easy", "81.20", "allowed +-0.1 points over 67 images"]]
+    assert table_lines(["result", "metric", "new", "note"], rows, width=26) == [
+        "result",
+        "  metric   new",
+        "    note",
+        "a-long-name-of-a-result",
+        "  AP easy  81.20",
+        "    allowed +-0.1 points",
+        "    over 67 images",
+    ]
+
+
 def test_rows_become_lists_where_nothing_else_fits():
-    rows = [["name", "averylongword-of-one", "", "averylongword-of-two"]]
-    assert table_lines(["n", "first", "second", "third"], rows, width=30) == [
-        "name",
-        "  first   averylongword-of-one",
-        "  third   averylongword-of-two",
+    rows = [["name", "a-long-word-of-one", "", "a-long-word-of-two"]]
+    assert table_lines(["run", "first", "a-long-second-word", "third"], rows, width=36) == [
+        "run  name",
+        "  first",
+        "    a-long-word-of-one",
+        "  third",
+        "    a-long-word-of-two",
     ]
 
 

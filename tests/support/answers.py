@@ -1,0 +1,166 @@
+"""An answer of each command, with names as long as they get."""
+
+from __future__ import annotations
+
+from retinaface.cli.answers.accuracy import (
+    Demo,
+    DemoAp,
+    DemoErrors,
+    DemoFaces,
+    DemoModel,
+    Detected,
+    Evaluated,
+    FoundFaces,
+    Scored,
+)
+from retinaface.cli.answers.files import (
+    AssetList,
+    AssetPath,
+    AssetPaths,
+    AssetRow,
+    Reported,
+    WrittenFile,
+)
+from retinaface.cli.answers.records import EngineList, RunList, RunRow
+from retinaface.cli.answers.speed import Bench
+from retinaface.cli.output.answer import Answer
+from retinaface.comparison.engine_table import EngineRow
+from retinaface.engines.catalogue import BUILTIN
+from retinaface.verdicts import Verdict
+
+AP = {"easy": 0.8287, "medium": 0.7085, "hard": 0.4653}
+LONG = "acme.engines.of.a.vendor:open_the_engine_of_the_new_board_x1_fp16"
+PATH = "/home/somebody/validation/of/the/new/board/runs/2026-11-27-first-day"
+NOTE = "covers 67 of 67 images of the embedded set: comparable only with that set"
+
+
+def sample_answers() -> list[Answer]:
+    """Make an answer of each command that needs no run, no session and no manifest."""
+    return [*_of_accuracy(), *_of_files(), *_of_records()]
+
+
+def _of_accuracy() -> list[Answer]:
+    measured = {"scoring": "official", "subset": None, "notes": [NOTE]}
+    return [
+        Evaluated(
+            **measured,
+            engine=LONG,
+            pipeline="upstream-640",
+            batch=32,
+            limit=None,
+            ap=AP,
+            n_images=67,
+            detect_s=3.2,
+            bad_images={"0--Parade/a": "0--Parade/a: the file is empty"},
+            predictions=PATH,
+            record=None,
+            warnings=["next to nothing was found in 67 images; name the checkpoint with --weights"],
+        ),
+        Scored(
+            **measured,
+            ap=AP,
+            predictions=PATH,
+            n_images=67,
+            n_images_total=67,
+            n_detections=900,
+            missing=[],
+            record=PATH,
+        ),
+        Detected(
+            engine="ort-cpu-fp32",
+            pipeline="igie",
+            score_above=0.5,
+            images=[
+                FoundFaces(
+                    image="group.jpg",
+                    width=1024,
+                    height=768,
+                    boxes_xyxy=[[1.0, 2.0, 1003.5, 700.25]],
+                    scores=[0.987],
+                    landmarks_xy=[[[101.0, 102.0]] * 5],
+                )
+            ],
+            pictures=None,
+        ),
+        Demo(
+            weights="embedded",
+            weights_sha256="a" * 64,
+            models=[
+                DemoModel(file="x.fp32.onnx", opset=13, ir_version=7, n_nodes=168, n_bytes=1740000)
+            ],
+            inputs=["noise", "zeros", "a picture of somebody"],
+            errors=[
+                DemoErrors(engine=LONG, largest={"loc": 1e-6, "conf": 2e-6, "landmarks": 3e-6})
+            ],
+            score_above=0.5,
+            faces=[DemoFaces(image="0--Parade/a", n_faces=3)],
+            accuracy=DemoAp(engine=LONG, pipeline="igie", batch=32, ap=AP),
+            folder="runs/demo",
+        ),
+        Bench(
+            engine=LONG,
+            device="Iluvatar MR-V100",
+            runtime="ixrt 1.0",
+            precision="fp16",
+            engine_file=None,
+            outputs="equal exact ones within the noise of the precision",
+            batch=32,
+            protocol="ours",
+            timed="median of 100 runs",
+            n_runs=100,
+            run_s=0.0123,
+            images_per_s=2601.6,
+            n_checked=104,
+        ),
+    ]
+
+
+def _of_files() -> list[Answer]:
+    there = AssetRow(name="mobilenet0.25_Final.pth", n_bytes=1800000, licence="MIT", path=PATH)
+    gone = AssetRow(
+        name="wider_medium_val.mat",
+        n_bytes=400000,
+        licence="WIDER FACE, research only",
+        path=None,
+        has_wrong_hash=True,
+    )
+    return [
+        AssetList(assets=[there, gone]),
+        AssetPaths(paths=[PATH]),
+        AssetPath(path=PATH),
+        Reported(
+            verdict=Verdict.INCONCLUSIVE, files=[WrittenFile(path="report.html", n_bytes=900000)]
+        ),
+    ]
+
+
+def _of_records() -> list[Answer]:
+    engines = [
+        EngineRow(
+            engine=name,
+            runtime="a-runtime 1.32.0",
+            largest_error=1.2e-6,
+            of_the_limit=0.31,
+            unmatched=0.012,
+            ap={split: 100 * value for split, value in AP.items()},
+            n_images=67,
+            speed_ratio=[0.91, 1.02, 1.13],
+            build_s=12.34,
+            run="a",
+        )
+        for name in (*list(BUILTIN)[:11], LONG)
+    ]
+    row = RunRow(
+        name="validate-ort132-python314-first-day-on-the-new-board",
+        path=PATH,
+        created="2026-11-27T06:52:14+00:00",
+        verdict="INCONCLUSIVE",
+        state="crashed",
+        runtimes=["onnxruntime 1.32.0", "openvino 2026.1.0"],
+        devices=["Intel(R) Xeon(R) Platinum 8380 CPU @ 2.30GHz"],
+        ap={"ort-cpu-fp32--upstream-640--b32": AP, "openvino-cpu-fp32--igie--b32": AP},
+        n_run=651,
+        n_skipped=12,
+        warnings=["weights nobody knows: next to nothing was found"],
+    )
+    return [EngineList(engines=engines), RunList(runs=[row], unavailable=[], csv="figures.csv")]
