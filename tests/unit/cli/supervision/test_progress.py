@@ -171,3 +171,10 @@ def test_the_line_says_what_a_test_does_for_others_too():
     end(progress, A, 10.0, 10.0)
     begin(progress, B, 10.0)
     assert progress.line(10.0, 80).endswith("left  fps: b[x]")
+def test_the_line_says_what_a_test_does_that_takes_long():
+    progress = of(planned(A))
+    begin(progress, A, 0.0)
+    progress.take({"event": "work", "what": "exporting the checkpoint"}, 1.0)
+    assert progress.line(2.0, 200).endswith(" left  exporting the checkpoint")
+    progress.take({"event": "work", "what": None}, 3.0)
+    assert progress.line(4.0, 200).endswith(" left  fps: a[x]")

@@ -44,3 +44,13 @@ def test_what_breaks_around_a_test_is_its_outcome(events):
 def test_without_a_file_no_event_is_written(session, pytester):
     session(PASSES)
     assert not Path(pytester.path, "events.jsonl").exists()
+
+
+def test_work_that_takes_long_is_told(events):
+    test = (
+        "def test_w():\n"
+        "    from retinaface.telling.work import working\n"
+        "    with working('exporting'):\n"
+        "        pass\n"
+    )
+    assert [e["what"] for e in events(test) if e["event"] == "work"] == ["exporting", None]
