@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -65,7 +64,7 @@ def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_s
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time make a file; the others wait, and say so on stderr.
+    """Let one process at a time make a file; the others wait, and say so.
 
     The system releases the lock of a process that ends, however it ends.
     """
@@ -76,8 +75,8 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        print(f"note: waiting for another process, which exports {path}", file=sys.stderr)
-        lock.acquire()
+        with working(f"waiting for another process, which exports {path}"):
+            lock.acquire()
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,6 @@ class ValidationRun:
         self._activity = "start"
         # Seconds by activity: a suite, or what `spend` names.
         self.times: defaultdict[str, float] = defaultdict(float)
-        self.tell: Callable[[str], None] = lambda _doing: None  # says what a test does
         self.tests: dict[str, TestEntry] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.kept: dict[str, Kept] = {}

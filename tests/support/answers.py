@@ -129,7 +129,9 @@ def _of_files() -> list[Answer]:
         AssetPaths(paths=[PATH]),
         AssetPath(path=PATH),
         Reported(
-            verdict=Verdict.INCONCLUSIVE, files=[WrittenFile(path="report.html", n_bytes=900000)]
+            scorecard=["RetinaFace validation: PASS", "export faithful? PASS"],
+            verdict=Verdict.INCONCLUSIVE,
+            files=[WrittenFile(path="report.html", n_bytes=900000)],
         ),
     ]
 

@@ -68,7 +68,6 @@ class Progress:
     _all: _Seen = field(default_factory=_Seen)
     _kinds: dict[str, _Seen] = field(default_factory=dict)
     _engines: dict[str, Counter[str]] = field(default_factory=dict)
-    _doing: str = ""  # what the running test does for others too
     _suite: str = ""
     _suite_outcomes: Counter[str] = field(default_factory=Counter)
     _suite_s: float = 0.0
@@ -82,8 +81,6 @@ class Progress:
             self._n_tests = len(planned)
         elif event["event"] == "begin":
             self._begin(event["test"], now)
-        elif event["event"] == "doing":
-            self._doing = event["text"]
         elif event["event"] == "end":
             self._end(event["test"], event["outcome"], event["seconds"])
         elif event["event"] == "work":
@@ -93,7 +90,7 @@ class Progress:
         if (suite := suite_of(test)) != self._suite:
             self.end_suite()
             self._suite = suite
-        self.running, self._doing, self._since = test, "", now
+        self.running, self._since = test, now
 
     def _end(self, test: str, outcome: str, seconds: float) -> None:
         self.running = None
@@ -164,8 +161,7 @@ class Progress:
         if n_ended == self._n_tests:
             return f"{n_ended} of {self._n_tests} tests, {so_far}, writing the record"
         bad = [f", {self.outcomes[o]} {o}" for o in ("FAIL", "INCONCLUSIVE") if self.outcomes[o]]
-        test = self._doing or short_test(self.running) if self.running else "between tests"
-        doing = self.work or test
+        doing = self.work or (short_test(self.running) if self.running else "between tests")
         return (
             f"{n_ended} of {self._n_tests} tests{''.join(bad)}, {so_far}, "
             f"{words_of(left)} left  {doing}"

@@ -19,7 +19,7 @@ import pytest
 from retinaface.suite.display.forecast import count_images, plan_tests
 from retinaface.suite.display.terminal import closing_text, header
 from retinaface.suite.hooks.gate import is_undecided
-from retinaface.suite.hooks.stash import RUN, TARGET
+from retinaface.suite.hooks.stash import TARGET
 from retinaface.telling.work import shown_by
 from retinaface.verdicts import SKIPPED
 
@@ -49,6 +49,7 @@ class Teller:
         self._outcomes: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
         self._shown = contextlib.ExitStack()
+        self._work: str | None = None
 
     def _tell(self, event: str, **values: Any) -> None:
         self._file.write(json.dumps({"event": event, **values}) + "\n")
@@ -65,8 +66,6 @@ class Teller:
         target = self._config.stash[TARGET]
         n_images = count_images(target)
         self._tell("plan", tests=plan_tests(session.items, target, n_images))
-        if RUN in self._config.stash:
-            self._config.stash[RUN].tell = lambda doing: self._tell("doing", text=doing)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Tell that a test begins."""
@@ -94,12 +93,14 @@ class Teller:
 
     @contextlib.contextmanager
     def _working(self, what: str) -> Iterator[None]:
-        """Tell what a test does that takes long."""
+        """Tell what a test does that takes long; at its end, what it was part of."""
+        around, self._work = self._work, what
         self._tell("work", what=what)
         try:
             yield
         finally:
-            self._tell("work", what=None)
+            self._work = around
+            self._tell("work", what=around)
 
     def pytest_unconfigure(self) -> None:
         """Close the file."""

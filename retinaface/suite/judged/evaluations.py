@@ -15,6 +15,7 @@ from retinaface.records.traced_images import ImageStages, spread, trace
 from retinaface.suite.judged.witness import Seen, Witness
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.run import ValidationRun
+from retinaface.telling.work import working
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation, Spent, evaluate_together
 from retinaface.widerface.scoring import coverage_note
@@ -109,8 +110,8 @@ def evaluate_for_run(
     """Evaluate an engine as `measure` does, and keep results and times in the record of a run."""
     truth = dataset.select(pool.target.subset)
     words = f"{len(pipeline_names)} pipelines" if len(pipeline_names) > 1 else pipeline_names[0]
-    run.tell(f"{engine_name}: {len(truth.images)} images, {words}")
-    found, spent = measure(pool, dataset, engine_name, pipeline_names)
+    with working(f"{engine_name}: {len(truth.images)} images, {words}"):
+        found, spent = measure(pool, dataset, engine_name, pipeline_names)
     for name, measured in found.items():
         if isinstance(measured, Exception):
             continue

@@ -15,7 +15,7 @@ _MODEL = ("model", "engine-file", "weights", "scores", "threads", "engine-option
 _AB = (
     *("a", "b", "engine", "engine-b", "model", "model-b", "engine-file", "engine-file-b"),
     *("weights", "engine-option", "engine-option-b", "batch", "threads"),
-    *("starts", "turns", "slowdown", "widerface", "json"),
+    *("starts", "turns", "slowdown", "widerface"),
 )
 _EXPORT = (
     *("output", "weights", "exporter", "opset", "precision", "io", "batch-size"),
@@ -24,25 +24,30 @@ _EXPORT = (
 _IMAGES = ("widerface", "subset", "ground-truth")
 _EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
 
-# The long options of each command, but for those that must be typed.
-COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+# Of every command with an answer.
+_OUTPUT = ("json", "quiet", "verbose")
+
+_OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "validate": (*(o.name for o in OPTIONS if not o.typed), "junitxml", "quick", "timeout"),
         "demo": ("output", "weights", "widerface"),
         "assets": (),
         "export": _EXPORT,
         "build": ("engine", "output", "model", "weights", "batch", "engine-option"),
-        "bench": ("engine", "batch", "protocol", "json", *_MODEL),
-        "detect": ("engine", "pipeline", "score", "json", "draw", *_MODEL),
+        "bench": ("engine", "batch", "protocol", *_MODEL),
+        "detect": ("engine", "pipeline", "score", "draw", *_MODEL),
         "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
-        "score": (*_IMAGES, "record", "json", "scoring"),
-        "compare": ("markdown", "json", "ab", "attribute"),
+        "score": (*_IMAGES, "record", "scoring"),
+        "compare": ("markdown", "ab", "attribute"),
         "report": ("output", "widerface", "images", "ab", "title"),
-        "runs": (),
-        "engines": ("json",),
+        "runs": ("csv",),
+        "engines": (),
         "ab": _AB,
-        "completion": (),
     }
+)
+# The long options of each command, but for those that must be typed.
+COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {name: (*own, *_OUTPUT) for name, own in _OWN.items()} | {"completion": ()}
 )
 
 # What no variable and no file gives.
@@ -51,12 +56,14 @@ MUST_BE_TYPED = "must be typed, since a person answers for a baseline"
 
 _OTHERS = (
     *(Option(name, kind="flag") for name in ("attribute", "dynamic-size", "no-simplify", "quick")),
-    *(Option(name, kind="flag") for name in ("skip-bad-images", "with-fp16")),
+    *(Option(name, kind="flag") for name in ("skip-bad-images", "with-fp16", "quiet")),
     *(Option(name, kind="count") for name in ("images", "limit", "opset", "starts", "threads")),
-    *(Option(name, kind="count") for name in ("turns",)),
+    *(Option(name, kind="count") for name in ("turns", "verbose")),
     *(Option(name, kind="number") for name in ("score", "slowdown", "timeout")),
-    *(Option(name, kind="path") for name in ("a", "b", "draw", "engine-file-b", "json")),
-    *(Option(name, kind="path") for name in ("junitxml", "markdown", "model-b", "output")),
+    *(Option(name, kind="path") for name in ("a", "b", "draw", "engine-file-b")),
+    *(Option(name, kind="path") for name in ("junitxml", "model-b", "output")),
+    *(Option(name, kind="path", words=("-",)) for name in ("json", "csv")),
+    Option("markdown"),
     *(Option(name, kind="path") for name in ("predictions",)),
     *(Option(name) for name in ("engine-b", "exporter", "io", "precision", "protocol")),
     *(Option(name) for name in ("reference", "scoring", "title")),

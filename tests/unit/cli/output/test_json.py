@@ -13,12 +13,15 @@ from tests.support.answers import sample_answers
 from tests.support.made.records import make_run
 from tools.json_schemas import FOLDER, schemas
 
+# Prints a program for a shell.
+WITHOUT_ANSWER = ("completion",)
+
 
 def leaves(command, name=""):
     if isinstance(command, click.Group):
         for word, one in command.commands.items():
             yield from leaves(one, f"{name} {word}".strip())
-    else:
+    elif name not in WITHOUT_ANSWER:
         yield name, command
 
 

@@ -163,14 +163,6 @@ def test_names_are_short():
     assert short_test(A) == "fps: a[x]"
 
 
-def test_the_line_says_what_a_test_does_for_others_too():
-    progress = of(planned(A), planned(B))
-    begin(progress, A, 0.0)
-    progress.take({"event": "doing", "text": "ort-cpu-fp32: 434 images, 4 pipelines"}, 0.0)
-    assert progress.line(0.0, 80).endswith("left  ort-cpu-fp32: 434 images, 4 pipelines")
-    end(progress, A, 10.0, 10.0)
-    begin(progress, B, 10.0)
-    assert progress.line(10.0, 80).endswith("left  fps: b[x]")
 def test_the_line_says_what_a_test_does_that_takes_long():
     progress = of(planned(A))
     begin(progress, A, 0.0)

@@ -15,9 +15,10 @@ def options(command):
     if isinstance(command, click.Group):
         return {k: v for below in command.commands.values() for k, v in options(below).items()}
     return {
-        name.removeprefix("--"): one
+        long[0].removeprefix("--"): one
         for one in command.params
-        if isinstance(one, click.Option) and (name := one.opts[0]).startswith("--")
+        if isinstance(one, click.Option)
+        and (long := [name for name in one.opts if name.startswith("--")])
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.pages import named_block
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/tutorial.md").read_text()
 
 pytestmark = [

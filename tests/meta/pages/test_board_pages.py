@@ -13,7 +13,7 @@ from retinaface.embedded import embedded_root
 from tests.support.pages import named_block
 from tests.support.standins.container import Container
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FIRST_DAY = (ROOT / "docs/first-day-on-a-board.md").read_text()
 COMING = (ROOT / "docs/coming-from-deepspark.md").read_text()
 NAME = "igie-iluvatar-fp16"

@@ -1,0 +1,1 @@
+"""Pages of the docs, run as a reader pastes them."""
