@@ -1,3 +1,4 @@
+import contextlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from retinaface.suite.judged.evaluations import (
 from retinaface.suite.judged.witness import Seen
 from retinaface.suite.run import ValidationRun
 from retinaface.suite.target import Target
+from retinaface.telling.work import shown_by
 from retinaface.widerface.dataset import open_widerface
 from tests.support.made.records import evaluation
 from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
@@ -76,8 +78,14 @@ def test_a_pipeline_that_the_engine_cannot_run_does_not_hide_the_others(dataset)
 
 def test_a_run_is_told_what_is_evaluated_and_where_the_time_went(dataset):
     run, told = ValidationRun({}, None), []
-    run.tell = told.append
-    evaluate_for_run(run, pool_of(free), dataset, "inner-cpu-fp32", ["igie"])
+
+    @contextlib.contextmanager
+    def show(what):
+        told.append(what)
+        yield
+
+    with shown_by(show):
+        evaluate_for_run(run, pool_of(free), dataset, "inner-cpu-fp32", ["igie"])
     assert told == [f"inner-cpu-fp32: {len(IMAGES)} images, igie"]
     assert {"decoding", "inference", "scoring"} <= set(run.times)
 
