@@ -103,9 +103,8 @@ def left_text(share: float | None) -> str:
         return "not a number"
     if share < 0:
         return "over the limit"
-    return (
-        f"{100 * share:.0f} % left" if share >= 0.1 or share == 0 else f"{100 * share:.1f} % left"
-    )
+    percent = 100 * min(share, 1.0)  # more where a value is better than the one that counts as 0
+    return f"{percent:.0f} % left" if percent >= 10 or percent == 0 else f"{percent:.1f} % left"
 
 
 def text_bar(share: float | None) -> str:
@@ -157,10 +156,18 @@ def _key(margin: Margin) -> tuple[int, float]:
     return RANK.index(margin.verdict), share if not math.isnan(share) else -math.inf
 
 
+def _failed_and_share(margin: Margin) -> tuple[bool, float]:
+    return margin.verdict != Verdict.FAIL.value, _key(margin)[1]
+
+
 def weakest_each(margins: Iterable[Margin], n: int) -> list[Margin]:
-    """Choose the weakest margins, one for each question, engine, pipeline and unit."""
+    """Choose the weakest margins, one for each question, engine, pipeline and unit.
+
+    FAIL comes first; without a decision is no worse than the figure says.
+    """
     found: dict[tuple[str, ...], Margin] = {}
-    for margin in weakest_first(m for m in margins if m.share is not None):
+    known = [margin for margin in weakest_first(margins) if margin.share is not None]
+    for margin in sorted(known, key=_failed_and_share):
         question = str(margin.question)
         found.setdefault((question, margin.engine, margin.pipeline, margin.check.unit), margin)
     return list(found.values())[:n]

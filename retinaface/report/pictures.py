@@ -79,7 +79,7 @@ def changed_pictures(
         progress: Show a progress bar on stderr, where that is a terminal.
     """
     pictures = []
-    bar = tqdm(comparisons, desc="images", disable=None if progress else True)
+    bar = tqdm(comparisons, desc="images", disable=None if progress and comparisons else True)
     is_many = len(comparisons) * n_images > _MANY
     for comparison in bar:
         ranked = []

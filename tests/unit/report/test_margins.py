@@ -44,6 +44,7 @@ def test_where_nothing_is_allowed_there_is_no_share():
     ("share", "words", "bar"),
     [
         (1.0, "100 % left", "█" * 10),
+        (1.17, "100 % left", "█" * 10),
         (0.71, "71 % left", "███████░░░"),
         (0.034, "3.4 % left", "░" * 10),
         (-2.0, "over the limit", "x" * 10),
@@ -67,6 +68,11 @@ def test_the_weakest_come_from_different_places_and_failures_first():
     assert chosen[1:] == [("g", 0.1), ("e", 0.9), ("f", 0.5)]
     assert chosen[0][0] == "h"
     assert len(weakest_each(found, 2)) == 2
+
+
+def test_what_is_not_decided_is_no_weaker_than_its_figure():
+    found = [margin(0.2, 1.0, verdict="INCONCLUSIVE"), margin(0.9, 1.0, engine="f")]
+    assert [one.engine for one in weakest_each(found, 2)] == ["f", "e"]
 
 
 def test_checks_of_older_records_are_those_of_their_results(tmp_path):
