@@ -167,11 +167,16 @@ def _nvidia_name() -> str | None:
     return names.splitlines()[0] if names else None
 
 
-def command_output(*command: str) -> str | None:
-    """Run a program from PATH and return its output; None if it is missing, fails, or hangs."""
+def command_output(*command: str, variables: Mapping[str, str] | None = None) -> str | None:
+    """Run a program from PATH and return its output; None if it is missing, fails, or hangs.
+
+    Args:
+        variables: Of its environment, beside those of this process or in their place.
+    """
+    environment = {**os.environ, **(variables or {})}
     try:
         result = subprocess.run(  # noqa: S603 - fixed commands, no shell
-            command, capture_output=True, text=True, timeout=20, check=True
+            command, capture_output=True, text=True, timeout=20, check=True, env=environment
         )
     except (OSError, subprocess.SubprocessError):
         return None

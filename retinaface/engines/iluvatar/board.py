@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ WHEELS = (
     "install the vendor's wheels: IXUCA_WHEELS=FOLDER tox run -e validate-ixuca420, or pip install "
     "them here; where the SDK is installed already, tox run -e validate-ixuca"
 )
-# Where the SDK puts its programs; containers do not always have the folder on their PATH.
+# Where the SDK puts its programs and the libraries that they load. Neither folder is always on the
+# PATH, or where the dynamic linker searches.
 SDK_FOLDER = Path("/usr/local")
 _PROGRAMS = "corex*/bin/ixsmi"
+_LIBRARIES, _SEARCHED = ("lib64", "lib"), "LD_LIBRARY_PATH"
 _FIELDS = ("name", "driver_version")
 _NOT_AN_ANSWER = re.compile(r"not a valid field|not supported|unknown|n/a|error|failed|^\W*$", re.I)
 
@@ -28,23 +32,33 @@ def board() -> dict[str, str]:
 
     Each field is asked for by itself, because one that a release does not know spoils the line.
     """
-    answers = {field: _ask(field) for field in _FIELDS}
+    answers = {field: ask(field) for field in _FIELDS}
     return {field: answer for field, answer in answers.items() if answer is not None}
 
 
-def _ask(field: str) -> str | None:
+def ask(field: str) -> str | None:
     """Ask the first `ixsmi` that answers for a field of the first board."""
     for program in _ixsmi():
-        text = command_output(program, f"--query-gpu={field}", "--format=csv,noheader")
+        words = (str(program), f"--query-gpu={field}", "--format=csv,noheader")
+        text = command_output(*words, variables=_with_libraries(program))
         lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
         if lines and not _NOT_AN_ANSWER.search(lines[0]):
             return lines[0]
     return None
 
 
-def _ixsmi() -> list[str]:
+def _ixsmi() -> list[Path]:
     """List where `ixsmi` may be: on the PATH, and in the folders of the SDK, newest first."""
-    return ["ixsmi", *map(str, sorted(SDK_FOLDER.glob(_PROGRAMS), key=_numbers, reverse=True))]
+    of_sdks = sorted(SDK_FOLDER.glob(_PROGRAMS), key=_numbers, reverse=True)
+    return [Path(shutil.which("ixsmi") or "ixsmi"), *of_sdks]
+
+
+def _with_libraries(program: Path) -> dict[str, str]:
+    """Let a program of an SDK find the SDK's libraries, after all that is searched already."""
+    sdk = program.resolve().parent.parent
+    own = [str(sdk / name) for name in _LIBRARIES if (sdk / name).is_dir()]
+    searched = [folder for folder in os.environ.get(_SEARCHED, "").split(os.pathsep) if folder]
+    return {_SEARCHED: os.pathsep.join(dict.fromkeys([*searched, *own]))}
 
 
 def _numbers(path: Path) -> list[int]:

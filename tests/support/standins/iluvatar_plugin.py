@@ -22,10 +22,6 @@ VARIABLE = "ILUVATAR_VARIANT"
 ANSWERS = {"name": "Iluvatar MR-V100", "driver_version": "4.2.0"}
 
 
-def ixsmi(_program: str, query: str, *_words: str) -> str | None:
-    return ANSWERS.get(query.partition("=")[2])
-
-
 def pytest_configure() -> None:
     variant = os.environ.get(VARIABLE, "")
     fakes = (
@@ -37,4 +33,4 @@ def pytest_configure() -> None:
     for fake in fakes:
         sys.modules.update(fake.modules)
     if "ixsmi" not in variant:  # else there is none
-        board.command_output = ixsmi
+        board.ask = ANSWERS.get

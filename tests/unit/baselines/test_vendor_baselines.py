@@ -26,12 +26,8 @@ STAND_INS = {"igie": FakeTvm, "ixrt": FakeIxrt}
 def described(runtime, monkeypatch, tmp_path, board="Iluvatar MR-V100, 4.2.0"):
     """Describe an engine on its stand-in; `ixsmi` answers each field by itself, or nothing."""
     answers = dict(zip(("name", "driver_version"), board.split(", "), strict=True)) if board else {}
-
-    def ixsmi(_program, query, *_words):
-        return answers.get(query.partition("=")[2])
-
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", ixsmi)
+    monkeypatch.setattr("retinaface.engines.iluvatar.board.ask", answers.get)
     for name in ("igie", "ixrt"):
         monkeypatch.delitem(sys.modules, f"retinaface.engines.iluvatar.{name}", raising=False)
     STAND_INS[runtime]().install(monkeypatch)

@@ -32,7 +32,7 @@ def stand_in(monkeypatch, own_cache):
 @pytest.fixture
 def no_board(monkeypatch):
     """Hide the driver of Iluvatar."""
-    monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", lambda *_: None)
+    monkeypatch.setattr("retinaface.engines.iluvatar.board.ask", {}.get)
 
 
 @pytest.fixture

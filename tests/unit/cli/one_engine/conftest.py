@@ -11,7 +11,7 @@ def board(request, monkeypatch, tmp_path):
     import sys
 
     monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path.parent / f"cache-{tmp_path.name}"))
-    monkeypatch.setattr("retinaface.engines.iluvatar.board.command_output", lambda *_: None)
+    monkeypatch.setattr("retinaface.engines.iluvatar.board.ask", {}.get)
     monkeypatch.delitem(sys.modules, "retinaface.engines.iluvatar.igie", raising=False)
     write_heads(tmp_path / "retinaface_opt.onnx")
     yield request.param().install(monkeypatch)

@@ -43,6 +43,24 @@ def test_the_sdks_own_folder_is_searched(sdk, folder):
     assert board()["name"] == "Iluvatar MR-V100"
 
 
+@pytest.mark.parametrize("searched", [None, "/opt/mine::/opt/more"])
+def test_ixsmi_finds_its_sdks_libraries_after_those_that_are_searched(
+    sdk, tmp_path, monkeypatch, searched
+):
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    if searched:
+        monkeypatch.setenv("LD_LIBRARY_PATH", searched)
+    sdk("local/corex-4.3.0/bin", name='echo "Iluvatar $LD_LIBRARY_PATH"')
+    for name in ("lib64", "lib"):
+        (tmp_path / "local/corex-4.3.0" / name).mkdir()
+    (tmp_path / "local/corex").symlink_to("corex-4.3.0")
+    own = f"{tmp_path}/local/corex-4.3.0/lib64:{tmp_path}/local/corex-4.3.0/lib"
+    before = "/opt/mine:/opt/more:" if searched else ""
+    assert board()["name"] == f"Iluvatar {before}{own}"
+    monkeypatch.setenv("LD_LIBRARY_PATH", own)
+    assert board()["name"] == f"Iluvatar {own}"
+
+
 def test_of_several_sdks_the_newest_answers(sdk):
     sdk("local/corex-4.9.0/bin", driver="echo 4.9.0")
     sdk("local/corex-4.10.0/bin", driver="echo 4.10.0")

@@ -131,10 +131,8 @@ def test_a_file_without_a_graph_has_the_precision_of_its_name(use, model):
 
 def test_ixsmi_names_the_board_first(use, model, monkeypatch):
     use()
-    answers = {"--query-gpu=name": "Iluvatar MR-V50", "--query-gpu=driver_version": "4.2.0"}
-    monkeypatch.setattr(
-        "retinaface.engines.iluvatar.board.command_output", lambda _, field, *__: answers[field]
-    )
+    answers = {"name": "Iluvatar MR-V50", "driver_version": "4.2.0"}
+    monkeypatch.setattr("retinaface.engines.iluvatar.board.ask", answers.get)
     with open_engine(NAME, model=model) as engine:
         described = engine.describe()
     assert (described["device_name"], described["driver"]) == ("Iluvatar MR-V50", "4.2.0")

@@ -136,10 +136,8 @@ def test_an_address_that_is_not_taken_is_a_refusal_that_frees_all(use, model):
 
 def test_the_description_fits_a_record_and_names_the_board(use, model, monkeypatch):
     use()
-    answers = {"--query-gpu=name": "Iluvatar MR-V100", "--query-gpu=driver_version": "4.2.0"}
-    monkeypatch.setattr(
-        "retinaface.engines.iluvatar.board.command_output", lambda _, field, *__: answers[field]
-    )
+    answers = {"name": "Iluvatar MR-V100", "driver_version": "4.2.0"}
+    monkeypatch.setattr("retinaface.engines.iluvatar.board.ask", answers.get)
     with open_engine(NAME, model=model) as engine:
         described = json.loads(json.dumps(engine.describe()))
     assert described["runtime"] == "ixrt 8.6.1"
