@@ -8,6 +8,7 @@ has them is assumed.
 from __future__ import annotations
 
 import json
+import statistics
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def mean_run_s(executor: Executor, device: Any, n: int) -> float:
         Seconds of one run, on average.
     """
     if (evaluate := executor.evaluator(n)) is not None:
-        return float(evaluate().mean)
+        return statistics.fmean(evaluate().results)
     executor.run()
     device.sync()
     return mean_seconds(executor.run, n, device.sync)

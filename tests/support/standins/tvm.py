@@ -127,7 +127,7 @@ class Executor:
             started = time.perf_counter()
             for _ in range(number):
                 self.run()
-            return SimpleNamespace(mean=(time.perf_counter() - started) / number)
+            return SimpleNamespace(results=[(time.perf_counter() - started) / number])
 
         return evaluate
 
