@@ -31,6 +31,7 @@ EXAMPLE = ROOT / "docs" / "add-an-engine.md"
 # Options of other programs that the pages show: of pip, of venv, and of the vendor's scripts.
 OTHERS = {
     *("--index-url", "--no-deps", "--no-loadscope-reorder", "--format", "--system-site-packages"),
+    "--without-pip",
     *("--bs", "--datasets", "--input", "--perf", "--weight"),
 }
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")

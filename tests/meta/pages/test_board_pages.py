@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from retinaface.assets import EMBEDDED
 from retinaface.embedded import embedded_root
 from tests.support.pages import named_block
 from tests.support.standins.container import Container
+from tests.support.standins.variants import RELAX, VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST_DAY = (ROOT / "docs/first-day-on-a-board.md").read_text()
@@ -34,6 +37,19 @@ def test_each_block_is_run_by_a_test_or_said_not_to_be():
     ]
 
 
+def test_the_installation_leaves_what_was_there_as_it_was(tmp_path):
+    """Without an index: this environment's packages, as an SDK's may be, are on `PYTHONPATH`."""
+    packages = os.pathsep.join(
+        p for p in sys.path if p.endswith(("site-packages", "dist-packages"))
+    )
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}  # pip reads the second as a "no"
+    container = Container(tmp_path, PYTHONPATH=packages, **offline)
+    out = container.run(named_block(FIRST_DAY, "install") + "\ncommand -v retinaface")
+    *_, installed, program = out.splitlines()  # and nothing of another version between them
+    assert installed.startswith("Successfully installed retinaface-")
+    assert program == f"{container.checkout}/.venv/bin/retinaface"
+
+
 def test_the_first_day_leads_to_an_accepted_baseline(tmp_path):
     container = Container(tmp_path)
 
@@ -41,8 +57,8 @@ def test_the_first_day_leads_to_an_accepted_baseline(tmp_path):
         return container.run(named_block(FIRST_DAY, name))
 
     assert re.search(r"Iluvatar MR-V100.*\ntvm 0\..*\ntensorrt ", run("look"), re.DOTALL)
-    assert "retinaface.reference.npz\nretinaface.json" in run("export")
-    file = "retinaface_bs_32_fp16.so"
+    assert "out/retinaface.reference.npz\nout/retinaface.json" in run("export")
+    file = "out/retinaface_bs_32_fp16.so"
     assert run("build").startswith(f"{file}: {NAME}, batch 32, by igie ")
     line = run("bench")
     assert line.startswith(f"{NAME}: 8304.626 images/s at batch 32 on Iluvatar MR-V100 (3.853 ms, ")
@@ -64,12 +80,12 @@ def test_the_first_verdict_names_what_has_no_baseline_and_fails_in_nothing_else(
     assert "there is no speed baseline for iluvatar-mr-v100" in " ".join(out.split())
     assert "VERDICT: INCONCLUSIVE (embedded set)" in out
     assert " FAIL" not in out
-    assert (container.checkout / "first/record.json").is_file()
+    assert (container.checkout / "out/first/record.json").is_file()
 
 
-@pytest.mark.parametrize("tvm", ["relay", "relax"])
-def test_the_vendors_commands_have_counterparts_with_their_file_names(tmp_path, tvm):
-    container = Container(tmp_path, STAND_IN=tvm, DATASETS_DIR=str(embedded_root()))
+@pytest.mark.parametrize("variant", ["", RELAX], ids=["relay", RELAX])
+def test_the_vendors_commands_have_counterparts_with_their_file_names(tmp_path, variant):
+    container = Container(tmp_path, DATASETS_DIR=str(embedded_root()), **{VARIABLE: variant})
     embedded = ROOT / f"retinaface/embedded/{EMBEDDED}.pth"
     shutil.copy(embedded, container.checkout / "mobilenet0.25_Final.pth")
     for name in ("export", "build", "accuracy", "performance"):
@@ -81,7 +97,7 @@ def test_the_vendors_commands_have_counterparts_with_their_file_names(tmp_path, 
             "performance": f"{NAME}: 8304.626 images/s at batch 32 on Iluvatar MR-V100",
         }[name] in out
     assert len(list((container.checkout / "widerface_txt").rglob("*.txt"))) >= 67
-    if tvm == "relay":
+    if variant != RELAX:
         out = container.run(named_block(COMING, "ixrt"))
         assert "ixrt-iluvatar-fp16, ixrt, batch 32" in out
         assert "mean of 20 runs back to back" in out

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.standins.variants import NO_IXSMI, VARIABLE
+
 ROOT = Path(__file__).resolve().parents[3]
 # Imported by every Python of the container: the modules are there, as if they were installed. TVM's
 # clock says what a board would say, for a CPU says nothing of it: the published rate at batch 32.
@@ -15,9 +17,7 @@ _MODULES = """
 import os, sys
 from types import SimpleNamespace
 sys.path.insert(0, {root!r})
-from tests.support.standins import tvm as standin
-from tests.support.standins.ixrt import FakeIxrt
-from tests.support.standins.tvm_relax import FakeRelaxTvm
+from tests.support.standins import tvm, variants
 
 def time_evaluator(self, name, device, *, number, repeat):
     def evaluate():
@@ -25,9 +25,8 @@ def time_evaluator(self, name, device, *, number, repeat):
         return SimpleNamespace(results=[self._facts["shape"][0] / 8304.626])
     return evaluate
 
-standin.Executor.time_evaluator = time_evaluator
-make = FakeRelaxTvm if os.environ.get("STAND_IN") == "relax" else standin.FakeTvm
-sys.modules.update({{**make().modules, **FakeIxrt().modules}})
+tvm.Executor.time_evaluator = time_evaluator
+sys.modules.update(variants.modules(os.environ.get(variants.VARIABLE, "")))
 """
 _PROGRAMS = {
     "retinaface": '#!/bin/sh\nexec "{python}" -m retinaface "$@"\n',
@@ -40,7 +39,10 @@ _PROGRAMS = {
     "esac\n",
 }
 # What the package and its suites are in a checkout.
-_CHECKOUT = ("retinaface", "tests/validation", "baselines", "conftest.py", "pyproject.toml")
+_CHECKOUT = (
+    *("retinaface", "tests/validation", "baselines", "conftest.py"),
+    *("pyproject.toml", "setup.py", "README.md", "LICENSE", ".gitignore"),
+)
 
 
 _UNWANTED = shutil.ignore_patterns("__pycache__", "*.candidate.*")
@@ -52,7 +54,7 @@ _AUTHOR = {
 
 
 class Container:
-    """A folder with a checkout that is clean, and a shell in it."""
+    """A folder with a clean checkout, and a shell in it."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.checkout, self._bin, self._site = (folder / n for n in ("checkout", "bin", "site"))
@@ -63,13 +65,12 @@ class Container:
                 shutil.copytree(source, target, ignore=_UNWANTED)
             else:
                 shutil.copy(source, target)
-        (self.checkout / ".gitignore").write_text(
-            (ROOT / ".gitignore").read_text() + "\n*.onnx\n*.npz\n*.json\n*.so\n!baselines/**\n"
-        )
         self._site.mkdir()
         (self._site / "sitecustomize.py").write_text(_MODULES.format(root=str(ROOT)))
         self._bin.mkdir()
         for name, text in _PROGRAMS.items():
+            if name == "ixsmi" and variables.get(VARIABLE) == NO_IXSMI:
+                continue
             (self._bin / name).write_text(text.format(python=sys.executable))
             (self._bin / name).chmod(0o755)
         passed = {

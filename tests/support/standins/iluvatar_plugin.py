@@ -13,24 +13,13 @@ import os
 import sys
 
 from retinaface.engines.iluvatar import board
-from tests.support.standins import variants
-from tests.support.standins.ixrt import FakeIxrt
-from tests.support.standins.tvm import FakeTvm
+from tests.support.standins.variants import NO_IXSMI, VARIABLE, modules
 
-VARIABLE = "ILUVATAR_VARIANT"
 # What `ixsmi` answers, asked for one field at a time.
 ANSWERS = {"name": "Iluvatar MR-V100", "driver_version": "4.2.0"}
 
 
 def pytest_configure() -> None:
     variant = os.environ.get(VARIABLE, "")
-    fakes = (
-        FakeTvm(**variants.IGIE.get(variant, {})),
-        FakeIxrt(**variants.IXRT.get(variant, {})),
-    )
-    if variant and variant not in {**variants.IGIE, **variants.IXRT}:
-        raise ValueError(f"{VARIABLE}={variant} is none of the variants in variants.py")
-    for fake in fakes:
-        sys.modules.update(fake.modules)
-    if "ixsmi" not in variant:  # else there is none
-        board.ask = ANSWERS.get
+    sys.modules.update(modules(variant))
+    board.ask = ({} if variant == NO_IXSMI else ANSWERS).get

@@ -5,13 +5,18 @@ Each variant changes a stand-in in one respect; `OLDER` and `NEWER` change all a
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from tests.support.standins.ixrt import FakeIxrt
 from tests.support.standins.tvm import FakeTvm, OlderNDArray
+from tests.support.standins.tvm_relax import FakeRelaxTvm
+
+# Names a variant for the plug-in and for a container.
+VARIABLE = "ILUVATAR_VARIANT"
 
 _BINDINGS = ("cuda.bindings.driver", "cuda.bindings.runtime")
-OLDER, NEWER = "older", "newer"
+OLDER, NEWER, RELAX, NO_IXSMI = "older", "newer", "relax", "no-ixsmi"
 
 IGIE: dict[str, dict[str, Any]] = {
     "daily-build": {"version": "0.18.0+corex.4.2.0.20250220"},
@@ -23,6 +28,8 @@ IGIE: dict[str, dict[str, Any]] = {
     "no-graph": {"shows_graph": False},
     "asnumpy-alone": {"tensor": OlderNDArray},
     OLDER: {"version": "0.18.0", "tensor": OlderNDArray, "shows_graph": False},
+    RELAX: {},
+    NO_IXSMI: {},
     NEWER: {"version": None, "hides_precision": True, "shows_half": False},
 }
 
@@ -33,6 +40,7 @@ IXRT: dict[str, dict[str, Any]] = {
     "named-tensors": {"has_names": True},
     "cuda-bindings": {"cuda": _BINDINGS},
     "no-properties": {"lacks": ("cuda.cudart.cudaGetDeviceProperties",)},
+    NO_IXSMI: {},
     OLDER: {"version": "8.6.1", "lacks": ("cuda.cudart.cudaGetDeviceProperties",)},
     NEWER: {"version": None, "has_names": True, "module": "ixrt", "cuda": _BINDINGS},
 }
@@ -40,9 +48,22 @@ IXRT: dict[str, dict[str, Any]] = {
 
 def igie(variant: str) -> FakeTvm:
     """Make a stand-in for IGIE in one of its forms."""
-    return FakeTvm(**IGIE[variant])
+    return FakeRelaxTvm() if variant == RELAX else FakeTvm(**IGIE[variant])
 
 
 def ixrt(variant: str) -> FakeIxrt:
     """Make a stand-in for ixRT in one of its forms."""
     return FakeIxrt(**IXRT[variant])
+
+
+def modules(variant: str) -> dict[str, ModuleType]:
+    """Make the modules of an SDK: those of both runtimes, in the form for those that have it.
+
+    Args:
+        variant: Of either runtime; empty for the usual form.
+    """
+    if variant and variant not in {**IGIE, **IXRT}:
+        raise ValueError(f"{VARIABLE}={variant} is none of the variants in variants.py")
+    tvm = igie(variant) if variant in IGIE else FakeTvm()
+    tensorrt = ixrt(variant) if variant in IXRT else FakeIxrt()
+    return {**tvm.modules, **tensorrt.modules}
