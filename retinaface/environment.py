@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+# In place of the version of a package that states none.
+NO_VERSION = "of no version"
 PACKAGES = (
     "retinaface",
     "numpy",
@@ -165,6 +167,11 @@ def device_name(engine: Mapping[str, Any]) -> str:
 def _nvidia_name() -> str | None:
     names = command_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return names.splitlines()[0] if names else None
+
+
+def version_of(module: Any) -> str:
+    """Read a module's `__version__`; `of no version` where it has none."""
+    return str(getattr(module, "__version__", None) or NO_VERSION)
 
 
 def command_output(*command: str, variables: Mapping[str, str] | None = None) -> str | None:

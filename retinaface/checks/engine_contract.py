@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from retinaface.environment import NO_VERSION
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.verdicts import Check, Verdict
 
@@ -134,8 +135,9 @@ def description_problems(first: Mapping[str, Any], second: Mapping[str, Any]) ->
         json.dumps(first, allow_nan=False)
     except (TypeError, ValueError) as error:
         problems.append(f"not JSON: {error}")
-    runtime = first.get("runtime")
-    if runtime and not any(character.isdigit() for character in str(runtime)):
+    runtime = str(first.get("runtime") or "")
+    tells = any(character.isdigit() for character in runtime) or runtime.endswith(NO_VERSION)
+    if runtime and not tells:
         problems.append(f"runtime is {runtime!r}, expected name and version, such as 'acme 2.1.0'")
     build_s = first.get("build_s")
     if build_s is not None and not (isinstance(build_s, (int, float)) and build_s > 0):

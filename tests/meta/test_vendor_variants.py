@@ -16,9 +16,9 @@ pytestmark = [
     pytest.mark.alone,
 ]
 FORMS = [*(("igie", form) for form in IGIE), *(("ixrt", form) for form in IXRT)]
-# Where it runs, and AP of all pictures; of the forms that change all at once, who owns memory too.
+# Placement, and AP of all pictures; of the forms that change all at once some of the contract too.
 FEW = "placement or test_ap_is_that"
-MORE = f"{FEW} or closed or belong_to_the_caller"
+MORE = f"{FEW} or closed or describe_says"
 
 
 @pytest.fixture(scope="module")

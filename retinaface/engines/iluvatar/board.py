@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from retinaface.environment import command_output
+from retinaface.environment import command_output, version_of
 
 MAKER = "Iluvatar"
 # The next step where the vendor's software is missing.
@@ -87,11 +87,6 @@ def vendor_version(package: str, module: Any) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return version_of(module)
-
-
-def version_of(module: Any) -> str:
-    """Read a module's `__version__`; `of no version` where it has none."""
-    return str(getattr(module, "__version__", None) or "of no version")
 
 
 def is_ixrt(module: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
-from retinaface.engines.iluvatar.board import board, board_name, vendor_version, version_of
+from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.executors import Executor, mean_run_s, open_executor
 from retinaface.engines.iluvatar.igie_build import built_engine, find_toolchain, import_tvm
 from retinaface.engines.sources import (
@@ -23,6 +23,7 @@ from retinaface.engines.sources import (
     source_batch,
 )
 from retinaface.engines.staged import StagedEngine
+from retinaface.environment import version_of
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.export.build_manifest import read_build_manifest
 from retinaface.files import file_sha256

@@ -21,9 +21,9 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
-from retinaface.engines.iluvatar.board import WHEELS, version_of
+from retinaface.engines.iluvatar.board import WHEELS
 from retinaface.engines.importing import importing
-from retinaface.environment import package_versions
+from retinaface.environment import package_versions, version_of
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
-from retinaface.engines.iluvatar.board import board, board_name, vendor_version, version_of
+from retinaface.engines.iluvatar.board import board, board_name, vendor_version
 from retinaface.engines.iluvatar.heads import flat_heads, softmax
 from retinaface.engines.iluvatar.ixrt_build import N_HEADS, built_plan, find_ixrt, import_ixrt
 from retinaface.engines.iluvatar.ixrt_tensors import Binding, Launcher, ports
 from retinaface.engines.sources import check_batch, fixed_size, read_source, source_batch
 from retinaface.engines.staged import StagedEngine, mean_seconds
+from retinaface.environment import version_of
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS

@@ -18,11 +18,11 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
-from retinaface.engines.iluvatar.board import WHEELS, is_ixrt, version_of
+from retinaface.engines.iluvatar.board import WHEELS, is_ixrt
 from retinaface.engines.iluvatar.ixrt_tensors import import_cuda
 from retinaface.engines.importing import importing
 from retinaface.engines.sources import Source
-from retinaface.environment import package_versions
+from retinaface.environment import package_versions, version_of
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 

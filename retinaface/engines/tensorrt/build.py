@@ -18,14 +18,14 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import cached_build, refusing
-from retinaface.engines.iluvatar.board import is_ixrt, version_of
+from retinaface.engines.iluvatar.board import is_ixrt
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.engines.sources import batch_option, check_batch, check_largest
 from retinaface.engines.tensorrt.cuda_memory import Cuda
 from retinaface.engines.tensorrt.libraries import PACKAGES
 from retinaface.engines.tensorrt.profile import profile_of
-from retinaface.environment import package_versions
+from retinaface.environment import package_versions, version_of
 from retinaface.errors import EngineUnavailable
 
 INSTALL = "install the extra 'tensorrt' (CUDA 13) or 'tensorrt-cu12' (see docs/gpu.md)"

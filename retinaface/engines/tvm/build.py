@@ -18,7 +18,7 @@ from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.importing import importing
 from retinaface.engines.tvm import schedule
 from retinaface.engines.tvm.target import CPU, has_wide_registers
-from retinaface.environment import n_usable_cpus, package_versions
+from retinaface.environment import n_usable_cpus, package_versions, version_of
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME
 
@@ -55,10 +55,10 @@ def find_tvm(spec: EngineSpec) -> tuple[Any, Any]:
     try:
         return tvm, importlib.import_module("tvm.relax")
     except ImportError as error:
-        version = getattr(tvm, "__version__", "of no version")
         raise EngineUnavailable(
-            f"{spec.name} needs Apache TVM with Relax, but tvm {version} here has none ({error}): "
-            f"a vendor's own TVM may have the same name; {INSTALL} in another environment"
+            f"{spec.name} needs Apache TVM with Relax, but tvm {version_of(tvm)} here has none "
+            f"({error}): a vendor's own TVM may have the same name; {INSTALL} "
+            "in another environment"
         ) from error
 
 

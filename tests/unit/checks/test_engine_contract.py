@@ -69,6 +69,8 @@ def test_images_with_the_same_outputs_are_named():
 
 def test_a_whole_description_has_no_problem():
     assert description_problems(DESCRIPTION, dict(DESCRIPTION)) == []
+    unversioned = DESCRIPTION | {"runtime": "acme of no version"}  # its package states none
+    assert description_problems(unversioned, unversioned) == []
 
 
 @pytest.mark.parametrize(
