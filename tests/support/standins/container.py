@@ -89,15 +89,15 @@ class Container:
         self.run("git init -q && git add -A && git commit -qm 'A checkout'")
 
     def run(self, script: str, code: int = 0) -> str:
-        """Run a script as a reader pastes it; give what it printed."""
+        """Run a script as a reader pastes it; give its standard output."""
         result = subprocess.run(
             ["/bin/bash", "-e", "-c", script],
             cwd=self.checkout,
             env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             check=False,
         )
-        assert result.returncode == code, f"{script}\n{result.returncode}: {result.stdout}"
+        printed = f"{result.stdout}\n{result.stderr}"
+        assert result.returncode == code, f"{script}\n{result.returncode}: {printed}"
         return result.stdout
