@@ -1,0 +1,149 @@
+"""Write lines, changes and what was found about a run, for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from retinaface.history.index import History
+from retinaface.history.judged import Judged, Judgement
+from retinaface.history.series import Break, Line, by_subject, moving, sparkline
+from retinaface.history.told import Told
+
+WIDTH = 80
+_SPARK = 24
+_LABEL, _VALUES = 18, 24
+_MARK = {True: "▼", False: "▲"}
+
+
+def runs_text(history: History, lines: Sequence[Line]) -> str:
+    """Say how many runs there are, from when to when, and how many of them lines are of."""
+    rows = history.rows
+    if not rows:
+        return "no run"
+    text = f"{count(len(rows), 'run')}, {rows[0].date} to {rows[-1].date} UTC"
+    n_shown = len({point.run.name for line in lines for point in line.points})
+    return text + (f"; {n_shown} of them shown" if n_shown < len(rows) else "")
+
+
+def count(n: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{n} {what}" + ("" if n == 1 else "s")
+
+
+def table_lines(told: Told) -> Iterator[str]:
+    """Write each subject with its figures, trends and changes, in at most `WIDTH` columns."""
+    shown = by_subject(told.lines)
+    for subject, lines in shown.items():
+        yield from _wrapped(f"{subject} on {subject.device}", "  ")
+        for group in groups_of(lines):
+            yield _row(group)
+        for one, facts in told.breaks:
+            if one.subject == subject:
+                yield from break_lines(one, facts)
+        yield ""
+
+
+def break_lines(one: Break, facts: str) -> Iterator[str]:
+    """Write what changed between two runs, and what else did."""
+    mark = _MARK[one.is_worse]
+    changes = "; ".join(map(str, one.changes))
+    yield from _wrapped(f"  {mark} {one.after.date[:10]} {one.after.name}: {changes}", "    ")
+    yield from _wrapped(f"    after {one.before.name}: {facts}", "      ")
+
+
+def damaged_lines(history: History) -> Iterator[str]:
+    """Write why a record could not be read, for each."""
+    for name, problem in history.damaged.items():
+        yield from _wrapped(f"damaged: {name}: {problem}", "  ")
+
+
+def groups_of(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Put the splits of AP over the same images into one row; each other figure has its own."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        name = "AP" if line.kind == "AP" else line.metric
+        groups.setdefault((name, line.basis), []).append(line)
+    yield from groups.values()
+
+
+def _row(group: Sequence[Line]) -> str:
+    line = moving(group)
+    label, values = label_of(group), " / ".join(value_text(one) for one in group)
+    spark = sparkline(line, _SPARK)
+    return f"  {label:<{_LABEL}}{values:<{_VALUES}}{spark:<{_SPARK}} {state(group)}".rstrip()
+
+
+def label_of(group: Sequence[Line]) -> str:
+    """Name what a row shows: AP of easy, medium and hard by their first letters."""
+    if group[0].kind != "AP":
+        return group[0].metric
+    splits = [one.metric.removeprefix("AP ") for one in group]
+    short = "/".join(split[0] for split in splits) if len(splits) > 1 else splits[0]
+    return f"AP {short} %"
+
+
+def value_text(line: Line) -> str:
+    """Write the newest value of a line."""
+    value = line.points[-1].figure.value
+    if line.kind == "AP":
+        return f"{value:.2f}"
+    return f"{value:.0f} % left" if line.kind == "margin" else f"{value:.4g} images/s"
+
+
+def state(group: Sequence[Line]) -> str:
+    """Say whether lines are level, changed, or too short to tell."""
+    found = [line.changes for line in group]
+    if all(changes is None for changes in found):
+        return "few runs"
+    n = len({c.after.run.name for changes in found for c in changes or ()})
+    return count(n, "change") if n else "level"
+
+
+def judgement_lines(judgement: Judgement) -> Iterator[str]:
+    """Write what was found about a run, the worst first; what passes is counted."""
+    run = judgement.run
+    ended = "" if run.state == "finished" else f", {run.state}"
+    own = f"its own verdict: {run.verdict or 'not judged'}{ended}"
+    yield from _wrapped(
+        f"{run.name} beside the last {judgement.n_last} comparable runs ({own})", "  "
+    )
+    shown = [one for one in ordered(judgement) if _is_news(one)]
+    for one in shown:
+        word = str(one.verdict) if one.verdict else "reported"
+        yield from _wrapped(f"  {word:<12} {one.line.subject}: {judged_text(one)}", " " * 15)
+    for text in judgement.absent:
+        absent = f"  INCONCLUSIVE {text}: not measured, unlike in the runs before"
+        yield from _wrapped(absent, " " * 15)
+    yield f"  {count(len(judgement.judged) - len(shown), 'figure')} as before"
+
+
+def _is_news(one: Judged) -> bool:
+    """Tell what a reader must see: all that is open or moved, and how small a slowdown was seen."""
+    if str(one.verdict) != "PASS":
+        return one.line.kind != "margin" or (
+            one.change is not None and abs(one.change.estimate) > one.line.smallest
+        )
+    return one.line.kind == "speed"
+
+
+def ordered(judgement: Judgement) -> list[Judged]:
+    """Sort what was found, the worst first."""
+    order = {"FAIL": 0, "INCONCLUSIVE": 1, "None": 2, "PASS": 3}
+    return sorted(judgement.judged, key=lambda one: order[str(one.verdict)])
+
+
+def judged_text(one: Judged) -> str:
+    """Write the figure, the level of the last runs, the change and the reason."""
+    value = f"{one.line.metric} {one.point.figure.value:.4g}"
+    if one.level is None or one.change is None:
+        return f"{value} {one.line.unit}; {one.text}"
+    low, high, unit = one.change.low, one.change.high, one.line.change_unit
+    return (
+        f"{value}, level {one.level:.4g} {one.line.unit}: {one.change.estimate:+.2f} "
+        f"[{low:+.2f}, {high:+.2f}] {unit}; {one.text}"
+    )
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
