@@ -1,0 +1,208 @@
+"""Render a history as HTML and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import matplotlib as mpl
+from markupsafe import Markup
+
+import retinaface.report as report_wing
+from retinaface.history.changes import LEAST_LEVEL, LEAST_RUNS
+from retinaface.history.judged import Judgement
+from retinaface.history.rows import RunRow, Subject
+from retinaface.history.series import Break, Line, by_subject, moving, sparkline
+from retinaface.history.text import (
+    count,
+    groups_of,
+    judged_text,
+    label_of,
+    ordered,
+    runs_text,
+    state,
+    value_text,
+)
+from retinaface.history.told import Told
+from retinaface.report.history.trends import trend
+from retinaface.report.svg import STYLE
+
+_FOLDER = Path(__file__).parent
+# The newest runs; a page of thousands is read by nobody.
+_MOST_SHOWN = 400
+_MOST_LISTED = 20
+_SPARK = 30
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A break, its number on the page, and what else changed there."""
+
+    number: int
+    found: Break
+    facts: str
+
+    @property
+    def sizes(self) -> str:
+        """Write the changes, the largest first."""
+        return "; ".join(map(str, self.found.changes))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot, and its caption."""
+
+    svg: Markup
+    name: str
+    value: str
+    state: str
+    basis: str
+    n_busy: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """The plots of a subject."""
+
+    subject: Subject
+    panels: list[Panel]
+    breaks: list[Numbered]
+    n_runs: int
+
+
+def render_html(told: Told, title: str) -> str:
+    """Render one self-contained file: no script, no font, no picture from elsewhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    shared = Path(report_wing.__file__).parent / "report.css"
+    styles = [path.read_text(encoding="utf-8") for path in (shared, _FOLDER / "history.css")]
+    numbered = _numbered(told)
+    with mpl.rc_context(STYLE):
+        cards = _cards(told.lines, numbered)
+    changed = [card for card in cards if card.breaks]
+    return environment.get_template(
+        "history.html.j2"
+    ).render(
+        title=title,
+        told=told,
+        style=Markup("\n".join(styles)),  # noqa: S704 - our own files
+        runs_text=runs_text(told.history, told.lines),
+        headline=_headline(told, numbered),
+        numbered=numbered,
+        changed=changed,
+        level=[card for card in cards if not card.breaks],
+        newest=told.history.rows[: -_MOST_LISTED - 1 : -1],
+        judged=_judged_rows(told.judgement),
+        count=count,
+        least_runs=LEAST_RUNS,
+        least_level=LEAST_LEVEL,
+        most_shown=_MOST_SHOWN,
+    )
+
+
+def _numbered(told: Told) -> list[Numbered]:
+    return [Numbered(i, one, facts) for i, (one, facts) in enumerate(told.breaks, 1)]
+
+
+def _headline(told: Told, numbered: Sequence[Numbered]) -> str:
+    """Say in one sentence what has to be known first."""
+    series = by_subject(told.lines)
+    if not series:
+        return "No figure to show: nothing was measured in these runs, or no name matches."
+    if not numbered:
+        return f"No change of level in {count(len(series), 'series')}."
+    n_changed = len({one.found.subject for one in numbered})
+    newest = numbered[0]
+    word = "worse" if newest.found.is_worse else "better"
+    return (
+        f"{count(len(numbered), 'change')} of level in {n_changed} of {len(series)} series; the "
+        f"newest, for the {word}, on {newest.found.after.date[:10]}: {newest.found.subject}: "
+        f"{newest.sizes}."
+    )
+
+
+def _judged_rows(judgement: Judgement | None) -> list[tuple[str, str, str]]:
+    if judgement is None:
+        return []
+    rows = [
+        (str(one.verdict or ""), str(one.line.subject), judged_text(one))
+        for one in ordered(judgement)
+    ]
+    return rows + [("INCONCLUSIVE", text, "not measured") for text in judgement.absent]
+
+
+def _cards(lines: Sequence[Line], numbered: Sequence[Numbered]) -> list[Card]:
+    cards = []
+    for subject, own in by_subject(lines).items():
+        breaks = [one for one in numbered if one.found.subject == subject]
+        numbers = {one.found.after.name: one.number for one in breaks}
+        runs = _runs_of(own)
+        panels = [_panel(group, runs, numbers) for group in groups_of(own)]
+        cards.append(Card(subject, panels, breaks, len(runs)))
+    return sorted(cards, key=lambda card: min((b.number for b in card.breaks), default=0))
+
+
+def _panel(group: list[Line], runs: Sequence[RunRow], numbers: dict[str, int]) -> Panel:
+    names = {run.name for run in runs}
+    shown = [line for line in group if names & {point.run.name for point in line.points}]
+    return Panel(
+        svg=Markup(trend(shown or group, runs, numbers)),  # noqa: S704 - its texts are escaped
+        name=label_of(group),
+        value=" / ".join(value_text(line) for line in group),
+        state=state(group),
+        basis=group[0].basis,
+        n_busy=len(group[0].points) - len(group[0].quiet),
+    )
+
+
+def _runs_of(lines: Iterable[Line]) -> list[RunRow]:
+    """List the newest runs of some lines, oldest first."""
+    runs = {point.run.name: point.run for line in lines for point in line.points}
+    return sorted(runs.values(), key=lambda run: (run.created, run.name))[-_MOST_SHOWN:]
+
+
+def render_markdown(told: Told, title: str) -> str:
+    """Render the page in a form that fits the summary of a CI step."""
+    numbered = _numbered(told)
+    judgement = told.judgement
+    word = f"{judgement.verdict}: " if judgement is not None else ""
+    parts = [f"# {word}{title}", runs_text(told.history, told.lines), _headline(told, numbered)]
+    if judgement is not None:
+        parts.append(f"## {judgement.run.name} beside the last {judgement.n_last}")
+        parts.append(_table(("verdict", "of", "found"), _judged_rows(judgement)))
+    if numbered:
+        rows = [
+            (
+                *(one.found.after.date[:10], one.found.after.name, str(one.found.subject)),
+                *(one.sizes, f"after {one.found.before.name}: {one.facts}"),
+            )
+            for one in numbered
+        ]
+        parts += ["## Changes", _table(("date", "run", "of", "change", "what else"), rows)]
+    if told.lines:
+        columns = ("of", "figure", "newest", "trend", "level")
+        parts += ["## Series", _table(columns, list(_series_rows(told.lines)))]
+    if told.history.damaged:
+        parts += ["## Damaged records", _table(("run", "why"), [*told.history.damaged.items()])]
+    return "\n\n".join(parts).replace("<", "&lt;") + "\n"  # no text of a record becomes markup
+
+
+def _series_rows(lines: Sequence[Line]) -> Iterable[tuple[str, ...]]:
+    for subject, own in by_subject(lines).items():
+        for group in groups_of(own):
+            values = " / ".join(value_text(line) for line in group)
+            spark = sparkline(moving(group), _SPARK)
+            yield f"{subject} on {subject.device}", label_of(group), values, spark, state(group)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "\n".join(f"| {line} |" for line in cells)
