@@ -201,6 +201,28 @@ def engines(runs: tuple[Path, ...]) -> None:
     click.echo(report.engines_section(rows))
 
 
+@main.command("history")
+@click.option("--runs", type=click.IntRange(min=80), default=10_000, show_default=True, metavar="N")
+@click.option("--turns", type=click.IntRange(min=1), default=7, show_default=True)
+@write_option
+def history_index(runs: int, turns: int, write: bool) -> None:
+    """Measure how long a folder of N small records takes to list.
+
+    \b
+    python -m benchmarks history
+    """
+    import tempfile
+
+    from benchmarks import history, report
+
+    with tempfile.TemporaryDirectory() as folder:
+        measured = history.measure(Path(folder), runs, turns)
+    text = f"{report.environment()}. {history.section(measured)}"
+    click.echo(text)
+    if write:
+        report.write_section("history", text)
+
+
 @main.command(hidden=True)
 @data_options
 @click.option("--images", type=int, required=True)
