@@ -20,6 +20,7 @@ from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
 from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
+from retinaface.cli.records.history import history
 from retinaface.cli.report import report
 from retinaface.cli.runs import runs
 from retinaface.cli.score import score
@@ -52,6 +53,7 @@ def cli() -> None:
     Score predictions:  retinaface score predictions.zip
     Compare two runs:   retinaface compare RUN-OLD RUN-NEW
     See what changed:   retinaface report RUN-OLD RUN-NEW --output report.html
+    See since when:     retinaface history RUNS/
     Which is faster:    retinaface ab --a .venv-old --b .venv-new --model FILE.onnx
 
     Options that are not typed may come from a variable, RETINAFACE_ and the name of the option, or
@@ -63,7 +65,7 @@ def cli() -> None:
 
 for command in (
     *(validate, demo, assets, export, build, bench, detect, evaluate, score),
-    *(compare, report, runs, engines, ab, completion),
+    *(compare, report, runs, history, engines, ab, completion),
 ):
     cli.add_command(command)
 
