@@ -59,9 +59,18 @@ class Subject(Struct, frozen=True, array_like=True, gc=False, order=True):
     device: str
     is_cpu: bool
 
+    @property
+    def owner(self) -> str:
+        """Name the engine and its device."""
+        return f"{self.engine} on {self.device}"
+
+    @property
+    def setting(self) -> str:
+        """Name pipeline and batch; empty for a figure of the engine alone."""
+        return f"{self.pipeline} b{self.batch}" if self.batch else ""
+
     def __str__(self) -> str:
-        batch = f"batch {self.batch}" if self.batch else ""
-        return ", ".join(filter(None, (self.engine, self.pipeline, batch)))
+        return " ".join(filter(None, (self.engine, self.setting)))
 
 
 class RunRow(Struct, frozen=True, array_like=True, gc=False):

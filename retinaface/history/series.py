@@ -21,6 +21,7 @@ from retinaface.typing import FloatArray
 # A fact beside a change is one of a few, or it says nothing.
 _MOST_FACTS = 6
 _LONGEST_FACT = 40
+_MOST_SIZES = 4
 
 
 class Point(NamedTuple):
@@ -102,21 +103,28 @@ class Change:
     size: Interval
 
     def __str__(self) -> str:
-        unit = self.line.change_unit
+        unit, what = self.line.change_unit, f"{self.line.subject.setting} {self.line.metric}"
         return (
-            f"{self.line.metric} {self.size.estimate:+.2f} "
+            f"{what.strip()} {self.size.estimate:+.2f} "
             f"[{self.size.low:+.2f}, {self.size.high:+.2f}] {unit}"
         )
 
 
 @dataclass(frozen=True)
 class Break:
-    """The changes of a subject between the same two runs, the largest first."""
+    """The changes of an engine on its device between the same two runs, the largest first."""
 
-    subject: Subject
+    owner: str
     before: RunRow
     after: RunRow
     changes: tuple[Change, ...]
+
+    @property
+    def sizes(self) -> str:
+        """Write the largest changes."""
+        more = len(self.changes) - _MOST_SIZES
+        shown = "; ".join(map(str, self.changes[:_MOST_SIZES]))
+        return shown + (f"; and {more} more" if more > 0 else "")
 
     @property
     def is_worse(self) -> bool:
@@ -150,25 +158,25 @@ def lines_of(
     return [Line(*key, tuple(found[key])) for key in keys]
 
 
-def by_subject(lines: Iterable[Line]) -> dict[Subject, list[Line]]:
-    """Group lines by what was measured."""
-    groups: dict[Subject, list[Line]] = {}
+def by_owner(lines: Iterable[Line]) -> dict[str, list[Line]]:
+    """Group lines by engine and device."""
+    groups: dict[str, list[Line]] = {}
     for line in lines:
-        groups.setdefault(line.subject, []).append(line)
+        groups.setdefault(line.subject.owner, []).append(line)
     return groups
 
 
 def breaks_of(lines: Iterable[Line]) -> list[Break]:
-    """Join changes of one subject between the same two runs, the newest first."""
-    groups: dict[tuple[Subject, str, str], list[Change]] = {}
+    """Join changes of one engine between the same two runs, the newest first."""
+    groups: dict[tuple[str, str, str], list[Change]] = {}
     for line in lines:
         for change in line.changes or ():
             names = change.before.run.name, change.after.run.name
-            groups.setdefault((line.subject, *names), []).append(change)
+            groups.setdefault((line.subject.owner, *names), []).append(change)
     found = []
-    for (subject, _, _), changes in groups.items():
+    for (owner, _, _), changes in groups.items():
         changes.sort(key=_weight, reverse=True)
-        found.append(Break(subject, changes[0].before.run, changes[0].after.run, tuple(changes)))
+        found.append(Break(owner, changes[0].before.run, changes[0].after.run, tuple(changes)))
     return sorted(found, key=lambda one: one.after.created, reverse=True)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from retinaface.history.changes import LEAST_RUNS
 from retinaface.history.index import History
 from retinaface.history.judged import Judged, Judgement
-from retinaface.history.series import Break, Line, by_subject, moving, sparkline
+from retinaface.history.rows import Subject
+from retinaface.history.series import Break, Line, by_owner, moving, sparkline
 from retinaface.history.told import Told
 
 WIDTH = 80
-_SPARK = 24
-_LABEL, _VALUES = 18, 24
+_LABEL, _VALUES, _STATE, _LEAST_SPARK = 28, 21, 10, 8
 _MARK = {True: "▼", False: "▲"}
 
 
@@ -26,20 +27,44 @@ def runs_text(history: History, lines: Sequence[Line]) -> str:
     return text + (f"; {n_shown} of them shown" if n_shown < len(rows) else "")
 
 
+def headline(told: Told) -> str:
+    """Say in one sentence what has to be known first."""
+    owners = by_owner(told.lines)
+    if not owners:
+        return "No figure to show: nothing was measured in these runs, or no name matches."
+    if all(line.changes is None for line in told.lines):
+        return f"Too few runs to tell a change: a line needs {LEAST_RUNS}."
+    if not told.breaks:
+        return f"No change of level in {count(len(owners), 'engine')}."
+    n_changed = len({one.owner for one, _ in told.breaks})
+    newest, _ = told.breaks[0]
+    word, n_more = "worse" if newest.is_worse else "better", len(newest.changes) - 1
+    more = f" and {count(n_more, 'more figure')}" if n_more else ""
+    return (
+        f"{count(len(told.breaks), 'change')} of level in {n_changed} of "
+        f"{count(len(owners), 'engine')}; the newest, for the {word}, on "
+        f"{newest.after.date[:10]}: {newest.owner}: {newest.changes[0]}{more}."
+    )
+
+
+def headline_lines(told: Told) -> Iterator[str]:
+    """Write it for the terminal."""
+    yield from _wrapped(headline(told), "  ")
+
+
 def count(n: int, what: str) -> str:
     """Write a number of things."""
     return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def table_lines(told: Told) -> Iterator[str]:
-    """Write each subject with its figures, trends and changes, in at most `WIDTH` columns."""
-    shown = by_subject(told.lines)
-    for subject, lines in shown.items():
-        yield from _wrapped(f"{subject} on {subject.device}", "  ")
+    """Write each engine with its figures, trends and changes, in at most `WIDTH` columns."""
+    for owner, lines in by_owner(told.lines).items():
+        yield from _wrapped(owner, "  ")
         for group in groups_of(lines):
             yield _row(group)
         for one, facts in told.breaks:
-            if one.subject == subject:
+            if one.owner == owner:
                 yield from break_lines(one, facts)
         yield ""
 
@@ -47,8 +72,7 @@ def table_lines(told: Told) -> Iterator[str]:
 def break_lines(one: Break, facts: str) -> Iterator[str]:
     """Write what changed between two runs, and what else did."""
     mark = _MARK[one.is_worse]
-    changes = "; ".join(map(str, one.changes))
-    yield from _wrapped(f"  {mark} {one.after.date[:10]} {one.after.name}: {changes}", "    ")
+    yield from _wrapped(f"  {mark} {one.after.date[:10]} {one.after.name}: {one.sizes}", "    ")
     yield from _wrapped(f"    after {one.before.name}: {facts}", "      ")
 
 
@@ -60,27 +84,29 @@ def damaged_lines(history: History) -> Iterator[str]:
 
 def groups_of(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """Put the splits of AP over the same images into one row; each other figure has its own."""
-    groups: dict[tuple[str, str], list[Line]] = {}
+    groups: dict[tuple[Subject, str, str], list[Line]] = {}
     for line in lines:
         name = "AP" if line.kind == "AP" else line.metric
-        groups.setdefault((name, line.basis), []).append(line)
+        groups.setdefault((line.subject, name, line.basis), []).append(line)
     yield from groups.values()
 
 
 def _row(group: Sequence[Line]) -> str:
     line = moving(group)
-    label, values = label_of(group), " / ".join(value_text(one) for one in group)
-    spark = sparkline(line, _SPARK)
-    return f"  {label:<{_LABEL}}{values:<{_VALUES}}{spark:<{_SPARK}} {state(group)}".rstrip()
+    values = " / ".join(value_text(one) for one in group)
+    start = f"  {label_of(group):<{_LABEL}} {values:<{_VALUES}} "
+    width = max(_LEAST_SPARK, WIDTH - len(start) - _STATE)
+    return f"{start}{sparkline(line, width):<{width}} {state(group)}"
 
 
 def label_of(group: Sequence[Line]) -> str:
     """Name what a row shows: AP of easy, medium and hard by their first letters."""
+    setting = group[0].subject.setting
     if group[0].kind != "AP":
-        return group[0].metric
+        return f"{setting} {group[0].metric}".strip()
     splits = [one.metric.removeprefix("AP ") for one in group]
     short = "/".join(split[0] for split in splits) if len(splits) > 1 else splits[0]
-    return f"AP {short} %"
+    return f"{setting} AP {short} %".strip()
 
 
 def value_text(line: Line) -> str:
@@ -108,7 +134,7 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
     yield from _wrapped(
         f"{run.name} beside the last {judgement.n_last} comparable runs ({own})", "  "
     )
-    shown = [one for one in ordered(judgement) if _is_news(one)]
+    shown = [one for one in ordered(judgement) if is_news(one)]
     for one in shown:
         word = str(one.verdict) if one.verdict else "reported"
         yield from _wrapped(f"  {word:<12} {one.line.subject}: {judged_text(one)}", " " * 15)
@@ -118,7 +144,7 @@ def judgement_lines(judgement: Judgement) -> Iterator[str]:
     yield f"  {count(len(judgement.judged) - len(shown), 'figure')} as before"
 
 
-def _is_news(one: Judged) -> bool:
+def is_news(one: Judged) -> bool:
     """Tell what a reader must see: all that is open or moved, and how small a slowdown was seen."""
     if str(one.verdict) != "PASS":
         return one.line.kind != "margin" or (

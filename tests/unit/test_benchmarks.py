@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import measure, plain, report
+from benchmarks import history, measure, plain, report
 from benchmarks.together import Together, section
 from retinaface.detection.detector import detect
 from retinaface.detection.pipelines import PIPELINES, preprocess
@@ -142,10 +142,17 @@ def test_a_section_replaces_the_text_between_its_markers(tmp_path):
         report.write_section("y", "new", path)
 
 
-def test_the_readme_of_the_benchmarks_has_both_sections():
+def test_the_readme_of_the_benchmarks_has_its_sections():
     text = (ROOT / "benchmarks/README.md").read_text()
-    for name in ("end-to-end", "scaling"):
+    for name in ("end-to-end", "scaling", "history"):
         assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
+
+
+def test_the_listing_of_a_history_is_measured_cold_and_warm(tmp_path):
+    measured = history.measure(tmp_path / "runs", 16, 2)
+    assert measured.n_runs == 16
+    assert (len(measured.warm_s), len(measured.one_new_s)) == (2, 2)
+    assert "16 records: **" in history.section(measured)
 
 
 def test_scaling_varies_one_thing_at_a_time():

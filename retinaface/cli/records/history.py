@@ -154,6 +154,7 @@ def _print(told: Told) -> None:
     from retinaface.history.text import (
         count,
         damaged_lines,
+        headline_lines,
         judgement_lines,
         runs_text,
         table_lines,
@@ -163,14 +164,12 @@ def _print(told: Told) -> None:
     _echo(f"{found.folder}: {runs_text(found, told.lines)}\n")
     for line in table_lines(told):
         _echo(line)
-    if not told.lines:
-        _echo("no figure to show: nothing was measured in these runs, or no name matches")
-    for line in damaged_lines(found):
+    for line in (*headline_lines(told), *damaged_lines(found)):
         _echo(line)
     if found.n_unavailable:
         _echo(f"{count(found.n_unavailable, 'row')} of a matrix could not run: retinaface runs DIR")
     if told.judgement is not None:
-        _echo("\n".join(judgement_lines(told.judgement)))
+        _echo("\n" + "\n".join(judgement_lines(told.judgement)))
 
 
 def _echo(text: str) -> None:

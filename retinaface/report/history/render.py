@@ -13,11 +13,13 @@ from markupsafe import Markup
 import retinaface.report as report_wing
 from retinaface.history.changes import LEAST_LEVEL, LEAST_RUNS
 from retinaface.history.judged import Judgement
-from retinaface.history.rows import RunRow, Subject
-from retinaface.history.series import Break, Line, by_subject, moving, sparkline
+from retinaface.history.rows import RunRow
+from retinaface.history.series import Break, Line, by_owner, moving, sparkline
 from retinaface.history.text import (
     count,
     groups_of,
+    headline,
+    is_news,
     judged_text,
     label_of,
     ordered,
@@ -44,11 +46,6 @@ class Numbered:
     found: Break
     facts: str
 
-    @property
-    def sizes(self) -> str:
-        """Write the changes, the largest first."""
-        return "; ".join(map(str, self.found.changes))
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -64,9 +61,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Card:
-    """The plots of a subject."""
+    """The plots of an engine on its device."""
 
-    subject: Subject
+    owner: str
     panels: list[Panel]
     breaks: list[Numbered]
     n_runs: int
@@ -94,12 +91,13 @@ def render_html(told: Told, title: str) -> str:
         told=told,
         style=Markup("\n".join(styles)),  # noqa: S704 - our own files
         runs_text=runs_text(told.history, told.lines),
-        headline=_headline(told, numbered),
+        headline=headline(told),
         numbered=numbered,
         changed=changed,
         level=[card for card in cards if not card.breaks],
         newest=told.history.rows[: -_MOST_LISTED - 1 : -1],
-        judged=_judged_rows(told.judgement),
+        news=_judged_rows(told.judgement, is_shown=True),
+        as_before=_judged_rows(told.judgement, is_shown=False),
         count=count,
         least_runs=LEAST_RUNS,
         least_level=LEAST_LEVEL,
@@ -111,41 +109,27 @@ def _numbered(told: Told) -> list[Numbered]:
     return [Numbered(i, one, facts) for i, (one, facts) in enumerate(told.breaks, 1)]
 
 
-def _headline(told: Told, numbered: Sequence[Numbered]) -> str:
-    """Say in one sentence what has to be known first."""
-    series = by_subject(told.lines)
-    if not series:
-        return "No figure to show: nothing was measured in these runs, or no name matches."
-    if not numbered:
-        return f"No change of level in {count(len(series), 'series')}."
-    n_changed = len({one.found.subject for one in numbered})
-    newest = numbered[0]
-    word = "worse" if newest.found.is_worse else "better"
-    return (
-        f"{count(len(numbered), 'change')} of level in {n_changed} of {len(series)} series; the "
-        f"newest, for the {word}, on {newest.found.after.date[:10]}: {newest.found.subject}: "
-        f"{newest.sizes}."
-    )
-
-
-def _judged_rows(judgement: Judgement | None) -> list[tuple[str, str, str]]:
+def _judged_rows(judgement: Judgement | None, *, is_shown: bool) -> list[tuple[str, str, str]]:
+    """Make rows of what a reader must see, or of the rest."""
     if judgement is None:
         return []
     rows = [
         (str(one.verdict or ""), str(one.line.subject), judged_text(one))
         for one in ordered(judgement)
+        if is_news(one) is is_shown
     ]
-    return rows + [("INCONCLUSIVE", text, "not measured") for text in judgement.absent]
+    absent = judgement.absent if is_shown else []
+    return rows + [("INCONCLUSIVE", text, "not measured") for text in absent]
 
 
 def _cards(lines: Sequence[Line], numbered: Sequence[Numbered]) -> list[Card]:
     cards = []
-    for subject, own in by_subject(lines).items():
-        breaks = [one for one in numbered if one.found.subject == subject]
+    for owner, own in by_owner(lines).items():
+        breaks = [one for one in numbered if one.found.owner == owner]
         numbers = {one.found.after.name: one.number for one in breaks}
         runs = _runs_of(own)
         panels = [_panel(group, runs, numbers) for group in groups_of(own)]
-        cards.append(Card(subject, panels, breaks, len(runs)))
+        cards.append(Card(owner, panels, breaks, len(runs)))
     return sorted(cards, key=lambda card: min((b.number for b in card.breaks), default=0))
 
 
@@ -173,33 +157,38 @@ def render_markdown(told: Told, title: str) -> str:
     numbered = _numbered(told)
     judgement = told.judgement
     word = f"{judgement.verdict}: " if judgement is not None else ""
-    parts = [f"# {word}{title}", runs_text(told.history, told.lines), _headline(told, numbered)]
+    parts = [f"# {word}{title}", runs_text(told.history, told.lines), headline(told)]
     if judgement is not None:
         parts.append(f"## {judgement.run.name} beside the last {judgement.n_last}")
-        parts.append(_table(("verdict", "of", "found"), _judged_rows(judgement)))
+        rows = _judged_rows(judgement, is_shown=True)
+        parts.append(_table(("verdict", "of", "found"), rows) if rows else "")
+        n_as_before = len(_judged_rows(judgement, is_shown=False))
+        parts.append(f"{count(n_as_before, 'figure')} as before.")
     if numbered:
-        rows = [
+        changes = [
             (
-                *(one.found.after.date[:10], one.found.after.name, str(one.found.subject)),
-                *(one.sizes, f"after {one.found.before.name}: {one.facts}"),
+                *(one.found.after.date[:10], one.found.after.name, one.found.owner),
+                *(one.found.sizes, f"after {one.found.before.name}: {one.facts}"),
             )
             for one in numbered
         ]
-        parts += ["## Changes", _table(("date", "run", "of", "change", "what else"), rows)]
+        parts += ["## Changes", _table(("date", "run", "of", "change", "what else"), changes)]
     if told.lines:
         columns = ("of", "figure", "newest", "trend", "level")
         parts += ["## Series", _table(columns, list(_series_rows(told.lines)))]
     if told.history.damaged:
         parts += ["## Damaged records", _table(("run", "why"), [*told.history.damaged.items()])]
-    return "\n\n".join(parts).replace("<", "&lt;") + "\n"  # no text of a record becomes markup
+    return (
+        "\n\n".join(filter(None, parts)).replace("<", "&lt;") + "\n"
+    )  # no text of a record becomes markup
 
 
 def _series_rows(lines: Sequence[Line]) -> Iterable[tuple[str, ...]]:
-    for subject, own in by_subject(lines).items():
+    for owner, own in by_owner(lines).items():
         for group in groups_of(own):
             values = " / ".join(value_text(line) for line in group)
             spark = sparkline(moving(group), _SPARK)
-            yield f"{subject} on {subject.device}", label_of(group), values, spark, state(group)
+            yield owner, label_of(group), values, spark, state(group)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -118,7 +118,7 @@ def test_a_figure_that_the_runs_before_had_is_missed(tmp_path):
     write_history(tmp_path, [46.5] * 8)
     write_history(tmp_path, [46.5], first=8, results=[])
     judgement = judged(tmp_path)
-    assert "ort-cpu-fp32, igie, batch 8: AP hard" in judgement.absent
+    assert "ort-cpu-fp32 igie b8: AP hard" in judgement.absent
     assert judgement.verdict is OPEN
 
 

@@ -15,7 +15,8 @@ def made(folder, **changes):
 def test_a_row_has_the_figures_of_each_result(tmp_path):
     row = made(tmp_path)
     ((subject, figures),) = row.figures
-    assert str(subject) == "ort-cpu-fp32, igie, batch 8"
+    assert str(subject) == "ort-cpu-fp32 igie b8"
+    assert subject.owner == "ort-cpu-fp32 on AMD EPYC 7763, 8 cores"
     assert (subject.device, subject.is_cpu) == ("AMD EPYC 7763, 8 cores", True)
     assert [(f.metric, round(f.value, 6), f.unit, f.smallest) for f in figures] == [
         ("AP easy", 95.0, "%", 0.1),

@@ -7,7 +7,7 @@ from retinaface.history.index import read_history
 from retinaface.history.series import (
     Circumstances,
     breaks_of,
-    by_subject,
+    by_owner,
     lines_of,
     moving,
     sparkline,
@@ -57,9 +57,26 @@ def test_a_change_names_its_runs_and_its_size(tmp_path):
     assert (found.before.name, found.after.name) == ("run-0007", "run-0008")
     assert found.is_worse
     assert [str(change) for change in found.changes] == [
-        "AP hard -0.60 [-0.60, -0.60] points",
-        "network -16.67 [-16.67, -16.67] %",
+        "igie b8 AP hard -0.60 [-0.60, -0.60] points",
+        "igie b8 network -16.67 [-16.67, -16.67] %",
     ]
+
+
+def test_changes_of_one_engine_between_the_same_runs_are_one_break(tmp_path):
+    write_history(tmp_path, STEP, pipelines=("igie", "ixrt", "upstream-320", "upstream-640"))
+    (found,) = breaks_of(lines(tmp_path))
+    assert [change.line.subject.pipeline for change in found.changes] == [
+        *("igie", "ixrt", "upstream-320", "upstream-640")
+    ]
+    write_history(tmp_path, STEP, first=20, engine="ncnn-cpu-fp32")
+    assert len(breaks_of(lines(tmp_path))) == 2
+
+
+def test_of_many_changes_the_largest_are_written(tmp_path):
+    write_history(tmp_path, STEP, SLOWER, pipelines=("igie", "ixrt", "upstream-320"))
+    (found,) = breaks_of(lines(tmp_path))
+    assert len(found.changes) == 6
+    assert found.sizes.endswith("; and 2 more")
 
 
 def test_breaks_are_listed_newest_first(tmp_path):
@@ -88,7 +105,9 @@ def test_lines_are_chosen_by_engine_device_and_date(tmp_path):
     assert {one.subject.engine for one in lines(tmp_path, device="epyc")} == {"ort-cpu-fp32"}
     first = read_history(tmp_path).rows[10].created
     assert len(line(tmp_path, "AP hard", since=first, engine="ort").points) == 6
-    assert list(by_subject(lines(tmp_path))) == sorted({x.subject for x in lines(tmp_path)})
+    assert list(by_owner(lines(tmp_path))) == [
+        *("ncnn-cpu-fp16 on Other, 8 cores", "ort-cpu-fp32 on AMD EPYC 7763, 8 cores")
+    ]
 
 
 def test_what_else_changed_is_read_from_the_two_records(tmp_path):

@@ -3,7 +3,15 @@
 from retinaface.history.index import read_history
 from retinaface.history.judged import judge_run
 from retinaface.history.series import lines_of
-from retinaface.history.text import WIDTH, damaged_lines, judgement_lines, runs_text, table_lines
+from retinaface.history.text import (
+    WIDTH,
+    damaged_lines,
+    headline,
+    headline_lines,
+    judgement_lines,
+    runs_text,
+    table_lines,
+)
 from retinaface.history.told import tell
 from tests.support.histories import write_history
 
@@ -25,15 +33,20 @@ def test_a_series_shows_its_figures_its_trend_and_its_changes(tmp_path):
         packages={8: {"onnxruntime": "1.32.0"}},
     )
     assert list(table_lines(told(tmp_path))) == [
-        "ort-cpu-fp32, igie, batch 8 on AMD EPYC 7763, 8 cores",
-        "  AP e/m/h %        95.00 / 90.00 / 45.90   ████████▁▁▁▁▁▁▁▁         1 change",
-        "  network           200 images/s            ████████▁▁▁▁▁▁▁▁         1 change",
-        "  least margin      100 % left              ▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅         level",
-        "  ▼ 2026-09-09 run-0008: AP hard -0.60 [-0.60, -0.60] points; network -16.67",
-        "    [-16.67, -16.67] %",
+        "ort-cpu-fp32 on AMD EPYC 7763, 8 cores",
+        "  igie b8 AP e/m/h %           95.00 / 90.00 / 45.90 ████████▁▁▁▁▁▁▁▁  1 change",
+        "  igie b8 network              200 images/s          ████████▁▁▁▁▁▁▁▁  1 change",
+        "  igie b8 least margin         100 % left            ▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅  level",
+        "  ▼ 2026-09-09 run-0008: igie b8 AP hard -0.60 [-0.60, -0.60] points; igie b8",
+        "    network -16.67 [-16.67, -16.67] %",
         "    after run-0007: onnxruntime 1.31.1 -> 1.32.0",
         "",
     ]
+    assert headline(told(tmp_path)) == (
+        "1 change of level in 1 of 1 engine; the newest, for the worse, on 2026-09-09: "
+        "ort-cpu-fp32 on AMD EPYC 7763, 8 cores: igie b8 AP hard -0.60 [-0.60, -0.60] points and "
+        "1 more figure."
+    )
 
 
 def test_few_runs_are_said_to_be_few(tmp_path):
@@ -41,6 +54,7 @@ def test_few_runs_are_said_to_be_few(tmp_path):
     rows = [line for line in table_lines(told(tmp_path)) if line.startswith("  ")]
     assert len(rows) == 3
     assert all(row.endswith("few runs") for row in rows)
+    assert headline(told(tmp_path)) == "Too few runs to tell a change: a line needs 6."
 
 
 def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(tmp_path):
@@ -50,6 +64,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(tmp_path):
     shown = told(tmp_path, run=-1)
     lines = [
         *table_lines(shown),
+        *headline_lines(shown),
         *judgement_lines(shown.judgement),
         *damaged_lines(shown.history),
     ]
@@ -62,7 +77,7 @@ def test_a_judgement_shows_what_fails_first_and_counts_what_passes(tmp_path):
     write_history(tmp_path, [46.5] * 10 + [45.9])
     lines = list(judgement_lines(told(tmp_path, run=-1).judgement))
     assert lines[0].startswith("run-0010 beside the last 10 comparable runs (its own")
-    assert lines[1].startswith("  FAIL         ort-cpu-fp32, igie, batch 8: AP hard 45.9")
+    assert lines[1].startswith("  FAIL         ort-cpu-fp32 igie b8: AP hard 45.9")
     assert any(line.startswith("  PASS ") and "network" in line for line in lines)
     assert lines[-1] == "  3 figures as before"
 

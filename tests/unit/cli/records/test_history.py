@@ -67,7 +67,7 @@ def test_engines_devices_and_dates_are_chosen(run, runs):
     assert "ncnn-cpu-fp32" in out
     assert "ort-cpu-fp32" not in out
     assert "; 2 of them shown" in run("history", runs, "--since", "2026-09-11")[1]
-    assert "no figure to show" in run("history", runs, "--device", "no such board")[1]
+    assert "No figure to show" in run("history", runs, "--device", "no such board")[1]
 
 
 def test_a_damaged_record_is_a_line_and_not_the_end(run, runs):

@@ -26,8 +26,8 @@ def test_the_first_lines_say_what_changed_and_when(tmp_path):
     write_history(tmp_path / "runs", STEP, packages={8: {"onnxruntime": "1.32.0"}})
     html, markdown = page(tmp_path)
     headline = (
-        "1 change of level in 1 of 1 series; the newest, for the worse, on 2026-09-09: "
-        "ort-cpu-fp32, igie, batch 8: AP hard -0.60 [-0.60, -0.60] points."
+        "1 change of level in 1 of 1 engine; the newest, for the worse, on 2026-09-09: "
+        "ort-cpu-fp32 on AMD EPYC 7763, 8 cores: igie b8 AP hard -0.60 [-0.60, -0.60] points."
     )
     for text in (html, markdown):
         assert headline in text
@@ -38,7 +38,7 @@ def test_the_first_lines_say_what_changed_and_when(tmp_path):
 def test_a_level_history_says_so(tmp_path):
     write_history(tmp_path / "runs", [46.5] * 8)
     for text in page(tmp_path):
-        assert "No change of level in 1 series." in text
+        assert "No change of level in 1 engine." in text
 
 
 def test_nothing_measured_is_said(tmp_path):
@@ -53,7 +53,7 @@ def test_a_judged_run_comes_first_with_its_verdict(tmp_path):
     assert "<title>FAIL: History</title>" in html
     assert html.index("run-0010 beside the last 10") < html.index("Trends")
     assert markdown.startswith("# FAIL: History\n")
-    assert "| FAIL | ort-cpu-fp32, igie, batch 8 | AP hard 45.9" in markdown
+    assert "| FAIL | ort-cpu-fp32 igie b8 | AP hard 45.9" in markdown
 
 
 def test_a_plot_names_its_levels_and_numbers_its_changes(tmp_path):
