@@ -12,17 +12,17 @@ import click
 
 from retinaface.cli.ab import ab
 from retinaface.cli.assets import assets
-from retinaface.cli.compare import compare
 from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
-from retinaface.cli.engines import engines
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
 from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
+from retinaface.cli.records.compare import compare
+from retinaface.cli.records.engines import engines
 from retinaface.cli.records.history import history
-from retinaface.cli.report import report
-from retinaface.cli.runs import runs
+from retinaface.cli.records.report import report
+from retinaface.cli.records.runs import runs
 from retinaface.cli.score import score
 from retinaface.cli.usage.commands import Group
 from retinaface.cli.usage.completion import VARIABLE as COMPLETION

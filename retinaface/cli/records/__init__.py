@@ -1,1 +1,1 @@
-"""Commands over many records."""
+"""Commands over run records."""

@@ -24,7 +24,11 @@ SHOWN = {
 }
 SHOWN |= {
     name: importlib.import_module(f"retinaface.cli.{name}")._show
-    for name in ("score", "detect", "demo", "report", "engines", "runs")
+    for name in ("score", "detect", "demo")
+}
+SHOWN |= {
+    name: importlib.import_module(f"retinaface.cli.records.{name}")._show
+    for name in ("report", "engines", "runs")
 }
 
 

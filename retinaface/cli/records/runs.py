@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.compare import show_unavailable
 from retinaface.cli.options import PATH
 from retinaface.cli.output.options import STDOUT, answering
 from retinaface.cli.output.terminal import Printer
+from retinaface.cli.records.compare import show_unavailable
 from retinaface.cli.usage.commands import Command
 from retinaface.verdicts import SKIPPED
 
