@@ -83,6 +83,7 @@ class Printer:
         self.say(f"VERDICT: {verdict}", verdict=str(verdict), is_bold=True)
 
     def _folded(self, text: str) -> list[str]:
+        """Fold each line between words; what follows stands two columns further in."""
         if self._width is None:
             return [text]
         return [
@@ -91,7 +92,7 @@ class Printer:
             for part in textwrap.wrap(
                 line,
                 self._width,
-                subsequent_indent="  ",
+                subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
                 break_long_words=False,
                 break_on_hyphens=False,
             )

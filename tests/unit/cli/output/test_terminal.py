@@ -17,9 +17,13 @@ def test_long_work_says_what_it_does(monkeypatch, capsys, is_terminal):
 
 
 def test_lines_fold_between_words_on_a_terminal_alone(monkeypatch, capsys):
-    for width, lines in ((None, ["one two three"]), (9, ["one two", "  three"])):
+    for text, width, lines in (
+        ("one two three", None, ["one two three"]),
+        ("one two three", 9, ["one two", "  three"]),
+        ("  one two three", 9, ["  one two", "    three"]),
+    ):
         monkeypatch.setattr(terminal, "columns", lambda width=width: width)
-        Printer().say("one two three")
+        Printer().say(text)
         assert capsys.readouterr().out.splitlines() == lines
 
 
