@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -133,13 +133,13 @@ class Break:
 
 
 def lines_of(
-    rows: Iterable[RunRow], *, engine: str = "", device: str = "", since: float = 0.0
+    rows: Iterable[RunRow], *, engines: Collection[str] = (), device: str = "", since: float = 0.0
 ) -> list[Line]:
     """Collect lines, by subject.
 
     Args:
         rows: In the order of time.
-        engine: Only of engines whose names contain it.
+        engines: Only of engines whose names contain one of these; all if empty.
         device: Only of devices whose names contain it, in any case.
         since: Only runs of this moment and later, seconds since 1970.
     """
@@ -148,7 +148,9 @@ def lines_of(
         if row.created < since:
             continue
         for subject, figures in row.figures:
-            if engine not in subject.engine or device.lower() not in subject.device.lower():
+            if engines and not any(part in subject.engine for part in engines):
+                continue
+            if device.lower() not in subject.device.lower():
                 continue
             for figure in figures:
                 key = (subject, figure.kind, figure.metric, figure.unit, figure.basis)

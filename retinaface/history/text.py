@@ -1,20 +1,15 @@
-"""Write lines, changes and what was found about a run, for a terminal of 80 columns."""
+"""Say in words what lines, changes and a judged run are; terminal and page say the same."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from retinaface.history.changes import LEAST_RUNS
 from retinaface.history.index import History
 from retinaface.history.judged import Judged, Judgement
 from retinaface.history.rows import Subject
-from retinaface.history.series import Break, Line, by_owner, moving, sparkline
+from retinaface.history.series import Line, by_owner
 from retinaface.history.told import Told
-
-WIDTH = 80
-_LABEL, _VALUES, _STATE, _LEAST_SPARK = 28, 21, 10, 8
-_MARK = {True: "▼", False: "▲"}
 
 
 def runs_text(history: History, lines: Sequence[Line]) -> str:
@@ -47,39 +42,9 @@ def headline(told: Told) -> str:
     )
 
 
-def headline_lines(told: Told) -> Iterator[str]:
-    """Write it for the terminal."""
-    yield from _wrapped(headline(told), "  ")
-
-
 def count(n: int, what: str) -> str:
     """Write a number of things."""
     return f"{n} {what}" + ("" if n == 1 else "s")
-
-
-def table_lines(told: Told) -> Iterator[str]:
-    """Write each engine with its figures, trends and changes, in at most `WIDTH` columns."""
-    for owner, lines in by_owner(told.lines).items():
-        yield from _wrapped(owner, "  ")
-        for group in groups_of(lines):
-            yield _row(group)
-        for one, facts in told.breaks:
-            if one.owner == owner:
-                yield from break_lines(one, facts)
-        yield ""
-
-
-def break_lines(one: Break, facts: str) -> Iterator[str]:
-    """Write what changed between two runs, and what else did."""
-    mark = _MARK[one.is_worse]
-    yield from _wrapped(f"  {mark} {one.after.date[:10]} {one.after.name}: {one.sizes}", "    ")
-    yield from _wrapped(f"    after {one.before.name}: {facts}", "      ")
-
-
-def damaged_lines(history: History) -> Iterator[str]:
-    """Write why a record could not be read, for each."""
-    for name, problem in history.damaged.items():
-        yield from _wrapped(f"damaged: {name}: {problem}", "  ")
 
 
 def groups_of(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -89,14 +54,6 @@ def groups_of(lines: Sequence[Line]) -> Iterator[list[Line]]:
         name = "AP" if line.kind == "AP" else line.metric
         groups.setdefault((line.subject, name, line.basis), []).append(line)
     yield from groups.values()
-
-
-def _row(group: Sequence[Line]) -> str:
-    line = moving(group)
-    values = " / ".join(value_text(one) for one in group)
-    start = f"  {label_of(group):<{_LABEL}} {values:<{_VALUES}} "
-    width = max(_LEAST_SPARK, WIDTH - len(start) - _STATE)
-    return f"{start}{sparkline(line, width):<{width}} {state(group)}"
 
 
 def label_of(group: Sequence[Line]) -> str:
@@ -126,24 +83,6 @@ def state(group: Sequence[Line]) -> str:
     return count(n, "change") if n else "level"
 
 
-def judgement_lines(judgement: Judgement) -> Iterator[str]:
-    """Write what was found about a run, the worst first; what passes is counted."""
-    run = judgement.run
-    ended = "" if run.state == "finished" else f", {run.state}"
-    own = f"its own verdict: {run.verdict or 'not judged'}{ended}"
-    yield from _wrapped(
-        f"{run.name} beside the last {judgement.n_last} comparable runs ({own})", "  "
-    )
-    shown = [one for one in ordered(judgement) if is_news(one)]
-    for one in shown:
-        word = str(one.verdict) if one.verdict else "reported"
-        yield from _wrapped(f"  {word:<12} {one.line.subject}: {judged_text(one)}", " " * 15)
-    for text in judgement.absent:
-        absent = f"  INCONCLUSIVE {text}: not measured, unlike in the runs before"
-        yield from _wrapped(absent, " " * 15)
-    yield f"  {count(len(judgement.judged) - len(shown), 'figure')} as before"
-
-
 def is_news(one: Judged) -> bool:
     """Tell what a reader must see: all that is open or moved, and how small a slowdown was seen."""
     if str(one.verdict) != "PASS":
@@ -169,7 +108,3 @@ def judged_text(one: Judged) -> str:
         f"{value}, level {one.level:.4g} {one.line.unit}: {one.change.estimate:+.2f} "
         f"[{low:+.2f}, {high:+.2f}] {unit}; {one.text}"
     )
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

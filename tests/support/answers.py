@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
+from retinaface.checks.intervals import Interval
 from retinaface.cli.answers.accuracy import (
     Demo,
     DemoAp,
@@ -21,11 +24,20 @@ from retinaface.cli.answers.files import (
     Reported,
     WrittenFile,
 )
-from retinaface.cli.answers.records import EngineList, RunList, RunRow
+from retinaface.cli.answers.records import EngineList, RunList, RunRow, Trends
 from retinaface.cli.answers.speed import Bench
 from retinaface.cli.output.answer import Answer
 from retinaface.comparison.engine_table import EngineRow
 from retinaface.engines.catalogue import BUILTIN
+from retinaface.history.answer import (
+    ChangedFigure,
+    JudgedFigure,
+    JudgedRun,
+    LevelChange,
+    Series,
+    SeriesPoint,
+    Trend,
+)
 from retinaface.verdicts import Verdict
 
 AP = {"easy": 0.8287, "medium": 0.7085, "hard": 0.4653}
@@ -36,7 +48,7 @@ NOTE = "covers 67 of 67 images of the embedded set: comparable only with that se
 
 def sample_answers() -> list[Answer]:
     """Make an answer of each command that needs no run, no session and no manifest."""
-    return [*_of_accuracy(), *_of_files(), *_of_records()]
+    return [*_of_accuracy(), *_of_files(), *_of_records(), _of_history()]
 
 
 def _of_accuracy() -> list[Answer]:
@@ -166,3 +178,76 @@ def _of_records() -> list[Answer]:
         warnings=["weights nobody knows: next to nothing was found"],
     )
     return [EngineList(engines=engines), RunList(runs=[row], unavailable=[], csv="figures.csv")]
+
+
+def _of_history() -> Answer:
+    run, device = "validate-ort132-python314-on-the-new-board", "Iluvatar MR-V100"
+    point = SeriesPoint(run=run, created="2026-11-27 06:52", value=46.53, busy="", note="")
+    trend = Trend(
+        engine=LONG,
+        pipeline="upstream-640",
+        batch=32,
+        precision="fp16",
+        device=device,
+        basis="3226 images 55555555, weights b4b4b4b4",
+        label="upstream-640 b32 AP e/m/h %",
+        newest="82.87 / 70.85 / 46.53",
+        spark="▅▅▅▅▅▅▅▅▁▁▁▁▁▁▁▁",
+        state="12 changes",
+        series=[Series(metric=f"AP {split}", unit="%", points=[point]) for split in AP],
+    )
+    size = Interval(-0.6, -0.71, -0.49)
+    change = LevelChange(
+        engine=LONG,
+        device=device,
+        before="validate-ort131-python314-on-the-new-board",
+        after=run,
+        created=point.created,
+        is_worse=True,
+        figures=[
+            ChangedFigure(
+                pipeline="upstream-640", batch=32, metric="AP hard", unit="points", change=size
+            )
+        ],
+        text="upstream-640 b32 AP hard -0.60 [-0.71, -0.49] points; and 2 more",
+        what_else="onnxruntime 1.31.1 -> 1.32.0; cuda_driver 580.65.06 -> 590.12.01",
+    )
+    figure = JudgedFigure(
+        subject=f"{LONG} upstream-640 b32",
+        device=device,
+        metric="AP hard",
+        unit="%",
+        value=46.53,
+        level=47.13,
+        change=size,
+        change_unit="points",
+        earlier=["a", "b", "c", "d", "e"],
+        verdict=Verdict.FAIL,
+        is_news=True,
+        text="AP hard 46.53, level 47.13 %: -0.60 [-0.71, -0.49] points; below all of the last 5",
+    )
+    judged = JudgedRun(
+        run=run,
+        n_last=10,
+        own_verdict=None,
+        state="crashed",
+        figures=[figure],
+        absent=[f"{LONG} igie b32: network"],
+    )
+    with_words = {"label": "a-pipeline-of-a-vendor b1024 least margin", "newest": "100 % left"}
+    return Trends(
+        folder=PATH,
+        index=None,
+        period="40 runs, 2026-09-01 04:30 to 2026-11-27 06:52 UTC",
+        summary=f"1 change of level in 1 of 1 engine; the newest, for the worse: {change.text}.",
+        n_runs=40,
+        n_unavailable=2,
+        damaged={"a": f"cannot read a run record from {PATH}"},
+        trends=[trend, structs.replace(trend, **with_words)],
+        changes=[change],
+        judged=judged,
+        verdict=Verdict.FAIL,
+        csv="figures.csv",
+        files=["history.html", "history.md"],
+        notes=["no index can be kept in the cache: every record was read"],
+    )

@@ -1,4 +1,4 @@
-"""Answers of the commands that read run records: `compare`, `runs`, `engines`; and `validate`."""
+"""Answers of the commands that read run records, and of `validate`, which writes them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from retinaface.cli.output.answer import Answer, Judgement
+from retinaface.cli.output.answer import Answer, Judgement, Tabled
 from retinaface.comparison.answer import Compared, Session
 from retinaface.comparison.engine_table import EngineRow
+from retinaface.history.answer import JudgedRun, LevelChange, Trend
 from retinaface.records.find import Unavailable
 from retinaface.records.schema import Record
+from retinaface.verdicts import Verdict
 
 
 class Comparisons(Judgement, kw_only=True, tag="compare"):
@@ -54,17 +56,49 @@ class RunRow(Struct, kw_only=True):
     warnings: list[str]
 
 
-class RunList(Answer, kw_only=True, tag="runs"):
+class RunList(Tabled, kw_only=True, tag="runs"):
     """Run records, by date.
 
     Attributes:
         unavailable: Rows of a matrix that could not run.
-        csv: File of all figures, where one was asked for.
     """
 
     runs: list[RunRow]
     unavailable: list[Unavailable]
-    csv: str | None
+
+
+class Trends(Tabled, kw_only=True, tag="history"):
+    """Records over time; the exit code is the verdict where a run was judged.
+
+    Attributes:
+        index: File that keeps the figures of the records; None where none can be kept.
+        period: How many runs there are, and from when to when, in words.
+        summary: What has to be known first, in a sentence.
+        n_runs: Records that were read.
+        n_unavailable: Rows of a matrix that could not run.
+        damaged: Why a record cannot be read, by the name of its folder.
+        changes: The newest first.
+        judged: Of the run that was named.
+        files: Pages that were written.
+    """
+
+    folder: str
+    index: str | None
+    period: str
+    summary: str
+    n_runs: int
+    n_unavailable: int
+    damaged: dict[str, str]
+    trends: list[Trend]
+    changes: list[LevelChange]
+    judged: JudgedRun | None
+    verdict: Verdict | None
+    files: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """Give the exit code of the verdict; 0 where nothing was judged."""
+        return 0 if self.verdict is None else self.verdict.exit_code
 
 
 class EngineList(Answer, kw_only=True, tag="engines"):
@@ -94,7 +128,7 @@ def answers() -> dict[str, type[Answer]]:
     from retinaface.cli.answers import accuracy, files, speed
 
     found: list[Any] = [
-        *(Comparisons, RunList, EngineList, Validated),
+        *(Comparisons, RunList, Trends, EngineList, Validated),
         *(accuracy.Detected, accuracy.Evaluated, accuracy.Scored, accuracy.Demo),
         *(files.AssetList, files.AssetPaths, files.AssetPath),
         *(files.Exported, files.Built, files.Reported, speed.Bench, speed.AbResult),

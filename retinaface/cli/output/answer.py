@@ -32,6 +32,26 @@ class Answer(Struct, kw_only=True, tag_field="command"):
         """Give the exit code of the command."""
         return 0
 
+    @property
+    def replaces_text(self) -> bool:
+        """Tell whether standard output already has something in place of the text."""
+        return False
+
+
+class Tabled(Answer, kw_only=True):
+    """An answer that is also a table of figures.
+
+    Attributes:
+        csv: File of all figures, where one was asked for; `-` is standard output.
+    """
+
+    csv: str | None
+
+    @property
+    def replaces_text(self) -> bool:
+        """Tell whether standard output has the table."""
+        return self.csv == "-"
+
 
 class Judgement(Answer, kw_only=True):
     """An answer with a verdict."""

@@ -56,7 +56,7 @@ def answering(show: Callable[[Any, Printer], None]) -> Callable[[F], F]:
             with shown_by(showing):
                 answer: Answer = function(**options)
             write_answer(answer, json_file)
-            if json_file != STDOUT:
+            if json_file != STDOUT and not answer.replaces_text:
                 printer = Printer(is_quiet=quiet, is_verbose=verbose > 0)
                 show(answer, printer)
                 if json_file is not None:

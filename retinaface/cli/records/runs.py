@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from retinaface.cli.options import PATH
-from retinaface.cli.output.options import STDOUT, answering
+from retinaface.cli.output.csv_file import check_csv, csv_option, write_csv
+from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.records.compare import show_unavailable
 from retinaface.cli.usage.commands import Command
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 
 def _show(answer: RunList, printer: Printer) -> None:
-    if answer.csv == str(STDOUT):
-        return
     columns = ("run", "created", "verdict", "runtime", "device", "AP (%)", "tests")
     printer.table(columns, [_cells(row, is_whole=printer.is_verbose) for row in answer.runs])
     for row in answer.runs:
@@ -52,13 +51,7 @@ def _ap(row: RunRow, *, is_whole: bool) -> str:
 
 @click.command(cls=Command, no_args_is_help=True)
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Also write every figure of every run, a line each; '-' prints them in place of the text.",
-)
+@csv_option
 @answering(_show)
 def runs(folders: tuple[Path, ...], csv_file: Path | None) -> RunList:
     """List run records.
@@ -71,31 +64,19 @@ def runs(folders: tuple[Path, ...], csv_file: Path | None) -> RunList:
     of tests; -v and JSON have AP of all results.
     """
     from retinaface.cli.answers.records import RunList
-    from retinaface.files import check_output_file
     from retinaface.records.figures import csv_text
     from retinaface.records.find import find_runs
 
-    if csv_file not in (None, STDOUT):
-        check_output_file(csv_file)
+    check_csv(csv_file)
     found, unavailable = find_runs(folders)
     found = sorted(found, key=lambda run: run.record.created)
     if csv_file is not None:
-        _write_csv(csv_file, csv_text(found))
+        write_csv(csv_file, csv_text(found))
     return RunList(
         runs=[_row(run) for run in found],
         unavailable=unavailable,
         csv=None if csv_file is None else str(csv_file),
     )
-
-
-def _write_csv(path: Path, text: str) -> None:
-    from retinaface.files import new_file
-
-    if path == STDOUT:
-        click.echo(text, nl=False)
-        return
-    with new_file(path) as file:
-        file.write_text(text, encoding="utf-8")
 
 
 def _row(run: Run) -> RunRow:

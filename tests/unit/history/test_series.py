@@ -101,10 +101,10 @@ def test_runs_on_a_busy_machine_count_for_ap_alone(tmp_path):
 def test_lines_are_chosen_by_engine_device_and_date(tmp_path):
     write_history(tmp_path, STEP)
     write_history(tmp_path, STEP, engine="ncnn-cpu-fp16", first=20, cpu="Other")
-    assert {one.subject.engine for one in lines(tmp_path, engine="ncnn")} == {"ncnn-cpu-fp16"}
+    assert {one.subject.engine for one in lines(tmp_path, engines=["ncnn"])} == {"ncnn-cpu-fp16"}
     assert {one.subject.engine for one in lines(tmp_path, device="epyc")} == {"ort-cpu-fp32"}
     first = read_history(tmp_path).rows[10].created
-    assert len(line(tmp_path, "AP hard", since=first, engine="ort").points) == 6
+    assert len(line(tmp_path, "AP hard", since=first, engines=["no such", "ort"]).points) == 6
     assert list(by_owner(lines(tmp_path))) == [
         *("ncnn-cpu-fp16 on Other, 8 cores", "ort-cpu-fp32 on AMD EPYC 7763, 8 cores")
     ]

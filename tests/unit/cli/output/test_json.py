@@ -54,7 +54,8 @@ def records(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [(["compare", "--attribute"], 1), (["runs"], 0), (["engines"], 0)]
+    ("words", "code"),
+    [(["compare", "--attribute"], 1), (["runs"], 0), (["history"], 0), (["engines"], 0)],
 )
 def test_a_dash_prints_json_and_nothing_else(run_quietly, records, capsys, words, code):
     assert run_quietly(*words, records, "--json", "-") == code
@@ -94,6 +95,8 @@ def test_runs_give_every_figure_as_csv(run_quietly, records, tmp_path, capsys):
     assert printed.startswith("run,result,engine,pipeline,precision,batch,metric,value,unit,")
     assert run_quietly("runs", records, "--csv", tmp_path / "f.csv") == 0
     assert (tmp_path / "f.csv").read_text() == printed
+    assert run_quietly("runs", records, "--csv", "-", "--json", "-") == 2
+    assert "expected one of them on standard output" in capsys.readouterr().err
 
 
 def test_markdown_is_appended_to_the_summary_of_a_step(
