@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from retinaface.history.rows import RunRow
     from retinaface.history.series import Line
 
-# The search takes a second for about so many.
-_MANY_LINES = 20
+# The search takes a second for about so many long ones.
+_MANY_LINES = 50
 
 
 @click.command(cls=Command, no_args_is_help=True)
