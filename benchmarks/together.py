@@ -25,7 +25,7 @@ from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.ground_truth import GroundTruth
 
 # Images whose inputs are made, without the clock, before inference of all their batches is timed.
-_CHUNK = 32
+_CHUNK = 64
 
 
 @dataclass
@@ -34,7 +34,8 @@ class Together:
 
     Attributes:
         n_images: Of a turn.
-        seconds: One value for each turn, by step: `decoding`, `inference`, `together`, `alone`.
+        seconds: One value for each turn, by step: `decoding`, `inference` in one call at a time,
+            `inference in calls` at a time, `together`, `alone`.
         ap: Of each pipeline, in one pass and alone: they are the same.
     """
 
@@ -44,11 +45,11 @@ class Together:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     ap: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def ratios(self) -> list[float]:
+    def ratios(self, inference: str = "inference") -> list[float]:
         """Divide one pass by one decoding and all inference of the same turn."""
         s = self.seconds
-        steps = zip(s["together"], s["decoding"], s["inference"], strict=True)
-        return [ours / (decoding + inference) for ours, decoding, inference in steps]
+        steps = zip(s["together"], s["decoding"], s[inference], strict=True)
+        return [ours / (decoding + inferring) for ours, decoding, inferring in steps]
 
     def savings(self) -> list[float]:
         """Divide the pipelines alone, one after another, by one pass of the same turn."""
@@ -81,7 +82,7 @@ def time_together(
             started = time.perf_counter()
             decode_all(dataset, truth)
             seconds["decoding"] = time.perf_counter() - started
-            seconds["inference"] = _inference_s(pool, dataset, truth, engine_name, pipelines)
+            seconds |= _inference_s(pool, dataset, truth, engine_name, pipelines)
 
         def together(seconds: dict[str, float]) -> None:
             started = time.perf_counter()
@@ -123,9 +124,9 @@ def _inference_s(
     truth: GroundTruth,
     engine_name: str,
     pipelines: Sequence[str],
-) -> float:
-    """Time inference of the batches of every pipeline, with nothing beside it."""
-    seconds = 0.0
+) -> dict[str, float]:
+    """Time inference of the batches of every pipeline, with nothing beside it, in both ways."""
+    seconds = {"inference": 0.0, "inference in calls": 0.0}
     for start in range(0, len(truth.images), _CHUNK):
         names = truth.images[start : start + _CHUNK]
         with ThreadPoolExecutor(n_usable_cpus()) as threads:
@@ -133,13 +134,14 @@ def _inference_s(
             images = list(threads.map(decode, names))
         for name in pipelines:
             recipe = PIPELINES[name]
-            engine = pool.get(engine_name, size_px=recipe.input_size_px)
             tensors = [preprocess(image, recipe)[0] for image in images]
             batches = list(_batches(tensors, recipe.batch_size))
-            started = time.perf_counter()
-            for batch in batches:
-                engine.infer(batch)
-            seconds += time.perf_counter() - started
+            for way, shares in (("inference", False), ("inference in calls", True)):
+                engine = pool.get(engine_name, size_px=recipe.input_size_px, shares_cpus=shares)
+                with ThreadPoolExecutor(engine.parallel_calls) as threads:
+                    started = time.perf_counter()
+                    list(threads.map(engine.infer, batches))
+                    seconds[way] += time.perf_counter() - started
     return seconds
 
 
@@ -154,7 +156,10 @@ def section(result: Together) -> str:
     """Write what was found, medians and ranges of the turns, in Markdown."""
     rows = {
         "one decoding": result.seconds["decoding"],
-        "all inference": result.seconds["inference"],
+        "all inference, one call at a time with the runtime's own threads": result.seconds[
+            "inference"
+        ],
+        "all inference, in calls at a time, as in a pass": result.seconds["inference in calls"],
         "ours: one pass": result.seconds["together"],
         "ours: a pass for each pipeline": result.seconds["alone"],
     }
@@ -162,7 +167,9 @@ def section(result: Together) -> str:
         f"{result.n_images} images, `{result.engine}`, {', '.join(result.pipelines)}, "
         f"{len(result.seconds['together'])} turns.",
         "",
-        f"- **{_spread(result.ratios())} x one decoding and all inference**",
+        f"- **{_spread(result.ratios())} x one decoding and all inference, one call at a time**",
+        f"- {_spread(result.ratios('inference in calls'))} x one decoding and all inference in "
+        "calls at a time",
         f"- {_spread(result.savings())} x faster than the pipelines one after another",
         "",
         "| median of the turns | ms an image |",

@@ -20,7 +20,7 @@ import cv2
 from retinaface.detection.batching import Item, Prepared
 from retinaface.detection.detections import Detections
 from retinaface.detection.images import decode_image
-from retinaface.detection.lanes import Job, Lane, Result, detections_of
+from retinaface.detection.lanes import Busy, Job, Lane, Result, detections_of
 from retinaface.detection.pipelines import Pipeline, preprocess
 from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
@@ -80,6 +80,7 @@ class Pass:
         skip_bad_images: Yield the error in place of detections, instead of stopping.
 
     Attributes:
+        busy: How long engines have run.
         waited_s: Seconds in which no engine ran, because the next image was not ready.
     """
 
@@ -95,7 +96,7 @@ class Pass:
         self._jobs, self._names, self._load = jobs, names, load
         self._n_workers = workers or n_usable_cpus()
         self._skips = skip_bad_images
-        self.waited_s = 0.0
+        self.busy, self.waited_s = Busy(), 0.0
 
     def __iter__(self) -> Iterator[tuple[Job, Result]]:
         """Give each image's result for each job, those of one job in the order of the images.
@@ -108,8 +109,10 @@ class Pass:
             workers = stack.enter_context(_threads(self._n_workers, "retinaface-image"))
             lanes = []
             for job in self._jobs:
-                callers = _threads(job.engine.parallel_calls, "retinaface-infer")
-                lanes.append(Lane(job, workers, self._n_workers, stack.enter_context(callers)))
+                callers = stack.enter_context(
+                    _threads(job.engine.parallel_calls, "retinaface-infer")
+                )
+                lanes.append(Lane(job, workers, self._n_workers, callers, self.busy))
             for items in self._prepared(lanes, workers):
                 for lane, item in items:
                     yield from ((lane.job, result) for result in lane.take(item))
@@ -133,9 +136,9 @@ class Pass:
             if not pending:
                 return
             wanted, future = pending.popleft()
-            started = time.perf_counter()
+            started = time.perf_counter() - self.busy.seconds()
             items = future.result()
-            self.waited_s += time.perf_counter() - started
+            self.waited_s += time.perf_counter() - self.busy.seconds() - started
             yield (
                 (lane, item) for lane, item in zip(wanted, items, strict=True) if not lane.job.error
             )

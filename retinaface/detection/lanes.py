@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -37,14 +38,37 @@ class Job:
             in one batch.
         error: What the engine raised, or why its outputs cannot be right; it then got no more
             images, and other jobs went on.
-        infer_s: Seconds in calls of the engine.
     """
 
     engine: Engine
     pipeline: Pipeline
     batch_size: int
     error: Exception | None = None
-    infer_s: float = 0.0
+
+
+class Busy:
+    """Measures how long at least one call of an engine runs."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._lock, self._n, self._since, self._sum_s = threading.Lock(), 0, 0.0, 0.0
+
+    def seconds(self) -> float:
+        """Give the seconds until now."""
+        with self._lock:
+            return self._sum_s + (time.perf_counter() - self._since if self._n else 0.0)
+
+    def run(self, call: Callable[[], RawOutputs]) -> RawOutputs:
+        """Run a call."""
+        with self._lock:
+            self._since = self._since if self._n else time.perf_counter()
+            self._n += 1
+        try:
+            return call()
+        finally:
+            with self._lock:
+                self._n -= 1
+                self._sum_s += 0.0 if self._n else time.perf_counter() - self._since
 
 
 class Lane:
@@ -54,13 +78,19 @@ class Lane:
         workers: Finishes images.
         n_workers: Their number.
         callers: Calls the engine, where calls may overlap.
+        busy: Runs the calls of all lanes.
     """
 
     def __init__(
-        self, job: Job, workers: ThreadPoolExecutor, n_workers: int, callers: ThreadPoolExecutor
+        self,
+        job: Job,
+        workers: ThreadPoolExecutor,
+        n_workers: int,
+        callers: ThreadPoolExecutor,
+        busy: Busy,
     ) -> None:
         self.job = job
-        self._workers, self._callers = workers, callers
+        self._workers, self._callers, self._busy = workers, callers, busy
         self.batches = _batches(job, n_workers)
         self._running: deque[tuple[Batch, Future[RawOutputs | None]]] = deque()
         self._last: list[Result | Future[Result]] = []
@@ -93,21 +123,20 @@ class Lane:
 
     def _infer(self, batch: Batch) -> Future[RawOutputs | None]:
         """Call the engine, in this thread unless calls may overlap; most runtimes expect that."""
-        engine = self.job.engine
-        if len(batch.images) and engine.parallel_calls > 1:
-            return self._callers.submit(engine.infer, batch.images)
-        done: Future[RawOutputs | None] = Future()
-        started = time.perf_counter()
-        done.set_result(engine.infer(batch.images) if len(batch.images) else None)
-        self.job.infer_s += time.perf_counter() - started
+        engine, done = self.job.engine, Future[RawOutputs | None]()
+        if not len(batch.images):
+            done.set_result(None)
+            return done
+        call = engine.begin(batch.images)
+        if engine.parallel_calls > 1:
+            return self._callers.submit(self._busy.run, call)
+        done.set_result(self._busy.run(call))
         return done
 
     def _finish_oldest(self) -> list[Result]:
         """Let the workers finish the oldest batch; give the results of the one before."""
         batch, running = self._running.popleft()
-        started = time.perf_counter()
         outputs = running.result()
-        self.job.infer_s += time.perf_counter() - started
         rows = iter(zip(*outputs, strict=True) if outputs else ())
         entries: list[Result | Future[Result]] = [
             self._workers.submit(_finish, self.job.engine, item, *next(rows))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
@@ -38,6 +39,8 @@ class Engine(ABC):
     it, and refuses it if unknown. Override `check_options` if the runtime lists its options.
     """
 
+    # Whether it runs several calls at a time on a CPU whose processors it shares.
+    shares_in_calls: ClassVar[bool] = False
     known_options: ClassVar[Mapping[str, str]] = {}
     other_options_go_to: ClassVar[str | None] = None
     fixed_batch: int | None = None
@@ -70,6 +73,13 @@ class Engine(ABC):
         if len(parts) == 1:
             return parts[0]
         return RawOutputs(*(np.concatenate(output) for output in zip(*parts, strict=True)))
+
+    def begin(self, images: FloatArray) -> Callable[[], RawOutputs]:
+        """Give the call of `infer` for these images, to run once in any thread.
+
+        Whoever runs calls at a time begins them in the order of the images.
+        """
+        return partial(self.infer, images)
 
     def _infer_part(self, images: FloatArray) -> RawOutputs:
         batch = self._checked_batch(images)

@@ -24,7 +24,7 @@ class EnginePool:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._opening_s = 0.0
-        self._open: dict[tuple[str, Path | None, tuple[int, int] | None], Engine] = {}
+        self._open: dict[tuple[str, Path | None, tuple[int, int] | None, bool], Engine] = {}
 
     def get(
         self,
@@ -32,6 +32,7 @@ class EnginePool:
         *,
         model: Path | None = None,
         size_px: tuple[int, int] | None = FIXED_SIZE,
+        shares_cpus: bool = False,
     ) -> Engine:
         """Give an open engine, shared: the caller does not close it.
 
@@ -39,13 +40,17 @@ class EnginePool:
             name: As in `open_engine`.
             model: The file to load; None for the run's.
             size_px: Height and width of every input; None where they follow the image.
+            shares_cpus: Whether threads work beside it; the same engine where that is all one.
 
         Raises:
             EngineUnavailable: It cannot run here, or runs none of the files.
         """
-        key = name, model, size_px
+        if shares_cpus:
+            engine = self.get(name, model=model, size_px=size_px)
+            shares_cpus = engine.shares_in_calls and engine.spec.device == "cpu"
+        key = name, model, size_px, shares_cpus
         if key not in self._open:
-            self._open[key] = self.open(name, model=model, size_px=size_px)
+            self._open[key] = self.open(name, model=model, size_px=size_px, shares_cpus=shares_cpus)
         return self._open[key]
 
     def open(

@@ -57,11 +57,11 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Spent:
-    """Where the time of a pass went; seconds of the thread that calls the engines.
+    """Where the time of a pass went, in seconds that add up to it.
 
     Attributes:
-        waiting_s: Waiting for images to be read, decoded and prepared.
-        inference_s: In calls of the engines.
+        waiting_s: No engine ran, because no image was read, decoded and prepared.
+        inference_s: Engines ran, and threads beside them decoded and scored.
         scoring_s: The rest: waiting for boxes, counting, AP.
     """
 
@@ -165,7 +165,7 @@ def evaluate_together(
             write_predictions(predictions_dir, image, result.boxes_xyxy, result.scores)
     detect_s = time.perf_counter() - started
     concluded = [_conclude(job, found[job], truth, detect_s, hashes) for job in jobs]
-    infer_s = sum(job.infer_s for job in jobs)
+    infer_s = stream.busy.seconds()
     spent_s = time.perf_counter() - started
     return concluded, Spent(stream.waited_s, infer_s, spent_s - stream.waited_s - infer_s)
 

@@ -49,6 +49,7 @@ class OnnxRuntimeEngine(Engine):
 
     _runtime = f"onnxruntime {ort.__version__}"
     provider = "CPUExecutionProvider"
+    shares_in_calls = True
     known_options: ClassVar[Mapping[str, str]] = {
         "fusions": "on or off: the runtime's optimizations of the graph (default on)",
         "spinning": "on or off: idle threads wait in a loop (default off where the engine "

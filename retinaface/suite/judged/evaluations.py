@@ -78,7 +78,8 @@ def measure(
 
 
 def _subject(pool: EnginePool, engine_name: str, pipeline: Pipeline) -> _Subject:
-    witness = Witness(pool.get(engine_name, size_px=pipeline.input_size_px))
+    engine = pool.get(engine_name, size_px=pipeline.input_size_px, shares_cpus=True)
+    witness = Witness(engine)
     return _Subject(witness, Job(witness, pipeline, pool.target.batch or pipeline.batch_size))
 
 

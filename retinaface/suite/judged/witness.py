@@ -6,8 +6,9 @@ the last call, where a batch is cut short, and of a random call of each batch si
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +69,12 @@ class Witness(Engine):
         super().__init__(inner.spec)
         self._inner = inner
         self.fixed_batch = inner.fixed_batch
+        self.parallel_calls = inner.parallel_calls
         self.n_images = 0
         self.inputs: list[FloatArray] | None = [] if keeps_inputs else None
-        self._sketches: list[Sketch] = []
+        self._n_begun = 0
+        self._ended = threading.Lock()  # held to keep what a call gave
+        self._sketches: dict[int, Sketch] = {}
         self._n_calls: Counter[int] = Counter()
         self._last: list[KeptRow] = []
         self._of_size: dict[int, KeptRow] = {}
@@ -78,17 +82,40 @@ class Witness(Engine):
 
     def infer(self, images: FloatArray) -> RawOutputs:
         """See `Engine.infer`."""
+        return self.begin(images)()
+
+    def begin(self, images: FloatArray) -> Callable[[], RawOutputs]:
+        """See `Engine.begin`: calls may end in another order, and the images keep theirs."""
         if self.inputs is not None:
             self.inputs += [image.copy() for image in images]
         last, random = self._choose(len(images))
+        call, first = self._n_calls.total(), self._n_begun
+        self._n_begun += len(images)
         inputs = {position: images[position].copy() for position in {*last, *random}}
-        outputs = self._inner.infer(images)
-        kept = {i: self._row(i, len(images), image, outputs) for i, image in inputs.items()}
-        self._last = [kept[position] for position in last]
-        self._of_size |= {len(images): kept[position] for position in random}
-        self._sketches += sketch_rows(outputs)
-        self.n_images += len(images)
-        return outputs
+
+        def run() -> RawOutputs:
+            outputs = self._inner.infer(images)
+            sketches = dict(enumerate(sketch_rows(outputs), first))
+            kept = {
+                i: KeptRow(first + i, call, len(images), i, image, _copy_row(outputs, i))
+                for i, image in inputs.items()
+            }
+            with self._ended:
+                self._keep([kept[i] for i in last], [kept[i] for i in random])
+                self._sketches |= sketches
+                self.n_images += len(images)
+            return outputs
+
+        return run
+
+    def _keep(self, last: list[KeptRow], random: list[KeptRow]) -> None:
+        """Keep rows of a call, unless a later call ended before it."""
+        if not self._last or self._last[0].call < last[0].call:
+            self._last = last
+        for row in random:
+            earlier = self._of_size.get(row.n_in_call)
+            if earlier is None or earlier.call < row.call:
+                self._of_size[row.n_in_call] = row
 
     def _choose(self, n: int) -> tuple[list[int], list[int]]:
         """Choose rows to keep of a call that may be the last, and of its size one of all calls."""
@@ -98,20 +125,13 @@ class Witness(Engine):
         is_chosen = self._random.random() < 1 / self._n_calls[n]
         return last, [int(self._random.integers(n))] if is_chosen else []
 
-    def _row(self, position: int, n: int, inputs: FloatArray, outputs: RawOutputs) -> KeptRow:
-        return KeptRow(
-            i_image=self.n_images + position,
-            call=self._n_calls.total(),
-            n_in_call=n,
-            position=position,
-            inputs=inputs,
-            outputs=RawOutputs(*(array[position : position + 1].copy() for array in outputs)),
-        )
-
     def seen(self) -> Seen:
         """Give what was kept until now."""
         rows = {row.i_image: row for row in (*self._of_size.values(), *self._last)}
-        return Seen(tuple(self._sketches), tuple(rows[i] for i in sorted(rows)))
+        return Seen(
+            tuple(self._sketches[i] for i in sorted(self._sketches)),
+            tuple(rows[i] for i in sorted(rows)),
+        )
 
     def infer_intermediates(
         self, images: FloatArray, names: Sequence[str]
@@ -125,3 +145,7 @@ class Witness(Engine):
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`."""
         return self._inner.describe()
+
+
+def _copy_row(outputs: RawOutputs, i: int) -> RawOutputs:
+    return RawOutputs(*(array[i : i + 1].copy() for array in outputs))

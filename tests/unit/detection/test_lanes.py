@@ -1,8 +1,13 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from retinaface.detection.detections import Detections
 from retinaface.detection.detector import Job, Pass
+from retinaface.detection.lanes import Busy
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import EngineFault, ImageError
 from tests.support.made.widerface_copy import jpeg
@@ -91,8 +96,17 @@ def test_a_bad_image_is_bad_for_every_pipeline():
         list(Pass(jobs, IMAGES, IMAGES.__getitem__))
 
 
-def test_the_time_in_calls_is_counted_for_each_job():
-    jobs = jobs_of("igie", "ixrt")
-    (first, _) = run(jobs)
-    assert all(job.infer_s > 0 for job in jobs)
-    assert isinstance(first["image-0"], Detections)
+def test_the_time_in_calls_is_counted_once_where_they_overlap():
+    busy, meet = Busy(), threading.Barrier(2)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(busy.run, [meet.wait] * 2))
+    assert 0 < busy.seconds() <= time.perf_counter() - started
+    assert busy.seconds() == busy.seconds()  # nothing runs, so it stands still
+
+
+def test_waiting_and_calls_are_different_times():
+    images = Pass(jobs_of("igie", "ixrt"), IMAGES, IMAGES.__getitem__, skip_bad_images=True)
+    started = time.perf_counter()
+    assert any(isinstance(found, Detections) for _, (_, found) in images)
+    assert 0 < images.busy.seconds() + images.waited_s <= time.perf_counter() - started

@@ -32,14 +32,14 @@ def pool_of(engine, **target):
     return SimpleNamespace(target=Target(**target), get=engine)
 
 
-def free(name, size_px):
+def free(name, size_px, shares_cpus):
     return FreeFinder(name=name)
 
 
-def broken(name, size_px):
+def broken(name, size_px, shares_cpus):
     if size_px is None:
         raise EngineUnavailable("takes no free size")
-    return free(name, size_px)
+    return free(name, size_px, shares_cpus)
 
 
 def test_each_pipeline_counts_the_images_that_the_engine_ran_for_it(dataset):
