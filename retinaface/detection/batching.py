@@ -136,8 +136,10 @@ class BatchesOfEqualSize:
         items, tensors, self._items, self._tensors = self._items, self._tensors, [], []
         if not items:
             return []
-        nothing = np.empty((0, 3, 0, 0), np.float32)
-        return [Batch(items, np.stack(tensors) if tensors else nothing)]
+        if not tensors:
+            return [Batch(items, np.empty((0, 3, 0, 0), np.float32))]
+        # One image, the published batch of these pipelines, is not copied.
+        return [Batch(items, tensors[0][None] if len(tensors) == 1 else np.stack(tensors))]
 
     def release(self) -> None:
         """Do nothing: there is no buffer to free."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from retinaface.detection.detector import Job, Pass
 from retinaface.detection.lanes import Result
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
+from retinaface.environment import n_usable_cpus
 from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.average_precision import (
     Counts,
@@ -164,7 +166,9 @@ def evaluate_together(
         if predictions_dir is not None and isinstance(result, Detections):
             write_predictions(predictions_dir, image, result.boxes_xyxy, result.scores)
     detect_s = time.perf_counter() - started
-    concluded = [_conclude(job, found[job], truth, detect_s, hashes) for job in jobs]
+    with ThreadPoolExecutor(workers or n_usable_cpus()) as threads:
+        conclude = lambda job: _conclude(job, found[job], truth, detect_s, hashes)  # noqa: E731
+        concluded = list(threads.map(conclude, jobs))
     infer_s = stream.busy.seconds()
     spent_s = time.perf_counter() - started
     return concluded, Spent(stream.waited_s, infer_s, spent_s - stream.waited_s - infer_s)

@@ -199,12 +199,14 @@ def test_one_pass_is_divided_by_what_its_own_turn_took():
     seconds = {
         "decoding": [1.0, 2.0, 1.0],
         "inference": [3.0, 6.0, 4.0],
+        "inference in calls": [2.0, 2.0, 2.0],
         "together": [4.4, 8.0, 6.0],
         "alone": [8.8, 8.0, 9.0],
     }
     found = Together(100, "ort-cpu-fp32", ("igie", "ixrt"), seconds)
     assert found.ratios() == pytest.approx([1.1, 1.0, 1.2])
     text = section(found)
-    assert "**1.10 (1.00 to 1.20) x one decoding and all inference**" in text
+    assert "**1.10 (1.00 to 1.20) x one decoding and all inference, one call at a time**" in text
+    assert "2.00 (1.47 to 2.00) x one decoding and all inference in calls at a time" in text
     assert "1.50 (1.00 to 2.00) x faster than the pipelines one after another" in text
     assert "| ours: one pass | 60.00 |" in text

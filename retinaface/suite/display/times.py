@@ -9,6 +9,7 @@ from retinaface.suite.display.failures import wrap_text
 # Less than this share, and the shortest of many, are counted together.
 _SMALL, _MOST_NAMED = 0.02, 7
 _OTHER = "other"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def time_lines(times_s: Mapping[str, float], width: int) -> list[str]:
@@ -25,7 +26,9 @@ def time_lines(times_s: Mapping[str, float], width: int) -> list[str]:
     named = {name: times_s[name] for name in longest if times_s[name] >= _SMALL * total}
     named[_OTHER] = named.pop(_OTHER, 0.0) + total - sum(named.values())
     parts = [f"{name} {_words(s)}" for name, s in named.items() if s >= 0.05]
-    return wrap_text(f"Time: {_words(total)}: {', '.join(parts)}", width)
+    whole = [part.replace(" ", _NO_BREAK) for part in (f"{_words(total)}:", *parts)]
+    lines = wrap_text(f"Time: {whole[0]} {', '.join(whole[1:])}", width)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
 def _words(seconds: float) -> str:

@@ -43,6 +43,20 @@ def test_an_engine_is_opened_once_for_a_file_and_a_size(files):
     assert pool.get(COUNTING, model=files[1]) is other
 
 
+class Sharing(Counting):
+    """Is another engine where it shares the processors of a CPU."""
+
+    shares_in_calls = True
+
+
+def test_an_engine_that_shares_the_processors_is_another_only_where_that_matters(files):
+    pool = EnginePool(Target(models=files))
+    assert pool.get(COUNTING, shares_cpus=True) is pool.get(COUNTING)
+    alone, shared = (pool.get(f"{__name__}:Sharing", shares_cpus=s) for s in (False, True))
+    assert (alone.spec.shares_cpus, shared.spec.shares_cpus) == (False, True)
+    assert pool.get(f"{__name__}:Sharing", shares_cpus=True) is shared
+
+
 def test_an_engine_gets_the_first_file_that_it_takes(files):
     assert EnginePool(Target(models=files)).get(PICKY).spec.model == files[1]
 

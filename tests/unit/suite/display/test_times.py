@@ -19,3 +19,12 @@ def test_many_activities_fit_the_width(width):
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("Time: 255 s: a_suite_of_a_long_name_14 24 s, ")
     assert "other 108 s" in " ".join(lines)
+
+
+@pytest.mark.parametrize("width", range(40, 81))
+def test_no_line_ends_between_a_name_its_number_and_its_unit(width):
+    times = {"inference": 30.0, "fps": 20.4, "engine_contract": 8.3, "decoding": 5.0, "start": 1.2}
+    first, *more = (line.strip().removesuffix(",") for line in time_lines(times, width))
+    parts = ", ".join([first.removeprefix("Time: 65 s: "), *more]).split(", ")
+    expected = ["inference 30 s", "fps 20 s", "engine_contract 8.3 s", "decoding 5.0 s"]
+    assert parts == [*expected, "other 1.2 s"]

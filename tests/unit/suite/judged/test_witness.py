@@ -109,3 +109,22 @@ def test_inputs_are_kept_where_they_are_asked_for():
     witness, batch = Witness(Counting(spec()), keeps_inputs=True), noise(2)
     witness.infer(batch)
     np.testing.assert_array_equal(witness.inputs, batch)
+
+
+def test_calls_that_end_in_another_order_keep_that_of_the_images():
+    batches = [noise(n) for n in (2, 2, 1)]
+    kept = []
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        witness = Witness(Counting(spec()))
+        calls = [witness.begin(batch) for batch in batches]
+        for i in order:
+            calls[i]()
+        assert witness.n_images == 5
+        kept.append(witness.seen())
+    for seen in kept[1:]:
+        for one, other in zip(seen.sketches, kept[0].sketches, strict=True):
+            np.testing.assert_array_equal(one.sums, other.sums)
+        for row, first in zip(seen.rows, kept[0].rows, strict=True):
+            assert (row.i_image, row.call) == (first.i_image, first.call)
+            np.testing.assert_array_equal(row.inputs, first.inputs)
+            np.testing.assert_array_equal(row.outputs.loc, first.outputs.loc)
