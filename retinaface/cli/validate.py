@@ -14,7 +14,7 @@ import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F
 from retinaface.cli.output.options import output_options, start_output
-from retinaface.cli.supervision.selection import below_root, is_quick, paths
+from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
 from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName, PathOrWord
 from retinaface.errors import nearest
@@ -114,7 +114,7 @@ def validate(
 
     start_output(json_file, is_quiet=quiet)
     place = find_place(Path.cwd())
-    pytest_args += (f"-{'v' * verbose}",) if verbose else ()
+    pytest_args = _with_verbosity(pytest_args, verbose, is_quiet=quiet)
     _check_usage(pytest_args, options["soak"], timeout)
     if quick is None:
         assets = os.environ.get(ASSETS_VARIABLE)
@@ -138,6 +138,12 @@ def validate(
             command, pytest_args, cwd, folder, timeout, kept=record, json_file=json_file
         )
     click.get_current_context().exit(code)
+
+
+def _with_verbosity(words: tuple[str, ...], verbose: int, *, is_quiet: bool) -> tuple[str, ...]:
+    """Hand `-v` on to pytest; `-q` only where pytest's own output is asked for."""
+    words += (f"-{'v' * verbose}",) if verbose else ()
+    return (*words, "-q") if is_quiet and wants_own_output(words) else words
 
 
 def _config() -> Path | str:
