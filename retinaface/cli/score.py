@@ -46,12 +46,12 @@ def score(
     record: Path | None,
     scoring: str,
 ) -> Scored:
-    """Compute AP of any detector's predictions, from a folder or zip.
+    """Compute AP of predictions that any detector made.
 
-    PREDICTIONS has a file <event>/<name>.txt for each image, in the official format; what other
-    tools write otherwise is read with a note, or refused with what to do. An image without a file
-    counts as one with all faces missed; of a part that `evaluate` ran, only the images that it ran
-    count. The command needs the ground truth, not the images.
+    PREDICTIONS, a folder or zip, has a file <event>/<name>.txt for each image, in the official
+    format; what other tools write otherwise is read with a note, or refused with what to do. An
+    image without a file counts as one with all faces missed; of a part that `evaluate` ran, only
+    the images that it ran count. The command needs the ground truth, not the images.
 
     \b
     retinaface score predictions.zip --widerface DIR

@@ -67,10 +67,11 @@ def build(
     batch: int | None,
     options: dict[str, str],
 ) -> Built:
-    """Build an engine file, run it once, and write it with a manifest.
+    """Build an engine file, with a manifest beside it.
 
-    FILE.json beside FILE says what it was built from (with hashes), by what, and how;
-    --engine-file reads it back, and refuses a file that is not the one of its manifest.
+    The build is run once before it is written. FILE.json beside FILE says what it was built from
+    (with hashes), by what, and how; --engine-file reads it back, and refuses a file that is not the
+    one of its manifest.
 
     \b
     retinaface build --engine igie-iluvatar-fp16 --batch 32 \\

@@ -72,7 +72,7 @@ def history(
     csv_file: Path | None,
     title: str,
 ) -> Trends:
-    """Show runs over time, where they changed, and one run beside the last N.
+    """Show runs over time, and where they changed.
 
     \b
     retinaface history runs/

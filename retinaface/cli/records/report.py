@@ -62,7 +62,9 @@ def report(
     session_paths: tuple[Path, ...],
     title: str,
 ) -> Reported:
-    """Write a report of run records, as HTML and Markdown, and print the scorecard of one run.
+    """Write a report of run records: one HTML page, and Markdown.
+
+    Of one run it prints the scorecard, too.
 
     \b
     retinaface report RUN --output report.html

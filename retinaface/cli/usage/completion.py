@@ -15,7 +15,9 @@ VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
 @click.command(cls=Command, no_args_is_help=True)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script that completes commands, options, engines, pipelines and assets.
+    """Print a script for completion in a shell.
+
+    It completes commands, options, engines, pipelines and assets.
 
     \b
     bash:  retinaface completion bash > ~/.local/share/bash-completion/completions/retinaface

@@ -24,6 +24,13 @@ def test_usage_errors_are_one_line(refuse):
     refuse("export", "--output", "x.onnx", "--batch-size", "0", match="at least 1, or dynamic")
 
 
+def test_the_list_of_commands_cuts_no_sentence(run):
+    _, printed, _ = run("--help")
+    listed = printed.partition("Commands:")[2]
+    assert len(listed.splitlines()) > len(cli.commands)
+    assert "..." not in listed
+
+
 def test_an_engine_that_cannot_be_built_is_bad_input(refuse, tmp_path):
     path = image(tmp_path / "a.png")
     for engine, message in (
