@@ -14,6 +14,7 @@ from retinaface.comparison.times.speed import RATE_UNIT
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
+from retinaface.telling.markdown import markdown_table
 from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
@@ -197,13 +198,10 @@ def _environment_markdown(comparison: RunComparison) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [_row(columns), _row(["---"] * len(columns)), *map(_row, rows[:_MAX_ROWS])]
+    shown = [
+        [" ".join(cell.replace("<", "&lt;").split()) for cell in row] for row in rows[:_MAX_ROWS]
+    ]
     if len(rows) > _MAX_ROWS:
         rest = f"{len(rows) - _MAX_ROWS} more rows; see --json"
-        lines.append(_row([rest, *[""] * (len(columns) - 1)]))
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    escaped = (" ".join(cell.replace("|", "\\|").replace("<", "&lt;").split()) for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+        shown.append([rest, *[""] * (len(columns) - 1)])
+    return markdown_table(columns, shown)

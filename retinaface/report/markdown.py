@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from retinaface.comparison.text import markdown
 from retinaface.report.answers import count
 from retinaface.report.content import Page
-from retinaface.report.scorecard_text import markdown_parts, row_of
+from retinaface.report.scorecard_text import markdown_parts
 from retinaface.report.skips import SkipGroup
+from retinaface.telling.markdown import markdown_table
 
 
 def render_markdown(page: Page) -> str:
@@ -39,11 +40,14 @@ def _compared(page: Page) -> Iterator[str]:
     for group in page.matrix:
         lines = [f"## {group.subject}", ""]
         lines += [f"{run}: {other}" for run, other in group.others.items()] + [""]
-        lines += [row_of(["metric", *names]), row_of(["---"] * (len(names) + 1))]
-        for row in group.rows:
-            cells = [" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells]
-            lines.append(row_of([f"{row.metric} ({row.unit})", *cells]))
-        yield "\n".join(lines)
+        rows = [
+            [
+                f"{row.metric} ({row.unit})",
+                *(" ".join((c.text, c.change, c.verdict)).strip() for c in row.cells),
+            ]
+            for row in group.rows
+        ]
+        yield "\n".join([*lines, markdown_table(["metric", *names], rows)])
     yield markdown(page.comparisons, page.unavailable, page.sessions)
     for card in page.scorecards:
         if card.answers:

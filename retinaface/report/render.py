@@ -51,13 +51,7 @@ _TIMED = (
 
 def render_html(page: Page) -> str:
     """Render one self-contained file: no script, no font, no picture from elsewhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = template_environment(_FOLDER)
     environment.filters["svg"] = Markup  # made by us, and its texts are escaped
     environment.filters["breaks"] = _breaks
     functions = (
@@ -80,6 +74,17 @@ def render_html(page: Page) -> str:
     sections = _sections(page, content)
     environment.globals |= content | {"page": page, "style": style, "sections": sections}
     return environment.get_template("report.html.j2").render()
+
+
+def template_environment(folder: Path) -> jinja2.Environment:
+    """Read the templates of a folder; a text of a record never becomes markup."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
 
 
 def _sections(page: Page, content: dict[str, Any]) -> list[tuple[str, str]]:

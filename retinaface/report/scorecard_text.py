@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from retinaface.report.answers import Answer, Finding
 from retinaface.report.content import Page
 from retinaface.report.margins import Margin, text_bar
 from retinaface.report.scorecard import Scorecard
+from retinaface.telling.markdown import markdown_table
 
 WIDTH = 80
 _VERDICT_WIDTH = 13
@@ -27,7 +28,8 @@ def basis_rows(card: Scorecard) -> list[tuple[str, str, str]]:
         ("Ran", _ran_text(card), ", ".join(basis.engines)),
         ("Tests", f"{basis.n_ran} ran", ", ".join(beside)),
     ]
-    return [weakest_row(card), *rows] if weakest_row(card)[1] else rows
+    weakest = weakest_row(card)
+    return [weakest, *rows] if weakest[1] else rows
 
 
 def _ran_text(card: Scorecard) -> str:
@@ -142,13 +144,13 @@ def markdown_parts(card: Scorecard, *, level: int = 2) -> Iterator[str]:
     facts += [f"- Warning: {text}" for text in card.warnings]
     yield "\n".join(facts)
     if card.answers:
-        yield _table(
+        yield markdown_table(
             ["", "question", "margin left", "value", "baseline", "limit", "basis"],
             [_answer_cells(answer) for answer in card.answers],
         )
     if card.weakest:
         yield f"{mark} Least room left"
-        yield _table(
+        yield markdown_table(
             ["margin left", "check", "engine · pipeline", "value", "limit"],
             [[_bar(m), m.check.name, m.where, _value(m), m.limit_text] for m in card.weakest],
         )
@@ -182,12 +184,3 @@ def _finding_markdown(finding: Finding) -> list[str]:
     for command in finding.commands:
         lines += ["", f"{command.why}:", "", f"    {command.text}"]
     return lines
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join([row_of(columns), row_of(["---"] * len(columns)), *map(row_of, rows)])
-
-
-def row_of(cells: Sequence[str]) -> str:
-    """Write a row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

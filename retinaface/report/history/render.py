@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import matplotlib as mpl
 from markupsafe import Markup
 
@@ -29,7 +28,9 @@ from retinaface.history.text import (
 )
 from retinaface.history.told import Told
 from retinaface.report.history.trends import trend
+from retinaface.report.render import template_environment
 from retinaface.report.svg import STYLE
+from retinaface.telling.markdown import markdown_table
 
 _FOLDER = Path(__file__).parent
 # The newest runs; a page of thousands is read by nobody.
@@ -71,37 +72,32 @@ class Card:
 
 def render_html(told: Told, title: str) -> str:
     """Render one self-contained file: no script, no font, no picture from elsewhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     shared = Path(report_wing.__file__).parent / "report.css"
     styles = [path.read_text(encoding="utf-8") for path in (shared, _FOLDER / "history.css")]
     numbered = _numbered(told)
     with mpl.rc_context(STYLE):
         cards = _cards(told.lines, numbered)
     changed = [card for card in cards if card.breaks]
-    return environment.get_template(
-        "history.html.j2"
-    ).render(
-        title=title,
-        told=told,
-        style=Markup("\n".join(styles)),  # noqa: S704 - our own files
-        runs_text=runs_text(told.history, told.lines),
-        headline=headline(told),
-        numbered=numbered,
-        changed=changed,
-        level=[card for card in cards if not card.breaks],
-        newest=told.history.rows[: -_MOST_LISTED - 1 : -1],
-        news=_judged_rows(told.judgement, is_shown=True),
-        as_before=_judged_rows(told.judgement, is_shown=False),
-        count=count,
-        least_runs=LEAST_RUNS,
-        least_level=LEAST_LEVEL,
-        most_shown=_MOST_SHOWN,
+    return (
+        template_environment(_FOLDER)
+        .get_template("history.html.j2")
+        .render(
+            title=title,
+            told=told,
+            style=Markup("\n".join(styles)),  # noqa: S704 - our own files
+            runs_text=runs_text(told.history, told.lines),
+            headline=headline(told),
+            numbered=numbered,
+            changed=changed,
+            level=[card for card in cards if not card.breaks],
+            newest=told.history.rows[: -_MOST_LISTED - 1 : -1],
+            news=_judged_rows(told.judgement, is_shown=True),
+            as_before=_judged_rows(told.judgement, is_shown=False),
+            count=count,
+            least_runs=LEAST_RUNS,
+            least_level=LEAST_LEVEL,
+            most_shown=_MOST_SHOWN,
+        )
     )
 
 
@@ -161,7 +157,7 @@ def render_markdown(told: Told, title: str) -> str:
     if judgement is not None:
         parts.append(f"## {judgement.run.name} beside the last {judgement.n_last}")
         rows = _judged_rows(judgement, is_shown=True)
-        parts.append(_table(("verdict", "of", "found"), rows) if rows else "")
+        parts.append(markdown_table(("verdict", "of", "found"), rows) if rows else "")
         n_as_before = len(_judged_rows(judgement, is_shown=False))
         parts.append(f"{count(n_as_before, 'figure')} as before.")
     if numbered:
@@ -172,12 +168,18 @@ def render_markdown(told: Told, title: str) -> str:
             )
             for one in numbered
         ]
-        parts += ["## Changes", _table(("date", "run", "of", "change", "what else"), changes)]
+        parts += [
+            "## Changes",
+            markdown_table(("date", "run", "of", "change", "what else"), changes),
+        ]
     if told.lines:
         columns = ("of", "figure", "newest", "trend", "level")
-        parts += ["## Series", _table(columns, list(_series_rows(told.lines)))]
+        parts += ["## Series", markdown_table(columns, list(_series_rows(told.lines)))]
     if told.history.damaged:
-        parts += ["## Damaged records", _table(("run", "why"), [*told.history.damaged.items()])]
+        parts += [
+            "## Damaged records",
+            markdown_table(("run", "why"), [*told.history.damaged.items()]),
+        ]
     return (
         "\n\n".join(filter(None, parts)).replace("<", "&lt;") + "\n"
     )  # no text of a record becomes markup
@@ -189,9 +191,3 @@ def _series_rows(lines: Sequence[Line]) -> Iterable[tuple[str, ...]]:
             values = " / ".join(value_text(line) for line in group)
             spark = sparkline(moving(group), _SPARK)
             yield owner, label_of(group), values, spark, state(group)
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
-    return "\n".join(f"| {line} |" for line in cells)
