@@ -34,7 +34,7 @@ _PENALTIES = (
 # measure by: equal builds give equal AP, digit by digit.
 _LEAST_NOISE = 1 / 5
 # Standard deviations over the median of absolute values, of Gaussian noise.
-_OF_MEDIAN = 1.4826
+OF_MEDIAN = 1.4826
 # How far, in noise, a value may lie from the median of itself and two neighbours on each side; at
 # an end, of the five values there, so that two odd runs are no level yet.
 _FAR = 3.0
@@ -96,7 +96,7 @@ def tame_outliers(values: FloatArray, least_noise: float) -> tuple[FloatArray, f
         (N,) values, and the standard deviation of their noise.
     """
     jumps = np.abs(np.diff(values))
-    noise = max(least_noise, float(_OF_MEDIAN * np.median(jumps) / np.sqrt(2)))
+    noise = max(least_noise, float(OF_MEDIAN * np.median(jumps) / np.sqrt(2)))
     windows = np.lib.stride_tricks.sliding_window_view(values, 2 * _NEIGHBOURS + 1)
     middle = np.pad(np.median(windows, axis=1), _NEIGHBOURS, mode="edge")
     return np.clip(values, middle - _FAR * noise, middle + _FAR * noise), noise

@@ -10,6 +10,7 @@ import numpy as np
 from retinaface.checks.intervals import Interval
 from retinaface.checks.speed.gate import MOST_EXCUSED, UNKNOWN_NOISE
 from retinaface.comparison.times.speed import CPU_NOISE
+from retinaface.history.changes import OF_MEDIAN
 from retinaface.history.rows import RunRow
 from retinaface.history.series import Line, Point
 from retinaface.typing import FloatArray
@@ -23,7 +24,6 @@ OUTSIDE = 0.01
 # Of the last N, values farther than this from their median, in their own spread, are pulled in, so
 # that one odd run among them does not hide the next.
 _FAR = 5.0
-_OF_MEDIAN = 1.4826
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def predicted(values: FloatArray, starts: Sequence[int] = ()) -> tuple[float, fl
 
     levels = np.split(values, list(starts))
     rest = np.concatenate([level - np.median(level) for level in levels])
-    spread = _OF_MEDIAN * float(np.median(np.abs(rest)))
+    spread = OF_MEDIAN * float(np.median(np.abs(rest)))
     squares = float((np.clip(rest, -_FAR * spread, _FAR * spread) ** 2).sum())
     n, free = len(values), max(1, len(values) - len(levels))
     student = float(stdtrit(free, 1 - OUTSIDE / 2))

@@ -214,8 +214,5 @@ def _least_margin(result: Result) -> tuple[float, str] | None:
 
 
 def _left(check: CheckResult) -> float | None:
-    margin, limit = check.margin, check.limit
-    if margin is None or not limit or limit < 0 or check.unit.startswith(_TIMES_UNIT):
-        return None
-    share = 100 * margin / limit
-    return share if math.isfinite(share) else None
+    share = None if check.unit.startswith(_TIMES_UNIT) else check.share_left
+    return 100 * share if share is not None and math.isfinite(share) else None

@@ -110,6 +110,18 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
     unit: str = ""
     rest: float | None = None
 
+    @property
+    def share_left(self) -> float | None:
+        """Compute what is left of the room between rest and limit, below 0 beyond the limit.
+
+        None where the check has no room: it is a yes or no, or nothing at all is allowed.
+        """
+        if self.margin is None or self.limit is None:
+            return None
+        rest = self.rest if self.baseline is None and self.rest is not None else 0.0
+        room = self.limit - rest
+        return self.margin / room if room > 0 else None
+
 
 class Traced(Struct, kw_only=True):
     """An image that is kept at every stage, and the way back from its input."""

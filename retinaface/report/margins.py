@@ -39,16 +39,8 @@ class Margin:
 
     @property
     def share(self) -> float | None:
-        """Compute what is left of the room between rest and limit, below 0 beyond the limit.
-
-        None where the check has no room: it is a yes or no, or nothing at all is allowed.
-        """
-        check = self.check
-        if check.margin is None or check.limit is None:
-            return None
-        rest = check.rest if check.baseline is None and check.rest is not None else 0.0
-        room = check.limit - rest
-        return check.margin / room if room > 0 else None
+        """Give what is left of the room, below 0 beyond the limit; None without a room."""
+        return self.check.share_left
 
     @property
     def where(self) -> str:
