@@ -12,6 +12,7 @@ from retinaface.cli.options import PATH, engine_option, finite, model_options, p
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
+from retinaface.telling.words import count
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.accuracy import Detected, FoundFaces
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 def _show(answer: Detected, printer: Printer) -> None:
     for image in answer.images:
-        n = len(image.scores)
         shown = click.format_filename(image.image)  # a name need not be UTF-8
-        printer.line(f"{shown}: {n} face{'' if n == 1 else 's'}")
+        printer.line(f"{shown}: {count(len(image.scores), 'face')}")
         for box, score, points in zip(
             image.boxes_xyxy, image.scores, image.landmarks_xy, strict=True
         ):

@@ -15,6 +15,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.errors import RetinaFaceError
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.records.traced_images import ImageStages
+from retinaface.telling.words import count
 
 _Pairs = list[tuple[ImageStages, ImageStages]]
 RAW_OUTPUTS = "raw outputs"
@@ -54,7 +55,7 @@ def _same_input(one: ImageStages, other: ImageStages) -> bool:
 
 
 def _traced(pairs: _Pairs) -> str:
-    return f"{len(pairs)} traced image{'' if len(pairs) == 1 else 's'}"
+    return count(len(pairs), "traced image")
 
 
 def _raw_outputs(pair: Pair) -> Stage:

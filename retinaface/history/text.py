@@ -10,6 +10,7 @@ from retinaface.history.judged import Judged, Judgement
 from retinaface.history.rows import Subject
 from retinaface.history.series import Line, by_owner
 from retinaface.history.told import Told
+from retinaface.telling.words import count
 
 
 def runs_text(history: History, lines: Sequence[Line]) -> str:
@@ -40,11 +41,6 @@ def headline(told: Told) -> str:
         f"{count(len(owners), 'engine')}; the newest, for the {word}, on "
         f"{newest.after.date[:10]}: {newest.owner}: {newest.changes[0]}{more}."
     )
-
-
-def count(n: int, what: str) -> str:
-    """Write a number of things."""
-    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def groups_of(lines: Sequence[Line]) -> Iterator[list[Line]]:

@@ -11,6 +11,7 @@ from retinaface.records.read import Run
 from retinaface.records.schema import TestResult
 from retinaface.report.margins import Margin, weakest_first
 from retinaface.report.questions import WORDS, Command, ask_command, next_commands
+from retinaface.telling.words import count
 from retinaface.verdicts import SKIPPED, Question, Verdict, worst
 
 NOT_ASKED = "NOT ASKED"
@@ -84,7 +85,7 @@ def answer_to(question: Question, run: Run, margins: Sequence[Margin]) -> Answer
     if not tests:
         return Answer(question, NOT_ASKED, note="no test of it was selected", command=command)
     if not ran:
-        note = f"skipped: {count(n_skipped)}"
+        note = f"skipped: {count(n_skipped, 'test')}"
         return Answer(question, SKIPPED, note=note, command=command)
     # A test that did not end is no pass.
     verdict = worst(Verdict(test.verdict or Verdict.FAIL.value) for test in ran)
@@ -93,7 +94,7 @@ def answer_to(question: Question, run: Run, margins: Sequence[Margin]) -> Answer
     if margin is not None and own[0].verdict != margin.verdict:
         margin = None  # what failed is a yes or no: a margin of something else would hide it
     n_good = sum(test.verdict == Verdict.PASS.value for test in ran)
-    notes = [f"{n_good} of {len(ran)} tests pass" if n_good < len(ran) else count(len(ran))]
+    notes = [f"{n_good} of {len(ran)} tests pass" if n_good < len(ran) else count(len(ran), "test")]
     notes += [f"{n_skipped} skipped"] if n_skipped else []
     if question is Question.SPEED and not any(m.check.unit == TIMES_BASELINE for m in own):
         notes.insert(0, "no baseline: steadiness alone")
@@ -145,11 +146,6 @@ def _first_layers(run: Run, engines: Sequence[str]) -> dict[str, str]:
                 )
                 break
     return found
-
-
-def count(n_tests: int) -> str:
-    """Write a number of tests."""
-    return f"{n_tests} test{'' if n_tests == 1 else 's'}"
 
 
 def present(names: Iterable[str]) -> list[str]:

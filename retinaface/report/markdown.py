@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retinaface.comparison.text import markdown
-from retinaface.report.answers import count
 from retinaface.report.content import Page
 from retinaface.report.scorecard_text import markdown_parts
 from retinaface.report.skips import SkipGroup
 from retinaface.telling.markdown import markdown_table
+from retinaface.telling.words import count
 
 
 def render_markdown(page: Page) -> str:
@@ -58,4 +58,4 @@ def _compared(page: Page) -> Iterator[str]:
 def _skip(page: Page, group: SkipGroup) -> str:
     who = f"{', '.join(group.engines)}: " if group.engines else ""
     runs = "" if len(page.runs) == 1 else f"{group.runs_text(page.runs)}: "
-    return f"- {runs}{count(group.n)}: {who}{group.reason}"
+    return f"- {runs}{count(group.n, 'test')}: {who}{group.reason}"

@@ -10,6 +10,7 @@ from retinaface.report.content import Page
 from retinaface.report.margins import Margin, text_bar
 from retinaface.report.scorecard import Scorecard
 from retinaface.telling.markdown import markdown_table
+from retinaface.telling.words import count
 
 WIDTH = 80
 _VERDICT_WIDTH = 13
@@ -33,8 +34,8 @@ def basis_rows(card: Scorecard) -> list[tuple[str, str, str]]:
 
 
 def _ran_text(card: Scorecard) -> str:
-    counts = (len(card.basis.engines), "engine"), (len(card.basis.pipelines), "pipeline")
-    return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts)
+    basis = card.basis
+    return f"{count(len(basis.engines), 'engine')}, {count(len(basis.pipelines), 'pipeline')}"
 
 
 def weakest_row(card: Scorecard) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinaface.cli.output.terminal import Printer
+from retinaface.telling.words import count
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import Trends
@@ -120,4 +121,4 @@ def _show_judged(judged: JudgedRun, printer: Printer) -> None:
             verdict="INCONCLUSIVE",
         )
     if n_more := len(judged.figures) - len(shown):
-        printer.aside(f"  {n_more} figure{'s' if n_more > 1 else ''} as before")
+        printer.aside(f"  {count(n_more, 'figure')} as before")

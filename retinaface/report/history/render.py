@@ -15,7 +15,6 @@ from retinaface.history.judged import Judgement
 from retinaface.history.rows import RunRow
 from retinaface.history.series import Break, Line, by_owner, moving, sparkline
 from retinaface.history.text import (
-    count,
     groups_of,
     headline,
     is_news,
@@ -31,6 +30,7 @@ from retinaface.report.history.trends import trend
 from retinaface.report.render import template_environment
 from retinaface.report.svg import STYLE
 from retinaface.telling.markdown import markdown_table
+from retinaface.telling.words import count
 
 _FOLDER = Path(__file__).parent
 # The newest runs; a page of thousands is read by nobody.

@@ -1,0 +1,8 @@
+"""Put figures into words."""
+
+from __future__ import annotations
+
+
+def count(n: int, what: str) -> str:
+    """Write a number of things: `1 run`, `2 runs`."""
+    return f"{n} {what}" + ("" if n == 1 else "s")
