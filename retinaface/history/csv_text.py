@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from retinaface.history.series import Line
+from retinaface.telling.tables import csv_text
 
 CSV_COLUMNS = (
     *("run", "created", "verdict", "engine", "pipeline", "batch", "precision", "device"),
@@ -14,11 +13,12 @@ CSV_COLUMNS = (
 )
 
 
-def csv_text(lines: Iterable[Line]) -> str:
-    """Write all lines; a cell is empty where there is nothing."""
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+def history_csv(lines: Iterable[Line]) -> str:
+    """Write all lines."""
+    return csv_text(CSV_COLUMNS, _rows(lines))
+
+
+def _rows(lines: Iterable[Line]) -> Iterator[tuple[object, ...]]:
     for line in lines:
         subject = line.subject
         what = (
@@ -28,5 +28,4 @@ def csv_text(lines: Iterable[Line]) -> str:
         changed = {change.after.run.name for change in line.changes or ()}
         for run, figure in line.points:
             end = (figure.value, figure.busy, "change" if run.name in changed else "")
-            writer.writerow((run.name, run.date, run.verdict, *what, *end))
-    return sink.getvalue()
+            yield run.name, run.date, run.verdict, *what, *end

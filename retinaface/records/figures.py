@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from retinaface.records.read import Run
 from retinaface.records.schema import CheckResult, Result
+from retinaface.telling.tables import csv_text
 
 
 class Figure(Struct, kw_only=True):
@@ -39,15 +39,9 @@ class Figure(Struct, kw_only=True):
 COLUMNS = Figure.__struct_fields__
 
 
-def csv_text(runs: Sequence[Run]) -> str:
-    """Write the figures of runs as CSV; a cell is empty where there is nothing."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for run in runs:
-        for figure in figures(run):
-            writer.writerow([getattr(figure, column) for column in COLUMNS])
-    return file.getvalue()
+def figures_csv(runs: Iterable[Run]) -> str:
+    """Write the figures of runs as CSV."""
+    return csv_text(COLUMNS, (astuple(figure) for run in runs for figure in figures(run)))
 
 
 def figures(run: Run) -> Iterator[Figure]:

@@ -1,10 +1,12 @@
-"""Lay out tables so that they fit a terminal and nothing of them is lost."""
+"""Lay out tables: for a terminal, so that nothing of them is lost, and as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 _GAP = 2
 _INDENT = "  "
@@ -37,6 +39,15 @@ def table_lines(
             body = _drawn_rows(columns[1:last], inner, {i - 1 for i in right}, widths)
             return list(_lifted((columns, *rows), body, last, width))
     return [line for row in rows for line in _listed(columns, row, width)]
+
+
+def csv_text(columns: Cells, rows: Iterable[Iterable[object]]) -> str:
+    """Write a table as CSV; a cell is empty where there is nothing."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return file.getvalue()
 
 
 def _fitted(columns: Cells, rows: Sequence[Cells], width: int | None) -> list[int] | None:

@@ -15,6 +15,7 @@ from retinaface.cli.answers.of_history import show
 from retinaface.cli.options import PATH
 from retinaface.cli.output.csv_file import check_csv, csv_option, write_csv
 from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.page import check_page, page_files
 from retinaface.cli.usage.commands import Command
 from retinaface.telling.work import working
 
@@ -87,7 +88,7 @@ def history(
     Exit codes: 0 done; with --run 0 PASS, 1 FAIL, 10 INCONCLUSIVE; 2 bad input.
     """
     from retinaface.cli.answers.of_history import history_answer
-    from retinaface.history.csv_text import csv_text
+    from retinaface.history.csv_text import history_csv
     from retinaface.history.index import read_history
     from retinaface.history.series import lines_of
     from retinaface.history.told import tell
@@ -100,30 +101,26 @@ def history(
     what = f"searching {len(lines)} series of {len(rows)} runs for changes"
     with working(what) if len(lines) > _MANY_LINES else contextlib.nullcontext():
         told = tell(found, lines, _judge(chosen, rows, lines, n_last))
-    files = []
+    files: tuple[Path, ...] = ()
     if output is not None:
         from retinaface.report.history import write_history_page
 
         write_history_page(told, output, title=title)
-        files = [output, output.with_suffix(".md")]
+        files = page_files(output)
     if csv_file is not None:
-        write_csv(csv_file, csv_text(lines))
+        write_csv(csv_file, history_csv(lines))
     return history_answer(told, csv_file=csv_file, files=files)
 
 
 def _check(output: Path | None, csv_file: Path | None, run: str | None) -> None:
     """Refuse what cannot be written, or says nothing, before any work."""
-    from retinaface.files import check_output_file
-
-    if output is not None and output.suffix != ".html":
-        raise click.UsageError(f"--output {output}: expected a name that ends in .html")
+    if output is not None:
+        check_page(output)
     # A variable or a file may set it for the times when a run is named.
     source = click.get_current_context().get_parameter_source("n_last")
     if run is None and source is ParameterSource.COMMANDLINE:
         raise click.UsageError("--last N says with how many runs --run RUN is compared; name it")
     check_csv(csv_file)
-    if output is not None:
-        check_output_file(output)
 
 
 def _choose(found: History, run: str) -> tuple[RunRow, list[RunRow]]:

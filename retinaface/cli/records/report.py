@@ -10,6 +10,7 @@ import click
 
 from retinaface.cli.options import PATH, sessions_option
 from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.page import check_page, page_files
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
@@ -76,14 +77,11 @@ def report(
     whatever the verdict; `compare` exits by verdict.
     """
     from retinaface.cli.answers.files import Reported, WrittenFile
-    from retinaface.files import check_output_file
     from retinaface.records.ab_session import read_sessions
     from retinaface.records.find import find_runs
     from retinaface.report import scorecard_lines, write_report
 
-    if output.suffix != ".html":
-        raise click.UsageError(f"--output {output}: expected a name that ends in .html")
-    check_output_file(output)
+    check_page(output)
     runs, unavailable = find_runs(folders)
     if not runs:
         raise click.UsageError(
@@ -102,8 +100,7 @@ def report(
         sessions=read_sessions(session_paths),
     )
     files = [
-        WrittenFile(path=str(file), n_bytes=file.stat().st_size)
-        for file in (output, output.with_suffix(".md"))
+        WrittenFile(path=str(file), n_bytes=file.stat().st_size) for file in page_files(output)
     ]
     return Reported(verdict=page.verdict, files=files, notes=notes, scorecard=scorecard_lines(page))
 

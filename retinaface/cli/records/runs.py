@@ -64,14 +64,14 @@ def runs(folders: tuple[Path, ...], csv_file: Path | None) -> RunList:
     of tests; -v and JSON have AP of all results.
     """
     from retinaface.cli.answers.records import RunList
-    from retinaface.records.figures import csv_text
+    from retinaface.records.figures import figures_csv
     from retinaface.records.find import find_runs
 
     check_csv(csv_file)
     found, unavailable = find_runs(folders)
     found = sorted(found, key=lambda run: run.record.created)
     if csv_file is not None:
-        write_csv(csv_file, csv_text(found))
+        write_csv(csv_file, figures_csv(found))
     return RunList(
         runs=[_row(run) for run in found],
         unavailable=unavailable,

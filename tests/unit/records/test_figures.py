@@ -1,7 +1,7 @@
 import csv
 import io
 
-from retinaface.records.figures import COLUMNS, csv_text, figures
+from retinaface.records.figures import COLUMNS, figures, figures_csv
 from tests.support.made.records import entry, fidelity, make_run
 
 CHECK = {
@@ -19,7 +19,7 @@ CHECK = {
 
 def test_a_line_for_each_figure_with_its_limit_and_verdict(tmp_path):
     run = make_run(tmp_path / "a", result={"checks": [CHECK], "fidelity": [fidelity(0.5)]})
-    rows = list(csv.DictReader(io.StringIO(csv_text([run]))))
+    rows = list(csv.DictReader(io.StringIO(figures_csv([run]))))
     assert tuple(rows[0]) == COLUMNS
     found = {row["metric"]: row for row in rows}
     ap = found["AP easy"]
