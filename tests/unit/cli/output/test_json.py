@@ -11,7 +11,8 @@ from retinaface.cli.answers.records import answers
 from retinaface.cli.output.answer import json_schema, json_text
 from tests.support.answers import sample_answers
 from tests.support.made.records import make_run
-from tools.json_schemas import FOLDER, schemas
+from tools.reference.__main__ import SCHEMAS
+from tools.reference.schemas import schemas
 
 # Prints a program for a shell.
 WITHOUT_ANSWER = ("completion",)
@@ -36,8 +37,8 @@ def test_every_command_has_an_answer_and_a_schema():
 
 
 def test_the_schemas_of_the_docs_are_those_of_the_code():
-    """After a change of an answer: python -m tools.json_schemas."""
-    assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == schemas()
+    """After a change of an answer: python -m tools.reference."""
+    assert {path.name: path.read_text() for path in SCHEMAS.glob("*.json")} == schemas()
 
 
 @pytest.mark.parametrize("answer", sample_answers(), ids=lambda a: a.__struct_config__.tag)

@@ -1,14 +1,11 @@
-"""Write the JSON schema of each command's answer into docs/schemas."""
+"""Make the JSON schema of each command's answer."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from retinaface.cli.answers.records import answers
 from retinaface.cli.output.answer import json_schema
-
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
 
 def schemas() -> dict[str, str]:
@@ -17,13 +14,3 @@ def schemas() -> dict[str, str]:
         f"{command.replace(' ', '-')}.json": json.dumps(json_schema(answer), indent=1) + "\n"
         for command, answer in answers().items()
     }
-
-
-def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in schemas().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
