@@ -93,6 +93,12 @@ class ImageDifference:
     landmark_shifts: FloatArray
     offsets: PairOffsets
 
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """Order images by how much changed: unexplained changes, all changes, the surest score."""
+        n_unexplained = sum(change.is_unexplained for change in self.changes)
+        return n_unexplained, len(self.changes), max(change.score for change in self.changes)
+
 
 def image_difference(image: str, old: Detections, new: Detections) -> ImageDifference:
     """Compare the detections of one image.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def summarise(found: Sequence[ImageDifference]) -> dict[str, Any]:
 
 def most_changed(found: Sequence[ImageDifference], n_images: int) -> list[dict[str, Any]]:
     """Choose the images that changed most, unexplained changes first; JSON types of a record."""
-    changed = sorted((one for one in found if one.changes), key=_rank, reverse=True)
+    changed = sorted((one for one in found if one.changes), key=attrgetter("rank"), reverse=True)
     return [
         {
             "image": one.image,
@@ -154,12 +155,6 @@ def most_changed(found: Sequence[ImageDifference], n_images: int) -> list[dict[s
         }
         for one in changed[:n_images]
     ]
-
-
-def _rank(difference: ImageDifference) -> tuple[int, int, float]:
-    n_unexplained = sum(change.is_unexplained for change in difference.changes)
-    surest = max(change.score for change in difference.changes)
-    return n_unexplained, len(difference.changes), surest
 
 
 def _is_broken(difference: ImageDifference) -> bool:

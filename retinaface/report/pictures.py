@@ -85,7 +85,7 @@ def changed_pictures(
         ranked = []
         for pair in matched_pairs(comparison.old, comparison.new):
             ranked += [(one, pair) for one in image_differences(pair) or [] if one.changes]
-        ranked.sort(key=lambda entry: _rank(entry[0]), reverse=True)
+        ranked.sort(key=lambda entry: entry[0].rank, reverse=True)
         for difference, pair in ranked[:n_images]:
             side_px = _SIDE_OF_MANY_PX if is_many else _SIDE_PX
             pictures.append(_picture_of_pair(difference, pair, dataset, side_px))
@@ -141,12 +141,6 @@ def _same(found: Detections | None, changed: set[tuple[float, ...]]) -> list[Seq
 
 def _key(box: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(np.float32(value)) for value in box)
-
-
-def _rank(difference: ImageDifference) -> tuple[int, int, float]:
-    unexplained = sum(change.is_unexplained for change in difference.changes)
-    best = max(change.score for change in difference.changes)
-    return unexplained, len(difference.changes), best
 
 
 def _surest(changes: Sequence[_Changed]) -> _Changed:
