@@ -15,7 +15,6 @@ from retinaface.cli.answers.of_evaluation import evaluation_answer, show
 from retinaface.cli.evaluation_record import (
     Selected,
     name_part,
-    trace_a_few,
     unknown_words,
     write_evaluation,
 )
@@ -186,6 +185,7 @@ def _run(
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
+    from retinaface.records.evaluated import trace_a_few
     from retinaface.widerface.evaluation import evaluate as run
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from retinaface.detection.pipelines import Pipeline
     from retinaface.engines.base import Engine
     from retinaface.export.manifest import WeightsSource
     from retinaface.records.traced_images import ImageStages
@@ -40,16 +39,6 @@ def unknown_words(source: WeightsSource | None) -> str:
     if source is None or is_known(source.sha256):
         return ""
     return f"; {unknown_checkpoint(source.source)}"
-
-
-def trace_a_few(
-    runner: Engine, recipe: Pipeline, dataset: WiderFace, result: Evaluation
-) -> list[ImageStages]:
-    """Run a few images of an evaluation once more, with every stage kept."""
-    from retinaface.records.traced_images import spread, trace
-
-    names = spread(tuple(result.detections))
-    return trace(runner, recipe, {name: dataset.read_bytes(name) for name in names})
 
 
 def name_part(folder: Path | None, selected: Selected) -> None:

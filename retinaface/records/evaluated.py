@@ -6,10 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from retinaface.detection.pipelines import Pipeline
+from retinaface.engines.base import Engine
 from retinaface.records.result_id import ResultId
-from retinaface.records.traced_images import ImageStages
+from retinaface.records.traced_images import ImageStages, spread, trace
 from retinaface.records.write import Kept, images_sha256
+from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation
+
+
+def trace_a_few(
+    engine: Engine, pipeline: Pipeline, dataset: WiderFace, evaluation: Evaluation
+) -> list[ImageStages]:
+    """Run a few images of an evaluation once more, with every stage kept."""
+    names = spread(tuple(evaluation.detections))
+    return trace(engine, pipeline, {name: dataset.read_bytes(name) for name in names})
 
 
 def evaluated_result(

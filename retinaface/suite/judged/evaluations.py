@@ -9,9 +9,9 @@ from typing import Any
 
 from retinaface.detection.detector import Job
 from retinaface.detection.pipelines import PIPELINES, Pipeline
-from retinaface.records.evaluated import evaluated_arrays, evaluated_result
+from retinaface.records.evaluated import evaluated_arrays, evaluated_result, trace_a_few
 from retinaface.records.result_id import ResultId
-from retinaface.records.traced_images import ImageStages, spread, trace
+from retinaface.records.traced_images import ImageStages
 from retinaface.suite.judged.witness import Seen, Witness
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.run import ValidationRun
@@ -95,8 +95,7 @@ def _measured(
         raise evaluation
     witness, job = subject.witness, subject.job
     n_inferred, seen = witness.n_images, witness.seen()
-    traced = {name: dataset.read_bytes(name) for name in spread(tuple(evaluation.detections))}
-    stages = trace(witness, job.pipeline, traced)
+    stages = trace_a_few(witness, job.pipeline, dataset, evaluation)
     found, model = witness.describe(), witness.spec.model
     return Measured(evaluation, n_inferred, job.batch_size, found, stages, model, seen)
 
