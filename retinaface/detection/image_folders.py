@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, ImageError
 
 # What every OpenCV wheel decodes, in lower case.
 IMAGE_ENDINGS = (
@@ -43,7 +43,7 @@ class FolderScan:
         """
         if not folder.is_dir():
             raise DatasetError(
-                f"cannot read images in {folder}: it is not a folder; check --images"
+                f"cannot read images in {folder}: it is not a folder; check the path"
             )
         self.folder = folder
         self._top = folder.resolve()
@@ -61,9 +61,14 @@ class FolderScan:
         """Read one of the images.
 
         Raises:
-            OSError: It cannot be read.
+            ImageError: It cannot be read.
         """
-        return (self.folder / name).read_bytes()
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError as error:
+            raise ImageError(
+                f"cannot read image {name} in {self.folder}: {error.strerror}; check the file"
+            ) from error
 
     def notes(self) -> list[str]:
         """Say in one line what was passed over."""

@@ -7,7 +7,7 @@ import pytest
 
 from retinaface.detection.image_folders import FolderScan, has_image_ending
 from retinaface.detection.images import decode_image
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, ImageError
 from retinaface.network.scenes import scene
 
 
@@ -52,7 +52,7 @@ def test_names_that_are_no_text_are_passed_over(tmp_path):
 
 
 def test_a_folder_that_is_none_or_cannot_be_read_is_refused_by_name(tmp_path, monkeypatch):
-    with pytest.raises(DatasetError, match="x: it is not a folder; check --images"):
+    with pytest.raises(DatasetError, match="x: it is not a folder; check the path"):
         FolderScan(tmp_path / "x")
 
     def refuse(_):
@@ -61,6 +61,11 @@ def test_a_folder_that_is_none_or_cannot_be_read_is_refused_by_name(tmp_path, mo
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DatasetError, match="cannot read the folder .*: Permission denied; check"):
         list(FolderScan(tmp_path))
+
+
+def test_an_image_that_went_away_is_a_bad_image(tmp_path):
+    with pytest.raises(ImageError, match="cannot read image a.png in .*: No such file"):
+        FolderScan(tmp_path).read("a.png")
 
 
 @pytest.mark.parametrize(
