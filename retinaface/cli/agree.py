@@ -105,10 +105,9 @@ def agree(folder: Path, csv_file: Path | None, **settings: Any) -> Agreement:
     check_csv(csv_file)
     scan = FolderScan(folder)
     settings["batch"] = settings["batch"] or PIPELINES[settings["pipeline"]].batch_size
-    started = time.perf_counter()
-    notes, sides, rows, total = _compare(scan, settings)
+    notes, sides, rows, total, seconds = _compare(scan, settings)
     facts = {
-        "seconds_taken": round(time.perf_counter() - started, 3),
+        "seconds_taken": round(seconds, 3),
         "old": sides[0],
         "new": sides[1],
         "folder": str(folder),
@@ -124,8 +123,8 @@ def agree(folder: Path, csv_file: Path | None, **settings: Any) -> Agreement:
 
 def _compare(
     scan: FolderScan, settings: dict[str, Any]
-) -> tuple[list[str], list[AgreeSide], list[AgreeShard], ShardSums]:
-    """Run both engines; give notes, what ran, the rows of the shards, and the sums of all.
+) -> tuple[list[str], list[AgreeSide], list[AgreeShard], ShardSums, float]:
+    """Run both engines; give notes, what ran, the rows of the shards, the sums of all, seconds.
 
     Raises:
         DatasetError: There is no image.
@@ -156,16 +155,18 @@ def _compare(
             batch_size=settings["batch"],
             skip_bad_images=settings["skip_bad_images"],
         )
+        started = time.perf_counter()
         for shard in _shown(shards):
             rows.append(shard_row(len(rows) + 1, shard))
             total = shard.sums if total is None else total + shard.sums
+        taken_s = time.perf_counter() - started
         notes = [*old.spec.model_notes, *new.spec.model_notes]
         described = [_side(old, settings, is_b=False), _side(new, settings, is_b=True)]
     if total is None:
         raise DatasetError(f"no image of {scan.folder} was run; check the folder")
     if weights.is_embedded and not any(files_of_side(settings, is_b=True).values()):
         notes.append("embedded weights, which know generated faces alone; others: --weights FILE")
-    return list(dict.fromkeys(notes)), described, rows, total
+    return list(dict.fromkeys(notes)), described, rows, total, taken_s
 
 
 def _open(settings: dict[str, Any], weights: str, *, is_b: bool) -> Engine:

@@ -86,8 +86,8 @@ def share_interval(
     Clopper and Pearson for the number of detections that would say as much if all were
     independent. It needs no normal distribution, so it holds where hits are rare or none; then it
     supposes that hits would not go together by more than `least_effect`. In simulations of 400
-    images it covers the true share in 93 to 99 % of the runs, and in 89 % where 1 in 2000 is hit and
-    some images have several; where few images have nearly all the hits, it is too narrow.
+    images it covers the true share in 93 to 99 % of the runs, and in 89 % where 1 in 2000 is hit
+    and some images have several; where few images have nearly all the hits, it is too narrow.
 
     Args:
         sums: Of 1 detection or more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from retinaface.errors import EngineFault
@@ -12,6 +13,12 @@ from tests.support.widerface import Recorder
 # Priors of 32 px, every third cell of the 20 x 20 of their level; there are two in a cell.
 ROWS = 3200 + 2 * (20 * np.arange(0, 20, 3)[:, None] + np.arange(0, 20, 3)).ravel()
 N_FACES = len(ROWS)
+
+
+def picture(seed: int, ending: str = ".png") -> bytes:
+    """Make the file of a picture of 320 x 320 pixels: a few soft colours, which takes no time."""
+    colours = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
+    return bytes(cv2.imencode(ending, cv2.resize(colours, (320, 320)))[1])
 
 
 class Faces(Recorder):

@@ -2,18 +2,16 @@
 
 import threading
 
-import cv2
 import pytest
 
 from retinaface.checks.agreement.shards import compare_shards
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import EngineFault, ImageError
-from retinaface.network.scenes import scene
-from tests.support.given.agreeing_engines import N_FACES, Broken, Dropping, Faces, Nothing
+from tests.support.given.agreeing_engines import N_FACES, Broken, Dropping, Faces, Nothing, picture
 
 IGIE = PIPELINES["igie"]
 NAMES = [f"{i:02}.png" for i in range(20)]
-FILES = {name: bytes(cv2.imencode(".png", scene(320, 320, i))[1]) for i, name in enumerate(NAMES)}
+FILES = {name: picture(i) for i, name in enumerate(NAMES)}
 
 
 class Reads:
