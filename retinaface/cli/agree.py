@@ -131,42 +131,56 @@ def _compare(
     """
     from retinaface.checks.agreement.shards import compare_shards
     from retinaface.detection.pipelines import PIPELINES
-    from retinaface.errors import DatasetError
     from retinaface.network.weights import choose_weights
 
-    names = islice(iter(scan), settings["limit"])
-    if (first := next(names, None)) is None:
-        raise DatasetError(
-            f"no image in {scan.folder}{_passed_over(scan)}; name a folder of images, of any depth"
-        )
+    names = _first_names(scan, settings["limit"])
     weights = choose_weights(settings["weights"])
-    rows: list[AgreeShard] = []
-    total: ShardSums | None = None
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(_open(settings, weights.source, is_b=False))
         new = stack.enter_context(_open(settings, weights.source, is_b=True))
+        started = time.perf_counter()
         shards = compare_shards(
             old,
             new,
             PIPELINES[settings["pipeline"]],
-            chain([first], names),
+            names,
             scan.read,
             shard_size=settings["shard_size"],
             batch_size=settings["batch"],
             skip_bad_images=settings["skip_bad_images"],
         )
-        started = time.perf_counter()
-        for shard in _shown(shards):
-            rows.append(shard_row(len(rows) + 1, shard))
-            total = shard.sums if total is None else total + shard.sums
+        rows, total = _add_up(_shown(shards))
         taken_s = time.perf_counter() - started
         notes = [*old.spec.model_notes, *new.spec.model_notes]
-        described = [_side(old, settings, is_b=False), _side(new, settings, is_b=True)]
-    if total is None:
-        raise DatasetError(f"no image of {scan.folder} was run; check the folder")
+        sides = [_side(old, settings, is_b=False), _side(new, settings, is_b=True)]
     if weights.is_embedded and not any(files_of_side(settings, is_b=True).values()):
         notes.append("embedded weights, which know generated faces alone; others: --weights FILE")
-    return list(dict.fromkeys(notes)), described, rows, total, taken_s
+    return list(dict.fromkeys(notes)), sides, rows, total, taken_s
+
+
+def _first_names(scan: FolderScan, limit: int | None) -> Iterator[str]:
+    """Give the images to run, one at least.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    from retinaface.errors import DatasetError
+
+    names = islice(scan, limit)
+    if (first := next(names, None)) is None:
+        why = "".join(f" ({note})" for note in scan.notes())
+        raise DatasetError(f"no image in {scan.folder}{why}; name a folder of images, of any depth")
+    return chain([first], names)
+
+
+def _add_up(shards: Iterator[Shard]) -> tuple[list[AgreeShard], ShardSums]:
+    """Give the row of each shard, and the sums of all; there is one at least."""
+    first = next(shards)
+    rows, total = [shard_row(1, first)], first.sums
+    for number, shard in enumerate(shards, start=2):
+        rows.append(shard_row(number, shard))
+        total += shard.sums
+    return rows, total
 
 
 def _open(settings: dict[str, Any], weights: str, *, is_b: bool) -> Engine:
@@ -203,10 +217,6 @@ def _side(engine: Engine, settings: dict[str, Any], *, is_b: bool) -> AgreeSide:
         precision=engine.spec.precision,
         python=None if python is None else str(python),
     )
-
-
-def _passed_over(scan: FolderScan) -> str:
-    return "".join(f" ({note})" for note in scan.notes())
 
 
 def _shown(shards: Iterator[Shard]) -> Iterator[Shard]:

@@ -5,8 +5,7 @@ import cv2
 import numpy as np
 
 from retinaface.network.scenes import scene
-from tests.support.made.coco_files import coco_of, write_json
-from tests.support.made.widerface_copy import IMAGES, write_truth_text
+from tests.support.made.widerface_copy import IMAGES, coco_of, write_json, write_truth_text
 from tests.support.widerface import Finder
 
 OWN_ENDINGS = (".jpg", ".png", ".JPG", ".webp", ".bmp", ".jpeg")

@@ -4,10 +4,11 @@ import pytest
 
 from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.dataset import check_whole, default_root, open_widerface
-from tests.support.made.coco_files import coco_of, write_json
 from tests.support.made.widerface_copy import (
     IMAGES,
+    coco_of,
     jpeg,
+    write_json,
     write_official_layout,
     write_truth_text,
     write_vendor_layout,

@@ -15,7 +15,7 @@ from retinaface.widerface.average_precision import average_precision, count_set
 from retinaface.widerface.ground_truth import ALL_FACES
 from retinaface.widerface.own.coco import read_coco
 from retinaface.widerface.predictions import Predictions
-from tests.support.made.coco_files import coco_of, write_json
+from tests.support.made.widerface_copy import coco_of, write_json
 
 FACES = {
     "a/b/one.png": [[1, 2, 30, 40], [5, 6, 7, 8.5]],
