@@ -43,7 +43,7 @@ _OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
         "score": (*_IMAGES, "record", "scoring"),
         "compare": ("markdown", "ab", "attribute"),
-        "report": ("output", "widerface", "images", "ab", "title"),
+        "report": ("output", "widerface", "ground-truth", "images", "ab", "title"),
         "runs": ("csv",),
         "history": ("run", "last", "engine", "device", "since", "output", "csv", "title"),
         "engines": (),
