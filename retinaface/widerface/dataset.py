@@ -1,20 +1,21 @@
-"""Read the WIDER FACE validation set from disk: image list and images, in its various layouts."""
+"""Read a data set from disk, list and images: WIDER FACE in its layouts, or a folder of images."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
-from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.widerface.ground_truth import GroundTruth, file_name
 from retinaface.widerface.ground_truth_files import (
     check_named,
     find_mats,
     load_ground_truth,
-    text_file,
+    single_file,
 )
 from retinaface.widerface.image_list import own_list
 
@@ -23,17 +24,17 @@ _IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Images as files: `<folder>/<event>/<name>.jpg`."""
+    """Images as files: `<folder>/<event>/<name>.jpg`, or another name of the ground truth."""
 
     folder: Path
 
     def has(self, image: str) -> bool:
         """Tell whether the image is there."""
-        return (self.folder / f"{image}.jpg").is_file()
+        return (self.folder / file_name(image)).is_file()
 
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file."""
-        return (self.folder / f"{image}.jpg").read_bytes()
+        return (self.folder / file_name(image)).read_bytes()
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class ImageArchive:
 
     def has(self, image: str) -> bool:
         """Tell whether the image is there."""
-        return f"WIDER_val/images/{image}.jpg" in self.archive.NameToInfo
+        return f"WIDER_val/images/{file_name(image)}" in self.archive.NameToInfo
 
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file."""
-        return self.archive.read(f"WIDER_val/images/{image}.jpg")
+        return self.archive.read(f"WIDER_val/images/{file_name(image)}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ class WiderFace:
         try:
             return self.store.read(image)
         except ZIP_ERRORS as error:
-            raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
+            raise ImageError(
+                f"cannot read image {file_name(image)} in {self.root}: {error}"
+            ) from error
 
     def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
         """Select the images to run, in the order of the copy's list; all must be there.
@@ -101,17 +104,20 @@ class WiderFace:
         if not images:
             raise DatasetError(f"no image of {self.root} is selected; check its list and --limit")
         if missing := [image for image in images if not self.store.has(image)]:
-            fits = set(self.truth.subset("every-8").images)
-            hint = (
-                "; the subset every-8 is complete: add --subset every-8"
-                if subset is None and fits == {i for i in self.listed if self.store.has(i)}
-                else "; complete the folder (retinaface assets fetch WIDER_val.zip)"
-            )
             raise DatasetError(
                 f"{len(missing)} of {len(images)} images are missing in {self.root}, "
-                f"first {missing[0]}.jpg{hint}"
+                f"first {file_name(missing[0])}; {self._advice(subset)}"
             )
         return self.truth.select(images)
+
+    def _advice(self, subset: str | None) -> str:
+        """Say what to do about missing images."""
+        there = {image for image in self.listed if self.store.has(image)}
+        if subset is None and there == set(self.truth.subset("every-8").images):
+            return "the subset every-8 is complete: add --subset every-8"
+        if isinstance(self.store, ImageFolder) and self.store.folder == self.root:
+            return "names in the ground truth are relative to the folder: check --widerface"
+        return "complete the folder (retinaface assets fetch WIDER_val.zip)"
 
 
 def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
@@ -120,10 +126,11 @@ def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
     `images/<event>/...` for ixRT), the official one (`WIDER_val/images/<event>/...`, or
     `WIDER_val.zip` as downloaded), each with the ground truth in `ground_truth/`,
-    `eval_tools/ground_truth/` or `wider_face_split/`.
+    `eval_tools/ground_truth/` or `wider_face_split/`. With a ground truth of all faces, text or
+    COCO, any folder of images will do: names are relative to it.
 
     Args:
-        ground_truth: Folder of the ground truth, or its text file, where it lies elsewhere.
+        ground_truth: Folder of the ground truth, or its file, where it lies elsewhere.
 
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
@@ -131,8 +138,10 @@ def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     """
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    store = _open_store(root)
+    is_own = single_file(root if ground_truth is None else check_named(ground_truth)) is not None
+    store = None if is_own else _open_store(root)  # before pinned files are looked for
     truth, notes = load_ground_truth(root, ground_truth)
+    store = store or _open_store(root, truth.images)
     if (own := own_list(root)) is None:
         return WiderFace(root, truth, truth.images, store, notes)
     list_file, listed = own
@@ -143,11 +152,24 @@ def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     return WiderFace(root, truth, listed, store, notes)
 
 
-def _open_store(root: Path) -> ImageFolder | ImageArchive:
-    for folder in _IMAGE_DIRS:
-        if (root / folder).is_dir():
-            return ImageFolder(root / folder)
+def _open_store(root: Path, names: Sequence[str] = ()) -> ImageFolder | ImageArchive:
+    """Find the images.
+
+    Args:
+        names: Ids of images that may lie in the folder itself.
+
+    Raises:
+        DatasetError: There are none in any layout, and no names.
+    """
+    layouts = [ImageFolder(root / name) for name in _IMAGE_DIRS if (root / name).is_dir()]
+    for store in (ImageFolder(root), *layouts):
+        if any(map(store.has, names)):
+            return store
+    if layouts:
+        return layouts[0]
     path = root / IMAGES_ARCHIVE
+    if names and not path.exists():
+        return ImageFolder(root)
     if not path.is_file():
         raise DatasetError(
             f"no WIDER FACE images in {root}: expected one of "
@@ -193,7 +215,7 @@ def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None
     """
     store = _open_store(root)
     truth_root = root if ground_truth is None else check_named(ground_truth)
-    mats = {} if text_file(truth_root) else find_mats(truth_root)
+    mats = {} if single_file(truth_root) else find_mats(truth_root)
     elsewhere = [name for name, path in mats.items() if path is None]
     if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):
         raise DatasetError(

@@ -31,9 +31,9 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
-    """Read a list of images, one `<event>/<name>.jpg` a line, with or without a leading slash.
+    """Read a list of images, one name a line (see `image_id`), with or without a leading slash.
 
-    Either slash separates event and name.
+    Either slash separates folders and name.
 
     Raises:
         DatasetError: A line has another form, or an image is listed twice.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH, sessions_option
+from retinaface.cli.options import PATH, ground_truth_option, sessions_option
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.page import check_page, page_files
 from retinaface.cli.output.terminal import Printer
@@ -44,6 +44,7 @@ def _show(answer: Reported, printer: Printer) -> None:
     help="Images, to show the ones that changed most.  [default: the set that the runs used, if it "
     "is on this machine]",
 )
+@ground_truth_option
 @click.option(
     "--images",
     type=click.IntRange(0, 100),
@@ -59,6 +60,7 @@ def report(
     folders: tuple[Path, ...],
     output: Path,
     widerface: Path | None,
+    ground_truth: Path | None,
     images: int,
     session_paths: tuple[Path, ...],
     title: str,
@@ -88,7 +90,7 @@ def report(
             "a report needs a run record, but no environment here could run the suite; "
             "list the records with: retinaface runs DIR"
         )
-    dataset, notes = _open_pictures(widerface, runs)
+    dataset, notes = _open_pictures(widerface, ground_truth, runs)
     page = write_report(
         runs,
         unavailable,
@@ -106,7 +108,7 @@ def report(
 
 
 def _open_pictures(
-    widerface: Path | None, runs: Sequence[Run]
+    widerface: Path | None, ground_truth: Path | None, runs: Sequence[Run]
 ) -> tuple[WiderFace | None, list[str]]:
     """Open the images that are named, else those found here; where there are none, note why."""
     from retinaface.errors import DatasetError
@@ -114,7 +116,8 @@ def _open_pictures(
     from retinaface.widerface.dataset import open_widerface
 
     try:
-        return open_widerface(choose_data(widerface).root if widerface else _root_of(runs)), []
+        root = choose_data(widerface).root if widerface else _root_of(runs)
+        return open_widerface(root, ground_truth), []
     except DatasetError as error:
         if widerface is not None:
             raise
