@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from retinaface.typing import BoolArray, FloatArray, IntArray
-from retinaface.widerface.ground_truth import ALL_FACES, SPLITS, GroundTruth
 from retinaface.widerface.counting.matching import match_image
+from retinaface.widerface.ground_truth import ALL_FACES, SPLITS, GroundTruth
 
 N_THRESHOLDS = 1000
 # 1 - (t + 1) / 1000 for t = 0..999, in the official order of operations.
