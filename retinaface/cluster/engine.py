@@ -9,11 +9,10 @@ from typing import Any
 from retinaface.cluster.workers import Workers
 from retinaface.engines.base import Engine
 from retinaface.engines.spec import EngineSpec
-from retinaface.errors import ClusterError
 from retinaface.network.outputs import RawOutputs
 from retinaface.typing import FloatArray
 
-_CALL_S = 600
+_CALL_S = 600.0
 
 
 class ClusterEngine(Engine):
@@ -34,16 +33,9 @@ class ClusterEngine(Engine):
         return dict(self._described)
 
     def _run(self, images: FloatArray) -> RawOutputs:
-        from distributed import wait
-
         from retinaface.cluster.worker import infer
 
         future = self._workers.submit(infer, images)
-        try:
-            wait(future, timeout=_CALL_S)
-        except TimeoutError as error:
-            raise ClusterError(
-                f"no worker of {self._workers.address} answered a call for {_CALL_S} s"
-            ) from error
-        outputs: RawOutputs = self._workers.outcome(future, f"a call for {len(images)} images")
+        what = f"a call for {len(images)} images"
+        outputs: RawOutputs = self._workers.outcome(future, what, within_s=_CALL_S)
         return outputs

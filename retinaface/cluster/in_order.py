@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retinaface.cluster.shards import Shard, Shards
-from retinaface.cluster.workers import Workers
-from retinaface.errors import ClusterError
+from retinaface.cluster.workers import SchedulerLostError, Workers
+from retinaface.errors import ClusterError, RetinaFaceError
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -86,7 +86,10 @@ class InOrder:
             while not (self._shards.is_empty and not self._running and not self._done):
                 self._fill()
                 while self._next in self._done:
-                    yield self._done.pop(self._next)
+                    shard, value = self._done.pop(self._next)
+                    if isinstance(value, RetinaFaceError):
+                        raise value
+                    yield shard, value
                     self._next += 1
                     self._fill()
                 if self._running:
@@ -124,13 +127,22 @@ class InOrder:
         one = self._running.get(index)
         if one is None:  # the other of two that ran it was faster
             return
-        value = self._workers.outcome(future, str(one.shard))
+        self._done[index] = one.shard, self._value(future, one.shard)
         self._heard = time.monotonic()
         del self._running[index]
         for other in one.futures:
             other.release()
-        self._image_s = [*self._image_s[-31:], value.seconds / one.shard.n_images]
-        self._done[index] = one.shard, value
+
+    def _value(self, future: Future[Any], shard: Shard) -> Any:
+        """Give a result, or an error, which has its turn too: the first bad image is reported."""
+        try:
+            value = self._workers.outcome(future, str(shard))
+        except SchedulerLostError:
+            raise
+        except RetinaFaceError as error:
+            return error
+        self._image_s = [*self._image_s[-31:], value.seconds / shard.n_images]
+        return value
 
     def _look(self) -> None:
         """See who is there, and what is late."""

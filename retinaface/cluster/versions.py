@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-import retinaface
 from retinaface.environment import version_of
 from retinaface.errors import ClusterError
 
@@ -19,7 +18,7 @@ from retinaface.errors import ClusterError
 @functools.cache
 def code_sha256() -> str:
     """Hash the code of this package."""
-    root = Path(retinaface.__file__).parent
+    root = Path(__file__).resolve().parents[1]
     hashed = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         hashed.update(f"{path.relative_to(root).as_posix()}\n".encode())

@@ -13,13 +13,18 @@ from retinaface.errors import ClusterError, first_line
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from retinaface.cluster.worker import Mission, Outcome
+    from retinaface.cluster.worker import EnginePlugin, Mission, Outcome
 
 # A scheduler answers in milliseconds, even a busy one in seconds.
 ANSWER_S = 30
 # Building an engine may take minutes.
 OPEN_S = 3600
 _LOOK_S = 0.5
+_TRIES = 5
+
+
+class SchedulerLostError(ClusterError):
+    """The scheduler of a run does not answer any more."""
 
 
 class Workers:
@@ -65,9 +70,9 @@ class Workers:
         except (OSError, RuntimeError, TimeoutError) as error:
             raise self.gone() from error
 
-    def gone(self) -> ClusterError:
+    def gone(self) -> SchedulerLostError:
         """Say that the scheduler does not answer."""
-        return ClusterError(
+        return SchedulerLostError(
             f"the scheduler {self.address} went away in the middle of the run; nothing was "
             "written; look at its log, start it, and run again"
         )
@@ -92,8 +97,8 @@ class Workers:
         )
         return future
 
-    def outcome(self, future: Future[Outcome], what: str) -> Any:
-        """Give the value of a task that ended.
+    def outcome(self, future: Future[Outcome], what: str, within_s: float = ANSWER_S) -> Any:
+        """Give the value of a task that ended, or that ends soon.
 
         Args:
             what: For a person: what it worked on.
@@ -108,7 +113,7 @@ class Workers:
         if future.status in ("cancelled", "lost"):
             raise self.gone()
         try:
-            outcome = future.result(timeout=ANSWER_S)
+            outcome = future.result(timeout=within_s)
         except KilledWorker as error:
             raise ClusterError(
                 f"{what}: every worker that ran this was lost, the last one "
@@ -159,19 +164,30 @@ def employ(client: Client, mission: Mission, resources: Mapping[str, float]) -> 
             f"no worker of {workers.address} has the resources {wanted}; start one that has: "
             f"dask worker {workers.address} --resources '{wanted}'"
         )
-    try:
-        client.register_plugin(EnginePlugin(mission), name=workers.name)
-    except Exception as error:  # what unpickling on a worker raised
-        raise ClusterError(
-            f"cannot prepare the workers of {workers.address} ({type(error).__name__}: "
-            f"{first_line(error)}); install the same version of the package on each"
-        ) from error
+    _register(client, EnginePlugin(mission), workers)
     try:
         yield workers
     finally:
         with contextlib.suppress(Exception):  # the scheduler, or a worker that hangs, may be gone
             call = getattr(client.scheduler, "unregister_worker_plugin")  # noqa: B009 - untyped
             client.sync(call, name=workers.name, callback_timeout=5)
+
+
+def _register(client: Client, plugin: EnginePlugin, workers: Workers) -> None:
+    """Send the plugin; again where a worker was lost meanwhile, for the scheduler then gives up."""
+    for left in reversed(range(_TRIES)):
+        try:
+            client.register_plugin(plugin, name=workers.name)
+            return
+        except OSError as error:
+            if not left:
+                raise workers.gone() from error
+            time.sleep(_LOOK_S)
+        except Exception as error:  # what unpickling on a worker raised
+            raise ClusterError(
+                f"cannot prepare the workers of {workers.address} ({type(error).__name__}: "
+                f"{first_line(error)}); install the same version of the package on each"
+            ) from error
 
 
 def introduce_all(workers: Workers) -> dict[str, dict[str, Any]]:
