@@ -1,4 +1,4 @@
-"""An engine that answers at once, so that all else shows; workers of a cluster import it by name."""
+"""An engine that answers at once, so that all else shows; a cluster's workers import it."""
 
 from __future__ import annotations
 
