@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CONNECT_S = 10
 FIRST_WORKER_S = 60
 MAX_LOCAL = 256
+# A task that ends so many workers of this machine is not tried again.
+_DEATHS = 3
 _LOOPBACK = "127.0.0.1"
 _LOCAL = re.compile(r"local:([1-9][0-9]{0,2})")
 _ADDRESS = re.compile(r"(tcp|tls)://(\S+):([0-9]{1,5})")
@@ -120,6 +122,8 @@ def _local_cluster(n: int) -> Iterator[Any]:
             host=_LOOPBACK,
             dashboard_address=f"{_LOOPBACK}:0",
             silence_logs=logging.CRITICAL,
+            preload=["retinaface.cluster.interrupts"],
+            scheduler_kwargs={"allowed_failures": _DEATHS - 1},
         )
     except (OSError, RuntimeError) as error:
         raise ClusterError(

@@ -22,6 +22,7 @@ _EXPORT = (
     *("dynamic-size", "no-simplify", "with-fp16", "reference", "widerface", "subset"),
 )
 _IMAGES = ("widerface", "subset", "ground-truth")
+_CLUSTER = ("scheduler", "worker-resource")
 _EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
 
 # Of every command with an answer.
@@ -36,7 +37,7 @@ _OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "build": ("engine", "output", "model", "weights", "batch", "engine-option"),
         "bench": ("engine", "batch", "protocol", *_MODEL),
         "detect": ("engine", "pipeline", "score", "draw", *_MODEL),
-        "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
+        "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_CLUSTER, *_MODEL),
         "score": (*_IMAGES, "record", "scoring"),
         "compare": ("markdown", "ab", "attribute"),
         "report": ("output", "widerface", "images", "ab", "title"),
