@@ -6,6 +6,7 @@ from msgspec import structs
 
 from retinaface.checks.intervals import Interval
 from retinaface.cli.answers.accuracy import (
+    ClusterRun,
     Demo,
     DemoAp,
     DemoErrors,
@@ -69,6 +70,14 @@ def _of_accuracy() -> list[Answer]:
             predictions=PATH,
             record=None,
             warnings=["next to nothing was found in 67 images; name the checkpoint with --weights"],
+            cluster=ClusterRun(
+                scheduler="tcp://scheduler.of.the.lab:8786",
+                dashboard="http://scheduler.of.the.lab:8787/status",
+                n_workers=16,
+                n_lost=1,
+                n_repeated=2,
+                images_per_s=1234.5,
+            ),
         ),
         Scored(
             **measured,

@@ -210,3 +210,14 @@ def test_one_pass_is_divided_by_what_its_own_turn_took():
     assert "2.00 (1.47 to 2.00) x one decoding and all inference in calls at a time" in text
     assert "1.50 (1.00 to 2.00) x faster than the pipelines one after another" in text
     assert "| ours: one pass | 60.00 |" in text
+
+
+@pytest.mark.alone
+def test_memory_of_a_run_on_workers_is_watched():
+    from benchmarks import cluster
+    from retinaface.embedded import embedded_root
+    from retinaface.widerface.dataset import open_widerface
+
+    text = cluster.million(open_widerface(embedded_root()), 200, every_s=0.5)
+    assert "200 images (67 repeated, decoded once in each worker)" in text
+    assert "| s | client and scheduler, MiB | largest worker, MiB |" in text

@@ -26,6 +26,7 @@ _AGREE = (
     *("pipeline", "engine", "engine-b", "b", "model-b", "engine-file-b", "engine-option-b"),
     *("batch", "limit", "shard-size", "skip-bad-images", "csv", *_MODEL),
 )
+_CLUSTER = ("scheduler", "worker-resource")
 _EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
 
 # Of every command with an answer.
@@ -40,7 +41,7 @@ _OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "build": ("engine", "output", "model", "weights", "batch", "engine-option"),
         "bench": ("engine", "batch", "protocol", *_MODEL),
         "detect": ("engine", "pipeline", "score", "draw", *_MODEL),
-        "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
+        "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_CLUSTER, *_MODEL),
         "score": (*_IMAGES, "record", "scoring"),
         "compare": ("markdown", "ab", "attribute"),
         "report": ("output", "widerface", "ground-truth", "images", "ab", "title"),
@@ -77,6 +78,8 @@ _OTHERS = (
     Option("ab", kind="path", separator="paths"),
     Option("batch-size", kind="count", words=("dynamic",)),
     Option("engine-option-b", separator="semicolons"),
+    Option("scheduler"),
+    Option("worker-resource", separator="semicolons"),
 )
 KNOWN: Mapping[str, Option] = MappingProxyType(
     {option.name: option for option in (*OPTIONS, *_OTHERS) if not option.typed}
