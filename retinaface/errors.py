@@ -62,6 +62,10 @@ class OutputError(RetinaFaceError, OSError):
     """A result cannot be written where it was asked for."""
 
 
+class ClusterError(RetinaFaceError, RuntimeError):
+    """A scheduler or its workers cannot be used, or were lost."""
+
+
 class BaselineError(RetinaFaceError, ValueError):
     """A baseline is damaged, edited by hand, or may not be written."""
 

@@ -1,0 +1,136 @@
+"""Connect to a Dask scheduler, or start workers on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from retinaface.errors import ClusterError, first_line
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# A scheduler that is there answers in milliseconds; workers of a batch system come later.
+CONNECT_S = 10
+FIRST_WORKER_S = 60
+MAX_LOCAL = 256
+_LOOPBACK = "127.0.0.1"
+_LOCAL = re.compile(r"local:([1-9][0-9]{0,2})")
+_ADDRESS = re.compile(r"(tcp|tls)://(\S+):([0-9]{1,5})")
+_EXPECTED = "expected tcp://HOST:PORT, tls://HOST:PORT, or local:N for N workers on this machine"
+
+
+def n_local(scheduler: str) -> int | None:
+    """Give the number of workers of `local:N`; None for the address of a scheduler.
+
+    Raises:
+        ClusterError: It is neither.
+    """
+    if found := _LOCAL.fullmatch(scheduler):
+        if (n := int(found[1])) <= MAX_LOCAL:
+            return n
+        raise ClusterError(f"--scheduler {scheduler}: expected at most {MAX_LOCAL} local workers")
+    if not _ADDRESS.fullmatch(scheduler):
+        raise ClusterError(f"--scheduler {scheduler!r} is not an address; {_EXPECTED}")
+    return None
+
+
+@contextlib.contextmanager
+def connect(scheduler: str) -> Iterator[Client]:
+    """Connect to a scheduler that has a worker; workers of `local:N` live as long as the block.
+
+    Log lines of `distributed` are not shown: what goes wrong reaches the caller as an exception.
+
+    Args:
+        scheduler: `tcp://HOST:PORT`, `tls://HOST:PORT` (keys as Dask's configuration names them),
+            or `local:N` for N processes on this machine.
+
+    Raises:
+        ClusterError: The scheduler does not answer, it has no worker, or `distributed` is missing.
+    """
+    n = n_local(scheduler)
+    try:
+        import distributed
+    except ImportError as error:
+        raise ClusterError(
+            f"--scheduler {scheduler} needs the package distributed, which cannot be imported "
+            f"({first_line(error)}); install the extra 'dask': pip install 'retinaface[dask]'"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
+        try:
+            if n is None:
+                _knock(scheduler)
+            address: Any = stack.enter_context(_local_cluster(n)) if n else scheduler
+            client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, TypeError, ValueError, OverflowError) as error:  # TypeError: no TLS keys
+            raise ClusterError(
+                f"cannot connect to the scheduler {scheduler}: {first_line(error)}; start one "
+                "there (dask scheduler), or check host and port"
+            ) from error
+        stack.callback(_close, client)
+        try:
+            client.wait_for_workers(n or 1, timeout=FIRST_WORKER_S)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"the scheduler {scheduler} had no worker for {FIRST_WORKER_S} s; start one: "
+                f"dask worker {scheduler}"
+            ) from error
+        yield client
+
+
+def _knock(scheduler: str) -> None:
+    """Raise an OSError if nothing listens there: a client that never connected is hard to close."""
+    host, _, port = scheduler.partition("://")[2].rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
+        pass
+
+
+@contextlib.contextmanager
+def _local_cluster(n: int) -> Iterator[Any]:
+    """Start workers in processes of their own, one thread each, that only this machine reaches."""
+    from distributed import LocalCluster
+
+    try:
+        cluster = LocalCluster(
+            n_workers=n,
+            threads_per_worker=1,
+            host=_LOOPBACK,
+            dashboard_address=f"{_LOOPBACK}:0",
+            silence_logs=logging.CRITICAL,
+        )
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(
+            f"cannot start {n} workers on this machine: {first_line(error)}; try fewer, local:1"
+        ) from error
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def _close(client: Client) -> None:
+    """Close a client, whose scheduler may be gone."""
+    with contextlib.suppress(OSError, TimeoutError):
+        client.close(timeout=CONNECT_S)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log lines of `distributed` and what it runs on from the terminal."""
+    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] in _TALKERS]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+_TALKERS = ("distributed", "tornado", "bokeh")
