@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,26 @@ from retinaface.report.pictures import changed_pictures, pictures_against_baseli
 from retinaface.report.scorecard_text import page_lines as scorecard_lines
 from retinaface.widerface.dataset import WiderFace
 
-__all__ = ["ReportError", "Targets", "scorecard_lines", "write_report"]
+__all__ = ["ReportError", "Targets", "check_libraries", "scorecard_lines", "write_report"]
 
 
 class ReportError(RetinaFaceError, ImportError):
     """A library that the report is made with is not installed."""
+
+
+def check_libraries() -> None:
+    """Refuse to report where that is not possible; call it before any work starts.
+
+    Raises:
+        ReportError: Jinja2 or matplotlib is not installed.
+    """
+    try:
+        importlib.import_module("retinaface.report.render")
+    except ImportError as error:
+        raise ReportError(
+            f"a report needs {error.name}, which is not installed; install the extra 'report': "
+            'pip install -e ".[report]"'
+        ) from error
 
 
 def write_report(
@@ -56,14 +72,10 @@ def write_report(
         ReportError: Jinja2 or matplotlib is not installed.
         OutputError: The files cannot be written.
     """
-    try:
-        from retinaface.report.markdown import render_markdown
-        from retinaface.report.render import render_html
-    except ImportError as error:
-        raise ReportError(
-            f"a report needs {error.name}, which is not installed; install the extra 'report': "
-            'pip install -e ".[report]"'
-        ) from error
+    check_libraries()
+    from retinaface.report.markdown import render_markdown
+    from retinaface.report.render import render_html
+
     others = runs[1:] if targets is None else ()
     comparisons = [settle(compare_runs(runs[0], run), sessions) for run in others]
     pictures = changed_pictures(comparisons, dataset, n_images, progress=progress)
