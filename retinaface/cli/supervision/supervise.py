@@ -102,7 +102,7 @@ def _conclude(
     """Report a problem of the process, and give the exit code of the command."""
     if problem is None:
         return Ended(EXIT_CODES[child.code])
-    from retinaface.records.crash import write_crash
+    from retinaface.records.write import write_crash
 
     where = child.watch.running or _NOWHERE
     write_crash(folder, problem, child.watch.running)

@@ -20,8 +20,7 @@ from retinaface.cluster.targets.packing import pack
 from retinaface.engines.remote.engine import interpreter
 from retinaface.environment import signal_name
 from retinaface.errors import EngineUnavailable, RecordError
-from retinaface.records.crash import write_crash
-from retinaface.records.write import RECORD_FILE
+from retinaface.records.write import RECORD_FILE, write_crash
 from retinaface.suite.settings.given import NO_FILE
 from retinaface.suite.settings.known import KNOWN
 from retinaface.suite.settings.variables import CONFIG_VARIABLE, variable
