@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distributed import Client
 
+# A scheduler answers in milliseconds, also one that is busy.
+_ANSWER_S = 30
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -24,14 +27,19 @@ class Worker:
 
 
 def list_workers(client: Client) -> list[Worker] | None:
-    """List the workers; None where the scheduler does not answer."""
+    """List the workers; None where the scheduler does not answer.
+
+    `client.scheduler_info` is not asked: now and then it gives what another thread of the client
+    keeps, which names no worker.
+    """
     if client.status != "running":
         return None
     try:
-        found: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+        scheduler: Any = client.scheduler
+        answer = client.sync(scheduler.identity, n_workers=-1, callback_timeout=_ANSWER_S)
     except (OSError, TimeoutError):
         return None
     return [
         Worker(address, str(facts["host"]), dict(facts.get("resources", {})))
-        for address, facts in found.items()
+        for address, facts in answer["workers"].items()
     ]

@@ -54,7 +54,8 @@ def cluster(monkeypatch, outcomes):
     client = SimpleNamespace(
         status="running",
         nthreads=lambda: workers,
-        scheduler_info=lambda n_workers: {"workers": workers},
+        scheduler=SimpleNamespace(identity=None),
+        sync=lambda _identity, **_settings: {"workers": workers},
     )
 
     class Placing:
