@@ -12,6 +12,7 @@ import click
 from retinaface.cli import run_command
 
 PATH = click.Path(path_type=Path)
+PARTS = ("speed", "killed", "overhead", "million")
 
 
 widerface_option = click.option(
@@ -145,6 +146,61 @@ def scaling(
     click.echo(text)
     if write:
         report.write_section("scaling", text)
+
+
+@main.command("cluster")
+@click.argument("parts", nargs=-1, required=True, type=click.Choice(PARTS), metavar="PART...")
+@widerface_option
+@click.option("--engine", default="ort-cpu-fp32", show_default=True, help="What runs the network.")
+@click.option("--subset", help="Only a named part of the set: every-8.")
+@click.option(
+    "--workers", multiple=True, type=click.IntRange(min=1), default=[1, 2, 4], metavar="N"
+)
+@click.option("--turns", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--images", type=click.IntRange(min=1), default=1_000_000, show_default=True)
+def cluster(
+    parts: tuple[str, ...],
+    widerface: Path | None,
+    engine: str,
+    subset: str | None,
+    workers: tuple[int, ...],
+    turns: int,
+    images: int,
+) -> None:
+    """Measure runs on local workers: speed, a worker that is killed, overhead, a million images.
+
+    \b
+    speed: one machine and local:1, 2, 4, turn by turn
+    killed: what a worker costs that is killed at a random time
+    overhead: the scheduler's time for a task
+    million: memory over --images, the embedded set by repetition
+
+    \b
+    python -m benchmarks cluster speed killed --widerface DIR
+    python -m benchmarks cluster million --images 100000
+    """
+    from benchmarks import cluster as measured
+    from benchmarks import report
+    from retinaface.embedded import embedded_root
+    from retinaface.widerface.dataset import default_root, open_widerface
+
+    embedded = open_widerface(embedded_root())
+    named = [part for part in parts if part in ("speed", "killed")]
+    dataset = open_widerface(widerface or default_root()) if named else embedded
+    truth = dataset.select(subset)
+    click.echo(report.environment())
+    for part in parts:
+        if part == "speed":
+            text = measured.speed(dataset, truth, engine, workers=list(workers), turns=turns)
+        elif part == "killed":
+            text = measured.killed(dataset, truth, engine, turns=turns)
+        else:
+            text = (
+                measured.overhead(embedded)
+                if part == "overhead"
+                else measured.million(embedded, images)
+            )
+        click.echo(f"\n{part}: {text}")
 
 
 @main.command("report")

@@ -26,14 +26,20 @@ from retinaface.cli.options import (
     ground_truth_option,
     model_options,
     pipeline_option,
+    scheduler_options,
     widerface_options,
 )
-from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.options import answering
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
-    from retinaface.cli.answers.accuracy import Evaluated
-    from retinaface.engines.base import Engine
+    from contextlib import AbstractContextManager
+
+    from msgspec import UnsetType
+
+    from retinaface.cli.answers.accuracy import ClusterRun, Evaluated
+    from retinaface.cli.spread import Runner
+    from retinaface.cluster.tally import Figures
     from retinaface.suite.sources import DataChoice, Sources
     from retinaface.typing import Scores
     from retinaface.widerface.evaluation import Evaluation
@@ -77,6 +83,7 @@ if TYPE_CHECKING:
     help="'ixrt' leaves out the last incomplete batch, as the published ixRT figures do; it is not "
     "WIDER FACE AP, and the result is labelled.",
 )
+@scheduler_options
 @model_options
 @answering(show)
 def evaluate(
@@ -91,6 +98,8 @@ def evaluate(
     output: Path | None,
     skip_bad_images: bool,
     scoring: str,
+    scheduler: str | None,
+    resources: dict[str, float],
     model: Path | None,
     engine_file: Path | None,
     weights: str | None,
@@ -103,12 +112,14 @@ def evaluate(
     \b
     retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR
     retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --widerface DIR --subset every-8
+    retinaface evaluate --pipeline igie --engine ort-cpu-fp32 --scheduler tcp://HOST:8786
     """
+    from retinaface.cli.spread import check_resources, open_runner
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.catalogue import find_engine
-    from retinaface.engines.opening import open_engine
     from retinaface.suite.sources import choose_sources
 
+    check_resources(scheduler, resources)
     _check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
@@ -123,11 +134,17 @@ def evaluate(
         "limit": limit,
         "scoring": scoring,
         "embedded": sources.data.is_embedded,
+        "skip_bad_images": skip_bad_images,
+        "keeps_detections": predictions is not None or output is not None,
     }
     selected = _select(sources.data, settings)
     runner = functools.partial(
-        open_engine,
+        open_runner,
         engine,
+        scheduler,
+        resources,
+        selected,
+        settings,
         model=model,
         engine_file=engine_file,
         weights=sources.weights.source,
@@ -138,10 +155,10 @@ def evaluate(
         shares_cpus=True,
         options=options,
     )
-    result, found = _run(runner, selected, settings, predictions, output, skip=skip_bad_images)
+    result, found, cluster = _run(runner, selected, settings, predictions, output)
     notes += [*found, *selected.notes]
     written = {"predictions": predictions, "record": output}
-    return evaluation_answer(engine, settings, result, notes, **written)
+    return evaluation_answer(engine, settings, result, notes, cluster=cluster, **written)
 
 
 def _check_sources(sources: Sources, file: Path | None) -> list[str]:
@@ -173,45 +190,37 @@ def _select(data: DataChoice, settings: Mapping[str, Any]) -> Selected:
 
 
 def _run(
-    open_runner: Callable[[], Engine],
+    open_runner: Callable[[], AbstractContextManager[Runner]],
     selected: Selected,
     settings: Mapping[str, Any],
     predictions: Path | None,
     output: Path | None,
-    *,
-    skip: bool,
-) -> tuple[Evaluation, list[str]]:
+) -> tuple[Evaluation | Figures, list[str], ClusterRun | UnsetType]:
     """Evaluate, and give notes on the model; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
     from retinaface.records.evaluated import trace_a_few
-    from retinaface.widerface.evaluation import evaluate as run
+    from retinaface.widerface.evaluation import Evaluation
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner())
-        checkpoint = checkpoint_of(runner)
-        notes = [*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
+        engine = runner.engine
+        checkpoint = checkpoint_of(engine)
+        notes = [*engine.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
         record_dir = stack.enter_context(new_dir(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
-        result = run(
-            runner,
-            recipe,
-            dataset,
-            selected.truth,
-            batch_size=settings["batch"],
-            skip_bad_images=skip,
-            predictions_dir=texts_dir,
-            progress=wants_progress(),
-        )
+        result = runner.evaluate(texts_dir)
+        selected.notes.extend(runner.notes())
         name_part(texts_dir, selected)
-        if record_dir is not None:
-            traced = trace_a_few(runner, recipe, dataset, result)
-            write_evaluation(record_dir, runner, selected, result, traced, settings)
+        if record_dir is not None and isinstance(result, Evaluation):
+            traced = trace_a_few(engine, recipe, dataset, result)
+            write_evaluation(record_dir, engine, selected, result, traced, settings)
+        cluster = runner.cluster(result)
     if result.warning:
         result = replace(result, warning=result.warning + unknown_words(checkpoint))
-    return result, notes
+    return result, notes, cluster
 
 
 def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:

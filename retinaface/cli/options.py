@@ -102,6 +102,25 @@ def ground_truth_option(function: F) -> F:
     )(function)
 
 
+def scheduler_options(function: F) -> F:
+    """Add `--scheduler` and `--worker-resource`, which spread a run over a cluster."""
+    return _with_options(function, _SCHEDULER_OPTIONS)
+
+
+def resources(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float]:
+    """Parse `NAME=NUMBER`, each name once."""
+    found = {}
+    for name, text in pairs(context, parameter, values).items():
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise click.BadParameter(f"{name}={text} is not NAME=NUMBER", context) from None
+        finite(context, parameter, found[name])
+    return found
+
+
 def _with_options(function: F, options: Sequence[Callable[[F], F]]) -> F:
     """Add options; the last one is the first in the help."""
     for option in options:
@@ -168,5 +187,26 @@ _WIDERFACE_OPTIONS = (
         "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
         "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set if neither images nor "
         "weights are on this machine]",
+    ),
+)
+
+
+_SCHEDULER_OPTIONS = (
+    click.option(
+        "--worker-resource",
+        "resources",
+        multiple=True,
+        metavar="NAME=NUMBER",
+        callback=resources,
+        help="Only workers that declare it (dask worker --resources), and no more tasks at a time "
+        "than it allows: GPU=1 (repeatable).",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT|local:N",
+        help="Spread the images over the workers of a Dask scheduler, or over N processes on this "
+        "machine; needs the extra 'dask'. Each worker opens the engine once and reads the images "
+        "itself, at the same path. AP and detections are those of one machine. A lost worker costs "
+        "its shard's time.",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -84,10 +85,27 @@ def connect(scheduler: str) -> Iterator[Client]:
 
 
 def _knock(scheduler: str) -> None:
-    """Raise an OSError if nothing listens there: a client that never connected is hard to close."""
+    """Raise an OSError unless a scheduler answers; a client that never connects cannot be closed.
+
+    Raises:
+        TypeError: The keys of `tls://` are not configured.
+    """
+    from distributed import Security
+    from distributed.comm.core import connect as shake_hands
+
     host, _, port = scheduler.partition("://")[2].rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
-        pass
+        pass  # a closed port is known at once
+
+    async def knock() -> None:
+        keys = Security().get_connection_args("client")
+        comm = await shake_hands(scheduler, timeout=CONNECT_S, **keys)
+        comm.abort()
+
+    try:
+        asyncio.run(asyncio.wait_for(knock(), CONNECT_S))
+    except asyncio.TimeoutError as error:
+        raise OSError(f"what listens there gave no answer for {CONNECT_S} s") from error
 
 
 @contextlib.contextmanager

@@ -14,12 +14,11 @@ from typing import Protocol
 
 import numpy as np
 
-from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.typing import BoolArray, FloatArray, IntArray
+from retinaface.widerface.counting.matching import match_image
 from retinaface.widerface.ground_truth import ALL_FACES, SPLITS, GroundTruth
 
 N_THRESHOLDS = 1000
-MATCH_OVERLAP = 0.5
 # 1 - (t + 1) / 1000 for t = 0..999, in the official order of operations.
 THRESHOLDS = 1 - (np.arange(N_THRESHOLDS) + 1) / N_THRESHOLDS
 
@@ -89,7 +88,18 @@ class Counts:
     @property
     def splits(self) -> tuple[str, ...]:
         """Name the splits, column by column."""
-        return ALL_FACES if self.n_faces.shape[1] == len(ALL_FACES) else SPLITS
+        return splits_of(self.n_faces.shape[1])
+
+
+def splits_of(n: int) -> tuple[str, ...]:
+    """Name n splits, column by column."""
+    return ALL_FACES if n == len(ALL_FACES) else SPLITS
+
+
+def threshold_indices(scores: FloatArray, scores_range: ScoreRange) -> IntArray:
+    """Find the first threshold at which each score counts; `N_THRESHOLDS` for none."""
+    # NaN sorts behind all.
+    return np.searchsorted(-THRESHOLDS, -scores_range.normalise(scores), side="left")
 
 
 def count_image(
@@ -111,32 +121,15 @@ def count_image(
     Returns:
         Counts of one image, without detections with a normalised score below 0 or NaN.
     """
-    n_faces = counted.sum(axis=0, dtype=np.int32)[None]  # (1, S)
-    order = np.argsort(-scores, kind="stable")
-    normalised = scores_range.normalise(scores[order].astype(np.float64))
-    first = np.searchsorted(-THRESHOLDS, -normalised, side="left")  # NaN sorts behind all
+    found = match_image(boxes_xywh, scores, faces_xywh, counted)
+    first = threshold_indices(found.scores, scores_range)
     used = first < N_THRESHOLDS
-    # An image without annotated faces gives no false positives: the official code skips it.
-    if not len(faces_xywh) or not used.any():
-        nothing = np.zeros((0, counted.shape[1]), dtype=bool)
-        none = np.zeros(0, dtype=np.int32)
-        return Counts(n_faces, none, none.astype(np.int16), nothing, nothing)
-    boxes = boxes_xywh[order].astype(np.float64)
-    overlaps = overlap_matrix(
-        xyxy_from_xywh(boxes), xyxy_from_xywh(faces_xywh.astype(np.float64)), extra_px=PLUS_ONE
-    )  # (D, F)
-    best = overlaps.argmax(axis=1)
-    matched = overlaps[np.arange(len(best)), best] >= MATCH_OVERLAP
-    first_match = np.zeros(len(best), dtype=bool)
-    rows = np.flatnonzero(matched)
-    first_match[rows[np.unique(best[rows], return_index=True)[1]]] = True
-    counts_here = counted[best]  # (D, S): whether the best face counts in this split
     return Counts(
-        n_faces,
+        found.n_faces[None],
         np.zeros(int(used.sum()), dtype=np.int32),
         first[used].astype(np.int16),
-        (~matched[:, None] | counts_here)[used],
-        (first_match[:, None] & counts_here)[used],
+        found.is_proposal[used],
+        found.is_hit[used],
     )
 
 
@@ -153,30 +146,60 @@ def add_counts(parts: Sequence[Counts]) -> Counts:
     )
 
 
-def precision_recall(counts: Counts) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True)
+class Totals:
+    """What AP follows from: sums over all images, of a size that does not grow with them.
+
+    Attributes:
+        n_faces: (S,) int: faces that count.
+        n_proposals: (1000, S) int: proposals that enter at each threshold.
+        n_hits: (1000, S) int: hits that enter at each threshold.
+    """
+
+    n_faces: IntArray
+    n_proposals: IntArray
+    n_hits: IntArray
+
+
+def entering(threshold_index: IntArray, is_counted: BoolArray) -> IntArray:
+    """Count the detections that enter at each threshold.
+
+    Args:
+        threshold_index: (D,) in 0..999.
+        is_counted: (D, S).
+
+    Returns:
+        (1000, S) int.
+    """
+    columns = [np.bincount(threshold_index[mask], minlength=N_THRESHOLDS) for mask in is_counted.T]
+    return np.stack(columns, axis=1)
+
+
+def total(counts: Counts) -> Totals:
+    """Sum counts over their images."""
+    proposals, hits = (
+        entering(counts.threshold_index, mask) for mask in (counts.is_proposal, counts.is_hit)
+    )
+    return Totals(counts.n_faces.sum(axis=0), proposals, hits)
+
+
+def precision_recall(counts: Counts | Totals) -> tuple[FloatArray, FloatArray]:
     """Compute precision and recall of each split at each threshold.
 
     Returns:
         Two (1000, S) float64 arrays. Precision is 0 where there is no detection yet, recall is 0
         where a split has no faces.
     """
-    proposals, hits = (
-        np.stack(
-            [
-                np.bincount(counts.threshold_index[mask[:, s]], minlength=N_THRESHOLDS).cumsum()
-                for s in range(len(counts.splits))
-            ],
-            axis=1,
-        ).astype(np.float64)
-        for mask in (counts.is_proposal, counts.is_hit)
-    )
-    n_faces = np.broadcast_to(counts.n_faces.sum(axis=0), hits.shape)
+    totals = counts if isinstance(counts, Totals) else total(counts)
+    proposals = totals.n_proposals.cumsum(axis=0).astype(np.float64)
+    hits = totals.n_hits.cumsum(axis=0).astype(np.float64)
+    n_faces = np.broadcast_to(totals.n_faces, hits.shape)
     precision = np.divide(hits, proposals, out=np.zeros_like(hits), where=proposals > 0)
     recall = np.divide(hits, n_faces, out=np.zeros_like(hits), where=n_faces > 0)
     return precision, recall
 
 
-def average_precision(counts: Counts) -> dict[str, float]:
+def average_precision(counts: Counts | Totals) -> dict[str, float]:
     """Compute the area under precision over recall, with the envelope of Pascal VOC 2010.
 
     Returns:
@@ -185,7 +208,8 @@ def average_precision(counts: Counts) -> dict[str, float]:
     precision, recall = precision_recall(counts)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     steps = np.diff(recall, axis=0, prepend=0.0)
-    return dict(zip(counts.splits, (steps * envelope).sum(axis=0).tolist(), strict=True))
+    splits = splits_of(recall.shape[1])
+    return dict(zip(splits, (steps * envelope).sum(axis=0).tolist(), strict=True))
 
 
 def count_set(predictions: Mapping[str, ScoredBoxes], truth: GroundTruth) -> Counts:

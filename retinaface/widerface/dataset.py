@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,14 @@ class ImageArchive:
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file."""
         return self.archive.read(f"WIDER_val/images/{image}.jpg")
+
+    def __reduce__(self) -> tuple[Callable[[Path], ImageArchive], tuple[Path]]:
+        """Be opened anew in another process."""
+        return _open_archive, (Path(str(self.archive.filename)).absolute(),)
+
+
+def _open_archive(path: Path) -> ImageArchive:
+    return ImageArchive(zipfile.ZipFile(path))
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ def _open_store(root: Path) -> ImageFolder | ImageArchive:
         )
     refuse_pointer(path, DatasetError)
     try:
-        return ImageArchive(zipfile.ZipFile(path))
+        return _open_archive(path)
     except zipfile.BadZipFile as error:
         raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,11 @@ class Evaluation:
     image_sha256: dict[str, str]
     warning: str = ""
 
+    @property
+    def n_images(self) -> int:
+        """Count the scored images."""
+        return len(self.images)
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -73,7 +78,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """What was found for a job so far, by image."""
 
     detections: dict[str, Detections]
@@ -81,6 +86,7 @@ class _Found:
     scored: dict[str, ScoredBoxes]
 
     def add(self, image: str, result: Detections | ImageError) -> None:
+        """Take an image's result."""
         if isinstance(result, ImageError):
             self.bad_images[image] = str(result)
             return
@@ -153,11 +159,11 @@ def evaluate_together(
     """
     started = time.perf_counter()
     hashes = dict.fromkeys(truth.images, "")
-    found = {job: _Found({}, {}, {}) for job in jobs}
+    found = {job: Found({}, {}, {}) for job in jobs}
     stream = Pass(
         jobs,
         truth.images,
-        _hash_reads(dataset.read_bytes, hashes),
+        hash_reads(dataset.read_bytes, hashes),
         workers=workers,
         skip_bad_images=skip_bad_images,
     )
@@ -167,18 +173,23 @@ def evaluate_together(
             write_predictions(predictions_dir, image, result.boxes_xyxy, result.scores)
     detect_s = time.perf_counter() - started
     with ThreadPoolExecutor(workers or n_usable_cpus()) as threads:
-        conclude = lambda job: _conclude(job, found[job], truth, detect_s, hashes)  # noqa: E731
-        concluded = list(threads.map(conclude, jobs))
+        end = lambda job: job.error or conclude(found[job], truth, detect_s, hashes)  # noqa: E731
+        concluded = list(threads.map(end, jobs))
     infer_s = stream.busy.seconds()
     spent_s = time.perf_counter() - started
     return concluded, Spent(stream.waited_s, infer_s, spent_s - stream.waited_s - infer_s)
 
 
-def _conclude(
-    job: Job, found: _Found, truth: GroundTruth, detect_s: float, hashes: dict[str, str]
-) -> Evaluation | Exception:
-    if job.error is not None:
-        return job.error
+def conclude(
+    found: Found, truth: GroundTruth, detect_s: float, hashes: Mapping[str, str]
+) -> Evaluation | DatasetError:
+    """Count what was found in all images, and compute AP.
+
+    Args:
+        truth: The images, in the order of the run.
+        detect_s: Seconds until the last detection.
+        hashes: SHA-256 of each image's file.
+    """
     detections = found.detections
     if not detections:
         return DatasetError(f"none of {len(truth.images)} images could be used; check the folder")
@@ -200,7 +211,7 @@ def _count(
     return tqdm(stream, total=n_images * len(jobs), unit="image", desc=title, disable=hidden)
 
 
-def _hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
+def hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:
     """Make a reader that stores the hash of every file."""
 
     def read_and_hash(image: str) -> bytes:

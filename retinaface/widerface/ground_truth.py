@@ -64,6 +64,17 @@ class GroundTruth:
             counted=tuple(self.counted[i] for i in picked),
         )
 
+    def part(self, begin: int, end: int) -> GroundTruth:
+        """Keep the images of a range of positions, and nothing that belongs to the whole set."""
+        return replace(
+            self,
+            images=self.images[begin:end],
+            faces_xywh=self.faces_xywh[begin:end],
+            counted=self.counted[begin:end],
+            all_images=(),
+            sha256={},
+        )
+
     def subset(self, name: str) -> GroundTruth:
         """Keep the images of a subset; see `images_of_subset`.
 

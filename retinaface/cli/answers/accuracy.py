@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from retinaface.cli.output.answer import Answer
 
@@ -40,6 +40,24 @@ class Detected(Answer, kw_only=True, tag="detect"):
     pictures: str | None
 
 
+class ClusterRun(Struct, kw_only=True):
+    """Who ran an evaluation.
+
+    Attributes:
+        n_workers: Most that were there at a time.
+        n_lost: Workers that left in mid-run.
+        n_repeated: Shards that a lost worker held, or that an idle one ran beside a slow one.
+        images_per_s: From the first shard sent to the last one back.
+    """
+
+    scheduler: str
+    dashboard: str
+    n_workers: int
+    n_lost: int
+    n_repeated: int
+    images_per_s: float
+
+
 class Evaluated(Answer, kw_only=True, tag="evaluate"):
     """AP of an engine.
 
@@ -51,6 +69,7 @@ class Evaluated(Answer, kw_only=True, tag="evaluate"):
         bad_images: Why an image could not be used, by its name; all its faces count as missed.
         predictions: Folder of the detections as text, where they were written.
         record: Folder of the run record, where one was written.
+        cluster: Where the run was spread over workers.
     """
 
     engine: str
@@ -65,6 +84,7 @@ class Evaluated(Answer, kw_only=True, tag="evaluate"):
     bad_images: dict[str, str]
     predictions: str | None
     record: str | None
+    cluster: ClusterRun | UnsetType = UNSET
 
 
 class Scored(Answer, kw_only=True, tag="score"):

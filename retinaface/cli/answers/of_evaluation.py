@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 from retinaface.cli.output.terminal import Printer
 
 if TYPE_CHECKING:
-    from retinaface.cli.answers.accuracy import Evaluated
+    from msgspec import UnsetType
+
+    from retinaface.cli.answers.accuracy import ClusterRun, Evaluated
+    from retinaface.cluster.tally import Figures
     from retinaface.widerface.evaluation import Evaluation
 
 
 def evaluation_answer(
     engine: str,
     settings: Mapping[str, Any],
-    result: Evaluation,
+    result: Evaluation | Figures,
     notes: list[str],
     *,
+    cluster: ClusterRun | UnsetType,
     predictions: Path | None,
     record: Path | None,
 ) -> Evaluated:
@@ -28,6 +32,7 @@ def evaluation_answer(
         settings: Of the command.
         predictions: Folder that was written, where there is one.
         record: Likewise.
+        cluster: Who ran it.
     """
     from retinaface.cli.answers.accuracy import Evaluated
 
@@ -39,13 +44,14 @@ def evaluation_answer(
         subset=settings["subset"],
         limit=settings["limit"],
         ap=result.ap,
-        n_images=len(result.images),
+        n_images=result.n_images,
         detect_s=result.detect_s,
         bad_images=result.bad_images,
         predictions=None if predictions is None else str(predictions),
         record=None if record is None else str(record),
         notes=notes,
         warnings=[result.warning] if result.warning else [],
+        cluster=cluster,
     )
 
 

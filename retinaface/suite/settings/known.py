@@ -73,6 +73,8 @@ _OTHERS = (
     *(Option("scheduler"), Option("wait", kind="number")),
     Option("batch-size", kind="count", words=("dynamic",)),
     Option("engine-option-b", separator="semicolons"),
+    Option("scheduler"),
+    Option("worker-resource", separator="semicolons"),
 )
 KNOWN: Mapping[str, Option] = MappingProxyType(
     {option.name: option for option in (*OPTIONS, *_OTHERS) if not option.typed}

@@ -1,0 +1,1 @@
+"""What the counts of an image are made of."""
