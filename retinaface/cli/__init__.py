@@ -17,6 +17,7 @@ from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
 from retinaface.cli.evaluate import evaluate
 from retinaface.cli.export import export
+from retinaface.cli.matrix import matrix
 from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
 from retinaface.cli.records.compare import compare
@@ -67,8 +68,7 @@ def cli() -> None:
 
 for command in (
     *(validate, demo, assets, export, build, bench, detect, evaluate, score),
-    *(compare, report, runs, history, engines, ab, completion),
-    agree,
+    *(compare, report, runs, history, engines, ab, agree, matrix, completion),
 ):
     cli.add_command(command)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -192,3 +193,24 @@ def checkout_commit() -> str | None:
         return None
     changes = command_output("git", "-C", str(root), "status", "--porcelain")
     return f"{commit}+dirty" if changes else commit
+
+
+def write_crash(folder: Path, problem: str, running: str | None) -> None:
+    """Note in a record which test was running, and what happened to it.
+
+    Args:
+        folder: Of the record; nothing is written where it holds none that can be read.
+        problem: What happened, in a line.
+        running: Id of the test; None between tests.
+    """
+    path = folder / RECORD_FILE
+    record = None
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(record, dict):
+        record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
+        for test in record.get("tests", []):
+            if test["id"] == running:
+                test |= {"verdict": "FAIL", "reason": problem}
+        with new_file(path) as file:
+            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +13,31 @@ from retinaface.files import new_file
 from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
 from retinaface.records.read import Run
-from retinaface.report.content import Page, build_page
+from retinaface.report.content import Page, Targets, build_page
 from retinaface.report.pictures import changed_pictures, pictures_against_baseline
 from retinaface.report.scorecard_text import page_lines as scorecard_lines
 from retinaface.widerface.dataset import WiderFace
 
-__all__ = ["ReportError", "scorecard_lines", "write_report"]
+__all__ = ["ReportError", "Targets", "check_libraries", "scorecard_lines", "write_report"]
 
 
 class ReportError(RetinaFaceError, ImportError):
     """A library that the report is made with is not installed."""
+
+
+def check_libraries() -> None:
+    """Refuse to report where that is not possible; call it before any work starts.
+
+    Raises:
+        ReportError: Jinja2 or matplotlib is not installed.
+    """
+    try:
+        importlib.import_module("retinaface.report.render")
+    except ImportError as error:
+        raise ReportError(
+            f"a report needs {error.name}, which is not installed; install the extra 'report': "
+            'pip install -e ".[report]"'
+        ) from error
 
 
 def write_report(
@@ -34,6 +50,7 @@ def write_report(
     n_images: int = 6,
     progress: bool = False,
     sessions: Sequence[AbSession] = (),
+    targets: Targets | None = None,
 ) -> Page:
     """Write a report to `output`, and the same as Markdown beside it.
 
@@ -45,6 +62,7 @@ def write_report(
         n_images: Largest number of images of each comparison, with a run or with the baseline.
         progress: Show a progress bar on stderr, where that is a terminal.
         sessions: Of `retinaface ab`.
+        targets: Of a plan: the runs are theirs, and none is compared with another.
 
     Returns:
         The content of the page.
@@ -54,19 +72,16 @@ def write_report(
         ReportError: Jinja2 or matplotlib is not installed.
         OutputError: The files cannot be written.
     """
-    try:
-        from retinaface.report.markdown import render_markdown
-        from retinaface.report.render import render_html
-    except ImportError as error:
-        raise ReportError(
-            f"a report needs {error.name}, which is not installed; install the extra 'report': "
-            'pip install -e ".[report]"'
-        ) from error
-    comparisons = [settle(compare_runs(runs[0], run), sessions) for run in runs[1:]]
+    check_libraries()
+    from retinaface.report.markdown import render_markdown
+    from retinaface.report.render import render_html
+
+    others = runs[1:] if targets is None else ()
+    comparisons = [settle(compare_runs(runs[0], run), sessions) for run in others]
     pictures = changed_pictures(comparisons, dataset, n_images, progress=progress)
-    if not comparisons:
+    if not comparisons and targets is None:
         pictures = pictures_against_baseline(runs[0], dataset, n_images)
-    page = build_page(title, runs, comparisons, unavailable, pictures, sessions)
+    page = build_page(title, runs, comparisons, unavailable, pictures, sessions, targets)
     with new_file(output) as html, new_file(output.with_suffix(".md")) as markdown:
         html.write_text(render_html(page), encoding="utf-8")
         markdown.write_text(render_markdown(page), encoding="utf-8")

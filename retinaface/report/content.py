@@ -15,6 +15,7 @@ from retinaface.report.matrix import MatrixGroup, build_matrix
 from retinaface.report.pictures import Picture
 from retinaface.report.scorecard import Scorecard, build_scorecard
 from retinaface.report.skips import SkipGroup, group_skips
+from retinaface.telling.words import count
 from retinaface.verdicts import SKIPPED, Verdict, worst
 
 # More than these do not fit the first screen; all of them stand in the sections.
@@ -22,6 +23,31 @@ _MAX_MOVED = 4
 _MAX_CHANGES = 4
 _MAX_FACT = 40
 _HASHES = ("model", "weights", "retinaface commit")
+
+
+TARGET_COLUMNS = ("target", "verdict", "engine", "pipeline", "tag", "worker", "seconds", "reason")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of a plan, each judged by itself: also those that left no record.
+
+    Attributes:
+        rows: Cells of `TARGET_COLUMNS`.
+        verdict: The worst of all.
+    """
+
+    rows: Sequence[Sequence[str]]
+    verdict: Verdict
+
+    def summary(self, n_records: int) -> str:
+        """Say how they ended, and how many left a record."""
+        verdicts = [row[1] for row in self.rows]
+        words = [f"{n} {word}" for word in map(str, Verdict) if (n := verdicts.count(word))]
+        return (
+            f"{count(len(self.rows), 'target')}: {', '.join(words)}. "
+            f"{count(n_records, 'record')}; each target is judged by itself."
+        )
 
 
 @dataclass(frozen=True)
@@ -32,6 +58,7 @@ class Page:
         scorecards: One for each run, in their order.
         failures: Run, test, verdict and reason of every test that is not green.
         sentences: Name, verdict and what there is to say of each run.
+        targets: Of a plan: then each run is judged by itself.
     """
 
     title: str
@@ -45,19 +72,21 @@ class Page:
     scorecards: list[Scorecard]
     sentences: list[tuple[str, str, str]] = field(default_factory=list)
     sessions: list[AbSession] = field(default_factory=list)
+    targets: Targets | None = None
 
     @property
     def verdict(self) -> Verdict:
         """Give the worst verdict of all runs, all comparisons and all sessions turn by turn."""
         verdicts = [Verdict(run.verdict) for run in self.runs if run.verdict is not None]
         verdicts += [session.verdict for session in self.sessions]
+        verdicts += [self.targets.verdict] if self.targets is not None else []
         return worst([*verdicts, *(comparison.verdict for comparison in self.comparisons)])
 
     @property
     def card(self) -> Scorecard | None:
         """Give the scorecard that the page is, where it is of one run alone."""
-        is_alone = len(self.runs) == 1 and not self.unavailable and not self.sessions
-        return self.scorecards[0] if is_alone else None
+        beside = self.unavailable or self.sessions or self.targets
+        return self.scorecards[0] if len(self.runs) == 1 and not beside else None
 
     @property
     def reading_order(self) -> list[int]:
@@ -79,9 +108,13 @@ def build_page(
     unavailable: Sequence[Unavailable],
     pictures: Sequence[Picture],
     sessions: Sequence[AbSession] = (),
+    targets: Targets | None = None,
 ) -> Page:
-    """Collect what the report shows; the first run is the old one."""
-    own = f"{'the old run: ' if comparisons else ''}{_own_text(runs[0])}"
+    """Collect what the report shows; the first run is the old one, where any is compared."""
+    sentences = [(run.name, run.verdict or "", _own_text(run)) for run in runs]
+    if comparisons:
+        name, verdict, text = sentences[0]
+        sentences = [(name, verdict, f"the old run: {text}"), *map(_sentence, comparisons)]
     return Page(
         title=title,
         runs=list(runs),
@@ -92,11 +125,9 @@ def build_page(
         failures=_failures(runs),
         pictures=list(pictures),
         scorecards=[build_scorecard(run) for run in runs],
-        sentences=[
-            (runs[0].name, runs[0].verdict or "", own),
-            *(_sentence(c) for c in comparisons),
-        ],
+        sentences=sentences,
         sessions=list(sessions),
+        targets=targets,
     )
 
 

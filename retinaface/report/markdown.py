@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retinaface.comparison.text import markdown
-from retinaface.report.content import Page
+from retinaface.report.content import TARGET_COLUMNS, Page
 from retinaface.report.scorecard_text import markdown_parts
 from retinaface.report.skips import SkipGroup
 from retinaface.telling.markdown import markdown_table
@@ -34,7 +34,11 @@ def render_markdown(page: Page) -> str:
 
 
 def _compared(page: Page) -> Iterator[str]:
-    yield from (f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences)
+    if page.targets is not None:
+        yield page.targets.summary(len(page.runs))
+        yield f"## Targets\n\n{markdown_table(TARGET_COLUMNS, page.targets.rows)}"
+    else:
+        yield from (f"- **{name}** {verdict}: {text}" for name, verdict, text in page.sentences)
     yield from (f"- **{name}** warning: {text}" for name, text in page.warnings)
     names = [run.name for run in page.runs]
     for group in page.matrix:

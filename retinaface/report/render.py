@@ -22,6 +22,7 @@ from retinaface.comparison.text import (
 )
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.report.content import (
+    TARGET_COLUMNS,
     Page,
     changes_text,
     commit_text,
@@ -65,6 +66,7 @@ def render_html(page: Page) -> str:
         "figure_columns": FIGURE_COLUMNS,
         "metric_groups": _metric_groups,
         "engine_columns": ("run", *COLUMNS),
+        "target_columns": TARGET_COLUMNS,
         "engines": _engines(page),
         "turn_columns": TURN_COLUMNS,
         "turns": turn_rows(page.sessions),
@@ -93,6 +95,7 @@ def _sections(page: Page, content: dict[str, Any]) -> list[tuple[str, str]]:
     card = page.card
     unasked = [failure for failure in page.failures if card is None or not card.findings]
     sections = {
+        "targets": ("Targets", page.targets),
         "matrix": ("Matrix: metric by run", page.matrix or page.unavailable),
         "turns": ("Turn by turn", content["turns"]),
         "wrong": ("What to do next", card is not None and card.has_steps),

@@ -26,9 +26,11 @@ from retinaface.cli.answers.files import (
     Reported,
     WrittenFile,
 )
+from retinaface.cli.answers.matrix import Matrix
 from retinaface.cli.answers.records import EngineList, RunList, RunRow, Trends
 from retinaface.cli.answers.speed import Bench
 from retinaface.cli.output.answer import Answer
+from retinaface.cluster.targets.rows import TargetRow
 from retinaface.comparison.engine_table import EngineRow
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.history.answer import (
@@ -51,7 +53,8 @@ NOTE = "covers 67 of 67 images of the embedded set: comparable only with that se
 
 def sample_answers() -> list[Answer]:
     """Make an answer of each command that needs no run, no session and no manifest."""
-    return [*_of_accuracy(), _of_agreement(), *_of_files(), *_of_records(), _of_history()]
+    of_sets = [*_of_accuracy(), _of_agreement()]
+    return [*of_sets, *_of_files(), *_of_records(), _of_history(), _of_matrix()]
 
 
 def _of_accuracy() -> list[Answer]:
@@ -240,6 +243,42 @@ def _of_records() -> list[Answer]:
         warnings=["weights nobody knows: next to nothing was found"],
     )
     return [EngineList(engines=engines), RunList(runs=[row], unavailable=[], csv="figures.csv")]
+
+
+def _of_matrix() -> Answer:
+    there = TargetRow(
+        name="the-new-board-of-a-vendor-fp16",
+        verdict=Verdict.FAIL,
+        reason="gave no answer within 1800 s; test_fps.py::test_network[b32] was running",
+        engines=[LONG, "ort-cpu-fp32"],
+        pipelines=["igie", "upstream-640"],
+        tag="GPU=1, MEMORY=8e+09",
+        worker="tcp://192.168.100.101:45767",
+        seconds=1801.23,
+        record=f"{PATH}/the-new-board-of-a-vendor-fp16",
+        output=f"{PATH}/the-new-board-of-a-vendor-fp16.txt",
+        lost=["tcp://192.168.100.101:45766"],
+    )
+    reason = "no worker with NPU=1 within 60 s; the cluster has 1 worker with GPU=1"
+    gone = structs.replace(
+        there,
+        name="npu",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=reason,
+        tag="NPU=1",
+        worker="",
+        record=None,
+        output=None,
+    )
+    return Matrix(
+        verdict=Verdict.FAIL,
+        plan="plan.toml",
+        scheduler="tcp://192.168.100.100:8786",
+        folder=PATH,
+        targets=[there, gone],
+        files=[f"{PATH}/report.html", f"{PATH}/report.md", f"{PATH}/matrix.json"],
+        notes=["a: tcp://a:1 was lost, and tcp://a:2 ran it again"],
+    )
 
 
 def _of_history() -> Answer:

@@ -16,7 +16,7 @@ HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich
 RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
 HEAVY |= {"jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history"]
+COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history", "matrix"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

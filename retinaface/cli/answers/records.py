@@ -126,6 +126,7 @@ class Validated(Judgement, kw_only=True, tag="validate"):
 def answers() -> dict[str, type[Answer]]:
     """List the answer of each command, by the command's words."""
     from retinaface.cli.answers import accuracy, agreement, files, speed
+    from retinaface.cli.answers.matrix import Matrix
 
     found: list[Any] = [
         *(Comparisons, RunList, Trends, EngineList, Validated),
@@ -133,5 +134,6 @@ def answers() -> dict[str, type[Answer]]:
         *(files.AssetList, files.AssetPaths, files.AssetPath),
         *(files.Exported, files.Built, files.Reported, speed.Bench, speed.AbResult),
         agreement.Agreement,
+        Matrix,
     ]
     return {str(one.__struct_config__.tag): one for one in found}

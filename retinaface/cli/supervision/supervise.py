@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -104,8 +102,10 @@ def _conclude(
     """Report a problem of the process, and give the exit code of the command."""
     if problem is None:
         return Ended(EXIT_CODES[child.code])
+    from retinaface.records.write import write_crash
+
     where = child.watch.running or _NOWHERE
-    _write_crash(problem, child.watch.running, folder / "record.json")
+    write_crash(folder, problem, child.watch.running)
     if not is_silent:
         click.echo(f"\nFAIL {where}: {problem}")
         if kept is not None:
@@ -142,19 +142,3 @@ def relevant_lines(lines: list[str]) -> list[str]:
         max(0, start - _BEFORE_CRASH) : start + 1
     ]  # a C++ exception prints its message there
     return [*before, *lines[current : current + _TAIL_OF_ERROR - len(before)]]
-
-
-def _write_crash(problem: str, running: str | None, path: Path) -> None:
-    """Write into the record which test was running, and what happened to it."""
-    from retinaface.files import new_file
-
-    record = None
-    with contextlib.suppress(OSError, ValueError):
-        record = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(record, dict):
-        record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
-        for test in record.get("tests", []):
-            if test["id"] == running:
-                test |= {"verdict": "FAIL", "reason": problem}
-        with new_file(path) as file:
-            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

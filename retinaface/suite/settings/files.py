@@ -8,7 +8,7 @@ for that command.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,23 +93,46 @@ def _options(
     file: Path, table: Mapping[str, Any], names: tuple[str, ...], command: str
 ) -> dict[str, tuple[str, ...]]:
     """Read the options of one table; `command` is empty for all commands."""
-    where = f"[{command}] " if command else ""
+    place = f"{file}: [{command}] " if command else f"{file}: "
+    whose = f"retinaface {command or 'COMMAND'} --help"
+    return read_options(table, names, place, file.parent, whose=whose)
+
+
+def read_options(
+    table: Mapping[str, Any],
+    names: Sequence[str],
+    place: str,
+    folder: Path,
+    *,
+    whose: str,
+    others: Sequence[str] = (),
+) -> dict[str, tuple[str, ...]]:
+    """Read options as they would be typed.
+
+    Args:
+        table: Values by name.
+        names: Options that may stand there.
+        place: The file, and the table in it, before the key in a message: `FILE: [bench] `.
+        folder: Where relative paths begin.
+        whose: The command that lists the options.
+        others: Further keys that may stand there, which a misspelled one may mean.
+
+    Raises:
+        TargetError: An unknown key, another type, an unknown choice.
+    """
     found = {}
     for key, value in table.items():
         if key not in names:
-            raise TargetError(f"{file}: {where}{key}: {_unknown_key(key, names, command)}")
-        found[key] = tuple(_values(f"{file}: {where}{key}", KNOWN[key], value, file.parent))
+            raise TargetError(f"{place}{key}: {_unknown_key(key, (*names, *others), whose)}")
+        found[key] = tuple(_values(f"{place}{key}", KNOWN[key], value, folder))
     return found
 
 
-def _unknown_key(key: str, names: tuple[str, ...], command: str) -> str:
+def _unknown_key(key: str, names: tuple[str, ...], whose: str) -> str:
     if key in TYPED:
         return f"{MUST_BE_TYPED}; remove it here"
     near = nearest(key, names)
-    if near:
-        return f"unknown option; did you mean {near}?"
-    whose = f"retinaface {command} --help" if command else "retinaface COMMAND --help"
-    return f"unknown option; {whose} lists them"
+    return f"unknown option; {f'did you mean {near}?' if near else f'{whose} lists them'}"
 
 
 def _values(where: str, option: Option, value: Any, folder: Path) -> list[str]:

@@ -50,6 +50,7 @@ _OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "engines": (),
         "ab": _AB,
         "agree": _AGREE,
+        "matrix": ("scheduler", "output", "wait"),
     }
 )
 # The long options of each command, but for those that must be typed.
@@ -76,6 +77,7 @@ _OTHERS = (
     *(Option(name) for name in ("engine-b", "exporter", "io", "precision", "protocol")),
     *(Option(name) for name in ("reference", "scoring", "title", "run", "device", "since")),
     Option("ab", kind="path", separator="paths"),
+    *(Option("scheduler"), Option("wait", kind="number")),
     Option("batch-size", kind="count", words=("dynamic",)),
     Option("engine-option-b", separator="semicolons"),
     Option("scheduler"),

@@ -5,7 +5,14 @@ import pytest
 
 from retinaface.detection.detections import pack_detections
 from retinaface.files import file_sha256
-from retinaface.records.write import Kept, images_sha256, json_safe, new_record, write_record
+from retinaface.records.write import (
+    Kept,
+    images_sha256,
+    json_safe,
+    new_record,
+    write_crash,
+    write_record,
+)
 from tests.support.made.records import RESULT, detections
 from tests.support.made.traced_records import make_traced_run, write_model
 
@@ -75,3 +82,29 @@ def test_the_weights_beside_a_graph_are_hashed_with_it(tmp_path):
     write_record(tmp_path / "run", record, {"id": Kept({"e/a": detections(1, 0)}, model=model)})
     written = json.loads((tmp_path / "run" / "record.json").read_text())
     assert written["results"][0]["model"]["weights"] == {weights.name: file_sha256(weights)}
+
+
+def test_the_test_that_ran_fails_with_what_happened(tmp_path):
+    tests = [{"id": "a", "verdict": "PASS"}, {"id": "b", "verdict": None}]
+    content = {"state": "running", "running": "b", "verdict": None, "tests": tests}
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    write_crash(tmp_path, "gave no answer within 3 s", "b")
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record == {
+        "state": "crashed",
+        "running": "b",
+        "verdict": "FAIL",
+        "crash": "gave no answer within 3 s",
+        "tests": [
+            {"id": "a", "verdict": "PASS"},
+            {"id": "b", "verdict": "FAIL", "reason": "gave no answer within 3 s"},
+        ],
+    }
+
+
+def test_a_folder_without_a_readable_record_stays_as_it_is(tmp_path):
+    write_crash(tmp_path, "gone", None)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "record.json").write_text("{half")
+    write_crash(tmp_path, "gone", None)
+    assert (tmp_path / "record.json").read_text() == "{half"
