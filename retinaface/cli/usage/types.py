@@ -53,6 +53,22 @@ class PathOrWord(click.Path):
         return [*words, *super().shell_complete(ctx, param, incomplete)]
 
 
+class PathOrUrl(click.Path):
+    """A path, or an address `scheme://...`, which stays a string."""
+
+    def __init__(self, *schemes: str, **settings: Any) -> None:
+        """Store the schemes that are meant, such as `ssh`; without one, all are."""
+        super().__init__(**settings)
+        self.schemes = schemes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.Path.convert`; a path would lose one of the two slashes."""
+        scheme, separator, _ = str(value).partition("://")
+        if separator and (scheme in self.schemes or not self.schemes):
+            return str(value)
+        return super().convert(value, param, ctx)
+
+
 def asset_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
