@@ -16,12 +16,13 @@ from retinaface.detection.pipelines import PIPELINES, Pipeline
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine as open_by_name
 from retinaface.records.read import read_run
+from retinaface.storage.location import Location, location
+from retinaface.storage.reading import local_copy
 from retinaface.suite.sources import named_root
 from retinaface.typing import ByteArray, Scores
-from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.dataset import open_widerface, read_truth
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
-from retinaface.widerface.ground_truth_files import load_ground_truth
 from retinaface.widerface.scoring import SCORINGS, Score, score_files
 from retinaface.widerface.subsets import SUBSETS
 
@@ -148,7 +149,7 @@ def evaluate(
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
         raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
-    dataset = open_widerface(named_root(data), _path(ground_truth))
+    dataset = open_widerface(named_root(data), _place(ground_truth))
     return evaluate_selection(
         engine,
         recipe,
@@ -188,9 +189,9 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    named = _path(ground_truth)
+    named = _place(ground_truth)
     root = named if named is not None and data is None else named_root(data, images=False)
-    truth, notes = load_ground_truth(root, named)
+    truth, notes = read_truth(root, named)
     return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
 
 
@@ -205,11 +206,15 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
     Raises:
         RecordError: A record is missing, damaged, or of a version that this release cannot read.
     """
-    return compare_runs(read_run(Path(old)), read_run(Path(new)))
+    return compare_runs(*(read_run(local_copy(location(place))) for place in (old, new)))
 
 
 def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
+
+
+def _place(place: str | Path | None) -> Location | None:
+    return None if place is None else location(place)
 
 
 def _check_name(what: str, name: str | None, known: tuple[str | None, ...]) -> None:

@@ -62,6 +62,10 @@ class OutputError(RetinaFaceError, OSError):
     """A result cannot be written where it was asked for."""
 
 
+class StorageError(RetinaFaceError, OSError):
+    """What a URL names cannot be read or written."""
+
+
 class BaselineError(RetinaFaceError, ValueError):
     """A baseline is damaged, edited by hand, or may not be written."""
 

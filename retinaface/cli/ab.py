@@ -12,6 +12,7 @@ import click
 from retinaface.cli.answers.of_ab import ab_answer, show
 from retinaface.cli.options import (
     ENGINE_NAMES,
+    LOCATION,
     MAX_BATCH,
     MAX_THREADS,
     PATH,
@@ -19,11 +20,12 @@ from retinaface.cli.options import (
 )
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
-from retinaface.cli.usage.types import EngineName, PathOrUrl, PathOrWord
+from retinaface.cli.usage.types import EngineName, PathOrSsh, PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.checks.speed.ab import Open, Timings
     from retinaface.cli.answers.speed import AbResult
+    from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice
     from retinaface.typing import FloatArray, Precision
     from retinaface.verdicts import Check
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--a",
     "python_a",
-    type=PathOrUrl("ssh", path_type=Path),
+    type=PathOrSsh(path_type=Path),
     metavar="PYTHON",
     help="Old Python: an environment, its interpreter, or ssh://[USER@]HOST[:PORT]/PATH of an "
     "interpreter on another machine.  [default: this one]",
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--b",
     "python_b",
-    type=PathOrUrl("ssh", path_type=Path),
+    type=PathOrSsh(path_type=Path),
     metavar="PYTHON",
     help="New Python.  [default: A's]",
 )
@@ -122,8 +124,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--widerface",
-    type=PATH,
-    metavar="DIR",
+    type=LOCATION,
+    metavar="DIR|URL",
     help="Photographs to run on.  [default: WIDER FACE if it is on this machine, else the "
     "embedded pictures]",
 )
@@ -134,7 +136,7 @@ def ab(
     engine: str,
     engine_b: str | None,
     weights: str | None,
-    widerface: Path | None,
+    widerface: Location | None,
     **settings: Any,
 ) -> AbResult:
     """Time two environments turn by turn.

@@ -19,6 +19,7 @@ from retinaface.cli.evaluation_record import (
     write_evaluation,
 )
 from retinaface.cli.options import (
+    LOCATION,
     MAX_BATCH,
     PATH,
     SCORING_NAMES,
@@ -34,6 +35,7 @@ from retinaface.cli.usage.commands import Command
 if TYPE_CHECKING:
     from retinaface.cli.answers.accuracy import Evaluated
     from retinaface.engines.base import Engine
+    from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice, Sources
     from retinaface.typing import Scores
     from retinaface.widerface.evaluation import Evaluation
@@ -60,8 +62,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--output",
-    type=PATH,
-    metavar="RUN_DIR",
+    type=LOCATION,
+    metavar="RUN_DIR|URL",
     help="Write record.json and detections.npz into a new folder.",
 )
 @click.option(
@@ -82,13 +84,13 @@ if TYPE_CHECKING:
 def evaluate(
     pipeline: str,
     engine: str,
-    widerface: Path | None,
+    widerface: Location | None,
     subset: str | None,
-    ground_truth: Path | None,
+    ground_truth: Location | None,
     batch: int | None,
     limit: int | None,
     predictions: Path | None,
-    output: Path | None,
+    output: Location | None,
     skip_bad_images: bool,
     scoring: str,
     model: Path | None,
@@ -140,8 +142,9 @@ def evaluate(
     )
     result, found = _run(runner, selected, settings, predictions, output, skip=skip_bad_images)
     notes += [*found, *selected.notes]
-    written = {"predictions": predictions, "record": output}
-    return evaluation_answer(engine, settings, result, notes, **written)
+    return evaluation_answer(
+        engine, settings, result, notes, predictions=predictions, record=output
+    )
 
 
 def _check_sources(sources: Sources, file: Path | None) -> list[str]:
@@ -177,7 +180,7 @@ def _run(
     selected: Selected,
     settings: Mapping[str, Any],
     predictions: Path | None,
-    output: Path | None,
+    output: Location | None,
     *,
     skip: bool,
 ) -> tuple[Evaluation, list[str]]:
@@ -186,6 +189,7 @@ def _run(
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
     from retinaface.records.evaluated import trace_a_few
+    from retinaface.storage.writing import new_folder
     from retinaface.widerface.evaluation import evaluate as run
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
@@ -193,7 +197,7 @@ def _run(
         runner = stack.enter_context(open_runner())
         checkpoint = checkpoint_of(runner)
         notes = [*runner.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
-        record_dir = stack.enter_context(new_dir(output)) if output else None
+        record_dir = stack.enter_context(new_folder(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = run(
             runner,
@@ -214,16 +218,16 @@ def _run(
     return result, notes
 
 
-def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:
+def _check_outputs(predictions: Path | None, output: Location | None, model: Path | None) -> None:
     from retinaface.export.manifest import read_manifest
-    from retinaface.files import check_output_dir
+    from retinaface.storage.writing import check_new
 
     for folder in (predictions, output):
         if folder is not None:
-            check_output_dir(folder)
+            check_new(folder)
     if output is not None and model is not None:
         read_manifest(model)  # which the record keeps: a damaged one is found before the run
-    if predictions is not None and output is not None:
+    if predictions is not None and isinstance(output, Path):
         one, other = predictions.resolve(), output.resolve()
         if one == other or one in other.parents or other in one.parents:
             raise click.UsageError(

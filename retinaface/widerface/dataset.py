@@ -1,4 +1,4 @@
-"""Read the WIDER FACE validation set from disk: image list and images, in its various layouts."""
+"""Read the WIDER FACE validation set: image list and images, in its various layouts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
-from retinaface.errors import DatasetError, ImageError
+from retinaface.errors import DatasetError, ImageError, StorageError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
+from retinaface.storage.location import Location, Url
+from retinaface.storage.reading import local_copy, naming
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.ground_truth_files import (
     check_named,
@@ -17,6 +19,7 @@ from retinaface.widerface.ground_truth_files import (
     text_file,
 )
 from retinaface.widerface.image_list import own_list
+from retinaface.widerface.stored_images import LIST_ENDINGS, StoredImages, open_stored
 
 _IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
 
@@ -53,10 +56,10 @@ class ImageArchive:
 
 @dataclass(frozen=True)
 class WiderFace:
-    """A copy of the validation set on disk.
+    """A copy of the validation set, on disk or in a storage.
 
     Attributes:
-        root: The folder that the user named.
+        root: The folder or URL that the user named.
         truth: Ground truth of all images.
         listed: Image ids in the order of the copy's own list, `val/wider_val.txt` or
             `wider_val.txt`; without a list, in the order of the ground truth.
@@ -64,10 +67,10 @@ class WiderFace:
         notes: Notes for the reader of a result, such as a pinned file in place of a missing one.
     """
 
-    root: Path
+    root: Location
     truth: GroundTruth
     listed: tuple[str, ...]
-    store: ImageFolder | ImageArchive
+    store: ImageFolder | ImageArchive | StoredImages
     notes: tuple[str, ...] = ()
 
     def read_bytes(self, image: str) -> bytes:
@@ -75,9 +78,12 @@ class WiderFace:
 
         Raises:
             ImageError: The file cannot be read.
+            StorageError: The storage does not answer, which says nothing of the image.
         """
         try:
             return self.store.read(image)
+        except StorageError:
+            raise
         except ZIP_ERRORS as error:
             raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
 
@@ -114,8 +120,8 @@ class WiderFace:
         return self.truth.select(images)
 
 
-def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
-    """Find images, list and ground truth in a folder.
+def open_widerface(root: Location, ground_truth: Location | None = None) -> WiderFace:
+    """Find images, list and ground truth in a folder, or by URL.
 
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
     `images/<event>/...` for ixRT), the official one (`WIDER_val/images/<event>/...`, or
@@ -128,19 +134,47 @@ def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
         AssetError: The ground truth is neither in the folder nor among the pinned files.
+        StorageError: A URL cannot be read.
     """
-    if not root.is_dir():
+    if isinstance(root, Path) and not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    store = _open_store(root)
-    truth, notes = load_ground_truth(root, ground_truth)
+    store: ImageFolder | ImageArchive | StoredImages
+    if isinstance(root, Url):
+        store, lists = open_stored(root, _IMAGE_DIRS)
+    else:
+        store, lists = _open_store(root), root
+    with naming(root, lists):
+        truth, notes = read_truth(lists, ground_truth)
+        listed = _own_order(lists, truth)
+    notes = tuple(note.replace(str(lists), str(root)) for note in notes)
+    return WiderFace(root, truth, listed or truth.images, store, notes)
+
+
+def read_truth(
+    root: Location, ground_truth: Location | None = None
+) -> tuple[GroundTruth, tuple[str, ...]]:
+    """Read the ground truth of a data set; see `load_ground_truth`. What a URL names is copied."""
+    named = root if ground_truth is None else ground_truth
+    local = local_copy(named, LIST_ENDINGS)
+    with naming(named, local):
+        truth, notes = load_ground_truth(local, None if ground_truth is None else local)
+    return truth, tuple(note.replace(str(local), str(named)) for note in notes)
+
+
+def _own_order(root: Path, truth: GroundTruth) -> tuple[str, ...] | None:
+    """Read the copy's own list; None where it has none.
+
+    Raises:
+        DatasetError: It does not fit the ground truth.
+    """
     if (own := own_list(root)) is None:
-        return WiderFace(root, truth, truth.images, store, notes)
+        return None
     list_file, listed = own
     try:
         truth.select(listed)
     except DatasetError as error:
         raise DatasetError(f"{list_file}: {error}") from error
-    return WiderFace(root, truth, listed, store, notes)
+    return listed
 
 
 def _open_store(root: Path) -> ImageFolder | ImageArchive:
@@ -181,7 +215,7 @@ def default_root(*, images: bool = True) -> Path:
     )
 
 
-def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None) -> None:
+def check_whole(root: Path, *, may_fetch: bool, ground_truth: Location | None = None) -> None:
     """Check that all files of a data set are there, without reading the images.
 
     Args:
@@ -192,7 +226,8 @@ def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None
         DatasetError: Ground truth or images are missing, or the list is damaged.
     """
     store = _open_store(root)
-    truth_root = root if ground_truth is None else check_named(ground_truth)
+    named = None if ground_truth is None else local_copy(ground_truth, LIST_ENDINGS)
+    truth_root = root if named is None else check_named(named)
     mats = {} if text_file(truth_root) else find_mats(truth_root)
     elsewhere = [name for name, path in mats.items() if path is None]
     if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):

@@ -10,6 +10,7 @@ from retinaface.cli.output.terminal import Printer
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.accuracy import Evaluated
+    from retinaface.storage.location import Location
     from retinaface.widerface.evaluation import Evaluation
 
 
@@ -20,7 +21,7 @@ def evaluation_answer(
     notes: list[str],
     *,
     predictions: Path | None,
-    record: Path | None,
+    record: Location | None,
 ) -> Evaluated:
     """Give AP and what was run.
 

@@ -13,6 +13,7 @@ from retinaface.cli.supervision.selection import wants_own_output
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import Validated
+    from retinaface.storage.location import Location
 
 EXIT_USAGE = 2
 
@@ -24,7 +25,7 @@ def run_and_answer(
     folder: Path,
     timeout: float,
     *,
-    kept: Path | None,
+    kept: Location | None,
     json_file: Path | None,
 ) -> int:
     """Run the suites, show how they end, and write JSON if it is asked for.
@@ -49,7 +50,7 @@ def run_and_answer(
     return ended.code
 
 
-def _answer(ended: supervisor.Ended, folder: Path, kept: Path | None) -> Validated:
+def _answer(ended: supervisor.Ended, folder: Path, kept: Location | None) -> Validated:
     from retinaface.cli.answers.records import Validated
     from retinaface.errors import RecordError
     from retinaface.records.read import read_run
