@@ -51,6 +51,7 @@ class History:
         index: Where the rows are kept; None where they cannot be.
         n_read: Records that were read for it; the others were known.
         note: Why they cannot be kept; empty where they are.
+        url: Where the folder was copied from; empty where it is the user's own.
     """
 
     folder: Path
@@ -60,6 +61,12 @@ class History:
     index: Path | None
     n_read: int
     note: str = ""
+    url: str = ""
+
+    @property
+    def place(self) -> str:
+        """Give the folder as the user named it."""
+        return self.url or str(self.folder)
 
 
 def index_path(folder: Path) -> Path:

@@ -33,8 +33,8 @@ def storage_errors(doing: str, url: Url) -> Iterator[None]:
         raise
     except ImportError as error:
         raise StorageError(
-            f"cannot {doing} {url}: {first_line(error)}; the extra 'storage' has fsspec, the extra "
-            "'s3' the driver of S3, other drivers are packages of their own"
+            f"cannot {doing} {url}: {first_line(error)}; install fsspec and the driver of this "
+            "protocol (both for S3: pip install 'retinaface[s3]')"
         ) from error
     except Exception as error:
         reason = without_secrets(first_line(error)).replace(url.address, str(url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +100,7 @@ def history(
     local = local_copy(folder)
     with naming(folder, local):
         found = read_history(local, progress=wants_progress(), keeps=local is folder)
+    found = replace(found, url="" if local is folder else str(folder))
     chosen, rows = _choose(found, run) if run else (None, list(found.rows))
     moment = since.replace(tzinfo=timezone.utc).timestamp() if since else 0.0
     lines = lines_of(rows, engines=engines, device=device, since=moment)
