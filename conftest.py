@@ -32,7 +32,7 @@ def _chromium(_target: Target) -> str | None:
 
 
 def _sshd(_target: Target) -> str | None:
-    from tests.support.sshd import missing_sshd
+    from tests.support.servers.sshd import missing_sshd
 
     return missing_sshd()
 

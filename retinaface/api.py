@@ -16,7 +16,7 @@ from retinaface.detection.pipelines import PIPELINES, Pipeline
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine as open_by_name
 from retinaface.records.read import read_run
-from retinaface.storage.location import Location, location
+from retinaface.storage.location import location
 from retinaface.storage.reading import local_copy
 from retinaface.suite.sources import named_root
 from retinaface.typing import ByteArray, Scores
@@ -149,7 +149,7 @@ def evaluate(
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
         raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
-    dataset = open_widerface(named_root(data), _place(ground_truth))
+    dataset = open_widerface(named_root(data), ground_truth)
     return evaluate_selection(
         engine,
         recipe,
@@ -189,7 +189,7 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    named = _place(ground_truth)
+    named = None if ground_truth is None else location(ground_truth)
     root = named if named is not None and data is None else named_root(data, images=False)
     truth, notes = read_truth(root, named)
     return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
@@ -199,8 +199,7 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
     """Compare two run records: environment, metrics with intervals, outcomes of tests.
 
     Args:
-        old: Folder that `retinaface validate --record`, `evaluate --output` or `score --record`
-            wrote.
+        old: Folder or URL that `validate --record`, `evaluate --output`, `score --record` wrote.
         new: The same, of the new run.
 
     Raises:
@@ -211,10 +210,6 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
 
 def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
-
-
-def _place(place: str | Path | None) -> Location | None:
-    return None if place is None else location(place)
 
 
 def _check_name(what: str, name: str | None, known: tuple[str | None, ...]) -> None:

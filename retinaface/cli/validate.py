@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName
 from retinaface.errors import nearest
 from retinaface.storage.location import Location, Url
-from retinaface.storage.writing import check_new, new_folder
+from retinaface.storage.writing import check_new
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 from retinaface.suite.settings.given import NO_FILE
@@ -112,7 +111,7 @@ def validate(
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
     from retinaface.assets import ASSETS_VARIABLE
-    from retinaface.cli.supervision.answer import run_and_answer
+    from retinaface.cli.supervision.answer import folder_of, run_and_answer
 
     start_output(json_file, is_quiet=quiet)
     place = find_place(Path.cwd())
@@ -125,12 +124,7 @@ def validate(
     record: Location | None = options["record"]
     _check_files(options["junitxml"], record)
     with contextlib.ExitStack() as stack:
-        folder = record.resolve() if isinstance(record, Path) else None
-        if isinstance(record, Url):  # it is written when the run has ended
-            folder = stack.enter_context(new_folder(record))
-        if folder is None:  # the supervisor learns from it which test was running
-            temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
-            folder = Path(temporary) / "run"
+        folder = stack.enter_context(folder_of(record))
         command = _command(place, pytest_args)
         command += _arguments({**options, "record": folder}, markers, keywords)
         command += [] if record else ["--record-is-temporary"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError, StorageError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
-from retinaface.storage.location import Location, Url
+from retinaface.storage.location import Location, Url, location
 from retinaface.storage.reading import local_copy, naming
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.ground_truth_files import (
@@ -120,7 +120,7 @@ class WiderFace:
         return self.truth.select(images)
 
 
-def open_widerface(root: Location, ground_truth: Location | None = None) -> WiderFace:
+def open_widerface(root: Location, ground_truth: Location | str | None = None) -> WiderFace:
     """Find images, list and ground truth in a folder, or by URL.
 
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
@@ -151,10 +151,10 @@ def open_widerface(root: Location, ground_truth: Location | None = None) -> Wide
 
 
 def read_truth(
-    root: Location, ground_truth: Location | None = None
+    root: Location, ground_truth: Location | str | None = None
 ) -> tuple[GroundTruth, tuple[str, ...]]:
     """Read the ground truth of a data set; see `load_ground_truth`. What a URL names is copied."""
-    named = root if ground_truth is None else ground_truth
+    named = root if ground_truth is None else location(ground_truth)
     local = local_copy(named, LIST_ENDINGS)
     with naming(named, local):
         truth, notes = load_ground_truth(local, None if ground_truth is None else local)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from retinaface.cli.output.options import STDOUT, wants_progress, write_answer
 from retinaface.cli.supervision import supervise as supervisor
 from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
 from retinaface.cli.supervision.selection import wants_own_output
+from retinaface.storage.writing import new_folder
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import Validated
@@ -48,6 +51,22 @@ def run_and_answer(
     if json_file is not None and ended.code != EXIT_USAGE:
         write_answer(_answer(ended, folder, kept), json_file)
     return ended.code
+
+
+@contextlib.contextmanager
+def folder_of(record: Location | None) -> Iterator[Path]:
+    """Give the folder that the child fills; a URL is written when the run has ended.
+
+    Without a record there is one too: the supervisor learns from it which test was running.
+    """
+    if isinstance(record, Path):
+        yield record.resolve()
+    elif record is not None:
+        with new_folder(record) as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
+            yield Path(temporary) / "run"
 
 
 def _answer(ended: supervisor.Ended, folder: Path, kept: Location | None) -> Validated:

@@ -4,7 +4,7 @@ import pytest
 
 from retinaface.storage.connection import connect
 from retinaface.storage.location import Url
-from tests.support.s3_server import running_s3, settings_of_s3
+from tests.support.servers.s3 import running_s3, settings_of_s3
 
 
 @pytest.fixture(scope="session")

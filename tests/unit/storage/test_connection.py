@@ -10,7 +10,7 @@ from retinaface.errors import StorageError
 from retinaface.storage import connection
 from retinaface.storage.connection import connect, list_files
 from retinaface.storage.location import Url
-from tests.support.s3_server import scripted_server, settings_of_s3
+from tests.support.servers.s3 import scripted_server, settings_of_s3
 
 LISTING = b"""<?xml version="1.0"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>x/</Prefix>

@@ -15,7 +15,7 @@ from retinaface.engines.base import EngineSpec
 from retinaface.engines.remote.engine import RemoteEngine, open_remote_engine
 from retinaface.engines.remote.ssh import Ssh
 from retinaface.errors import EngineFault, EngineUnavailable
-from tests.support.sshd import running_sshd
+from tests.support.servers.sshd import running_sshd
 
 ROOT = Path(__file__).resolve().parents[4]
 ENGINES = "tests.support.given.remote_engines"
