@@ -128,8 +128,8 @@ def evaluate(
 
     Args:
         engine: An open engine with the pipeline's input size.
-        data: Folder of the validation set; `embedded` for the pictures that ship with the package;
-            None for the set in `RETINAFACE_ASSETS` or the cache.
+        data: Folder or URL of the validation set; `embedded` for the pictures that ship with the
+            package; None for the set in `RETINAFACE_ASSETS` or the cache.
         ground_truth: Folder of the ground truth, where it is not in that of the images.
         subset: `every-8` for every eighth image of each event.
         limit: Run only this many images, from the first; 1 or more.

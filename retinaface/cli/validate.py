@@ -128,6 +128,7 @@ def validate(
         command = _command(place, pytest_args)
         command += _arguments({**options, "record": folder}, markers, keywords)
         command += [] if record else ["--record-is-temporary"]
+        command += [f"--record-goes-to={record}"] if isinstance(record, Url) else []
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
         # Pytest's files belong into the caller's folder, not into the installed package.

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from retinaface.cli.supervision.answer import folder_of
+from retinaface.cli.validate import _absolute
 from retinaface.storage.connection import connect
 from retinaface.storage.location import Url
 from tests.support.servers.s3 import running_s3, settings_of_s3
@@ -78,6 +80,17 @@ def test_predictions_are_scored_with_ground_truth_by_url(run, tmp_path, widerfac
     assert named["ap"] == score["ap"]
     code, out, _ = run("runs", "s3://bucket/scored")
     assert code == 0, out
+
+
+def test_the_child_of_validate_gets_the_whole_address_and_a_folder_that_is_sent(s3):
+    """Its arguments are no message; what it is told to show is."""
+    url = Url("s3://bucket/validated?version=1")
+    assert _absolute("widerface", url) == url.address
+    with folder_of(Url("s3://bucket/validated")) as folder:
+        (folder / "record.json").write_text("{}")
+    assert s3.find("bucket/validated") == ["bucket/validated/record.json"]
+    with folder_of(None) as folder:
+        assert not folder.exists()
 
 
 def test_what_is_wrong_is_one_line_and_shows_no_secret(refuse, stored):

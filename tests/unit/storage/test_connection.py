@@ -75,6 +75,7 @@ def test_a_server_that_never_answers_is_given_up_after_six_limits():
 
 
 def test_the_limits_of_s3_are_those_of_the_docs(s3):
+    """What docs/storage.md says."""
     config = s3.s3._client_config if hasattr(s3.s3, "_client_config") else s3.s3.meta.config
     assert (config.connect_timeout, config.read_timeout) == (5, 10)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}

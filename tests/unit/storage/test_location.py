@@ -22,6 +22,7 @@ def test_a_url_has_a_scheme_and_everything_else_is_a_path(tmp_path):
         ("https://host/a?token=secret&x=1", "https://host/a?..."),
         ("https://me:secret@host/a?token=secret", "https://me:...@host/a?..."),
     ],
+    ids=["none", "password", "query", "both"],
 )
 def test_no_text_of_a_url_has_a_secret(address, shown):
     url = Url(address)

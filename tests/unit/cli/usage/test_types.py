@@ -20,6 +20,7 @@ from retinaface.storage.location import Url
         (PathOrUrl(path_type=Path), "a/b", Path("a/b")),
         (PathOrUrl("embedded"), "embedded", "embedded"),
     ],
+    ids=["ssh", "environment", "url", "path", "word"],
 )
 def test_an_address_keeps_both_slashes_and_a_path_is_a_path(kind, text, value):
     assert kind.convert(text, None, None) == value

@@ -117,6 +117,7 @@ def test_a_board_with_numpy_and_the_runtime_alone_gives_the_same_bits(server, th
         ("faults", "device lost (in ssh://"),
         ("prints", None),
     ],
+    ids=["crashes", "hangs", "faults", "prints"],
 )
 def test_what_goes_wrong_there_is_said_and_leaves_nothing(
     server, there, tmp_path, monkeypatch, how, words
@@ -244,6 +245,7 @@ def test_a_machine_without_a_client_is_told_what_to_install(monkeypatch, tmp_pat
         "ssh://-oProxyCommand=x/usr/bin/python3",
         "ssh://-l@board/usr/bin/python3",
     ],
+    ids=["no-path", "root", "no-host", "port", "option-as-host", "option-as-user"],
 )
 def test_an_address_of_another_form_is_refused(address):
     with pytest.raises(EngineUnavailable, match=r"not an address of a Python; expected ssh://\["):
