@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retinaface.errors import OutputError
+from retinaface.errors import OutputError, StorageError
 from retinaface.files import check_output_dir, new_dir
 from retinaface.storage.connection import connect, storage_errors
 from retinaface.storage.location import Location, Url
@@ -48,22 +49,31 @@ def check_new(where: Location) -> None:
 def new_folder(where: Location) -> Iterator[Path]:
     """Fill a folder that is written when the block ends without an error; see `files.new_dir`.
 
-    To a URL, files go one by one, `record.json` last: a record is there whole, or is none.
+    To a URL, files go one by one, `record.json` last: a record is there whole, or is none. What
+    cannot be sent stays on this machine, for it may have taken hours.
 
     Raises:
         OutputError: `check_new` refuses the path.
-        StorageError: A file cannot be written.
+        StorageError: A file cannot be written; the message names the folder that stays.
     """
     if isinstance(where, Path):
         with new_dir(where) as folder:
             yield folder
         return
     check_new(where)
-    with tempfile.TemporaryDirectory(prefix="retinaface-") as name:
-        folder = Path(name, where.parts[-1])
-        folder.mkdir()
+    temporary = Path(tempfile.mkdtemp(prefix="retinaface-"))
+    folder, is_kept = temporary / where.parts[-1], False
+    folder.mkdir()
+    try:
         yield folder
-        _send(folder, where)
+        try:
+            _send(folder, where)
+        except StorageError as error:
+            is_kept = True
+            raise StorageError(f"{error}; all files are kept in {folder}") from error
+    finally:
+        if not is_kept:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _send(folder: Path, url: Url) -> None:

@@ -29,7 +29,7 @@ def test_a_record_is_written_with_its_json_last(s3, bucket, monkeypatch):
     assert not folder.exists()
 
 
-def test_what_fails_on_the_way_is_no_record(s3, bucket, monkeypatch):
+def test_what_fails_on_the_way_is_no_record_there_and_stays_here(s3, bucket, monkeypatch, tmp_path):
     put = s3.put_file
 
     def breaks(local, remote, *more, **others):
@@ -39,9 +39,12 @@ def test_what_fails_on_the_way_is_no_record(s3, bucket, monkeypatch):
 
     monkeypatch.setattr(s3, "put_file", breaks)
     url = Url(f"{bucket}/one")
-    words = "cannot write models/a.onnx to s3://.*went away"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    words = "cannot write models/a.onnx to s3://.*went away.*; all files are kept in .*/one$"
     with pytest.raises(StorageError, match=words), new_folder(url) as folder:
         fill(folder)
+    assert (folder / "record.json").is_file()
     assert list(list_files(url)) == ["counts.npz"]
 
 
