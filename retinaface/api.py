@@ -20,9 +20,10 @@ from retinaface.storage.location import location
 from retinaface.storage.reading import local_copy
 from retinaface.suite.sources import named_root
 from retinaface.typing import ByteArray, Scores
-from retinaface.widerface.dataset import open_widerface, read_truth
+from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
+from retinaface.widerface.ground_truth_files import read_truth
 from retinaface.widerface.scoring import SCORINGS, Score, score_files
 from retinaface.widerface.subsets import SUBSETS
 
@@ -189,9 +190,8 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    named = None if ground_truth is None else location(ground_truth)
-    root = named if named is not None and data is None else named_root(data, images=False)
-    truth, notes = read_truth(root, named)
+    root = location(ground_truth) if ground_truth and not data else named_root(data, images=False)
+    truth, notes = read_truth(root, ground_truth)
     return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
 
 

@@ -103,7 +103,7 @@ def explain_ap(comparison: Comparison) -> str:
     ]
     by_event: dict[str, Any] = defaultdict(lambda: np.zeros(len(splits)))
     for image, cost in zip(images, costs, strict=True):
-        by_event[image.partition("/")[0]] += cost
+        by_event[image.rpartition("/")[0] or "."] += cost
     ranked = sorted(by_event.items(), key=lambda pair: -np.abs(pair[1]).max())[:8]
     lines.append("by event: " + "; ".join(f"{e} {_points(c)}" for e, c in ranked))
     lines.append("faces found, baseline -> run, by height in px: " + _by_size(comparison))

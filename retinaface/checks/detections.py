@@ -56,7 +56,7 @@ def check_differences(
     n_compared = sum(difference.n_compared for difference in found)
     numbers = summarise(found)
     return [
-        _share_check(
+        share_check(
             f"{name}: detections without a counterpart",
             len(changes),
             n_compared,
@@ -64,7 +64,7 @@ def check_differences(
             _worst_lines(changes),
             numbers,
         ),
-        _share_check(
+        share_check(
             f"{name}: detections whose change nothing explains",
             len(unexplained),
             n_compared,
@@ -101,7 +101,7 @@ def _check_confident(name: str, unexplained: Sequence[Change], tolerance: Tolera
 
 def _check_images(name: str, found: Sequence[ImageDifference]) -> Check:
     """Judge whether an image has the detections of another, or none."""
-    broken = [difference for difference in found if _is_broken(difference)]
+    broken = [difference for difference in found if is_broken(difference)]
     return Check(
         f"{name}: images with mostly unexplained changes",
         Verdict.FAIL if broken else Verdict.PASS,
@@ -119,7 +119,7 @@ def _check_landmarks(name: str, found: Sequence[ImageDifference], tolerance: Tol
     """Judge how many pairs of detections disagree about a landmark."""
     shifts = np.concatenate([d.landmark_shifts for d in found]) if found else np.zeros(0)
     n_off = int((~(shifts <= MATCH_LANDMARK)).sum())  # a NaN agrees with nothing
-    return _share_check(
+    return share_check(
         f"{name}: landmarks without a counterpart",
         n_off,
         len(shifts),
@@ -157,14 +157,24 @@ def most_changed(found: Sequence[ImageDifference], n_images: int) -> list[dict[s
     ]
 
 
-def _is_broken(difference: ImageDifference) -> bool:
+def is_broken(difference: ImageDifference) -> bool:
+    """Tell whether an image has the detections of another, or none."""
     n = sum(change.is_unexplained for change in difference.changes)
     return n >= _BROKEN_CHANGES and n >= _BROKEN_SHARE * difference.n_compared
 
 
-def _share_check(
+def share_check(
     name: str, n: int, n_all: int, allowed: float, details: str, numbers: Mapping[str, Any]
 ) -> Check:
+    """Compare a share with what is allowed; of few detections a few may always differ.
+
+    Args:
+        n: Detections that differ.
+        n_all: All of them.
+        allowed: As a share.
+        details: What to print behind the figures of a failure.
+        numbers: Further figures.
+    """
     most = max(allowed * n_all, _ALWAYS_ALLOWED)
     is_fine = n <= most
     share = n / n_all if n_all else 0.0

@@ -59,10 +59,12 @@ def check_splits(name: str, truth: GroundTruth) -> Check | None:
     """
     if truth.splits == SPLITS:
         return None
-    return Check(
-        name,
-        Verdict.INCONCLUSIVE,
+    text = (
         f"AP of {', '.join(truth.splits)} from {', '.join(truth.sha256)}; baselines are of "
         f"{', '.join(SPLITS)}: add the four wider_*_val.mat (retinaface assets fetch), or name "
-        "their folder with --ground-truth",
+        "their folder with --ground-truth"
+        if truth.n_images_total == OFFICIAL_N_IMAGES
+        else f"AP of {', '.join(truth.splits)} from {', '.join(truth.sha256)}, which has no "
+        "baseline; compare two records of this set: retinaface compare OLD NEW"
     )
+    return Check(name, Verdict.INCONCLUSIVE, text)

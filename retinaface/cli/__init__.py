@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from retinaface.cli.ab import ab
+from retinaface.cli.agree import agree
 from retinaface.cli.assets import assets
 from retinaface.cli.demo import demo
 from retinaface.cli.detect import detect
@@ -55,6 +56,7 @@ def cli() -> None:
     See what changed:   retinaface report RUN-OLD RUN-NEW --output report.html
     See since when:     retinaface history RUNS/
     Which is faster:    retinaface ab --a .venv-old --b .venv-new --model FILE.onnx
+    Do two agree:       retinaface agree IMAGES --pipeline igie --engine A --engine-b B
 
     Options that are not typed may come from a variable, RETINAFACE_ and the name of the option, or
     from retinaface.toml.
@@ -66,6 +68,7 @@ def cli() -> None:
 for command in (
     *(validate, demo, assets, export, build, bench, detect, evaluate, score),
     *(compare, report, runs, history, engines, ab, completion),
+    agree,
 ):
     cli.add_command(command)
 

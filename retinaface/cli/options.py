@@ -99,14 +99,14 @@ def widerface_options(function: F) -> F:
 
 
 def ground_truth_option(function: F) -> F:
-    """Add `--ground-truth`, for a layout in which it lies elsewhere."""
+    """Add `--ground-truth`, for a layout in which it lies elsewhere, and for own images."""
     return click.option(
         "--ground-truth",
         type=LOCATION,
-        metavar="DIR|URL",
-        help="Folder of the ground truth, where it is not in the data set's: four wider_*_val.mat, "
-        "or wider_face_val_bbx_gt.txt, which has no easy, medium and hard lists and gives AP of "
-        "all faces.",
+        metavar="DIR|FILE|URL",
+        help="Ground truth, where it is not in the data set's folder: a folder with four "
+        "wider_*_val.mat or wider_face_val_bbx_gt.txt; or a text of that form, or a COCO file "
+        "(.json), of the images in any folder, which gives AP of all faces.",
     )(function)
 
 
@@ -173,7 +173,8 @@ _WIDERFACE_OPTIONS = (
         type=PathOrUrl("embedded", path_type=Path),
         metavar="DIR|URL|embedded",
         help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
-        "and ground_truth/; 'embedded' for the pictures that ship with the package.  [default: "
+        "and ground_truth/; with a file for --ground-truth, any folder of images; 'embedded' for "
+        "the pictures that ship with the package.  [default: "
         "widerface/ in RETINAFACE_ASSETS or the cache; the embedded set if neither images nor "
         "weights are on this machine]",
     ),

@@ -70,7 +70,7 @@ def score(
     from retinaface.cli.evaluation_record import write_score
     from retinaface.storage.writing import check_new, new_folder
     from retinaface.suite.sources import named_root
-    from retinaface.widerface.dataset import read_truth
+    from retinaface.widerface.ground_truth_files import read_truth
     from retinaface.widerface.scoring import score_files
 
     if record is not None:

@@ -68,10 +68,8 @@ def connect(url: Url) -> tuple[Any, str]:
         return files, str(path).rstrip("/")
 
 
-def list_files(url: Url) -> dict[str, str]:
-    """List all files below a URL: their paths in its file system, by their names relative to it.
-
-    The name of a file that is the URL itself is empty.
+def list_files(url: Url) -> list[str]:
+    """List all files below a URL by their names relative to it; a file itself has an empty name.
 
     Raises:
         StorageError: It is not there, or cannot be listed.
@@ -82,4 +80,4 @@ def list_files(url: Url) -> dict[str, str]:
         found = files.find(top)
         if not found:
             raise FileNotFoundError("nothing is there")
-        return {path[len(top) + 1 :]: path for path in found}
+        return [path[len(top) + 1 :] for path in found]

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from retinaface.errors import RetinaFaceError
@@ -15,13 +15,13 @@ from retinaface.storage.connection import connect, list_files, storage_errors
 from retinaface.storage.location import Location, Url
 
 
-def local_copy(where: Location, endings: tuple[str, ...] = ("",)) -> Path:
+def local_copy(where: Location, wanted: Collection[str] | None = None) -> Path:
     """Copy a folder or file, once more at each call; a path is given back as it is.
 
     The copy is removed when the process ends. It keeps its name and that of the folder around it.
 
     Args:
-        endings: In lower case; files of a folder with others are left out.
+        wanted: Names of files in a folder, of which those are copied that are there; None for all.
 
     Raises:
         StorageError: It cannot be read.
@@ -29,28 +29,28 @@ def local_copy(where: Location, endings: tuple[str, ...] = ("",)) -> Path:
     if isinstance(where, Path):
         return where
     copy = temporary_folder().joinpath(*where.parts[-2:])
-    found = list_files(where).items()
-    fetch(where, {n: path for n, path in found if not n or n.lower().endswith(endings)}, copy)
+    found = list_files(where)
+    fetch(where, [name for name in found if not name or wanted is None or name in wanted], copy)
     return copy
 
 
-def fetch(url: Url, found: Mapping[str, str], folder: Path) -> None:
+def fetch(url: Url, names: Iterable[str], folder: Path) -> None:
     """Copy files of a storage into a folder.
 
     Args:
-        found: Their paths, by name relative to the folder; see `list_files`.
+        names: Relative to the URL; see `list_files`.
 
     Raises:
         StorageError: One cannot be read, or its name leads out of the folder.
     """
-    files, _ = connect(url)
-    for name, path in found.items():
+    files, top = connect(url)
+    for name in names:
         target = folder / name
         with storage_errors(f"read {name} in", url):
             if ".." in Path(name).parts:
                 raise ValueError("the name leads out of the folder")
             target.parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(path, str(target))
+            files.get_file(f"{top}/{name}" if name else top, str(target))
 
 
 @contextlib.contextmanager

@@ -136,9 +136,10 @@ OPTIONS = (
     ),
     Option(
         "ground-truth",
-        "Folder of the ground truth, where it is not in that of the images: four wider_*_val.mat, "
-        "or wider_face_val_bbx_gt.txt, which gives AP of all faces.",
-        "DIR|URL",
+        "Ground truth, where it is not in the folder of the images: a folder with four "
+        "wider_*_val.mat or wider_face_val_bbx_gt.txt; or a text of that form, or a COCO file "
+        "(.json), of the images in any folder, which gives AP of all faces.",
+        "DIR|FILE|URL",
         kind="path",
         takes_url=True,
     ),

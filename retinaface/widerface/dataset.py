@@ -1,62 +1,35 @@
-"""Read the WIDER FACE validation set: image list and images, in its various layouts."""
+"""Read a data set, list and images: WIDER FACE in its layouts, or images with their own truth."""
 
 from __future__ import annotations
 
-import zipfile
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError, StorageError
-from retinaface.files import ZIP_ERRORS, refuse_pointer
-from retinaface.storage.location import Location, Url, location
-from retinaface.storage.reading import local_copy, naming
-from retinaface.widerface.ground_truth import GroundTruth
+from retinaface.files import ZIP_ERRORS
+from retinaface.storage.location import Location, Url
+from retinaface.storage.reading import naming
+from retinaface.widerface.ground_truth import GroundTruth, file_name
 from retinaface.widerface.ground_truth_files import (
-    check_named,
+    TRUTH_NAMES,
     find_mats,
     load_ground_truth,
-    text_file,
+    single_file,
+    truth_place,
 )
-from retinaface.widerface.image_list import own_list
-from retinaface.widerface.stored_images import LIST_ENDINGS, StoredImages, open_stored
+from retinaface.widerface.image_list import LIST_FILES, own_list
+from retinaface.widerface.stores.disk import IMAGE_DIRS, ImageArchive, ImageFolder, open_store
+from retinaface.widerface.stores.remote import StoredImages, list_set
 
-_IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
-
-
-@dataclass(frozen=True)
-class ImageFolder:
-    """Images as files: `<folder>/<event>/<name>.jpg`."""
-
-    folder: Path
-
-    def has(self, image: str) -> bool:
-        """Tell whether the image is there."""
-        return (self.folder / f"{image}.jpg").is_file()
-
-    def read(self, image: str) -> bytes:
-        """Read the bytes of the image file."""
-        return (self.folder / f"{image}.jpg").read_bytes()
-
-
-@dataclass(frozen=True)
-class ImageArchive:
-    """Images in the official zip, which stays packed."""
-
-    archive: zipfile.ZipFile
-
-    def has(self, image: str) -> bool:
-        """Tell whether the image is there."""
-        return f"WIDER_val/images/{image}.jpg" in self.archive.NameToInfo
-
-    def read(self, image: str) -> bytes:
-        """Read the bytes of the image file."""
-        return self.archive.read(f"WIDER_val/images/{image}.jpg")
+Images = ImageFolder | ImageArchive | StoredImages
 
 
 @dataclass(frozen=True)
 class WiderFace:
-    """A copy of the validation set, on disk or in a storage.
+    """A copy of the validation set, or own images, on disk or in a storage.
 
     Attributes:
         root: The folder or URL that the user named.
@@ -70,7 +43,7 @@ class WiderFace:
     root: Location
     truth: GroundTruth
     listed: tuple[str, ...]
-    store: ImageFolder | ImageArchive | StoredImages
+    store: Images
     notes: tuple[str, ...] = ()
 
     def read_bytes(self, image: str) -> bytes:
@@ -85,7 +58,9 @@ class WiderFace:
         except StorageError:
             raise
         except ZIP_ERRORS as error:
-            raise ImageError(f"cannot read image {image}.jpg in {self.root}: {error}") from error
+            raise ImageError(
+                f"cannot read image {file_name(image)} in {self.root}: {error}"
+            ) from error
 
     def select(self, subset: str | None = None, limit: int | None = None) -> GroundTruth:
         """Select the images to run, in the order of the copy's list; all must be there.
@@ -107,17 +82,21 @@ class WiderFace:
         if not images:
             raise DatasetError(f"no image of {self.root} is selected; check its list and --limit")
         if missing := [image for image in images if not self.store.has(image)]:
-            fits = set(self.truth.subset("every-8").images)
-            hint = (
-                "; the subset every-8 is complete: add --subset every-8"
-                if subset is None and fits == {i for i in self.listed if self.store.has(i)}
-                else "; complete the folder (retinaface assets fetch WIDER_val.zip)"
-            )
             raise DatasetError(
                 f"{len(missing)} of {len(images)} images are missing in {self.root}, "
-                f"first {missing[0]}.jpg{hint}"
+                f"first {file_name(missing[0])}; {self._advice(subset)}"
             )
         return self.truth.select(images)
+
+    def _advice(self, subset: str | None) -> str:
+        """Say what to do about missing images."""
+        there = {image for image in self.listed if self.store.has(image)}
+        if subset is None and there == set(self.truth.subset("every-8").images):
+            return "the subset every-8 is complete: add --subset every-8"
+        folder = None if isinstance(self.store, ImageArchive) else self.store.folder
+        if folder in (self.root, ""):
+            return "names in the ground truth are relative to the folder: check --widerface"
+        return "complete the folder (retinaface assets fetch WIDER_val.zip)"
 
 
 def open_widerface(root: Location, ground_truth: Location | str | None = None) -> WiderFace:
@@ -126,10 +105,11 @@ def open_widerface(root: Location, ground_truth: Location | str | None = None) -
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
     `images/<event>/...` for ixRT), the official one (`WIDER_val/images/<event>/...`, or
     `WIDER_val.zip` as downloaded), each with the ground truth in `ground_truth/`,
-    `eval_tools/ground_truth/` or `wider_face_split/`.
+    `eval_tools/ground_truth/` or `wider_face_split/`. With a ground truth of all faces, text or
+    COCO, any folder of images will do: names are relative to it.
 
     Args:
-        ground_truth: Folder of the ground truth, or its text file, where it lies elsewhere.
+        ground_truth: Folder of the ground truth, or its file, where it lies elsewhere.
 
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
@@ -138,27 +118,22 @@ def open_widerface(root: Location, ground_truth: Location | str | None = None) -
     """
     if isinstance(root, Path) and not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    store: ImageFolder | ImageArchive | StoredImages
+    images: Callable[[Sequence[str]], Images]
     if isinstance(root, Url):
-        store, lists = open_stored(root, _IMAGE_DIRS)
+        stored = list_set(root)
+        lists, images = stored.copy((*TRUTH_NAMES, *LIST_FILES)), stored.images
     else:
-        store, lists = _open_store(root), root
-    with naming(root, lists):
-        truth, notes = read_truth(lists, ground_truth)
+        lists, images = root, functools.partial(open_store, root)
+    shown, local = truth_place(lists, ground_truth)
+    with naming(root, lists), naming(shown, local):
+        # Before pinned files are looked for, except where the truth says where images are.
+        store = None if single_file(local) is not None else images(())
+        truth, notes = load_ground_truth(local)
         listed = _own_order(lists, truth)
-    notes = tuple(note.replace(str(lists), str(root)) for note in notes)
-    return WiderFace(root, truth, listed or truth.images, store, notes)
-
-
-def read_truth(
-    root: Location, ground_truth: Location | str | None = None
-) -> tuple[GroundTruth, tuple[str, ...]]:
-    """Read the ground truth of a data set; see `load_ground_truth`. What a URL names is copied."""
-    named = root if ground_truth is None else location(ground_truth)
-    local = local_copy(named, LIST_ENDINGS)
-    with naming(named, local):
-        truth, notes = load_ground_truth(local, None if ground_truth is None else local)
-    return truth, tuple(note.replace(str(local), str(named)) for note in notes)
+    places = {str(lists): str(root), str(local): str(shown)}
+    for place, name in places.items():
+        notes = tuple(note.replace(place, name) for note in notes)
+    return WiderFace(root, truth, listed or truth.images, store or images(truth.images), notes)
 
 
 def _own_order(root: Path, truth: GroundTruth) -> tuple[str, ...] | None:
@@ -177,23 +152,6 @@ def _own_order(root: Path, truth: GroundTruth) -> tuple[str, ...] | None:
     return listed
 
 
-def _open_store(root: Path) -> ImageFolder | ImageArchive:
-    for folder in _IMAGE_DIRS:
-        if (root / folder).is_dir():
-            return ImageFolder(root / folder)
-    path = root / IMAGES_ARCHIVE
-    if not path.is_file():
-        raise DatasetError(
-            f"no WIDER FACE images in {root}: expected one of "
-            f"{', '.join(d + '/<event>/' for d in _IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
-        )
-    refuse_pointer(path, DatasetError)
-    try:
-        return ImageArchive(zipfile.ZipFile(path))
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
-
-
 def default_root(*, images: bool = True) -> Path:
     """Find the data set in the mirror or the cache, for commands that name no folder.
 
@@ -204,7 +162,7 @@ def default_root(*, images: bool = True) -> Path:
         DatasetError: The data set is in neither.
     """
     places = [d / "widerface" for d in (mirror_dir(), cache_dir()) if d is not None]
-    wanted = [*_IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
+    wanted = [*IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
     for place in places:
         if any((place / name).exists() for name in wanted):
             return place
@@ -225,10 +183,9 @@ def check_whole(root: Path, *, may_fetch: bool, ground_truth: Location | None = 
     Raises:
         DatasetError: Ground truth or images are missing, or the list is damaged.
     """
-    store = _open_store(root)
-    named = None if ground_truth is None else local_copy(ground_truth, LIST_ENDINGS)
-    truth_root = root if named is None else check_named(named)
-    mats = {} if text_file(truth_root) else find_mats(truth_root)
+    store = open_store(root)
+    _, truth_root = truth_place(root, ground_truth)
+    mats = {} if single_file(truth_root) else find_mats(truth_root)
     elsewhere = [name for name, path in mats.items() if path is None]
     if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):
         raise DatasetError(

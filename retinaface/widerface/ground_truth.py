@@ -1,4 +1,4 @@
-"""Hold the WIDER FACE ground truth: the faces of each image, and which of them count."""
+"""Hold the ground truth, of WIDER FACE or own: the faces of each image, and which of them count."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from retinaface.detection.image_folders import has_image_ending
 from retinaface.errors import DatasetError
 from retinaface.typing import BoolArray, FloatArray
 from retinaface.widerface.subsets import images_of_subset
@@ -14,7 +15,9 @@ SPLITS = ("easy", "medium", "hard")
 # The one split of a ground truth without lists of easy, medium and hard faces.
 ALL_FACES = ("all faces",)
 OFFICIAL_N_IMAGES = 3226
-_UNSAFE = re.compile(r"[\x00-\x1f\\:]")
+# Control characters, and what leads out of a folder on Windows: backslashes, and a drive in front.
+_UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
+_ENDING = ".jpg"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class GroundTruth:
     """Faces of a list of images.
 
     Attributes:
-        images: Image ids `<event>/<name>`, without an ending, in the order of the official list.
+        images: Image ids, see `image_id`, in the order of the list or file that they come from.
         faces_xywh: For each image (F, 4) float64, pixels: left, top, width, height.
         counted: For each image (F, S) bool: whether a face belongs to each of `splits`. A face of
             another split is ignored: a hit on it is neither right nor wrong.
@@ -74,13 +77,42 @@ class GroundTruth:
 
 
 def image_id(text: str) -> str:
-    """Check and normalise an image name: `/<event>/<name>.jpg` becomes `<event>/<name>`.
+    """Make the id of an image from its name, a path inside the folder of images.
+
+    The id is the path without the ending `.jpg`; a name with another ending keeps it, so that
+    `file_name` gives the file back: `/<event>/<name>.jpg` becomes `<event>/<name>`, and
+    `a/b/c.png` stays as it is. WIDER FACE's own lists leave the ending out.
 
     Raises:
-        DatasetError: The name has another form, or leads out of the folder (`..`).
+        DatasetError: The name leads out of the folder (`..`), or is no path to an image.
     """
-    parts = text.strip().removeprefix("/").split("/")
-    if len(parts) != 2 or any(p in ("", ".", "..") or _UNSAFE.search(p) for p in parts):
-        raise DatasetError(f"image name {text!r} is not of the form <event>/<name>.jpg")
-    name = parts[1][:-4] if parts[1].lower().endswith(".jpg") else parts[1]
-    return f"{parts[0]}/{name}"
+    parts = id_parts(text.strip().removeprefix("/"))
+    if not (has_image_ending(parts[-1]) or len(parts) == 2):
+        raise DatasetError(_bad_name(text))
+    name = "/".join(parts)
+    bare = name.removesuffix(_ENDING)
+    return name if has_image_ending(bare) else bare
+
+
+def file_name(image: str) -> str:
+    """Give the path of an image's file inside the folder of images."""
+    return image if has_image_ending(image) else f"{image}{_ENDING}"
+
+
+def id_parts(image: str) -> list[str]:
+    """Split an image id into folders and name.
+
+    Raises:
+        DatasetError: It leads out of the folder.
+    """
+    parts = image.split("/")
+    if any(p in ("", ".", "..", _ENDING) or _UNSAFE.search(p) for p in parts):
+        raise DatasetError(_bad_name(image))
+    return parts
+
+
+def _bad_name(text: str) -> str:
+    return (
+        f"image name {text!r} is not of the form <event>/<name>.jpg, nor another path to an image "
+        "inside the folder of images"
+    )

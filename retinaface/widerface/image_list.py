@@ -9,7 +9,7 @@ from retinaface.files import refuse_pointer
 from retinaface.widerface.ground_truth import image_id
 
 # IGIE's list, and ixRT's, which lies beside its `images/`.
-_LIST_FILES = ("val/wider_val.txt", "wider_val.txt")
+LIST_FILES = ("val/wider_val.txt", "wider_val.txt")
 
 
 def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -18,7 +18,7 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
     Raises:
         DatasetError: It is damaged, or there are two that differ.
     """
-    files = [root / name for name in _LIST_FILES if (root / name).is_file()]
+    files = [root / name for name in LIST_FILES if (root / name).is_file()]
     lists = [read_image_list(file) for file in files]
     if not lists:
         return None
@@ -31,9 +31,9 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
-    """Read a list of images, one `<event>/<name>.jpg` a line, with or without a leading slash.
+    """Read a list of images, one name a line (see `image_id`), with or without a leading slash.
 
-    Either slash separates event and name.
+    Either slash separates folders and name.
 
     Raises:
         DatasetError: A line has another form, or an image is listed twice.

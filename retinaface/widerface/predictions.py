@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from retinaface.typing import FloatArray
-from retinaface.widerface.ground_truth import image_id
+from retinaface.widerface.ground_truth import id_parts
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ def format_predictions(name: str, boxes_xyxy: FloatArray, scores: FloatArray) ->
 
 
 def write_predictions(folder: Path, image: str, boxes_xyxy: FloatArray, scores: FloatArray) -> None:
-    """Write one image's detections into a folder, as `<event>/<name>.txt`.
+    """Write one image's detections into a folder: `<event>/<name>.txt`, or another id and `.txt`.
 
     Raises:
         DatasetError: The image id would lead out of the folder.
     """
-    event, _, name = image_id(image).partition("/")
-    (folder / event).mkdir(exist_ok=True)
-    (folder / event / f"{name}.txt").write_text(format_predictions(name, boxes_xyxy, scores))
+    *folders, name = id_parts(image)
+    place = folder.joinpath(*folders)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.txt").write_text(format_predictions(name, boxes_xyxy, scores))

@@ -20,7 +20,7 @@ class RunList(msgspec.Struct, kw_only=True, frozen=True):
     """The images that were run, bad ones included, in the order of the run.
 
     Attributes:
-        images: Ids `<event>/<name>`.
+        images: Their ids.
         label: What the run says of its own AP; empty for the official protocol.
     """
 

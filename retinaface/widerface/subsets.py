@@ -12,11 +12,11 @@ _STEP = 8
 
 
 def images_of_subset(name: str, images: Sequence[str]) -> tuple[str, ...]:
-    """Pick a named subset: `every-8` is every eighth image of each event in name order.
+    """Pick a named subset: `every-8` is every eighth image of each event, or other folder, by name.
 
     Args:
         name: One of `SUBSETS`.
-        images: Ids `<event>/<name>` of the whole set, whose order is kept.
+        images: Ids of the whole set, whose order is kept.
 
     Raises:
         DatasetError: No such subset.
@@ -25,7 +25,7 @@ def images_of_subset(name: str, images: Sequence[str]) -> tuple[str, ...]:
         raise DatasetError(unknown("unknown subset", name, SUBSETS))
     events: dict[str, list[str]] = {}
     for image in images:
-        events.setdefault(image.partition("/")[0], []).append(image)
+        events.setdefault(image.rpartition("/")[0], []).append(image)
     chosen = {image for names in events.values() for image in sorted(names)[::_STEP]}
     return tuple(image for image in images if image in chosen)
 

@@ -16,6 +16,7 @@ from retinaface.cli.answers.accuracy import (
     FoundFaces,
     Scored,
 )
+from retinaface.cli.answers.agreement import AgreeImage, Agreement, AgreeShard, AgreeSide
 from retinaface.cli.answers.files import (
     AssetList,
     AssetPath,
@@ -38,6 +39,7 @@ from retinaface.history.answer import (
     SeriesPoint,
     Trend,
 )
+from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict
 
 AP = {"easy": 0.8287, "medium": 0.7085, "hard": 0.4653}
@@ -48,7 +50,7 @@ NOTE = "covers 67 of 67 images of the embedded set: comparable only with that se
 
 def sample_answers() -> list[Answer]:
     """Make an answer of each command that needs no run, no session and no manifest."""
-    return [*_of_accuracy(), *_of_files(), *_of_records(), _of_history()]
+    return [*_of_accuracy(), _of_agreement(), *_of_files(), *_of_records(), _of_history()]
 
 
 def _of_accuracy() -> list[Answer]:
@@ -125,6 +127,57 @@ def _of_accuracy() -> list[Answer]:
             n_checked=104,
         ),
     ]
+
+
+def _of_agreement() -> Answer:
+    check = CheckResult(
+        name="detections without a counterpart",
+        verdict=Verdict.INCONCLUSIVE,
+        message="0 of 4864 (0 %) [0 %, 0.157 %], allowed 0.05 %; about 207 images would decide",
+        numbers={"share": 0.0},
+        value=0.0,
+        limit=0.05,
+        unit="%",
+    )
+    shard = AgreeShard(
+        number=1,
+        first_image="0--Parade/a/folder/of/many/a_picture_of_a_parade_0.jpg",
+        last_image="0--Parade/z.jpg",
+        n_images=66,
+        n_bad=1,
+        n_compared=4864,
+        n_unmatched=3,
+        n_unexplained=0,
+        share=3 / 4864,
+        low=0.0,
+        high=0.003,
+        score_offset=None,
+    )
+    counts = {"n_compared": 170, "n_unmatched": 3, "n_unexplained": 0}
+    return Agreement(
+        verdict=Verdict.INCONCLUSIVE,
+        old=AgreeSide(engine="ort-cpu-fp32", precision="fp32", python=None),
+        new=AgreeSide(engine=LONG, precision="fp16", python=PATH),
+        pipeline="igie",
+        batch=32,
+        shard_size=66,
+        folder=PATH,
+        n_images=132,
+        n_bad=1,
+        bad_images={"0--Parade/a.jpg": "0--Parade/a.jpg: the file is empty"},
+        n_compared=4864,
+        n_unmatched=3,
+        n_pairs=2430,
+        seconds_taken=3.2,
+        checks=[
+            check,
+            structs.replace(check, name="mean offset of boxes in x", verdict=Verdict.PASS),
+        ],
+        n_shards=2,
+        shards=[shard, structs.replace(shard, number=2)],
+        images=[AgreeImage(image=shard.first_image, first="a box is lost", **counts)],
+        csv=None,
+    )
 
 
 def _of_files() -> list[Answer]:

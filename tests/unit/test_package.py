@@ -16,7 +16,7 @@ HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich
 RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
 HEAVY |= {"fsspec", "jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate", "compare", "report", "runs", "ab", "engines", "history"]
+COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

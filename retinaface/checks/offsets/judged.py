@@ -16,7 +16,7 @@ from retinaface.baselines.detections_file import PER_SIDE
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.checks.offsets.means import clustered_means, drawn_in
 from retinaface.checks.offsets.of_pairs import QUANTITIES, Kind, PairOffsets, Quantity
-from retinaface.checks.offsets.sizes import SizeGroup, size_groups
+from retinaface.checks.offsets.sizes import SizeRange, size_groups
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict, judge_interval
 
@@ -55,22 +55,19 @@ class MeanOffset:
 
     Attributes:
         quantity: Which.
-        group: The pairs that it is over.
+        group: Heights of the faces that it is over.
         mean: With its interval; pixels of the original image, or score.
         allowed: The smallest mean that counts, as a mean over the pairs.
+        n_pairs: Detections with their counterparts.
         n_images: Images that they are in.
     """
 
     quantity: Quantity
-    group: SizeGroup
+    group: SizeRange
     mean: Interval
     allowed: float
+    n_pairs: int
     n_images: int
-
-    @property
-    def n_pairs(self) -> int:
-        """Count the pairs."""
-        return int(self.group.mask.sum())
 
     @property
     def verdict(self) -> Verdict:
@@ -128,8 +125,16 @@ def check_offsets(name: str, found: Sequence[PairOffsets], precisions: Precision
         found: Of each image.
         precisions: Of the old and of the new detections.
     """
+    return check_means(name, mean_offsets(found, precisions))
+
+
+def check_means(name: str, means: Sequence[MeanOffset]) -> list[Check]:
+    """Judge means: a check for each quantity, one for all where there is no mean.
+
+    Args:
+        name: What is compared with what, or empty.
+    """
     prefix = f"{name}: " if name else ""
-    means = mean_offsets(found, precisions)
     if not means:
         text = "no detection has a counterpart, so no offset can be measured"
         return [Check(f"{prefix}mean offsets", Verdict.INCONCLUSIVE, text, unit="px")]
@@ -160,7 +165,7 @@ def mean_offsets(found: Sequence[PairOffsets], precisions: Precisions) -> list[M
         for field in ("heights_px", "sides_px", "values")
     )
     allowed = allowed_offsets(sides, precisions)
-    reach = _reach(sides, allowed)
+    reach = reach_of(sides, allowed)
     groups = size_groups(heights, images)
     confidence = 1 - (1 - CONFIDENCE) / (len(groups) * len(QUANTITIES))
     means = []
@@ -171,7 +176,7 @@ def mean_offsets(found: Sequence[PairOffsets], precisions: Precisions) -> list[M
         scales = (1 / (1 / allowed[mask]).mean(axis=0)).tolist()
         for quantity, share, scale in zip(QUANTITIES, intervals, scales, strict=True):
             mean = Interval(*(scale * x for x in (share.estimate, share.low, share.high)))
-            means.append(MeanOffset(quantity, group, mean, scale, n_images))
+            means.append(MeanOffset(quantity, group, mean, scale, len(shares), n_images))
     return means
 
 
@@ -200,8 +205,8 @@ def allowed_offsets(sides_px: FloatArray, precisions: Precisions) -> FloatArray:
     return np.column_stack(columns)
 
 
-def _reach(sides_px: FloatArray, allowed: FloatArray) -> FloatArray:
-    """How far from the median a value counts, as a multiple of what is allowed, (M, 15)."""
+def reach_of(sides_px: FloatArray, allowed: FloatArray) -> FloatArray:
+    """Give how far from the median a value counts, as a multiple of what is allowed, (M, 15)."""
     steps = _REACH_STEPS / PER_SIDE * sides_px[:, None] / allowed
     is_point = np.array([bool(quantity.point) for quantity in QUANTITIES])
     return np.where(is_point, np.maximum(steps, _REACH), _REACH)

@@ -17,23 +17,32 @@ MIN_PAIRS, MIN_IMAGES = 100, 20
 
 
 @dataclass(frozen=True)
-class SizeGroup:
-    """Pairs whose faces are of similar height.
+class SizeRange:
+    """Heights of faces.
 
     Attributes:
         from_px: Least height.
         to_px: All are less high; None for no limit.
-        mask: (M,) bool: which pairs.
     """
 
     from_px: int
     to_px: int | None
-    mask: BoolArray
 
     def __str__(self) -> str:
         if self.to_px is None:
             return f"{self.from_px} px and more" if self.from_px else "any size"
         return f"{self.from_px}-{self.to_px} px"
+
+
+@dataclass(frozen=True)
+class SizeGroup(SizeRange):
+    """Pairs whose faces are of similar height.
+
+    Attributes:
+        mask: (M,) bool: which pairs.
+    """
+
+    mask: BoolArray
 
 
 def size_groups(heights_px: FloatArray, images: IntArray) -> list[SizeGroup]:

@@ -125,12 +125,13 @@ class Validated(Judgement, kw_only=True, tag="validate"):
 
 def answers() -> dict[str, type[Answer]]:
     """List the answer of each command, by the command's words."""
-    from retinaface.cli.answers import accuracy, files, speed
+    from retinaface.cli.answers import accuracy, agreement, files, speed
 
     found: list[Any] = [
         *(Comparisons, RunList, Trends, EngineList, Validated),
         *(accuracy.Detected, accuracy.Evaluated, accuracy.Scored, accuracy.Demo),
         *(files.AssetList, files.AssetPaths, files.AssetPath),
         *(files.Exported, files.Built, files.Reported, speed.Bench, speed.AbResult),
+        agreement.Agreement,
     ]
     return {str(one.__struct_config__.tag): one for one in found}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import LOCATION, PATH, sessions_option
+from retinaface.cli.options import LOCATION, PATH, ground_truth_option, sessions_option
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.page import check_page, page_files
 from retinaface.cli.output.terminal import Printer
@@ -45,6 +45,7 @@ def _show(answer: Reported, printer: Printer) -> None:
     help="Images, to show the ones that changed most.  [default: the set that the runs used, if it "
     "is on this machine]",
 )
+@ground_truth_option
 @click.option(
     "--images",
     type=click.IntRange(0, 100),
@@ -60,6 +61,7 @@ def report(
     folders: tuple[Location, ...],
     output: Path,
     widerface: Location | None,
+    ground_truth: Location | None,
     images: int,
     session_paths: tuple[Path, ...],
     title: str,
@@ -89,7 +91,7 @@ def report(
             "a report needs a run record, but no environment here could run the suite; "
             "list the records with: retinaface runs DIR"
         )
-    dataset, notes = _open_pictures(widerface, runs)
+    dataset, notes = _open_pictures(widerface, ground_truth, runs)
     page = write_report(
         runs,
         unavailable,
@@ -107,7 +109,7 @@ def report(
 
 
 def _open_pictures(
-    widerface: Location | None, runs: Sequence[Run]
+    widerface: Location | None, ground_truth: Location | None, runs: Sequence[Run]
 ) -> tuple[WiderFace | None, list[str]]:
     """Open the images that are named, else those found here; where there are none, note why."""
     from retinaface.errors import DatasetError
@@ -115,7 +117,8 @@ def _open_pictures(
     from retinaface.widerface.dataset import open_widerface
 
     try:
-        return open_widerface(choose_data(widerface).root if widerface else _root_of(runs)), []
+        root = choose_data(widerface).root if widerface else _root_of(runs)
+        return open_widerface(root, ground_truth), []
     except DatasetError as error:
         if widerface is not None:
             raise

@@ -22,6 +22,10 @@ _EXPORT = (
     *("dynamic-size", "no-simplify", "with-fp16", "reference", "widerface", "subset"),
 )
 _IMAGES = ("widerface", "subset", "ground-truth")
+_AGREE = (
+    *("pipeline", "engine", "engine-b", "b", "model-b", "engine-file-b", "engine-option-b"),
+    *("batch", "limit", "shard-size", "skip-bad-images", "csv", *_MODEL),
+)
 _EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
 
 # Of every command with an answer.
@@ -39,11 +43,12 @@ _OWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "evaluate": (*_EVALUATE, "skip-bad-images", "scoring", *_MODEL),
         "score": (*_IMAGES, "record", "scoring"),
         "compare": ("markdown", "ab", "attribute"),
-        "report": ("output", "widerface", "images", "ab", "title"),
+        "report": ("output", "widerface", "ground-truth", "images", "ab", "title"),
         "runs": ("csv",),
         "history": ("run", "last", "engine", "device", "since", "output", "csv", "title"),
         "engines": (),
         "ab": _AB,
+        "agree": _AGREE,
     }
 )
 # The long options of each command, but for those that must be typed.
@@ -64,6 +69,7 @@ _OTHERS = (
     *(Option(name, kind="path") for name in ("a", "b", "draw", "engine-file-b")),
     *(Option(name, kind="path") for name in ("junitxml", "model-b", "output")),
     *(Option(name, kind="path", words=("-",)) for name in ("json", "csv")),
+    Option("shard-size", kind="count"),
     Option("markdown"),
     *(Option(name, kind="path") for name in ("predictions",)),
     *(Option(name) for name in ("engine-b", "exporter", "io", "precision", "protocol")),

@@ -27,7 +27,7 @@ class ReadPredictions:
     """What a folder or zip holds.
 
     Attributes:
-        predictions: Detections by image id `<event>/<name>`.
+        predictions: Detections by image id.
         notes: One for each kind of deviation, with the number of files.
         run_list: Images that `retinaface evaluate` ran; None where all of them are meant.
     """
@@ -102,8 +102,8 @@ class _Reader:
             kinds.BACKSLASHES: member.has_backslashes,
             mark: bool(mark),
             kinds.LINE_ENDS: has_foreign_line_ends(text),
-            kinds.NO_EVENT: member.parts[-2:-1] != (image.partition("/")[0],),
-            **_seen_in(parsed),
+            kinds.NO_EVENT: not "/".join(("", *member.parts[:-1])).endswith(_folder(image)),
+            **_seen_in(parsed, image),
         }
         for kind, is_seen in seen.items():
             if is_seen:
@@ -156,10 +156,16 @@ def _may_be_prediction(data: bytes, source: str) -> bool:
     return has_prediction_form(text)
 
 
-def _seen_in(parsed: Parsed) -> dict[str, bool]:
+def _folder(image: str) -> str:
+    """Give the folder of an image with a slash in front; empty where it is in none."""
+    folder = image.rpartition("/")[0]
+    return f"/{folder}" if folder else ""
+
+
+def _seen_in(parsed: Parsed, image: str) -> dict[str, bool]:
     return {
         kinds.EMPTY: parsed.is_empty,
-        kinds.FIRST_LINE: not is_usual(parsed.stated),
+        kinds.FIRST_LINE: not is_usual(parsed.stated, image),
         kinds.COLUMNS: parsed.n_ignored > 0,
         kinds.SEPARATORS: bool(parsed.separators),
     }

@@ -1,8 +1,10 @@
-"""A tiny WIDER FACE: four `.mat` files, a list and generated images, in any of the layouts."""
+"""A tiny WIDER FACE: four `.mat` files, a list and generated images, in any layout; COCO files."""
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,28 @@ def write_official_layout(root: Path, *, zipped: bool = False) -> Path:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(data)
     return root
+
+
+def coco_of(faces: Mapping[str, Any], ignored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Make the content of a COCO file from boxes (left, top, width, height) by name of the image.
+
+    Args:
+        ignored: Boxes of crowds.
+    """
+    images, annotations = [], []
+    for i, name in enumerate(faces, start=1):
+        images.append({"id": i, "file_name": name, "width": 640, "height": 480})
+        for boxes, crowd in ((faces[name], 0), ((ignored or {}).get(name, ()), 1)):
+            for x, y, w, h in boxes:
+                box = [float(x), float(y), float(w), float(h)]
+                annotation = {"id": len(annotations) + 1, "image_id": i, "category_id": 1}
+                annotation |= {"bbox": box, "area": box[2] * box[3], "iscrowd": crowd}
+                annotations.append(annotation)
+    categories = [{"id": 1, "name": "face", "supercategory": ""}]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def write_json(path: Path, content: object) -> Path:
+    """Write a file."""
+    path.write_text(json.dumps(content))
+    return path

@@ -52,7 +52,20 @@ def test_of_the_official_set_the_official_images_are_counted():
 
 def test_all_faces_have_no_baseline():
     assert check_splits("baseline", TRUTH) is None
-    check = check_splits("baseline", replace(TRUTH, splits=ALL_FACES, sha256={"a.txt": "0"}))
+    official = replace(
+        TRUTH,
+        all_images=tuple(f"e/{i}" for i in range(3226)),
+        splits=ALL_FACES,
+        sha256={"a.txt": "0"},
+    )
+    check = check_splits("baseline", official)
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.message.startswith("AP of all faces from a.txt; baselines are of easy, medium, h")
     assert "--ground-truth" in check.message
+
+
+def test_an_own_set_has_no_baseline_and_is_compared_with_another_record_of_it():
+    check = check_splits("baseline", replace(TRUTH, splits=ALL_FACES, sha256={"a.json": "0"}))
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.message.startswith("AP of all faces from a.json, which has no baseline; compare")
+    assert "retinaface compare OLD NEW" in check.message

@@ -1,11 +1,14 @@
 import json
 import re
 
+import cv2
 import numpy as np
 
-from tests.support.made.widerface_copy import IMAGES, write_truth_text
+from retinaface.network.scenes import scene
+from tests.support.made.widerface_copy import IMAGES, coco_of, write_json, write_truth_text
 from tests.support.widerface import Finder
 
+OWN_ENDINGS = (".jpg", ".png", ".JPG", ".webp", ".bmp", ".jpeg")
 FINDER = "tests.support.widerface:Finder"
 
 
@@ -51,6 +54,30 @@ def test_evaluate_prints_ap_and_its_coverage(run, tmp_path, widerface):
     code, _, _ = run("score", "p", "--widerface", widerface, "--json", "s.json")
     assert code == 0
     assert json.loads((tmp_path / "s.json").read_text())["ap"] == record["ap"]
+
+
+def test_own_images_with_a_coco_file_are_evaluated_and_scored_alike(run, tmp_path):
+    faces = {f"deep/{i % 2}/picture{i}{e}": [[10, 10, 60, 60]] for i, e in enumerate(OWN_ENDINGS)}
+    for i, name in enumerate(faces):
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).write_bytes(encoded(i, OWN_ENDINGS[i].lower()))
+    write_json(tmp_path / "faces.json", coco_of(faces))
+    named = ["--ground-truth", "faces.json"]
+    more = ["--widerface", "own", "--predictions", "p", "--output", "r"]
+    code, out, _ = run(*evaluate(*named, *more))
+    assert code == 0
+    assert "all faces" in out
+    record = json.loads((tmp_path / "r/record.json").read_text())
+    assert list(record["coverage"]["ground_truth_sha256"]) == ["faces.json"]
+    assert (tmp_path / "p/deep/1/picture1.png.txt").is_file()
+    code, _, _ = run("score", "p", *named, "--json", "s.json")
+    scored = json.loads((tmp_path / "s.json").read_text())
+    assert scored["ap"] == record["ap"]
+    assert not [note for note in scored["notes"] if "first line" in note or "folder" in note]
+
+
+def encoded(seed, ending):
+    return bytes(cv2.imencode(ending, scene(160, 200, seed))[1])
 
 
 def test_settings_of_an_engine_reach_it(run, refuse, widerface):

@@ -26,10 +26,10 @@ def test_a_folder_keeps_its_name_and_that_around_it(memory, tmp_path):
     assert local_copy(tmp_path) is tmp_path
 
 
-def test_a_file_and_chosen_endings(memory):
+def test_a_file_and_chosen_names(memory):
     memory.pipe({"/d/a.MAT": b"m", "/d/b.jpg": b"j"})
     assert local_copy(Url("memory://d/a.MAT")).read_bytes() == b"m"
-    copy = local_copy(Url("memory://d"), (".mat",))
+    copy = local_copy(Url("memory://d"), ("a.MAT", "none"))
     assert [path.name for path in copy.iterdir()] == ["a.MAT"]
 
 

@@ -6,7 +6,9 @@ from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.dataset import check_whole, default_root, open_widerface
 from tests.support.made.widerface_copy import (
     IMAGES,
+    coco_of,
     jpeg,
+    write_json,
     write_official_layout,
     write_truth_text,
     write_vendor_layout,
@@ -149,3 +151,56 @@ def test_a_damaged_member_of_the_zip_is_a_bad_image(tmp_path):
     path.write_bytes(data[:position] + b"\0\1\2\3" + data[position + 4 :])
     with pytest.raises(ImageError, match=f"cannot read image {IMAGES[3]}.jpg"):
         open_widerface(root).read_bytes(IMAGES[3])
+
+
+OWN = {"deep/er/a.PNG": [], "b.webp": [[1, 2, 3, 4]], "deep/c.jpg": [[5, 6, 7, 8]]}
+
+
+def own_folder(root, inside="."):
+    for name in OWN:
+        (root / inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / inside / name).write_bytes(name.encode())
+    return root
+
+
+@pytest.mark.parametrize("inside", [".", "images", "val/images"])
+def test_any_folder_of_images_is_read_by_the_names_of_a_coco_file(tmp_path, inside):
+    root = own_folder(tmp_path / "set", inside)
+    dataset = open_widerface(root, write_json(tmp_path / "faces.json", coco_of(OWN)))
+    assert dataset.select().images == ("deep/er/a.PNG", "b.webp", "deep/c")
+    assert [dataset.read_bytes(image).decode() for image in dataset.listed] == list(OWN)
+    assert "AP of all faces" in dataset.notes[0]
+
+
+def test_any_folder_of_images_is_read_by_the_names_of_a_text(tmp_path):
+    root = own_folder(tmp_path / "set")
+    text = "".join(f"{name}\n{len(f)}\n" + "1 2 3 4\n" * len(f) for name, f in OWN.items())
+    (tmp_path / "mine.txt").write_text(text)
+    dataset = open_widerface(root, tmp_path / "mine.txt")
+    assert dataset.select().images == ("deep/er/a.PNG", "b.webp", "deep/c")
+    assert dataset.read_bytes("deep/c") == b"deep/c.jpg"
+
+
+def test_a_coco_file_serves_a_layout_of_wider_face_too(tmp_path):
+    root = write_vendor_layout(tmp_path)
+    faces = {f"{image}.jpg": [] for image in IMAGES}
+    dataset = open_widerface(root, write_json(tmp_path / "faces.json", coco_of(faces)))
+    assert dataset.select().images == tuple(IMAGES)
+    assert dataset.read_bytes(IMAGES[3]) == jpeg(3)
+
+
+def test_missing_images_of_an_own_folder_are_named(tmp_path):
+    root = own_folder(tmp_path / "set")
+    faces = write_json(tmp_path / "faces.json", coco_of({"x/gone.png": [], **OWN}))
+    with pytest.raises(
+        DatasetError, match=r"1 of 4 images are missing in .*, first x/gone.png; names in the groun"
+    ):
+        open_widerface(root, faces).select()
+
+
+def test_a_file_of_another_kind_is_no_ground_truth(tmp_path):
+    (tmp_path / "faces.xml").write_text("<a/>")
+    with pytest.raises(
+        DatasetError, match=r"no ground truth in .*faces.xml.*a COCO file \(.json\)"
+    ):
+        open_widerface(own_folder(tmp_path), tmp_path / "faces.xml")

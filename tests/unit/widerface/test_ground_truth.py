@@ -1,7 +1,7 @@
 import pytest
 
 from retinaface.errors import DatasetError
-from retinaface.widerface.ground_truth import image_id
+from retinaface.widerface.ground_truth import file_name, image_id
 from retinaface.widerface.ground_truth_files import load_ground_truth
 from tests.support.made.widerface_copy import IMAGES, write_mats
 
@@ -30,13 +30,17 @@ def test_subset_and_select_refuse_unknown_names(root):
         truth.select(["e/x"])
 
 
-@pytest.mark.parametrize("text", ["/e/n.jpg", "e/n.jpg", "e/n", "e/n.JPG", " e/n.jpg\r"])
+@pytest.mark.parametrize("text", ["/e/n.jpg", "e/n.jpg", "e/n", " e/n.jpg\r"])
 def test_image_id_takes_the_usual_forms(text):
     assert image_id(text) == "e/n"
 
 
 @pytest.mark.parametrize(
-    "text", ["../n.jpg", "e/..", "/../n", "a/b/c.jpg", "n.jpg", "", "//n", "e\\n/x", "e/\0", "./n"]
+    "text",
+    [
+        *("../n.jpg", "e/..", "/../n", "a/b/c", "n", "", "//n", "e\\n/x", "e/\0", "./n"),
+        *("a/../n.png", "C:/n.png", "a/c:n.png", "a//b.png", "a/.jpg"),
+    ],
 )
 def test_image_id_refuses_names_that_lead_out(text):
     with pytest.raises(DatasetError, match="not of the form"):
@@ -45,3 +49,21 @@ def test_image_id_refuses_names_that_lead_out(text):
 
 def test_image_id_takes_off_the_ending_not_its_letters():
     assert image_id("e/jpg_gpj.jpg") == "e/jpg_gpj"
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("n.jpg", "n"),
+        ("a/b/c.jpg", "a/b/c"),
+        ("a/b/c.png", "a/b/c.png"),
+        ("e/n.JPG", "e/n.JPG"),
+        ("e/n.jpeg", "e/n.jpeg"),
+        ("e/n.png.jpg", "e/n.png.jpg"),
+        ("e/n.jpg.jpg", "e/n.jpg.jpg"),
+        ("2026-11-27T10:00:00.webp", "2026-11-27T10:00:00.webp"),
+    ],
+)
+def test_an_id_gives_the_file_back_at_any_depth_and_with_any_ending(name, image):
+    assert image_id(name) == image
+    assert file_name(image) == name

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from retinaface.cli.answers import of_ab, of_evaluation, of_history
+from retinaface.cli.answers import of_ab, of_agreement, of_evaluation, of_history
 from retinaface.cli.output import terminal
 from retinaface.suite.display.summary_tables import ap_table, speed_table
 from tests.support.answers import AP, LONG, sample_answers
@@ -16,6 +16,7 @@ from tests.support.sessions import make_session
 WIDTHS = (80, 120)
 # Where a command is shown; the package calls commands by the names of their modules.
 SHOWN = {
+    "agree": of_agreement.show,
     "evaluate": of_evaluation.show,
     "history": of_history.show,
     "bench": importlib.import_module("retinaface.cli.one_engine.bench")._show,

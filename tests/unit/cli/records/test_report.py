@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests.support.made.widerface_copy import coco_of, write_json
 from tests.support.sessions import make_session
 
 
@@ -30,6 +31,17 @@ def test_sessions_turn_by_turn_are_rows_of_the_report(run, records, tmp_path):
         assert "--starts 14 would decide" in text
         assert "ort132-<b>" not in text
     assert '<section aria-labelledby="turns">' in html
+
+
+def test_images_of_an_own_set_are_found_by_its_ground_truth(run, records, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/a.png").write_bytes(b"a picture")
+    write_json(tmp_path / "faces.json", coco_of({"a.png": []}))
+    named = ["report", records, "--output", tmp_path / "out.html", "--widerface", tmp_path / "own"]
+    code, _, _ = run(*named, "--ground-truth", tmp_path / "faces.json")
+    assert code == 0
+    code, _, err = run(*named)
+    assert (code, "no WIDER FACE images in" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -80,5 +80,37 @@ def test_an_ending_is_taken_off_and_not_its_letters():
 
 
 def test_the_usual_form_has_slashes_and_jpg_or_nothing():
-    assert all(is_usual(stated) for stated in ("a", "e/a.jpg", "/e/a", ""))
-    assert not any(is_usual(stated) for stated in ("e\\a.jpg", "a.png", "a.JPG", "a.txt"))
+    assert all(is_usual(stated, "e/a") for stated in ("a", "e/a.jpg", "/e/a", ""))
+    assert not any(is_usual(stated, "e/a") for stated in ("e\\a.jpg", "a.png", "a.JPG", "a.txt"))
+    assert is_usual("e/a.png", "e/a.png")
+
+
+DEEP = ImageNames(("x", "d/x", "d/e/x", "d/e/y.png", "d/e/y.webp", "d/only.png"))
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("x.txt", ["x"]),
+        ("out/d/x.txt", ["d/x"]),
+        ("out/d/e/x.txt", ["d/e/x"]),
+        ("d/e/y.png.txt", ["d/e/y.png"]),
+        ("d/e/y.txt", ["d/e/y.png", "d/e/y.webp"]),
+        ("only.txt", ["d/only.png"]),
+        ("d/only.png.txt", ["d/only.png"]),
+    ],
+)
+def test_the_image_of_a_file_is_found_at_any_depth_and_with_any_ending(file, expected):
+    assert DEEP.of_file(file.split("/"), "source") == expected
+
+
+def test_the_first_line_tells_images_apart_that_differ_in_their_ending():
+    both = DEEP.of_file(("d", "e", "y.txt"), "source")
+    assert DEEP.choose(both, "y.webp", "source") == "d/e/y.webp"
+    with pytest.raises(DatasetError, match="d/e/y.png and d/e/y.webp have this name"):
+        DEEP.choose(both, "y", "source")
+
+
+def test_a_file_in_a_deep_folder_without_that_image_is_refused():
+    with pytest.raises(DatasetError, match="d/e has no image only, which is d/only.png"):
+        DEEP.of_file(("d", "e", "only.txt"), "source")

@@ -3,9 +3,13 @@ import pytest
 
 from retinaface.errors import DatasetError, ImageError, StorageError
 from retinaface.storage.location import Url
-from retinaface.widerface.dataset import open_widerface, read_truth
+from retinaface.widerface.dataset import open_widerface
+from retinaface.widerface.ground_truth_files import read_truth
 from tests.support.made.widerface_copy import (
     IMAGES,
+    coco_of,
+    jpeg,
+    write_json,
     write_official_layout,
     write_truth_text,
     write_vendor_layout,
@@ -75,3 +79,25 @@ def test_ground_truth_may_lie_elsewhere_and_comes_without_images(memory, tmp_pat
     faces, notes = read_truth(Url("memory://set"), Url(f"memory://truth/{text.name}"))
     assert faces.splits != whole.splits
     assert notes[0].startswith(f"ground truth memory://truth/{text.name}: AP of all faces")
+
+
+def test_own_images_by_url_are_named_by_their_ground_truth(memory, tmp_path):
+    """As on a disk: names are relative to the folder, at any depth and with any ending."""
+    folder = tmp_path / "own"
+    (folder / "deep").mkdir(parents=True)
+    names = ["a.png", "deep/b.webp"]
+    for name in names:
+        (folder / name).write_bytes(jpeg(3))
+    truth = write_json(tmp_path / "truth.json", coco_of({name: [[1, 2, 30, 40]] for name in names}))
+    memory.put(str(folder), "/own", recursive=True)
+    memory.pipe_file("/truth/truth.json", truth.read_bytes())
+    here = open_widerface(folder, truth)
+    there = open_widerface(Url("memory://own"), Url("memory://truth/truth.json"))
+    assert there.select().images == here.select().images == tuple(names)
+    for image in names:
+        assert there.read_bytes(image) == here.read_bytes(image)
+    memory.rm("/own/a.png")
+    dataset = open_widerface(Url("memory://own"), truth)
+    words = "1 of 2 images are missing in memory://own, first a.png; names in the ground truth are"
+    with pytest.raises(DatasetError, match=words):
+        dataset.select()

@@ -1,0 +1,1 @@
+"""Ground truth of own images: COCO files."""
