@@ -31,9 +31,15 @@ def _chromium(_target: Target) -> str | None:
     return missing_chromium()
 
 
+def _sshd(_target: Target) -> str | None:
+    from tests.support.servers.sshd import missing_sshd
+
+    return missing_sshd()
+
+
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins, which add the options of a run."""
-    probes.PROBES.update(golden=_golden, chromium=_chromium)
+    probes.PROBES.update(golden=_golden, chromium=_chromium, sshd=_sshd)
     plugin.register(pluginmanager)
 
 

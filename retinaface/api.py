@@ -16,12 +16,14 @@ from retinaface.detection.pipelines import PIPELINES, Pipeline
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine as open_by_name
 from retinaface.records.read import read_run
+from retinaface.storage.location import location
+from retinaface.storage.reading import local_copy
 from retinaface.suite.sources import named_root
 from retinaface.typing import ByteArray, Scores
 from retinaface.widerface.dataset import open_widerface
 from retinaface.widerface.evaluation import Evaluation
 from retinaface.widerface.evaluation import evaluate as evaluate_selection
-from retinaface.widerface.ground_truth_files import load_ground_truth
+from retinaface.widerface.ground_truth_files import read_truth
 from retinaface.widerface.scoring import SCORINGS, Score, score_files
 from retinaface.widerface.subsets import SUBSETS
 
@@ -127,8 +129,8 @@ def evaluate(
 
     Args:
         engine: An open engine with the pipeline's input size.
-        data: Folder of the validation set; `embedded` for the pictures that ship with the package;
-            None for the set in `RETINAFACE_ASSETS` or the cache.
+        data: Folder or URL of the validation set; `embedded` for the pictures that ship with the
+            package; None for the set in `RETINAFACE_ASSETS` or the cache.
         ground_truth: Folder of the ground truth, where it is not in that of the images.
         subset: `every-8` for every eighth image of each event.
         limit: Run only this many images, from the first; 1 or more.
@@ -148,7 +150,7 @@ def evaluate(
     _check_name("subset", subset, (None, *SUBSETS))
     if limit is not None and limit < 1:
         raise ValueError(f"cannot evaluate: limit must be 1 or more, got {limit}")
-    dataset = open_widerface(named_root(data), _path(ground_truth))
+    dataset = open_widerface(named_root(data), ground_truth)
     return evaluate_selection(
         engine,
         recipe,
@@ -188,9 +190,8 @@ def score(
     """
     _check_name("subset", subset, (None, *SUBSETS))
     _check_name("scoring", scoring, SCORINGS)
-    named = _path(ground_truth)
-    root = named if named is not None and data is None else named_root(data, images=False)
-    truth, notes = load_ground_truth(root, named)
+    root = location(ground_truth) if ground_truth and not data else named_root(data, images=False)
+    truth, notes = read_truth(root, ground_truth)
     return score_files(Path(predictions), truth, subset=subset, scoring=scoring, notes=notes)
 
 
@@ -198,14 +199,13 @@ def compare(old: str | Path, new: str | Path) -> RunComparison:
     """Compare two run records: environment, metrics with intervals, outcomes of tests.
 
     Args:
-        old: Folder that `retinaface validate --record`, `evaluate --output` or `score --record`
-            wrote.
+        old: Folder or URL that `validate --record`, `evaluate --output`, `score --record` wrote.
         new: The same, of the new run.
 
     Raises:
         RecordError: A record is missing, damaged, or of a version that this release cannot read.
     """
-    return compare_runs(read_run(Path(old)), read_run(Path(new)))
+    return compare_runs(*(read_run(local_copy(location(place))) for place in (old, new)))
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -66,6 +66,10 @@ class ClusterError(RetinaFaceError, RuntimeError):
     """A scheduler or its workers cannot be used, or were lost."""
 
 
+class StorageError(RetinaFaceError, OSError):
+    """What a URL names cannot be read or written."""
+
+
 class BaselineError(RetinaFaceError, ValueError):
     """A baseline is damaged, edited by hand, or may not be written."""
 

@@ -12,6 +12,7 @@ import click
 from retinaface.cli.answers.of_ab import ab_answer, show
 from retinaface.cli.options import (
     ENGINE_NAMES,
+    LOCATION,
     MAX_BATCH,
     MAX_THREADS,
     PATH,
@@ -19,11 +20,12 @@ from retinaface.cli.options import (
 )
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
-from retinaface.cli.usage.types import EngineName, PathOrWord
+from retinaface.cli.usage.types import EngineName, PathOrSsh, PathOrWord
 
 if TYPE_CHECKING:
     from retinaface.checks.speed.ab import Open, Timings
     from retinaface.cli.answers.speed import AbResult
+    from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice
     from retinaface.typing import FloatArray, Precision
     from retinaface.verdicts import Check
@@ -33,11 +35,18 @@ if TYPE_CHECKING:
 @click.option(
     "--a",
     "python_a",
-    type=PATH,
+    type=PathOrSsh(path_type=Path),
     metavar="PYTHON",
-    help="Old Python: an environment, or its interpreter.  [default: this one]",
+    help="Old Python: an environment, its interpreter, or ssh://[USER@]HOST[:PORT]/PATH of an "
+    "interpreter on another machine.  [default: this one]",
 )
-@click.option("--b", "python_b", type=PATH, metavar="PYTHON", help="New Python.  [default: A's]")
+@click.option(
+    "--b",
+    "python_b",
+    type=PathOrSsh(path_type=Path),
+    metavar="PYTHON",
+    help="New Python.  [default: A's]",
+)
 @click.option(
     "--engine",
     default="ort-cpu-fp32",
@@ -115,19 +124,19 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--widerface",
-    type=PATH,
-    metavar="DIR",
+    type=LOCATION,
+    metavar="DIR|URL",
     help="Photographs to run on.  [default: WIDER FACE if it is on this machine, else the "
     "embedded pictures]",
 )
 @answering(show)
 def ab(
-    python_a: Path | None,
-    python_b: Path | None,
+    python_a: Path | str | None,
+    python_b: Path | str | None,
     engine: str,
     engine_b: str | None,
     weights: str | None,
-    widerface: Path | None,
+    widerface: Location | None,
     **settings: Any,
 ) -> AbResult:
     """Time two environments turn by turn.
@@ -135,13 +144,16 @@ def ab(
     \b
     retinaface ab --a .venv-old --b .venv-new --model retinaface.onnx
     retinaface ab --b /opt/sdk/bin/python3 --engine mypackage.engines:open_mine
+    retinaface ab --a ssh://board/opt/old/bin/python3 --b ssh://board/opt/new/bin/python3
     retinaface ab --engine ort-cpu-fp32 --engine-option-b fusions=off
     retinaface ab                                     how noisy is this machine?
 
     Is B slower than A by more than noise? Three processes take turns on the same input: A, A
     again, B. The difference between A and A again is the noise of the session; the time of B over
     that of A is compared with it. The detections of A and B are compared too. Each environment
-    needs NumPy and the engine's runtime; this package need not be installed there.
+    needs NumPy and the engine's runtime; this package need not be installed there. Another machine
+    is reached with the system's ssh, without a password; files are those of this machine, and are
+    sent. Times are taken beside the engine, without the network.
 
     A session that is too noisy to see --slowdown does not pass: it says how many --starts would
     decide. What `--json` wrote is read by `compare --ab` and `report --ab`.
@@ -199,7 +211,7 @@ def _images(data: DataChoice) -> tuple[FloatArray, list[str]]:
 
 
 def _opener(
-    python: Path, engine: str, weights: str, settings: dict[str, Any], *, is_b: bool
+    python: Path | str, engine: str, weights: str, settings: dict[str, Any], *, is_b: bool
 ) -> Open:
     """Make the function that starts one side."""
     import functools

@@ -19,6 +19,7 @@ from retinaface.cli.evaluation_record import (
     write_evaluation,
 )
 from retinaface.cli.options import (
+    LOCATION,
     MAX_BATCH,
     PATH,
     SCORING_NAMES,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from retinaface.cli.answers.accuracy import ClusterRun, Evaluated
     from retinaface.cli.spread import Runner
     from retinaface.cluster.tally import Figures
+    from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice, Sources
     from retinaface.typing import Scores
     from retinaface.widerface.evaluation import Evaluation
@@ -66,8 +68,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--output",
-    type=PATH,
-    metavar="RUN_DIR",
+    type=LOCATION,
+    metavar="RUN_DIR|URL",
     help="Write record.json and detections.npz into a new folder.",
 )
 @click.option(
@@ -89,13 +91,13 @@ if TYPE_CHECKING:
 def evaluate(
     pipeline: str,
     engine: str,
-    widerface: Path | None,
+    widerface: Location | None,
     subset: str | None,
-    ground_truth: Path | None,
+    ground_truth: Location | None,
     batch: int | None,
     limit: int | None,
     predictions: Path | None,
-    output: Path | None,
+    output: Location | None,
     skip_bad_images: bool,
     scoring: str,
     scheduler: str | None,
@@ -157,8 +159,9 @@ def evaluate(
     )
     result, found, cluster = _run(runner, selected, settings, predictions, output)
     notes += [*found, *selected.notes]
-    written = {"predictions": predictions, "record": output}
-    return evaluation_answer(engine, settings, result, notes, cluster=cluster, **written)
+    return evaluation_answer(
+        engine, settings, result, notes, cluster=cluster, predictions=predictions, record=output
+    )
 
 
 def _check_sources(sources: Sources, file: Path | None) -> list[str]:
@@ -194,13 +197,14 @@ def _run(
     selected: Selected,
     settings: Mapping[str, Any],
     predictions: Path | None,
-    output: Path | None,
+    output: Location | None,
 ) -> tuple[Evaluation | Figures, list[str], ClusterRun | UnsetType]:
     """Evaluate, and give notes on the model; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
     from retinaface.files import new_dir
     from retinaface.records.evaluated import trace_a_few
+    from retinaface.storage.writing import new_folder
     from retinaface.widerface.evaluation import Evaluation
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
@@ -209,7 +213,7 @@ def _run(
         engine = runner.engine
         checkpoint = checkpoint_of(engine)
         notes = [*engine.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
-        record_dir = stack.enter_context(new_dir(output)) if output else None
+        record_dir = stack.enter_context(new_folder(output)) if output else None
         texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
         result = runner.evaluate(texts_dir)
         selected.notes.extend(runner.notes())
@@ -223,16 +227,16 @@ def _run(
     return result, notes, cluster
 
 
-def _check_outputs(predictions: Path | None, output: Path | None, model: Path | None) -> None:
+def _check_outputs(predictions: Path | None, output: Location | None, model: Path | None) -> None:
     from retinaface.export.manifest import read_manifest
-    from retinaface.files import check_output_dir
+    from retinaface.storage.writing import check_new
 
     for folder in (predictions, output):
         if folder is not None:
-            check_output_dir(folder)
+            check_new(folder)
     if output is not None and model is not None:
         read_manifest(model)  # which the record keeps: a damaged one is found before the run
-    if predictions is not None and output is not None:
+    if predictions is not None and isinstance(output, Path):
         one, other = predictions.resolve(), output.resolve()
         if one == other or one in other.parents or other in one.parents:
             raise click.UsageError(

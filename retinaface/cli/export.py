@@ -17,6 +17,7 @@ from retinaface.cli.usage.types import PathOrWord
 if TYPE_CHECKING:
     from retinaface.cli.answers.files import Exported, ExportedFile
     from retinaface.export.manifest import Manifest
+    from retinaface.storage.location import Location
 
 
 class BatchSize(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
@@ -127,7 +128,7 @@ def export(
     no_simplify: bool,
     with_fp16: bool,
     reference: str,
-    widerface: Path | None,
+    widerface: Location | None,
     subset: str | None,
 ) -> Exported:
     """Export the network to ONNX and verify the file.
@@ -200,7 +201,7 @@ def _described(output: Path, manifest: Manifest, *, of_itself: bool = False) -> 
     return ExportedFile(path=str(output), beside=beside, manifest=manifest)
 
 
-def _inputs(widerface: Path | None, subset: str | None) -> tuple[dict[str, Any], str]:
+def _inputs(widerface: Location | None, subset: str | None) -> tuple[dict[str, Any], str]:
     """Make network inputs of every kind, and a note which; generated ones without photographs."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.records.traced_images import spread

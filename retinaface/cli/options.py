@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from retinaface.cli.usage.types import EngineName, PathOrWord
+from retinaface.cli.usage.types import EngineName, PathOrUrl, PathOrWord
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.suite.options import PIPELINE_NAMES, SUBSET_NAMES, read_pairs
 
@@ -22,6 +22,14 @@ MAX_BATCH = 1024
 
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
+LOCATION = PathOrUrl(path_type=Path)
+
+
+def path_type(words: Sequence[str], *, takes_url: bool) -> click.Path:
+    """Choose the type of a path; where words may stand in its place, it is text."""
+    if takes_url:
+        return PathOrUrl(*words) if words else LOCATION
+    return PathOrWord(*words) if words else PATH
 
 
 def model_options(function: F) -> F:
@@ -94,8 +102,8 @@ def ground_truth_option(function: F) -> F:
     """Add `--ground-truth`, for a layout in which it lies elsewhere, and for own images."""
     return click.option(
         "--ground-truth",
-        type=PATH,
-        metavar="DIR|FILE",
+        type=LOCATION,
+        metavar="DIR|FILE|URL",
         help="Ground truth, where it is not in the data set's folder: a folder with four "
         "wider_*_val.mat or wider_face_val_bbx_gt.txt; or a text of that form, or a COCO file "
         "(.json), of the images in any folder, which gives AP of all faces.",
@@ -181,8 +189,8 @@ _WIDERFACE_OPTIONS = (
     ),
     click.option(
         "--widerface",
-        type=PathOrWord("embedded", path_type=Path),
-        metavar="DIR|embedded",
+        type=PathOrUrl("embedded", path_type=Path),
+        metavar="DIR|URL|embedded",
         help="WIDER FACE validation set: val/images/ or WIDER_val/images/ or WIDER_val.zip, "
         "and ground_truth/; with a file for --ground-truth, any folder of images; 'embedded' for "
         "the pictures that ship with the package.  [default: "

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH, SCORING_NAMES, ground_truth_option, widerface_options
+from retinaface.cli.options import (
+    LOCATION,
+    PATH,
+    SCORING_NAMES,
+    ground_truth_option,
+    widerface_options,
+)
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.accuracy import Scored
+    from retinaface.storage.location import Location
 
 
 def _show(answer: Scored, printer: Printer) -> None:
@@ -28,7 +35,9 @@ def _show(answer: Scored, printer: Printer) -> None:
 @click.argument("predictions", type=PATH)
 @widerface_options
 @ground_truth_option
-@click.option("--record", type=PATH, metavar="RUN_DIR", help="Write record.json into a new folder.")
+@click.option(
+    "--record", type=LOCATION, metavar="RUN_DIR|URL", help="Write record.json into a new folder."
+)
 @click.option(
     "--scoring",
     type=click.Choice(SCORING_NAMES),
@@ -40,10 +49,10 @@ def _show(answer: Scored, printer: Printer) -> None:
 @answering(_show)
 def score(
     predictions: Path,
-    widerface: Path | None,
+    widerface: Location | None,
     subset: str | None,
-    ground_truth: Path | None,
-    record: Path | None,
+    ground_truth: Location | None,
+    record: Location | None,
     scoring: str,
 ) -> Scored:
     """Compute AP of predictions that any detector made.
@@ -59,19 +68,19 @@ def score(
     """
     from retinaface.cli.answers.accuracy import Scored
     from retinaface.cli.evaluation_record import write_score
-    from retinaface.files import check_output_dir, new_dir
+    from retinaface.storage.writing import check_new, new_folder
     from retinaface.suite.sources import named_root
-    from retinaface.widerface.ground_truth_files import load_ground_truth
+    from retinaface.widerface.ground_truth_files import read_truth
     from retinaface.widerface.scoring import score_files
 
     if record is not None:
-        check_output_dir(record)
+        check_new(record)
     own = ground_truth if widerface is None else None
-    truth, notes = load_ground_truth(own or named_root(widerface, images=False), ground_truth)
+    truth, notes = read_truth(own or named_root(widerface, images=False), ground_truth)
     result = score_files(predictions, truth, subset=subset, scoring=scoring, notes=notes)
     settings = {"subset": subset, "scoring": scoring}
     if record is not None:
-        with new_dir(record) as folder:
+        with new_folder(record) as folder:
             write_score(folder, result, settings)
     return Scored(
         ap=result.ap,

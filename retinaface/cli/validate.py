@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from retinaface.cli.options import MAX_BATCH, PATH, F
+from retinaface.cli.options import MAX_BATCH, PATH, F, path_type
 from retinaface.cli.output.options import output_options, start_output
-from retinaface.cli.supervision.selection import below_root, is_quick, paths, wants_own_output
+from retinaface.cli.supervision.selection import below_root, is_quick, paths, with_verbosity
 from retinaface.cli.usage.commands import Command, settings_of
-from retinaface.cli.usage.types import EngineName, PathOrWord
+from retinaface.cli.usage.types import EngineName
 from retinaface.errors import nearest
+from retinaface.storage.location import Location, Url
+from retinaface.storage.writing import check_new
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 from retinaface.suite.settings.given import NO_FILE
@@ -40,7 +41,7 @@ def _run_options(command: F) -> F:
             "choice": click.Choice(one.choices),
             "count": click.IntRange(1, MAX_BATCH),
             "number": click.FloatRange(min=1),
-            "path": PathOrWord(*one.words) if one.words else PATH,
+            "path": path_type(one.words, takes_url=one.takes_url),
             "text": EngineName() if one.name == "engine" else None,
         }
         command = click.option(
@@ -110,26 +111,24 @@ def validate(
     Exit codes: 0 PASS, 1 FAIL, 2 bad usage, 10 INCONCLUSIVE.
     """
     from retinaface.assets import ASSETS_VARIABLE
-    from retinaface.cli.supervision.answer import run_and_answer
+    from retinaface.cli.supervision.answer import folder_of, run_and_answer
 
     start_output(json_file, is_quiet=quiet)
     place = find_place(Path.cwd())
-    pytest_args = _with_verbosity(pytest_args, verbose, is_quiet=quiet)
+    pytest_args = with_verbosity(pytest_args, verbose, is_quiet=quiet)
     _check_usage(pytest_args, options["soak"], timeout)
     if quick is None:
         assets = os.environ.get(ASSETS_VARIABLE)
         asked = {**options, "markers": markers, "keywords": keywords, "assets": assets}
         quick = is_quick(asked, pytest_args, place.root)
-    record: Path | None = options["record"]
+    record: Location | None = options["record"]
     _check_files(options["junitxml"], record)
     with contextlib.ExitStack() as stack:
-        folder = None if record is None else record.resolve()
-        if folder is None:  # the supervisor learns from it which test was running
-            temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="retinaface-"))
-            folder = Path(temporary) / "run"
+        folder = stack.enter_context(folder_of(record))
         command = _command(place, pytest_args)
         command += _arguments({**options, "record": folder}, markers, keywords)
         command += [] if record else ["--record-is-temporary"]
+        command += [f"--record-goes-to={record}"] if isinstance(record, Url) else []
         command += ["--quick"] if quick else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
         # Pytest's files belong into the caller's folder, not into the installed package.
@@ -140,25 +139,19 @@ def validate(
     click.get_current_context().exit(code)
 
 
-def _with_verbosity(words: tuple[str, ...], verbose: int, *, is_quiet: bool) -> tuple[str, ...]:
-    """Hand `-v` on to pytest; `-q` only where pytest's own output is asked for."""
-    words += (f"-{'v' * verbose}",) if verbose else ()
-    return (*words, "-q") if is_quiet and wants_own_output(words) else words
-
-
 def _config() -> Path | str:
     """Name the configuration that was read, for the child, which may run in another folder."""
     file = settings_of(click.get_current_context()).file
     return NO_FILE if file is None else file.absolute()
 
 
-def _check_files(junitxml: Path | None, record: Path | None) -> None:
-    from retinaface.files import check_output_dir, check_output_file
+def _check_files(junitxml: Path | None, record: Location | None) -> None:
+    from retinaface.files import check_output_file
 
     if junitxml is not None:
         check_output_file(junitxml)
     if record is not None:
-        check_output_dir(record)
+        check_new(record)
 
 
 def _check_soak(soak: float | None, timeout: float) -> None:
@@ -244,6 +237,8 @@ def _arguments(options: dict[str, Any], markers: str | None, keywords: str | Non
 
 def _absolute(name: str, value: Any) -> str:
     """Make a path absolute, because the child runs in the checkout."""
+    if isinstance(value, Url):
+        return value.address
     one = OPTION.get(name)  # --junitxml is pytest's own
     is_path = one is None or (one.kind == "path" and str(value) not in one.words)
     return str(Path(value).resolve()) if is_path else str(value)

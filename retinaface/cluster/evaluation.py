@@ -22,10 +22,11 @@ from retinaface.cluster.workers import Workers, employ, introduce_all
 from retinaface.detection.detections import Detections
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.spec import EngineSpec
-from retinaface.widerface.dataset import ImageFolder, WiderFace
+from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation, Found, conclude
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.predictions import write_predictions
+from retinaface.widerface.stores.disk import ImageFolder
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -151,7 +152,9 @@ def crew(
 
 def images_alone(dataset: WiderFace) -> WiderFace:
     """Leave the ground truth out, and name the folder so that every machine can open it."""
-    root, store = dataset.root.absolute(), dataset.store
+    root, store = dataset.root, dataset.store
+    if isinstance(root, Path):
+        root = root.absolute()
     if isinstance(store, ImageFolder):
         store = ImageFolder(store.folder.absolute())
     return replace(dataset, root=root, truth=dataset.truth.part(0, 0), listed=(), store=store)

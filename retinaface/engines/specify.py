@@ -11,7 +11,6 @@ from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
-from retinaface.export.build_manifest import check_build
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 
@@ -151,6 +150,9 @@ def _check_engine_file(
             f"{name}: engine file {engine_file} does not exist; check --engine-file"
         )
     refuse_pointer(engine_file, EngineUnavailable)
+    # Reads JSON with a package that a worker, which imports this module, does not have.
+    from retinaface.export.build_manifest import check_build
+
     check_build(name, entry.precision, engine_file)
 
 

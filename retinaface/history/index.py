@@ -51,6 +51,7 @@ class History:
         index: Where the rows are kept; None where they cannot be.
         n_read: Records that were read for it; the others were known.
         note: Why they cannot be kept; empty where they are.
+        url: Where the folder was copied from; empty where it is the user's own.
     """
 
     folder: Path
@@ -60,6 +61,12 @@ class History:
     index: Path | None
     n_read: int
     note: str = ""
+    url: str = ""
+
+    @property
+    def place(self) -> str:
+        """Give the folder as the user named it."""
+        return self.url or str(self.folder)
 
 
 def index_path(folder: Path) -> Path:
@@ -69,12 +76,13 @@ def index_path(folder: Path) -> Path:
     return cache_dir() / "history" / f"{slug(place.name)}-{digest}-v{INDEX_VERSION}.sqlite"
 
 
-def read_history(folder: Path, *, progress: bool = False) -> History:
+def read_history(folder: Path, *, progress: bool = False, keeps: bool = True) -> History:
     """List the runs in a folder; read only records that are new or changed.
 
     Args:
         folder: Of folders of records.
         progress: Show a progress bar on stderr, where that is a terminal.
+        keeps: Keep the index; not of a folder that is soon gone.
 
     Raises:
         RecordError: It holds no record.
@@ -82,7 +90,7 @@ def read_history(folder: Path, *, progress: bool = False) -> History:
     stamps, n_unavailable = _stamps(folder)
     path = index_path(folder)
     note = ""
-    for place in (path, path, None):
+    for place in (path, path, None) if keeps else (None,):
         try:
             rows, damaged, n_read = _listed(place, folder, stamps, progress=progress)
             return History(

@@ -1,15 +1,17 @@
-"""Find run records, and rows that could not run: each path is a record or a folder of them."""
+"""Find run records, and rows that could not run: each place is a record or a folder of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retinaface.errors import RecordError
 from retinaface.records.read import Run, read_run
 from retinaface.records.write import RECORD_FILE
+from retinaface.storage.location import Location
+from retinaface.storage.reading import local_copy, naming
 
 UNAVAILABLE_FILE = "unavailable.json"
 
@@ -45,34 +47,42 @@ def read_unavailable(folder: Path) -> Unavailable:
         raise RecordError(f"cannot read {path}: {error}; run the row again") from error
 
 
-def find_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unavailable]]:
-    """Read records, and all records in folders that hold records.
+def find_runs(places: Iterable[Location]) -> tuple[list[Run], list[Unavailable]]:
+    """Read records, and all records in folders that hold records; those of URLs are copied.
 
     A run is named after its folder; names that would be equal carry their parent's name too.
 
     Raises:
-        RecordError: A path holds none, or one cannot be read.
+        RecordError: A place holds none, or one cannot be read.
+        StorageError: A URL cannot be read.
     """
-    folders: list[Path] = []
-    for path in paths:
-        inside = [path] if _is_row(path) else []
-        if not inside and path.is_dir():
-            inside = sorted(entry for entry in path.iterdir() if _is_row(entry))
-        if not inside:
-            raise RecordError(
-                f"{path} holds no run record; give folders that --record named, or one that holds "
-                "such folders"
-            )
-        folders += inside
-    names = [folder.resolve().name for folder in folders]
+    copies = [(place, local_copy(place)) for place in places]
+    folders = [(place, path, folder) for place, path in copies for folder in _rows(place, path)]
+    names = [folder.resolve().name for *_, folder in folders]
     runs, unavailable = [], []
-    for folder, name in zip(folders, names, strict=True):
-        if (folder / RECORD_FILE).is_file():
-            long = f"{folder.resolve().parent.name}/{name}"
-            runs.append(read_run(folder, long if names.count(name) > 1 else name))
-        else:
-            unavailable.append(read_unavailable(folder))
+    for (place, path, folder), name in zip(folders, names, strict=True):
+        with naming(place, path):
+            if (folder / RECORD_FILE).is_file():
+                long = f"{folder.resolve().parent.name}/{name}"
+                run = read_run(folder, long if names.count(name) > 1 else name)
+                url = "" if place is path else str(folder).replace(str(path), str(place))
+                runs.append(replace(run, url=url))
+            else:
+                unavailable.append(read_unavailable(folder))
     return runs, unavailable
+
+
+def _rows(place: Location, path: Path) -> list[Path]:
+    """List the folders of records in a copy: itself, or what is inside."""
+    if _is_row(path):
+        return [path]
+    inside = sorted(filter(_is_row, path.iterdir())) if path.is_dir() else []
+    if not inside:
+        raise RecordError(
+            f"{place} holds no run record; give folders that --record named, or one that holds "
+            "such folders"
+        )
+    return inside
 
 
 def _is_row(folder: Path) -> bool:

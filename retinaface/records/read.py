@@ -40,16 +40,23 @@ class Run:
     Attributes:
         name: Tables show it by this name.
         record: `record.json`.
+        url: Where the folder was copied from; empty where it is the user's own.
     """
 
     folder: Path
     name: str
     record: Record
+    url: str = ""
 
     @functools.cached_property
     def arrays(self) -> ArrayFiles:
         """The files beside it."""
         return ArrayFiles(self.folder, self.record.arrays)
+
+    @property
+    def place(self) -> str:
+        """Give the folder as the user named it."""
+        return self.url or str(self.folder)
 
     @property
     def verdict(self) -> str | None:

@@ -29,6 +29,7 @@ from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import ModelFile, Record
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.records.warnings import all_warnings
+from retinaface.storage.location import without_secrets
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 
@@ -45,7 +46,7 @@ def new_record() -> dict[str, Any]:
     """Make what every record starts with: version, command, time, commit, environment."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": without_secrets(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "retinaface": __version__,
         "commit": checkout_commit(),

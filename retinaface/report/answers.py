@@ -116,7 +116,7 @@ def _finding(run: Run, answer: Answer, before: Sequence[Answer]) -> Finding:
     bad = [test for test in tests if (test.verdict or Verdict.FAIL.value) == answer.verdict]
     engines = present(test.engine for test in bad)
     failed = [one for one in before if one.verdict == Verdict.FAIL.value]
-    folder = str(run.folder)
+    folder = run.place
     return Finding(
         verdict=answer.verdict,
         title=answer.title,

@@ -35,6 +35,7 @@ class Option:
         separator: In its variable, between several values: a comma or a space, a colon or semicolon
             as in `PATH`, a semicolon. None for an option that is always given once.
         typed: Whether it must be typed, and comes from no variable and no file.
+        takes_url: Whether a path may be the URL of a storage.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Option:
     words: tuple[str, ...] = ()
     separator: Literal["words", "paths", "semicolons"] | None = None
     typed: bool = False
+    takes_url: bool = False
 
     @property
     def key(self) -> str:
@@ -127,17 +129,19 @@ OPTIONS = (
     Option(
         "widerface",
         "WIDER FACE validation set, or the pictures that ship with the package.",
-        "DIR|embedded",
+        "DIR|URL|embedded",
         kind="path",
         words=("embedded",),
+        takes_url=True,
     ),
     Option(
         "ground-truth",
         "Ground truth, where it is not in the folder of the images: a folder with four "
         "wider_*_val.mat or wider_face_val_bbx_gt.txt; or a text of that form, or a COCO file "
         "(.json), of the images in any folder, which gives AP of all faces.",
-        "DIR|FILE",
+        "DIR|FILE|URL",
         kind="path",
+        takes_url=True,
     ),
     Option(
         "subset", "Only a named part of WIDER FACE.", "NAME", kind="choice", choices=SUBSET_NAMES
@@ -158,7 +162,9 @@ OPTIONS = (
         "NAME",
         separator="words",
     ),
-    Option("record", "Write the run record into a new folder.", "DIR", kind="path"),
+    Option(
+        "record", "Write the run record into a new folder.", "DIR|URL", kind="path", takes_url=True
+    ),
     Option(
         "accept-baseline",
         "Make this run's figures the baseline. Needs --reason and a clean tree; refused in CI.",

@@ -9,6 +9,7 @@ from retinaface.assets import CHECKPOINT, EMBEDDED, mirror_dir
 from retinaface.embedded import embedded_root
 from retinaface.errors import AssetError, DatasetError, WeightsError
 from retinaface.network.weights import WeightsChoice, choose_weights
+from retinaface.storage.location import Location, is_url, location
 from retinaface.widerface.dataset import WiderFace, check_whole, default_root, open_widerface
 from retinaface.widerface.ground_truth_files import check_named
 
@@ -21,16 +22,16 @@ class DataChoice:
     """The images that a run reads.
 
     Attributes:
-        root: Folder in a layout of WIDER FACE.
+        root: Folder in a layout of WIDER FACE, or its URL.
         is_named: Whether the user named it.
         is_embedded: Whether it is the set that ships with the package.
         ground_truth: Folder or text file of its ground truth, where it lies elsewhere.
     """
 
-    root: Path
+    root: Location
     is_named: bool = False
     is_embedded: bool = False
-    ground_truth: Path | None = None
+    ground_truth: Location | None = None
 
     def open(self) -> WiderFace:
         """Open it; see `open_widerface`."""
@@ -63,10 +64,10 @@ class Sources:
 
 def choose_sources(
     weights: str | None,
-    widerface: Path | str | None,
+    widerface: Location | str | None,
     *,
     has_files: bool = False,
-    ground_truth: Path | str | None = None,
+    ground_truth: Location | str | None = None,
 ) -> Sources:
     """Choose weights and images: those named, else those found here, else the embedded set.
 
@@ -75,7 +76,7 @@ def choose_sources(
 
     Args:
         weights: Checkpoint, `embedded`, or None.
-        widerface: Folder of the data set, `embedded`, or None.
+        widerface: Folder or URL of the data set, `embedded`, or None.
         has_files: Whether exported files or built engines are named, which hold weights of their
             own.
         ground_truth: Of the images, where it lies elsewhere.
@@ -107,7 +108,9 @@ def choose_sources(
     return Sources(chosen, data, _note(is_without_weights, is_without_data))
 
 
-def choose_data(widerface: Path | str | None, ground_truth: Path | str | None = None) -> DataChoice:
+def choose_data(
+    widerface: Location | str | None, ground_truth: Location | str | None = None
+) -> DataChoice:
     """Choose images: those that are named, else those found here, else the embedded pictures.
 
     Args:
@@ -119,7 +122,9 @@ def choose_data(widerface: Path | str | None, ground_truth: Path | str | None = 
     """
     if ground_truth is None:
         return _choose_images(widerface, None)
-    truth = check_named(Path(ground_truth))
+    truth = location(ground_truth)
+    if isinstance(truth, Path):
+        check_named(truth)
     data = _choose_images(widerface, truth)
     if data.is_embedded:
         raise DatasetError(
@@ -129,11 +134,13 @@ def choose_data(widerface: Path | str | None, ground_truth: Path | str | None = 
     return replace(data, ground_truth=truth)
 
 
-def _choose_images(widerface: Path | str | None, ground_truth: Path | None) -> DataChoice:
+def _choose_images(widerface: Location | str | None, ground_truth: Location | None) -> DataChoice:
+    if widerface is not None and is_url(widerface):
+        return DataChoice(location(widerface), is_named=True)
     if widerface is not None:
         if str(widerface) == EMBEDDED:
             return embedded_data(is_named=True)
-        root = Path(widerface)
+        root = Path(str(widerface))
         if not (str(widerface) and root.is_dir()):
             raise DatasetError(
                 f"--widerface {root} is not a folder; give the data set's folder, or '{EMBEDDED}' "
@@ -149,11 +156,11 @@ def _choose_images(widerface: Path | str | None, ground_truth: Path | None) -> D
     return DataChoice(root)
 
 
-def named_root(data: Path | str | None, *, images: bool = True) -> Path:
+def named_root(data: Location | str | None, *, images: bool = True) -> Location:
     """Find the data set that is named, else the one at hand; the embedded one by its name alone.
 
     Args:
-        data: Folder, `embedded`, or None.
+        data: Folder, URL, `embedded`, or None.
         images: Whether images are needed; else the ground truth is enough.
 
     Raises:
@@ -162,7 +169,9 @@ def named_root(data: Path | str | None, *, images: bool = True) -> Path:
     """
     if data is None:
         return default_root(images=images)
-    root = embedded_root() if str(data) == EMBEDDED else Path(data)
+    if is_url(data):
+        return location(data)
+    root = embedded_root() if str(data) == EMBEDDED else Path(str(data))
     if not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
     return root

@@ -1,71 +1,38 @@
-"""Read a data set from disk, list and images: WIDER FACE in its layouts, or a folder of images."""
+"""Read a data set, list and images: WIDER FACE in its layouts, or images with their own truth."""
 
 from __future__ import annotations
 
-import zipfile
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
-from retinaface.errors import DatasetError, ImageError
-from retinaface.files import ZIP_ERRORS, refuse_pointer
+from retinaface.errors import DatasetError, ImageError, StorageError
+from retinaface.files import ZIP_ERRORS
+from retinaface.storage.location import Location, Url
+from retinaface.storage.reading import naming
 from retinaface.widerface.ground_truth import GroundTruth, file_name
 from retinaface.widerface.ground_truth_files import (
-    check_named,
+    TRUTH_NAMES,
     find_mats,
     load_ground_truth,
     single_file,
+    truth_place,
 )
-from retinaface.widerface.image_list import own_list
+from retinaface.widerface.image_list import LIST_FILES, own_list
+from retinaface.widerface.stores.disk import IMAGE_DIRS, ImageArchive, ImageFolder, open_store
+from retinaface.widerface.stores.remote import StoredImages, list_set
 
-_IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
-
-
-@dataclass(frozen=True)
-class ImageFolder:
-    """Images as files: `<folder>/<event>/<name>.jpg`, or another name of the ground truth."""
-
-    folder: Path
-
-    def has(self, image: str) -> bool:
-        """Tell whether the image is there."""
-        return (self.folder / file_name(image)).is_file()
-
-    def read(self, image: str) -> bytes:
-        """Read the bytes of the image file."""
-        return (self.folder / file_name(image)).read_bytes()
-
-
-@dataclass(frozen=True)
-class ImageArchive:
-    """Images in the official zip, which stays packed."""
-
-    archive: zipfile.ZipFile
-
-    def has(self, image: str) -> bool:
-        """Tell whether the image is there."""
-        return f"WIDER_val/images/{file_name(image)}" in self.archive.NameToInfo
-
-    def read(self, image: str) -> bytes:
-        """Read the bytes of the image file."""
-        return self.archive.read(f"WIDER_val/images/{file_name(image)}")
-
-    def __reduce__(self) -> tuple[Callable[[Path], ImageArchive], tuple[Path]]:
-        """Be opened anew in another process."""
-        return _open_archive, (Path(str(self.archive.filename)).absolute(),)
-
-
-def _open_archive(path: Path) -> ImageArchive:
-    return ImageArchive(zipfile.ZipFile(path))
+Images = ImageFolder | ImageArchive | StoredImages
 
 
 @dataclass(frozen=True)
 class WiderFace:
-    """A copy of the validation set on disk.
+    """A copy of the validation set, or own images, on disk or in a storage.
 
     Attributes:
-        root: The folder that the user named.
+        root: The folder or URL that the user named.
         truth: Ground truth of all images.
         listed: Image ids in the order of the copy's own list, `val/wider_val.txt` or
             `wider_val.txt`; without a list, in the order of the ground truth.
@@ -73,10 +40,10 @@ class WiderFace:
         notes: Notes for the reader of a result, such as a pinned file in place of a missing one.
     """
 
-    root: Path
+    root: Location
     truth: GroundTruth
     listed: tuple[str, ...]
-    store: ImageFolder | ImageArchive
+    store: Images
     notes: tuple[str, ...] = ()
 
     def read_bytes(self, image: str) -> bytes:
@@ -84,9 +51,12 @@ class WiderFace:
 
         Raises:
             ImageError: The file cannot be read.
+            StorageError: The storage does not answer, which says nothing of the image.
         """
         try:
             return self.store.read(image)
+        except StorageError:
+            raise
         except ZIP_ERRORS as error:
             raise ImageError(
                 f"cannot read image {file_name(image)} in {self.root}: {error}"
@@ -123,13 +93,14 @@ class WiderFace:
         there = {image for image in self.listed if self.store.has(image)}
         if subset is None and there == set(self.truth.subset("every-8").images):
             return "the subset every-8 is complete: add --subset every-8"
-        if isinstance(self.store, ImageFolder) and self.store.folder == self.root:
+        folder = None if isinstance(self.store, ImageArchive) else self.store.folder
+        if folder in (self.root, ""):
             return "names in the ground truth are relative to the folder: check --widerface"
         return "complete the folder (retinaface assets fetch WIDER_val.zip)"
 
 
-def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
-    """Find images, list and ground truth in a folder.
+def open_widerface(root: Location, ground_truth: Location | str | None = None) -> WiderFace:
+    """Find images, list and ground truth in a folder, or by URL.
 
     Layouts: the vendor's (`val/wider_val.txt`, `val/images/<event>/...` for IGIE; `wider_val.txt`,
     `images/<event>/...` for ixRT), the official one (`WIDER_val/images/<event>/...`, or
@@ -143,51 +114,42 @@ def open_widerface(root: Path, ground_truth: Path | None = None) -> WiderFace:
     Raises:
         DatasetError: No layout is recognised, or a file in it is wrong.
         AssetError: The ground truth is neither in the folder nor among the pinned files.
+        StorageError: A URL cannot be read.
     """
-    if not root.is_dir():
+    if isinstance(root, Path) and not root.is_dir():
         raise DatasetError(f"WIDER FACE folder {root} is not a folder; check --widerface")
-    is_own = single_file(root if ground_truth is None else check_named(ground_truth)) is not None
-    store = None if is_own else _open_store(root)  # before pinned files are looked for
-    truth, notes = load_ground_truth(root, ground_truth)
-    store = store or _open_store(root, truth.images)
+    images: Callable[[Sequence[str]], Images]
+    if isinstance(root, Url):
+        stored = list_set(root)
+        lists, images = stored.copy((*TRUTH_NAMES, *LIST_FILES)), stored.images
+    else:
+        lists, images = root, functools.partial(open_store, root)
+    shown, local = truth_place(lists, ground_truth)
+    with naming(root, lists), naming(shown, local):
+        # Before pinned files are looked for, except where the truth says where images are.
+        store = None if single_file(local) is not None else images(())
+        truth, notes = load_ground_truth(local)
+        listed = _own_order(lists, truth)
+    places = {str(lists): str(root), str(local): str(shown)}
+    for place, name in places.items():
+        notes = tuple(note.replace(place, name) for note in notes)
+    return WiderFace(root, truth, listed or truth.images, store or images(truth.images), notes)
+
+
+def _own_order(root: Path, truth: GroundTruth) -> tuple[str, ...] | None:
+    """Read the copy's own list; None where it has none.
+
+    Raises:
+        DatasetError: It does not fit the ground truth.
+    """
     if (own := own_list(root)) is None:
-        return WiderFace(root, truth, truth.images, store, notes)
+        return None
     list_file, listed = own
     try:
         truth.select(listed)
     except DatasetError as error:
         raise DatasetError(f"{list_file}: {error}") from error
-    return WiderFace(root, truth, listed, store, notes)
-
-
-def _open_store(root: Path, names: Sequence[str] = ()) -> ImageFolder | ImageArchive:
-    """Find the images.
-
-    Args:
-        names: Ids of images that may lie in the folder itself.
-
-    Raises:
-        DatasetError: There are none in any layout, and no names.
-    """
-    layouts = [ImageFolder(root / name) for name in _IMAGE_DIRS if (root / name).is_dir()]
-    for store in (ImageFolder(root), *layouts):
-        if any(map(store.has, names)):
-            return store
-    if layouts:
-        return layouts[0]
-    path = root / IMAGES_ARCHIVE
-    if names and not path.exists():
-        return ImageFolder(root)
-    if not path.is_file():
-        raise DatasetError(
-            f"no WIDER FACE images in {root}: expected one of "
-            f"{', '.join(d + '/<event>/' for d in _IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
-        )
-    refuse_pointer(path, DatasetError)
-    try:
-        return _open_archive(path)
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
+    return listed
 
 
 def default_root(*, images: bool = True) -> Path:
@@ -200,7 +162,7 @@ def default_root(*, images: bool = True) -> Path:
         DatasetError: The data set is in neither.
     """
     places = [d / "widerface" for d in (mirror_dir(), cache_dir()) if d is not None]
-    wanted = [*_IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
+    wanted = [*IMAGE_DIRS, IMAGES_ARCHIVE] if images else ["ground_truth"]
     for place in places:
         if any((place / name).exists() for name in wanted):
             return place
@@ -211,7 +173,7 @@ def default_root(*, images: bool = True) -> Path:
     )
 
 
-def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None) -> None:
+def check_whole(root: Path, *, may_fetch: bool, ground_truth: Location | None = None) -> None:
     """Check that all files of a data set are there, without reading the images.
 
     Args:
@@ -221,8 +183,8 @@ def check_whole(root: Path, *, may_fetch: bool, ground_truth: Path | None = None
     Raises:
         DatasetError: Ground truth or images are missing, or the list is damaged.
     """
-    store = _open_store(root)
-    truth_root = root if ground_truth is None else check_named(ground_truth)
+    store = open_store(root)
+    _, truth_root = truth_place(root, ground_truth)
     mats = {} if single_file(truth_root) else find_mats(truth_root)
     elsewhere = [name for name, path in mats.items() if path is None]
     if not may_fetch and (lacking := [n for n in elsewhere if find_asset(REGISTRY[n]) is None]):

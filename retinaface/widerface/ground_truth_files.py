@@ -6,6 +6,8 @@ from pathlib import Path
 
 from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import AssetError, DatasetError
+from retinaface.storage.location import Location, location
+from retinaface.storage.reading import local_copy, naming
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.ground_truth_mats import MAT_FILES, read_mats
 from retinaface.widerface.ground_truth_text import TEXT_FILE, read_truth_text
@@ -13,6 +15,44 @@ from retinaface.widerface.own.coco import ENDING, read_coco
 
 _FILE_ENDINGS = (".txt", ENDING)
 _TRUTH_DIRS = ("ground_truth", "eval_tools/ground_truth", "wider_face_split", ".")
+# Where the files may be in a data set.
+TRUTH_NAMES = frozenset(
+    (Path(folder) / name).as_posix() for folder in _TRUTH_DIRS for name in (*MAT_FILES, TEXT_FILE)
+)
+
+
+def truth_place(
+    root: Location, ground_truth: Location | str | None = None
+) -> tuple[Location, Path]:
+    """Find where the ground truth of a data set is; what a URL names is copied.
+
+    Args:
+        root: Folder or URL of the data set.
+        ground_truth: Folder, file, or URL of one, where it lies elsewhere.
+
+    Returns:
+        The place as it was named, and on this machine.
+
+    Raises:
+        DatasetError: What was named for it holds none.
+        StorageError: A URL cannot be read.
+    """
+    shown = root if ground_truth is None else location(ground_truth)
+    local = local_copy(shown, TRUTH_NAMES)
+    if ground_truth is not None:
+        with naming(shown, local):
+            check_named(local)
+    return shown, local
+
+
+def read_truth(
+    root: Location, ground_truth: Location | str | None = None
+) -> tuple[GroundTruth, tuple[str, ...]]:
+    """Read the ground truth of a data set on disk or in a storage; see `load_ground_truth`."""
+    shown, local = truth_place(root, ground_truth)
+    with naming(shown, local):
+        truth, notes = load_ground_truth(local)
+    return truth, tuple(note.replace(str(local), str(shown)) for note in notes)
 
 
 def load_ground_truth(root: Path, named: Path | None = None) -> tuple[GroundTruth, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from retinaface.files import refuse_pointer
 from retinaface.widerface.ground_truth import image_id
 
 # IGIE's list, and ixRT's, which lies beside its `images/`.
-_LIST_FILES = ("val/wider_val.txt", "wider_val.txt")
+LIST_FILES = ("val/wider_val.txt", "wider_val.txt")
 
 
 def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -18,7 +18,7 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
     Raises:
         DatasetError: It is damaged, or there are two that differ.
     """
-    files = [root / name for name in _LIST_FILES if (root / name).is_file()]
+    files = [root / name for name in LIST_FILES if (root / name).is_file()]
     lists = [read_image_list(file) for file in files]
     if not lists:
         return None

@@ -14,7 +14,7 @@ from retinaface.baselines.entries import load_baselines
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich", "tqdm"}
 RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
-HEAVY |= {"jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
+HEAVY |= {"fsspec", "jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
 COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history", "matrix"]
 

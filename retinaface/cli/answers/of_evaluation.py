@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from retinaface.cli.answers.accuracy import ClusterRun, Evaluated
     from retinaface.cluster.tally import Figures
+    from retinaface.storage.location import Location
     from retinaface.widerface.evaluation import Evaluation
 
 
@@ -24,7 +25,7 @@ def evaluation_answer(
     *,
     cluster: ClusterRun | UnsetType,
     predictions: Path | None,
-    record: Path | None,
+    record: Location | None,
 ) -> Evaluated:
     """Give AP and what was run.
 

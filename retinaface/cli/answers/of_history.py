@@ -34,7 +34,7 @@ def history_answer(told: Told, *, csv_file: Path | None, files: Sequence[Path]) 
 
     found, judgement = told.history, told.judgement
     return Trends(
-        folder=str(found.folder),
+        folder=found.place,
         index=None if found.index is None else str(found.index),
         period=runs_text(found, told.lines),
         summary=headline(told),

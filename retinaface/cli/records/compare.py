@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH, sessions_option
+from retinaface.cli.options import LOCATION, sessions_option
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from retinaface.comparison.attribution import Attribution
     from retinaface.comparison.compare import RunComparison
     from retinaface.records.find import Unavailable
+    from retinaface.storage.location import Location
 
 # Where GitHub takes the summary of a step from: a file, to which a step appends.
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -113,7 +114,7 @@ def show_unavailable(rows: Sequence[Unavailable], printer: Printer) -> None:
 
 
 @click.command(cls=Command, no_args_is_help=True)
-@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="A B [C...]")
+@click.argument("folders", nargs=-1, required=True, type=LOCATION, metavar="A B [C...]")
 @click.option(
     "--markdown",
     is_flag=False,
@@ -131,7 +132,7 @@ def show_unavailable(rows: Sequence[Unavailable], printer: Printer) -> None:
 )
 @answering(_show)
 def compare(
-    folders: tuple[Path, ...],
+    folders: tuple[Location, ...],
     markdown: str | None,
     session_paths: tuple[Path, ...],
     attribute: bool,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH
+from retinaface.cli.options import LOCATION
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import EngineList
+    from retinaface.storage.location import Location
 
 
 def _show(answer: EngineList, printer: Printer) -> None:
@@ -24,9 +24,9 @@ def _show(answer: EngineList, printer: Printer) -> None:
 
 
 @click.command(cls=Command, no_args_is_help=True)
-@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.argument("folders", nargs=-1, required=True, type=LOCATION, metavar="RUN...")
 @answering(_show)
-def engines(folders: tuple[Path, ...]) -> EngineList:
+def engines(folders: tuple[Location, ...]) -> EngineList:
     """Show engines side by side, from the records of `validate`.
 
     \b

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from retinaface.cli.answers.of_history import show
-from retinaface.cli.options import PATH
+from retinaface.cli.options import LOCATION, PATH
 from retinaface.cli.output.csv_file import check_csv, csv_option, write_csv
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.page import check_page, page_files
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from retinaface.history.judged import Judgement
     from retinaface.history.rows import RunRow
     from retinaface.history.series import Line
+    from retinaface.storage.location import Location
 
 # The search takes a second for about so many long ones.
 _MANY_LINES = 50
 
 
 @click.command(cls=Command, no_args_is_help=True)
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=LOCATION, metavar="DIR")
 @click.option(
     "--run", metavar="RUN", help="Judge this run: a record in DIR, or a folder elsewhere."
 )
@@ -63,7 +65,7 @@ _MANY_LINES = 50
 @click.option("--title", default="RetinaFace history", show_default=True, metavar="TEXT")
 @answering(show)
 def history(
-    folder: Path,
+    folder: Location,
     run: str | None,
     n_last: int | None,
     engines: tuple[str, ...],
@@ -92,9 +94,13 @@ def history(
     from retinaface.history.index import read_history
     from retinaface.history.series import lines_of
     from retinaface.history.told import tell
+    from retinaface.storage.reading import local_copy, naming
 
     _check(output, csv_file, run)
-    found = read_history(folder, progress=wants_progress())
+    local = local_copy(folder)
+    with naming(folder, local):
+        found = read_history(local, progress=wants_progress(), keeps=local is folder)
+    found = replace(found, url="" if local is folder else str(folder))
     chosen, rows = _choose(found, run) if run else (None, list(found.rows))
     moment = since.replace(tzinfo=timezone.utc).timestamp() if since else 0.0
     lines = lines_of(rows, engines=engines, device=device, since=moment)
@@ -129,8 +135,10 @@ def _choose(found: History, run: str) -> tuple[RunRow, list[RunRow]]:
     from retinaface.history.index import by_time
     from retinaface.history.rows import row_of
     from retinaface.records.read import read_run
+    from retinaface.storage.location import location
+    from retinaface.storage.reading import local_copy
 
-    rows, place = list(found.rows), Path(run)
+    rows, place = list(found.rows), local_copy(location(run))
     is_inside = len(place.parts) == 1 or place.resolve().parent == found.folder.resolve()
     name, names = place.resolve().name, {row.name for row in rows}
     if is_inside and name in found.damaged:

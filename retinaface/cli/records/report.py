@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH, ground_truth_option, sessions_option
+from retinaface.cli.options import LOCATION, PATH, ground_truth_option, sessions_option
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.page import check_page, page_files
 from retinaface.cli.output.terminal import Printer
@@ -17,6 +17,7 @@ from retinaface.cli.usage.commands import Command
 if TYPE_CHECKING:
     from retinaface.cli.answers.files import Reported
     from retinaface.records.read import Run
+    from retinaface.storage.location import Location
     from retinaface.widerface.dataset import WiderFace
 
 
@@ -29,7 +30,7 @@ def _show(answer: Reported, printer: Printer) -> None:
 
 
 @click.command(cls=Command, no_args_is_help=True)
-@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.argument("folders", nargs=-1, required=True, type=LOCATION, metavar="RUN...")
 @click.option(
     "--output",
     type=PATH,
@@ -39,8 +40,8 @@ def _show(answer: Reported, printer: Printer) -> None:
 )
 @click.option(
     "--widerface",
-    type=PATH,
-    metavar="DIR",
+    type=LOCATION,
+    metavar="DIR|URL",
     help="Images, to show the ones that changed most.  [default: the set that the runs used, if it "
     "is on this machine]",
 )
@@ -57,10 +58,10 @@ def _show(answer: Reported, printer: Printer) -> None:
 @click.option("--title", default="RetinaFace validation", show_default=True, metavar="TEXT")
 @answering(_show)
 def report(
-    folders: tuple[Path, ...],
+    folders: tuple[Location, ...],
     output: Path,
-    widerface: Path | None,
-    ground_truth: Path | None,
+    widerface: Location | None,
+    ground_truth: Location | None,
     images: int,
     session_paths: tuple[Path, ...],
     title: str,
@@ -108,7 +109,7 @@ def report(
 
 
 def _open_pictures(
-    widerface: Path | None, ground_truth: Path | None, runs: Sequence[Run]
+    widerface: Location | None, ground_truth: Location | None, runs: Sequence[Run]
 ) -> tuple[WiderFace | None, list[str]]:
     """Open the images that are named, else those found here; where there are none, note why."""
     from retinaface.errors import DatasetError

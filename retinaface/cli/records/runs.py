@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinaface.cli.options import PATH
+from retinaface.cli.options import LOCATION
 from retinaface.cli.output.csv_file import check_csv, csv_option, write_csv
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
@@ -18,6 +18,7 @@ from retinaface.verdicts import SKIPPED
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import RunList, RunRow
     from retinaface.records.read import Run
+    from retinaface.storage.location import Location
 
 
 def _show(answer: RunList, printer: Printer) -> None:
@@ -50,10 +51,10 @@ def _ap(row: RunRow, *, is_whole: bool) -> str:
 
 
 @click.command(cls=Command, no_args_is_help=True)
-@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
+@click.argument("folders", nargs=-1, required=True, type=LOCATION, metavar="DIR...")
 @csv_option
 @answering(_show)
-def runs(folders: tuple[Path, ...], csv_file: Path | None) -> RunList:
+def runs(folders: tuple[Location, ...], csv_file: Path | None) -> RunList:
     """List run records.
 
     \b
@@ -90,7 +91,7 @@ def _row(run: Run) -> RunRow:
     skipped = outcomes.count(SKIPPED)
     return RunRow(
         name=run.name,
-        path=str(run.folder),
+        path=run.place,
         created=run.record.created,
         verdict=None if run.verdict is None else str(run.verdict),
         state=run.record.state,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ from retinaface.cli.output.options import STDOUT, wants_progress, write_answer
 from retinaface.cli.supervision import supervise as supervisor
 from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
 from retinaface.cli.supervision.selection import wants_own_output
+from retinaface.storage.writing import new_folder
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import Validated
+    from retinaface.storage.location import Location
 
 EXIT_USAGE = 2
 
@@ -24,7 +28,7 @@ def run_and_answer(
     folder: Path,
     timeout: float,
     *,
-    kept: Path | None,
+    kept: Location | None,
     json_file: Path | None,
 ) -> int:
     """Run the suites, show how they end, and write JSON if it is asked for.
@@ -49,7 +53,23 @@ def run_and_answer(
     return ended.code
 
 
-def _answer(ended: supervisor.Ended, folder: Path, kept: Path | None) -> Validated:
+@contextlib.contextmanager
+def folder_of(record: Location | None) -> Iterator[Path]:
+    """Give the folder that the child fills; a URL is written when the run has ended.
+
+    Without a record there is one too: the supervisor learns from it which test was running.
+    """
+    if isinstance(record, Path):
+        yield record.resolve()
+    elif record is not None:
+        with new_folder(record) as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
+            yield Path(temporary) / "run"
+
+
+def _answer(ended: supervisor.Ended, folder: Path, kept: Location | None) -> Validated:
     from retinaface.cli.answers.records import Validated
     from retinaface.errors import RecordError
     from retinaface.records.read import read_run

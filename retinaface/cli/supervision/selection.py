@@ -107,3 +107,9 @@ def _mark_paths(words: Sequence[str], root: Path) -> list[tuple[str, bool]]:
 def wants_own_output(words: Sequence[str]) -> bool:
     """Tell whether an argument asks for pytest's own output, as -v and --durations do."""
     return any(word.startswith(_OWN_OUTPUT) for word in words)
+
+
+def with_verbosity(words: tuple[str, ...], verbose: int, *, is_quiet: bool) -> tuple[str, ...]:
+    """Hand `-v` on to pytest; `-q` only where pytest's own output is asked for."""
+    words += (f"-{'v' * verbose}",) if verbose else ()
+    return (*words, "-q") if is_quiet and wants_own_output(words) else words

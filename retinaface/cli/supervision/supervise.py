@@ -12,6 +12,7 @@ import click
 from retinaface.cli.output.terminal import COLOURS
 from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
 from retinaface.cli.supervision.screen import Display, Screen, open_display
+from retinaface.storage.location import Location
 from retinaface.verdicts import Verdict, verdict_line
 
 # Number of last lines to show of a run without a verdict: the traceback of a crash, the number of
@@ -42,7 +43,7 @@ class Ended:
 
 
 def supervise(
-    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Path | None
+    command: list[str], root: Path, folder: Path, timeout: float, *, kept: Location | None
 ) -> Ended:
     """Run the child until it ends, crashes, or times out; it writes to the terminal itself.
 
@@ -61,7 +62,7 @@ def supervise_on_screen(
     folder: Path,
     timeout: float,
     *,
-    kept: Path | None,
+    kept: Location | None,
     display: Display | None = None,
     is_silent: bool = False,
 ) -> Ended:
@@ -97,7 +98,12 @@ def supervise_on_screen(
 
 
 def _conclude(
-    child: Child, problem: str | None, folder: Path, kept: Path | None, *, is_silent: bool = False
+    child: Child,
+    problem: str | None,
+    folder: Path,
+    kept: Location | None,
+    *,
+    is_silent: bool = False,
 ) -> Ended:
     """Report a problem of the process, and give the exit code of the command."""
     if problem is None:

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from retinaface.errors import nearest
+from retinaface.storage.location import is_url, location
 
 
 class Choice(click.Choice):  # type: ignore[type-arg] # generic only since click 8.2
@@ -51,6 +52,26 @@ class PathOrWord(click.Path):
         """Offer the words, and let the shell offer files."""
         words = _beginning(self.words, incomplete)
         return [*words, *super().shell_complete(ctx, param, incomplete)]
+
+
+class PathOrSsh(click.Path):
+    """A path, or an address `ssh://...`, which stays a string."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.Path.convert`; a path would lose one of the two slashes."""
+        if str(value).startswith("ssh://"):
+            return str(value)
+        return super().convert(value, param, ctx)
+
+
+class PathOrUrl(PathOrWord):
+    """A path, or the URL of a storage, or a word."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.Path.convert`; a path would lose one of the two slashes."""
+        if is_url(value):
+            return location(value)
+        return super().convert(value, param, ctx)
 
 
 def asset_names(

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from retinaface.cluster.targets.guard import OUTPUT_FILE, Ended, Job, read_ended, start_guard
 from retinaface.cluster.targets.packing import pack
-from retinaface.engines.remote.engine import interpreter
+from retinaface.engines.remote.pipes import interpreter
 from retinaface.environment import signal_name
 from retinaface.errors import EngineUnavailable, RecordError
 from retinaface.records.write import RECORD_FILE, write_crash

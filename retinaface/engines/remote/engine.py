@@ -1,11 +1,10 @@
-"""An engine in another Python environment: a worker process there, arrays over pipes.
+"""An engine in another Python environment, on this machine or another: a worker process there.
 
 So two versions of a runtime, which cannot live in one process, are used side by side in one run.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,20 @@ from retinaface.engines.remote.messages import (
     Failed,
     Infer,
     Intermediates,
+    Open,
     Opened,
     Outputs,
     Request,
+    Store,
+    Stored,
     Tensors,
-    open_request,
+    whole_paths,
 )
+from retinaface.engines.remote.pipes import Pipes
 from retinaface.engines.remote.process import WorkerProcess
+from retinaface.engines.remote.sending import send_files
+from retinaface.engines.remote.ssh import SCHEME, Ssh
+from retinaface.engines.remote.transport import Transport
 from retinaface.engines.specify import EngineSettings, specify
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
@@ -34,8 +40,9 @@ from retinaface.typing import FloatArray
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# A vendor's compiler takes minutes; one inference of a batch never does.
-BUILD_TIMEOUT_S, CALL_TIMEOUT_S = 1800.0, 120.0
+# A vendor's compiler takes minutes; one inference of a batch never does. A file of 100 MB goes over
+# a link of 10 Mbit/s in a minute and a half.
+BUILD_TIMEOUT_S, CALL_TIMEOUT_S, SEND_TIMEOUT_S = 1800.0, 120.0, 300.0
 # What the other end may raise by name; all else is a fault of the engine.
 _RAISED: dict[str, type[Exception]] = {
     kind.__name__: kind
@@ -48,14 +55,14 @@ class RemoteEngine(Engine):
 
     Attributes:
         environment: Of the other Python: see `environment.describe_environment`.
-        last_infer_s: Seconds of the last `infer` there, pipes excluded.
+        last_infer_s: Seconds of the last `infer` there, pipes and network excluded.
     """
 
     def __init__(
         self,
         spec: EngineSpec,
         factory: str,
-        python: Path,
+        python: Path | str,
         *,
         build_timeout_s: float = BUILD_TIMEOUT_S,
         call_timeout_s: float = CALL_TIMEOUT_S,
@@ -65,21 +72,26 @@ class RemoteEngine(Engine):
         Args:
             spec: Of the engine.
             factory: `package.module:name`, imported there.
-            python: The other environment, or its interpreter.
+            python: The other environment, or its interpreter; or `ssh://HOST/PATH`: see `Ssh`.
             build_timeout_s: Longest that building may take.
             call_timeout_s: Longest that a call may take.
 
         Raises:
-            EngineUnavailable: There is no such Python, its worker ended or kept silent, or it says
-                that the engine cannot be built there.
+            EngineUnavailable: There is no such Python or machine, its worker ended or kept silent,
+                or it says that the engine cannot be built there.
         """
         super().__init__(replace(spec, scores="probabilities"))  # the worker makes them
-        self._python = interpreter(python)
+        self._transport = transport_to(python)
         self._timeout_s = call_timeout_s
         self.last_infer_s = 0.0
-        self._worker = WorkerProcess(spec.name, self._python)
+        self._worker = WorkerProcess(spec.name, self._transport)
         try:
-            opened, _ = self._ask(open_request(spec, factory), Opened, timeout_s=build_timeout_s)
+            spec = (
+                whole_paths(spec) if self._transport.shares_disk else send_files(spec, self._store)
+            )
+            opened, _ = self._ask(
+                Open(spec=spec, factory=factory), Opened, timeout_s=build_timeout_s
+            )
         except EngineFault as error:
             self.close()
             raise EngineUnavailable(str(error)) from error
@@ -91,7 +103,7 @@ class RemoteEngine(Engine):
 
     @property
     def pid(self) -> int:
-        """Give the id of the worker process."""
+        """Give the id of the worker process; over SSH, of the client on this machine."""
         return self._worker.pid
 
     def _ask(
@@ -106,9 +118,15 @@ class RemoteEngine(Engine):
         if not isinstance(answer, Failed):
             return answer, found
         if (kind := _RAISED.get(answer.type)) is not None:
-            raise kind(f"{answer.message} (in {self._python})")
-        where = f"{self.spec.name} in {self._python}"
+            raise kind(f"{answer.message} (in {self._transport.where})")
+        where = f"{self.spec.name} in {self._transport.where}"
         raise EngineFault(f"{where}: {answer.type}: {answer.message}")
+
+    def _store(self, name: str, sha256: str, content: FloatArray) -> str:
+        answer, _ = self._ask(
+            Store(name=name, sha256=sha256), Stored, content, timeout_s=SEND_TIMEOUT_S
+        )
+        return answer.path
 
     def _run(self, images: FloatArray) -> RawOutputs:
         answer, outputs = self._ask(Infer(), Outputs, images)
@@ -137,34 +155,32 @@ class RemoteEngine(Engine):
         super().close()
 
 
-def interpreter(python: Path) -> Path:
-    """Find the interpreter of an environment, or take the one named; links are not followed.
-
-    A virtual environment's interpreter is a link, and knows its environment by its own place.
+def transport_to(python: Path | str) -> Transport:
+    """Choose the way to a Python.
 
     Raises:
-        EngineUnavailable: There is none.
+        EngineUnavailable: There is no such Python here, or the address is not right.
     """
-    path = python / "bin" / "python" if python.is_dir() else python
-    if not path.is_file():
-        raise EngineUnavailable(
-            f"{python} is neither a Python interpreter nor an environment with bin/python; give "
-            "one, such as .venv or .venv/bin/python"
-        )
-    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow the link
+    if isinstance(python, str) and python.startswith(SCHEME):
+        return Ssh(python)
+    return Pipes(Path(python))
 
 
-def open_remote_engine(python: Path, name: str, **settings: Unpack[EngineSettings]) -> RemoteEngine:
+def open_remote_engine(
+    python: Path | str, name: str, **settings: Unpack[EngineSettings]
+) -> RemoteEngine:
     """Build an engine in another Python environment; see `open_engine`.
 
     Args:
-        python: The environment, or its interpreter. It needs NumPy and the engine's runtime.
+        python: The environment, or its interpreter, or `ssh://HOST/PATH`. It needs NumPy and the
+            engine's runtime.
         name: As for `open_engine`; a third party's entry point must be installed here too.
-        **settings: Those of `open_engine`. A file that is made is made here.
+        **settings: Those of `open_engine`. Files are those of this machine; a file that is made is
+            made here, and what another machine needs is sent.
 
     Raises:
         EngineUnavailable: As `open_engine`; or there is no such Python, or its process ended.
     """
     factory = find_engine(name).factory
-    interpreter(python)
+    transport_to(python)  # before an export takes its time
     return RemoteEngine(specify(name, **settings), factory, python)

@@ -1,7 +1,7 @@
 """Messages between two processes: a JSON header, then arrays as they are in memory.
 
-Both ends are pipes. Nothing is copied but by the system: arrays are written from, and read into,
-their own memory.
+Both ends are pipes or sockets. Nothing is copied but by the system: arrays are written from, and
+read into, their own memory.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def send(
     """
     kinds = [{"shape": list(a.shape), "dtype": a.dtype.str} for a in arrays]
     text = json.dumps({**header, "arrays": kinds}).encode()
-    _write(fd, memoryview(_PREFIX.pack(_MAGIC, len(text)) + text), deadline)
+    write(fd, memoryview(_PREFIX.pack(_MAGIC, len(text)) + text), deadline)
     for array in arrays:
-        _write(fd, _bytes(np.ascontiguousarray(array)), deadline)
+        write(fd, _bytes(np.ascontiguousarray(array)), deadline)
 
 
 def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], list[FloatArray]]:
@@ -130,7 +130,13 @@ def _bytes(array: FloatArray) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _write(fd: int, view: memoryview, deadline: float | None) -> None:
+def write(fd: int, view: memoryview, deadline: float | None) -> None:
+    """Write bytes as they are.
+
+    Raises:
+        ClosedError: The other end is gone.
+        TimedOutError: It did not read in time.
+    """
     while len(view):
         _wait(fd, select.POLLOUT, deadline)
         try:
@@ -139,6 +145,26 @@ def _write(fd: int, view: memoryview, deadline: float | None) -> None:
             continue
         except BrokenPipeError as error:
             raise ClosedError("it has stopped reading") from error
+
+
+def skip_to(fd: int, marker: bytes, deadline: float) -> None:
+    """Read and drop what comes before a marker, and the marker; nothing may follow it unasked.
+
+    Raises:
+        ClosedError: The other end is gone.
+        TimedOutError: The marker did not come in time.
+        GarbageError: Too much came before it.
+    """
+    found = bytearray()
+    while not found.endswith(marker):
+        _wait(fd, select.POLLIN, deadline)
+        if not (part := os.read(fd, 2**16)):
+            raise ClosedError("it has stopped writing")
+        found += part
+        if len(found) > _MAX_HEADER:
+            raise GarbageError(
+                f"it sent {len(found)} bytes and no message, beginning with {bytes(found[:12])!r}"
+            )
 
 
 def _read(fd: int, view: memoryview, deadline: float | None) -> None:

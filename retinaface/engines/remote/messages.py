@@ -23,8 +23,20 @@ class Message(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag
     """A header without its arrays; `kind` tells which."""
 
 
+class Store(Message, frozen=True, tag="store"):
+    """Keep a file until the worker ends: the one array, uint8. Answered by `Stored`.
+
+    Attributes:
+        name: Below the folder of such files, with `/`.
+        sha256: Of the content, which is checked there.
+    """
+
+    name: str
+    sha256: str
+
+
 class Open(Message, frozen=True, tag="open"):
-    """Build an engine, the first request. Answered by `Opened`.
+    """Build an engine. Answered by `Opened`.
 
     Attributes:
         spec: Of the engine; its paths are whole.
@@ -47,6 +59,12 @@ class Intermediates(Message, frozen=True, tag="intermediates"):
 
 class Describe(Message, frozen=True, tag="describe"):
     """Say what the engine is. Answered by `Description`."""
+
+
+class Stored(Message, frozen=True, tag="stored"):
+    """The file is there, whole, under this path."""
+
+    path: str
 
 
 class Opened(Message, frozen=True, tag="opened"):
@@ -86,21 +104,18 @@ class Failed(Message, frozen=True, tag="error"):
     message: str
 
 
-Request = Open | Infer | Intermediates | Describe
-Answer = Opened | Outputs | Tensors | Description | Failed
-A = TypeVar("A", Opened, Outputs, Tensors, Description)
+Request = Store | Open | Infer | Intermediates | Describe
+Answer = Stored | Opened | Outputs | Tensors | Description | Failed
+A = TypeVar("A", Stored, Opened, Outputs, Tensors, Description)
 
 
-def open_request(spec: EngineSpec, factory: str) -> Open:
-    """Ask for an engine; the worker may run in another folder, so files get whole paths."""
-    return Open(
-        spec=replace(
-            spec,
-            model=spec.model and spec.model.resolve(),
-            engine_file=spec.engine_file and spec.engine_file.resolve(),
-            options=dict(spec.options),
-        ),
-        factory=factory,
+def whole_paths(spec: EngineSpec) -> EngineSpec:
+    """Name files by their whole paths, for a worker on this machine may run in another folder."""
+    return replace(
+        spec,
+        model=spec.model and spec.model.resolve(),
+        engine_file=spec.engine_file and spec.engine_file.resolve(),
+        options=dict(spec.options),
     )
 
 

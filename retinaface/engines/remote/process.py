@@ -6,10 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from retinaface.engines.remote.frames import (
     ClosedError,
@@ -17,7 +15,6 @@ from retinaface.engines.remote.frames import (
     TimedOutError,
     receive,
     send,
-    widen,
 )
 from retinaface.engines.remote.messages import (
     A,
@@ -27,61 +24,42 @@ from retinaface.engines.remote.messages import (
     encode_request,
     kind_of,
 )
-from retinaface.environment import signal_name
+from retinaface.engines.remote.transport import GRACE_S, START_TIMEOUT_S, Transport
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.typing import FloatArray
 
-WORKER = Path(__file__).with_name("worker.py")
-_GRACE_S = 5.0
-
 
 class WorkerProcess:
-    """A worker in another Python, and the two pipes to it.
+    """A worker at the far end of a transport.
 
     Attributes:
-        pid: Of the process.
+        pid: Of the process on this machine: the worker, or the client that reaches it.
     """
 
-    def __init__(self, name: str, python: Path) -> None:
+    def __init__(self, name: str, transport: Transport) -> None:
         """Start it.
 
         Args:
             name: Of the engine, for messages.
-            python: The interpreter.
+            transport: The way to the other Python.
 
         Raises:
             EngineUnavailable: It cannot be started.
         """
-        self._name, self._python = name, python
-        their_read, self._write_fd = os.pipe()
-        self._read_fd, their_write = os.pipe()
-        for fd in (self._write_fd, self._read_fd):
-            widen(fd)
-        os.set_blocking(self._write_fd, False)
-        # A file takes whatever a runtime prints; a pipe that nobody reads would block it.
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        command = [str(python), str(WORKER), str(their_read), str(their_write)]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - the interpreter that the caller named
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,
-                stderr=self._stderr,
-                pass_fds=(their_read, their_write),
-                start_new_session=True,
-            )
-        except OSError as error:
-            for fd in (self._write_fd, self._read_fd):
-                os.close(fd)
-            self._stderr.close()
-            raise EngineUnavailable(
-                f"{name}: cannot start {python}: {error.strerror}; give the "
-                "interpreter of an environment"
-            ) from error
-        finally:
-            os.close(their_read)
-            os.close(their_write)
+        self._name, self._transport = name, transport
+        channel = transport.start(name)
+        self._process, self._stderr = channel.process, channel.stderr
+        self._read_fd, self._write_fd = channel.read_fd, channel.write_fd
         self.pid = self._process.pid
+        try:
+            transport.prepare(channel, time.monotonic() + START_TIMEOUT_S)
+        except FrameError as error:
+            words = self._describe_loss("the start", error, START_TIMEOUT_S)
+            self.close()
+            raise EngineUnavailable(words) from error
+        except BaseException:
+            self.close()
+            raise
 
     def ask(
         self, request: Request, expected: type[A], arrays: Sequence[FloatArray], timeout_s: float
@@ -105,19 +83,21 @@ class WorkerProcess:
 
     def _describe_loss(self, doing: str, error: FrameError, timeout_s: float) -> str:
         """End the process, and say what became of it."""
-        where = f"{self._name} in {self._python}: the worker process"
+        where = f"{self._name} in {self._transport.where}:"
         if isinstance(error, ClosedError):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_S)
+                self._process.wait(GRACE_S)
         code = self._process.poll()
         self._end()
         words = self._last_words()
         if isinstance(error, TimedOutError):
-            return f"{where} gave no answer to {doing} within {timeout_s:g} s and was ended{words}"
+            return (
+                f"{where} the worker process gave no answer to {doing} within {timeout_s:g} s and "
+                f"was ended{words}"
+            )
         if isinstance(error, ClosedError) and code is not None:
-            how = f"by {signal_name(-code)}" if code < 0 else f"with exit code {code}"
-            return f"{where} ended {how} during {doing}{words}"
-        return f"{where} broke the protocol during {doing}: {error}{words}"
+            return f"{where} {self._transport.describe_end(code, doing, words)}"
+        return f"{where} the worker process broke the protocol during {doing}: {error}{words}"
 
     def _last_words(self) -> str:
         self._stderr.seek(0, os.SEEK_END)
@@ -129,7 +109,7 @@ class WorkerProcess:
         """Let the worker close its engine, and end it if it does not."""
         os.close(self._write_fd)  # that is what tells it
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE_S)
+            self._process.wait(GRACE_S)
         self._end()
         os.close(self._read_fd)
         self._stderr.close()

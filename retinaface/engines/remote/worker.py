@@ -2,12 +2,14 @@
 
     PYTHON worker.py READ_FD WRITE_FD
 
-That Python needs NumPy and the engine's runtime, not this package: the modules of the checkout that
-started it are used, whatever is installed there, so that two environments run the same code.
+That Python needs NumPy and the engine's runtime, not this package: the modules beside this file are
+used, whatever is installed there, so that two environments run the same code. They are those of the
+checkout that started it, or were sent: see `boot`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -45,9 +47,12 @@ def use_this_package() -> None:
 class Worker:
     """Answers requests with one engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """Store the folder for files that are sent; None where none may be."""
         self._engine: Engine | None = None
+        self._folder = folder
         self.requests: dict[str, Callable[..., Answer]] = {
+            "store": self._store,
             "open": self._open,
             "infer": self._infer,
             "intermediates": self._intermediates,
@@ -60,6 +65,16 @@ class Worker:
             return self.requests[request["kind"]](request, *arrays)
         except Exception as error:  # noqa: BLE001 - raised again at the other end
             return {"kind": "error", "type": type(error).__name__, "message": str(error)}, []
+
+    def _store(self, request: Mapping[str, Any], content: FloatArray) -> Answer:
+        if self._folder is None:
+            raise ValueError("this worker reads files where they are, and takes none")
+        path = self._folder / request["name"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.data)
+        if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != request["sha256"]:
+            raise ValueError(f"{path} has SHA-256 {found}, expected {request['sha256']}")
+        return {"kind": "stored", "path": str(path)}, []
 
     def _open(self, request: Mapping[str, Any]) -> Answer:
         from retinaface.engines.base import EngineSpec
@@ -98,18 +113,24 @@ class Worker:
             self._engine.close()
 
 
-def main(read_fd: int, write_fd: int) -> int:
-    """Answer until the other end closes its pipe."""
+def main(read_fd: int, write_fd: int, folder: Path | None = None) -> int:
+    """Answer until the other end closes its pipe.
+
+    Args:
+        folder: For files that are sent, where this machine is another one.
+    """
     if sys.version_info < OLDEST_PYTHON:
         needed = ".".join(map(str, OLDEST_PYTHON))
         print(f"Python {sys.version.split()[0]} is too old, {needed} is needed", file=sys.stderr)
         return 1
+    if importlib.util.find_spec("numpy") is None:
+        print(f"{sys.executable} has no NumPy; install it there", file=sys.stderr)
+        return 1
     os.dup2(2, 1)  # what a runtime prints must not be lost in a pipe that nobody reads
-    sys.path[0] = str(Path.cwd())  # not the folder of this file
     use_this_package()
     from retinaface.engines.remote.frames import ClosedError, receive, send
 
-    worker = Worker()
+    worker = Worker(folder)
     try:
         while True:
             send(write_fd, *worker.answer(*receive(read_fd)))
@@ -120,4 +141,5 @@ def main(read_fd: int, write_fd: int) -> int:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path.cwd())  # not the folder of this file
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

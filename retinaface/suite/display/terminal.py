@@ -51,6 +51,6 @@ def closing_text(config: pytest.Config, width: int) -> list[str]:
         return []
     folder = last_option(config, "record")
     is_kept = folder is not None and not config.getoption("record_is_temporary")
-    record = [f"Record: {folder}"] if is_kept else []
+    record = [f"Record: {config.getoption('record_goes_to') or folder}"] if is_kept else []
     after = [*record, *config.stash[ACCEPTANCE].lines()]
     return closing_lines(run, config.stash[TARGET], after, width=width)

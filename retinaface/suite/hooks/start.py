@@ -42,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     # `validate` keeps a record for itself where none is asked for.
     group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
+    # Where `validate` sends the record when the run has ended.
+    group.addoption("--record-goes-to", help=argparse.SUPPRESS)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -156,7 +156,7 @@ def _text(where: str, option: Option, value: Any, folder: Path) -> str:
         raise TargetError(f"{where}: expected {expected}, got {_toml(value)}")
     if option.choices and value not in option.choices:
         raise TargetError(f"{where}: {unknown('unknown value', value, option.choices)}")
-    if option.kind == "path" and not is_word:
+    if option.kind == "path" and not is_word and "://" not in value:
         return str(folder / Path(value).expanduser())
     return _toml(value) if isinstance(value, bool) else str(value)
 

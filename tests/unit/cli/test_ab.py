@@ -88,6 +88,7 @@ def test_one_environment_compared_with_itself_does_not_differ(capsys, engine):
     ("arguments", "message"),
     [
         (["--b", "nowhere"], "nowhere is neither a Python interpreter nor an environment"),
+        (["--b", "ssh://board"], "ssh://board is not an address of a Python; expected ssh://["),
         (["--starts", "1"], "1 is not in the range"),
         (["--slowdown", "1"], "1.0 is not in the range"),
         (["--engine-option", "ms"], "is not of the form NAME=VALUE"),
@@ -95,7 +96,7 @@ def test_one_environment_compared_with_itself_does_not_differ(capsys, engine):
         (["--widerface", "nowhere"], "nowhere"),
         (["--model", "none.onnx"], "none.onnx does not exist"),
     ],
-    ids=["python", "starts", "slowdown", "option", "json", "data", "model"],
+    ids=["python", "address", "starts", "slowdown", "option", "json", "data", "model"],
 )
 def test_bad_input_is_one_line(capsys, engine, arguments, message):
     code, _, err = run(capsys, *engine, *SHORT, *arguments)

@@ -13,7 +13,7 @@ import pytest
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.remote.engine import RemoteEngine, open_remote_engine
-from retinaface.engines.remote.process import WORKER
+from retinaface.engines.remote.pipes import WORKER
 from retinaface.errors import EngineFault, EngineUnavailable
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -183,6 +183,7 @@ def test_a_worker_needs_numpy_and_the_runtime_alone():
         "sys.meta_path.insert(0, Hide())\n"
         f"runpy.run_path({str(WORKER)!r})['use_this_package']()\n"
         "import retinaface.engines.onnxruntime.cpu, retinaface.engines.remote.frames\n"
+        "import retinaface.engines.opening\n"
         "import retinaface.environment\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
@@ -196,7 +197,7 @@ def test_the_folder_of_the_worker_hides_no_package(tmp_path, monkeypatch):
     shutil.copytree(WORKER.parents[2], package)
     worker = package / WORKER.relative_to(WORKER.parents[2])
     worker.with_name("onnxruntime.py").write_text("raise ImportError('hidden')")
-    monkeypatch.setattr("retinaface.engines.remote.process.WORKER", worker)
+    monkeypatch.setattr("retinaface.engines.remote.pipes.WORKER", worker)
     with open_remote_engine(Path(sys.executable), "ort-cpu-fp32", model=tiny_model()) as engine:
         assert engine.describe()["runtime"].startswith("onnxruntime ")
 
@@ -215,7 +216,7 @@ def test_an_answer_with_another_field_is_a_fault_that_names_it(tmp_path, monkeyp
         "worker.Worker.answer = answer\n"
         "sys.exit(worker.main(*map(int, sys.argv[1:])))\n"
     )
-    monkeypatch.setattr("retinaface.engines.remote.process.WORKER", worker)
+    monkeypatch.setattr("retinaface.engines.remote.pipes.WORKER", worker)
     with opened("plain_cpu_fp32") as engine:
         words = "broke the protocol during infer: it sent an answer that is not right: .*`took_s`"
         with pytest.raises(EngineFault, match=words):

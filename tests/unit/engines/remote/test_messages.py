@@ -1,5 +1,6 @@
 """What either end sends is what the other reads."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import get_args
@@ -15,14 +16,17 @@ from retinaface.engines.remote.messages import (
     Failed,
     Infer,
     Intermediates,
+    Open,
     Opened,
     Outputs,
     Request,
+    Store,
+    Stored,
     Tensors,
     decode_answer,
     encode_request,
     kind_of,
-    open_request,
+    whole_paths,
 )
 from retinaface.engines.remote.worker import Worker
 
@@ -43,9 +47,12 @@ class Read(dict):
         return super().__getitem__(key)
 
 
+CONTENT = np.frombuffer(b"a model", np.uint8)
+STORE = Store(name="12ab/model.onnx", sha256=hashlib.sha256(b"a model").hexdigest())
 # Each request, its arrays, and its answer; in the order of a worker's life.
 TALK = [
-    (open_request(SPEC, FACTORY), [], Opened),
+    (STORE, [CONTENT], Stored),
+    (Open(spec=SPEC, factory=FACTORY), [], Opened),
     (Infer(), [IMAGES], Outputs),
     (Intermediates(names=["one", "two"]), [IMAGES], Tensors),
     (Describe(), [], Description),
@@ -57,8 +64,8 @@ def over_the_pipe(header):
     return json.loads(json.dumps(header))
 
 
-def test_both_ends_agree_on_every_field():
-    worker = Worker()
+def test_both_ends_agree_on_every_field(tmp_path):
+    worker = Worker(tmp_path)
     assert [type(request) for request, *_ in TALK] == list(get_args(Request))
     assert list(worker.requests) == [kind_of(request) for request, *_ in TALK]
     for request, arrays, expected in TALK:
@@ -72,18 +79,29 @@ def test_both_ends_agree_on_every_field():
 
 
 def test_a_failure_there_is_an_answer_to_any_request():
-    for request, arrays, expected in TALK[1:]:
+    for request, arrays, expected in TALK[2:]:
         header, found = Worker().answer(encode_request(request), arrays)
         answer = decode_answer(over_the_pipe(header), len(found), expected)
         assert answer == Failed(type="ValueError", message="no engine is open")
 
 
+def test_a_file_is_kept_whole_or_refused(tmp_path):
+    header, _ = Worker(tmp_path).answer(encode_request(STORE), [CONTENT])
+    assert Path(header["path"]) == tmp_path / STORE.name
+    assert Path(header["path"]).read_bytes() == b"a model"
+    header, _ = Worker(tmp_path).answer(encode_request(STORE), [CONTENT[:-1]])
+    assert "has SHA-256" in header["message"]
+    header, _ = Worker().answer(encode_request(STORE), [CONTENT])
+    assert header["message"].endswith("reads files where they are, and takes none")
+
+
 def test_a_specification_arrives_whole(tmp_path, monkeypatch):
     """Every field that it has, paths as whole ones."""
     monkeypatch.chdir(tmp_path)
-    assert open_request(SPEC, FACTORY).spec == SPEC
+    assert whole_paths(SPEC) == SPEC
     files = {"model": Path("a.onnx"), "engine_file": Path("b"), "weights": Path("c.pth")}
-    sent = encode_request(open_request(EngineSpec("x", "fp16", "cuda", **files), FACTORY))
+    spec = whole_paths(EngineSpec("x", "fp16", "cuda", **files))
+    sent = encode_request(Open(spec=spec, factory=FACTORY))
     assert set(sent["spec"]) == set(EngineSpec.__dataclass_fields__)
     assert sent["spec"]["model"] == str(tmp_path / "a.onnx")
     assert sent["spec"]["engine_file"] == str(tmp_path / "b")

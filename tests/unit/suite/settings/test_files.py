@@ -40,6 +40,11 @@ def test_values_are_what_would_be_typed(write, tmp_path):
     }
 
 
+def test_a_url_stays_as_it_is(write):
+    found = read_file(write('widerface = "s3://bucket/wf"\nb = "ssh://board/python3"'))[""]
+    assert found == {"widerface": ("s3://bucket/wf",), "b": ("ssh://board/python3",)}
+
+
 def test_a_home_is_written_as_in_a_shell(write, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert read_file(write('widerface = "~/wf"'))[""]["widerface"] == (f"{tmp_path}/home/wf",)

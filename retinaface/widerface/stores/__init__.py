@@ -1,0 +1,1 @@
+"""Where the images of a data set are: files, a zip, or a storage."""
