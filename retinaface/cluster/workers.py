@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from retinaface.cluster.connection import FIRST_WORKER_S
 from retinaface.errors import ClusterError, first_line
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def employ(client: Client, mission: Mission, resources: Mapping[str, float]) -> 
     from retinaface.cluster.worker import EnginePlugin
 
     workers = Workers(client, f"retinaface-{uuid.uuid4().hex}", resources)
-    if not workers.addresses():
+    if resources and not workers.addresses():
         wanted = ", ".join(f"{name}={n:g}" for name, n in resources.items())
         raise ClusterError(
             f"no worker of {workers.address} has the resources {wanted}; start one that has: "
@@ -198,16 +199,23 @@ def introduce_all(workers: Workers) -> dict[str, dict[str, Any]]:
     """
     from retinaface.cluster.worker import introduce
 
-    pending = {a: workers.submit(introduce, only_on=a) for a in sorted(workers.addresses())}
+    pending: dict[str, Future[Outcome]] = {}
     facts: dict[str, dict[str, Any]] = {}
-    ends = time.monotonic() + OPEN_S
-    while pending and time.monotonic() < ends:
+    asked: set[str] = set()
+    began = seen = time.monotonic()
+    while pending or not facts:
+        there, now = workers.addresses(), time.monotonic()
+        for address in sorted(there - asked):
+            pending[address] = workers.submit(introduce, only_on=address)
+        asked |= there
         for address in [a for a, future in pending.items() if future.done()]:
             facts[address] = workers.outcome(pending.pop(address), f"opening the engine, {address}")
-        if pending:
-            time.sleep(_LOOK_S / 10)
-            there = workers.addresses()
-            pending = {a: future for a, future in pending.items() if a in there}
-    if not facts:
-        raise ClusterError(f"no worker of {workers.address} opened the engine; look at their logs")
+        pending = {a: future for a, future in pending.items() if a in there}
+        seen = now if there else seen
+        if now - seen > FIRST_WORKER_S or now - began > OPEN_S:
+            raise ClusterError(
+                f"no worker of {workers.address} opened the engine in {now - began:.0f} s; look at "
+                "their logs"
+            )
+        time.sleep(_LOOK_S / 10)
     return facts
