@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from retinaface.cli.answers import of_ab, of_agreement, of_evaluation, of_history
+from retinaface.cli.answers import of_ab, of_agreement, of_evaluation, of_history, of_matrix
 from retinaface.cli.output import terminal
 from retinaface.suite.display.summary_tables import ap_table, speed_table
 from tests.support.answers import AP, LONG, sample_answers
@@ -19,6 +19,7 @@ SHOWN = {
     "agree": of_agreement.show,
     "evaluate": of_evaluation.show,
     "history": of_history.show,
+    "matrix": of_matrix.show,
     "bench": importlib.import_module("retinaface.cli.one_engine.bench")._show,
     "assets list": importlib.import_module("retinaface.cli.assets")._show_list,
     "assets fetch": importlib.import_module("retinaface.cli.assets")._show_paths,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.support.given.target_player import write_player
 from tests.support.made.records import make_run
-from tests.support.target_player import write_player
 
 
 @pytest.fixture

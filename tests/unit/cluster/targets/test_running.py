@@ -10,7 +10,7 @@ import pytest
 from retinaface.cluster.targets import running
 from retinaface.cluster.targets.running import Order, Outcome, run_target
 from retinaface.verdicts import Verdict
-from tests.support.target_player import TEST
+from tests.support.given.target_player import TEST
 
 
 @pytest.fixture
