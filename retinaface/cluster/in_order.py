@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import statistics
 import time
@@ -26,6 +27,11 @@ SLOW_TIMES, SLOW_S = 3.0, 5.0
 # No shard ends in so long: the workers hang.
 SILENT_S = 1800.0
 _LOOK_S = 1.0
+# A result stays in a cycle of objects of distributed's client until the next full collection,
+# which Python puts off for minutes.
+_COLLECT_EVERY = 32
+# All workers may be starting again.
+_NOBODY_S = 60.0
 
 
 @dataclass
@@ -73,7 +79,7 @@ class InOrder:
         self._image_s: list[float] = []
         self._there: set[str] = workers.addresses()
         self._held: dict[str, tuple[str, ...]] = {}
-        self._looked = self._heard = time.monotonic()
+        self._looked = self._heard = self._manned = time.monotonic()
 
     def results(self) -> Iterator[tuple[Shard, Any]]:
         """Give each shard with its result, in order.
@@ -130,6 +136,8 @@ class InOrder:
         self._done[index] = one.shard, self._value(future, one.shard)
         self._heard = time.monotonic()
         del self._running[index]
+        if index % _COLLECT_EVERY == 0:
+            gc.collect()
         for other in one.futures:
             other.release()
 
@@ -156,6 +164,12 @@ class InOrder:
             for f in one.futures[:1]
         )
         self._there, self._held = there, held
+        self._manned = now if there else self._manned
+        if now - self._manned > _NOBODY_S:
+            raise ClusterError(
+                f"all workers of {self._workers.address} were lost, and none came for "
+                f"{_NOBODY_S:.0f} s; look at their logs, start some, and run again"
+            )
         self._happened.n_workers = max(self._happened.n_workers, len(there))
         if now - self._heard > SILENT_S:
             late = ", ".join(str(one.shard) for one in self._running.values())

@@ -72,7 +72,8 @@ def test_a_killed_worker_costs_no_result(crew, embedded, tmp_path):
 def test_a_shard_that_kills_its_workers_ends_the_run(crew, embedded):
     with (
         pytest.raises(ClusterError, match="images 1 to .*: every worker that ran this was lost"),
-        crew(embedded, batch_size=5, options={"act": "die-always"}) as workers,
+        # A cluster of its own: a nanny gives up a worker that dies while it starts.
+        crew(embedded, batch_size=5, options={"act": "die-always"}, where="local:1") as workers,
     ):
         workers.evaluate(embedded.select())
 

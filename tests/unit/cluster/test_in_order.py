@@ -34,11 +34,12 @@ class Staff:
 
     address = "tcp://s:1"
 
-    def __init__(self, *, bad=(), silent=False):
+    def __init__(self, *, bad=(), silent=False, leave=False):
+        self._leave = leave
         self._bad, self._silent, self._open, self.most = set(bad), silent, [], 0
 
     def addresses(self):
-        return {"tcp://a:1"}
+        return set() if self._leave and self.most else {"tcp://a:1"}
 
     def held(self):
         return {"tcp://a:1": ()}
@@ -87,3 +88,10 @@ def test_silence_ends_the_run(monkeypatch):
     monkeypatch.setattr(in_order, "_LOOK_S", 0.05)
     with pytest.raises(ClusterError, match=r"no shard ended for 0 s \(images 1 to .*; 1 workers"):
         run(Staff(silent=True))
+
+
+def test_a_run_that_all_workers_left_ends(monkeypatch):
+    monkeypatch.setattr(in_order, "_NOBODY_S", 0.1)
+    monkeypatch.setattr(in_order, "_LOOK_S", 0.05)
+    with pytest.raises(ClusterError, match="all workers of tcp://s:1 were lost, and none came"):
+        run(Staff(silent=True, leave=True))
