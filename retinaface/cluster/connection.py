@@ -22,6 +22,9 @@ MAX_LOCAL = 256
 # A task that ends so many workers of this machine is not tried again.
 _DEATHS = 3
 _LOOPBACK = "127.0.0.1"
+# Dask has its workers give freed memory back at once. Every image then asks for new pages, which
+# takes a third of the time (docs/scaling.md).
+_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
 _LOCAL = re.compile(r"local:([1-9][0-9]{0,2})")
 _ADDRESS = re.compile(r"(tcp|tls)://(\S+):([0-9]{1,5})")
 _EXPECTED = "expected tcp://HOST:PORT, tls://HOST:PORT, or local:N for N workers on this machine"
@@ -113,18 +116,20 @@ def _knock(scheduler: str) -> None:
 @contextlib.contextmanager
 def _local_cluster(n: int) -> Iterator[Any]:
     """Start workers in processes of their own, one thread each, that only this machine reaches."""
+    import dask
     from distributed import LocalCluster
 
     try:
-        cluster = LocalCluster(
-            n_workers=n,
-            threads_per_worker=1,
-            host=_LOOPBACK,
-            dashboard_address=f"{_LOOPBACK}:0",
-            silence_logs=logging.CRITICAL,
-            preload=["retinaface.cluster.interrupts"],
-            scheduler_kwargs={"allowed_failures": _DEATHS - 1},
-        )
+        with dask.config.set({_TRIM: None}):
+            cluster = LocalCluster(
+                n_workers=n,
+                threads_per_worker=1,
+                host=_LOOPBACK,
+                dashboard_address=f"{_LOOPBACK}:0",
+                silence_logs=logging.CRITICAL,
+                preload=["retinaface.cluster.interrupts"],
+                scheduler_kwargs={"allowed_failures": _DEATHS - 1},
+            )
     except (OSError, RuntimeError) as error:
         raise ClusterError(
             f"cannot start {n} workers on this machine: {first_line(error)}; try fewer, local:1"
