@@ -60,6 +60,7 @@ def connect(scheduler: str) -> Iterator[Client]:
     """
     n = n_local(scheduler)
     try:
+        import dask
         import distributed
     except ImportError as error:
         raise ClusterError(
@@ -68,6 +69,9 @@ def connect(scheduler: str) -> Iterator[Client]:
         ) from error
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
+        # So many messages, each with the faces of a shard, are kept for whoever debugs Dask: 1000
+        # by default, which would take as much memory as 250 000 images' results.
+        stack.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 16}))
         try:
             if n is None:
                 _knock(scheduler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import queue
 import statistics
 import time
@@ -27,9 +26,6 @@ SLOW_TIMES, SLOW_S = 3.0, 5.0
 # No shard ends in so long: the workers hang.
 SILENT_S = 1800.0
 _LOOK_S = 1.0
-# A result stays in a cycle of objects of distributed's client until the next full collection,
-# which Python puts off for minutes.
-_COLLECT_EVERY = 32
 # All workers may be starting again.
 _NOBODY_S = 60.0
 
@@ -136,8 +132,6 @@ class InOrder:
         self._done[index] = one.shard, self._value(future, one.shard)
         self._heard = time.monotonic()
         del self._running[index]
-        if index % _COLLECT_EVERY == 0:
-            gc.collect()
         for other in one.futures:
             other.release()
 
