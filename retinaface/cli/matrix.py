@@ -54,7 +54,7 @@ _TAIL = 5
 )
 @answering(show)
 def matrix(plan: Path, scheduler: str, output: Path, wait: float) -> Matrix:
-    """Validate many targets, each isolated on a worker that has what it needs.
+    """Validate many targets, each isolated on a worker that suits it.
 
     \b
     retinaface matrix plan.toml --output MATRIX

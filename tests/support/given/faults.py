@@ -113,10 +113,10 @@ def plus_one_dropped() -> None:
 @fault
 def plus_one_dropped_in_the_evaluation() -> None:
     from retinaface.detection import boxes
-    from retinaface.widerface import average_precision
+    from retinaface.widerface.counting import matching
 
     right = boxes.overlap_matrix
-    average_precision.overlap_matrix = lambda a, b, *, extra_px: right(a, b, extra_px=0.0)
+    matching.overlap_matrix = lambda a, b, *, extra_px: right(a, b, extra_px=0.0)
 
 
 @fault

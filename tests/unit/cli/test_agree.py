@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.support.given.agreeing_engines import N_FACES, picture
 ENGINES = "tests.support.given.agreeing_engines"
 FACES = f"{ENGINES}:faces_cpu_fp16"
 N_IMAGES = 32
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -103,7 +105,8 @@ def test_a_folder_without_images_is_refused(refuse, tmp_path):
     refuse(*agree("missing"), match="missing: it is not a folder; check the path")
 
 
-def test_the_new_engine_may_run_in_another_environment(run, pictures):
+def test_the_new_engine_may_run_in_another_environment(run, pictures, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # where that Python finds the engine
     code, out, _ = run(*agree(pictures, "--b", sys.executable, "--limit", 4))
     assert code == 10  # too few to pass, and none differs
     assert f"B: {FACES} (fp16) in {sys.executable}" in out

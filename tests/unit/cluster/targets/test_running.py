@@ -88,6 +88,7 @@ def test_a_python_without_the_package_says_so(tmp_path):
 
 def test_the_plan_alone_says_what_runs(play, monkeypatch):
     """Options in the worker's variables do not count; its folders of data do."""
+    monkeypatch.delenv("RETINAFACE_GOLDEN", raising=False)
     for name in ("ENGINE", "RECORD", "CONFIG"):
         monkeypatch.setenv(f"RETINAFACE_{name}", "x")
     outcome = play("tells", "--engine=mine", MINE="yes", RETINAFACE_BATCH="3")
