@@ -54,7 +54,7 @@ _TAIL = 5
 )
 @answering(show)
 def matrix(plan: Path, scheduler: str, output: Path, wait: float) -> Matrix:
-    """Validate many targets, each isolated on a worker that suits it.
+    """Validate many targets, each isolated on a fitting worker.
 
     \b
     retinaface matrix plan.toml --output MATRIX

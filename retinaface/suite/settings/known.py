@@ -77,7 +77,7 @@ _OTHERS = (
     *(Option(name) for name in ("engine-b", "exporter", "io", "precision", "protocol")),
     *(Option(name) for name in ("reference", "scoring", "title", "run", "device", "since")),
     Option("ab", kind="path", separator="paths"),
-    *(Option("scheduler"), Option("wait", kind="number")),
+    Option("wait", kind="number"),
     Option("batch-size", kind="count", words=("dynamic",)),
     Option("engine-option-b", separator="semicolons"),
     Option("scheduler"),
