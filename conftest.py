@@ -37,9 +37,15 @@ def _sshd(_target: Target) -> str | None:
     return missing_sshd()
 
 
+def _s3(_target: Target) -> str | None:
+    from tests.support.servers.s3 import missing_s3
+
+    return missing_s3()
+
+
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins, which add the options of a run."""
-    probes.PROBES.update(golden=_golden, chromium=_chromium, sshd=_sshd)
+    probes.PROBES.update(golden=_golden, chromium=_chromium, sshd=_sshd, s3=_s3)
     plugin.register(pluginmanager)
 
 

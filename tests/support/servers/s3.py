@@ -8,8 +8,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 
 from fsspec.config import conf
+
+
+def missing_s3() -> str | None:
+    """Say what the tests of S3 lack; None where nothing."""
+    lacking = [name for name in ("s3fs", "moto", "flask") if find_spec(name) is None]
+    how = "pip install 's3fs>=2025.2' 'moto[server]>=5.1', which `dev` leaves out"
+    return f"{', '.join(lacking)} cannot be imported: {how}" if lacking else None
 
 
 @contextlib.contextmanager

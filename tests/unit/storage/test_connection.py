@@ -12,6 +12,8 @@ from retinaface.storage.connection import connect, list_files
 from retinaface.storage.location import Url
 from tests.support.servers.s3 import scripted_server, settings_of_s3
 
+pytestmark = pytest.mark.needs("s3")
+
 LISTING = b"""<?xml version="1.0"?>
 <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>x/</Prefix>
 <KeyCount>1</KeyCount><IsTruncated>false</IsTruncated>

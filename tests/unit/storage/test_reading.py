@@ -33,6 +33,7 @@ def test_a_file_and_chosen_names(memory):
     assert [path.name for path in copy.iterdir()] == ["a.MAT"]
 
 
+@pytest.mark.needs("s3")
 def test_s3_gives_what_was_put(s3, bucket):
     s3.pipe_file(f"{bucket}/runs/one/record.json", b"{}")
     assert (local_copy(Url(f"{bucket}/runs/one")) / "record.json").read_bytes() == b"{}"

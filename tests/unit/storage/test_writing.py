@@ -5,6 +5,8 @@ from retinaface.storage.connection import list_files
 from retinaface.storage.location import Url
 from retinaface.storage.writing import check_new, new_folder
 
+pytestmark = pytest.mark.needs("s3")
+
 
 def fill(folder):
     (folder / "models").mkdir()

@@ -10,6 +10,8 @@ from retinaface.storage.connection import connect
 from retinaface.storage.location import Url
 from tests.support.servers.s3 import running_s3, settings_of_s3
 
+pytestmark = pytest.mark.needs("s3")
+
 FINDER = ["--engine", "tests.support.widerface:Finder", "--model", "any.model"]
 EVALUATE = ["evaluate", "--pipeline", "igie", *FINDER]
 
