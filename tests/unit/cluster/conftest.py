@@ -11,7 +11,7 @@ from retinaface.engines.spec import EngineSpec
 from retinaface.widerface.dataset import open_widerface
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its threads must not go on beside other tests
 def scheduler():
     """Give the address of a scheduler with two workers; a worker that ends is started again."""
     from distributed import LocalCluster

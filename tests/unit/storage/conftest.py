@@ -7,7 +7,7 @@ from retinaface.storage.location import Url
 from tests.support.servers.s3 import running_s3, settings_of_s3
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3():
     with running_s3() as endpoint, settings_of_s3(endpoint):
         yield connect(Url("s3://any"))[0]
