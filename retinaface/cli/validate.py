@@ -79,7 +79,7 @@ def _run_options(command: F) -> F:
     default=3600,
     show_default=True,
     metavar="SECONDS",
-    help="How long one test may take; after that the run ends as FAIL.",
+    help="How long one test may take (start-up: at least 120 s); after that the run ends as FAIL.",
 )
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 @output_options

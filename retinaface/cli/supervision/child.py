@@ -24,6 +24,9 @@ _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtu
 WHOLE_LINES = 400
 _POLL_S = 0.2
 _GRACE_S = 5.0
+# Start-up imports and collects, which takes seconds, and far more on a machine that is busy: no test
+# is at fault for that, however short `--timeout` is.
+_STARTS_S = 120.0
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Watch:
     running: str | None = None
     since: float = 0.0
     state: str | None = None
+    has_begun: bool = False  # some test was running
 
     def look(self) -> None:
         """Read the record, which can be read at any time because it is always replaced whole."""
@@ -44,6 +48,7 @@ class Watch:
         self.state = record.get("state")
         if record.get("running") != self.running:
             self.running, self.since = record.get("running"), time.monotonic()
+        self.has_begun = self.has_begun or self.running is not None
 
 
 class Child:
@@ -95,8 +100,11 @@ class Child:
         while child.poll() is None:
             self.watch.look()
             look()
-            if time.monotonic() - self.watch.since > timeout:
+            seconds = time.monotonic() - self.watch.since
+            if self.watch.has_begun and seconds > timeout:
                 return f"took longer than --timeout {timeout:g} s"
+            if seconds > max(timeout, _STARTS_S):
+                return f"began no test within {max(timeout, _STARTS_S):g} s"
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_POLL_S)
         return None

@@ -28,6 +28,19 @@ def test_a_test_that_hangs_is_ended_and_named(supervise):
     assert record["crash"] == "took longer than --timeout 1 s"
 
 
+def test_a_start_that_takes_longer_than_a_test_may_is_no_failure(supervise):
+    """A busy machine takes long to import and collect; no test is at fault for that."""
+    code = f"time.sleep(2); record({TEST!r}); record(None, 'finished'); sys.exit(0)"
+    assert supervise(code, timeout=1.0)[0] == 0
+
+
+def test_a_start_that_never_ends_is_ended(supervise, monkeypatch):
+    monkeypatch.setattr(children, "_STARTS_S", 1.5)
+    result, out, _ = supervise("time.sleep(60)", timeout=1.0)
+    assert result == 1
+    assert "FAIL before the first test or after the last one: began no test within 1.5 s" in out
+
+
 def test_a_child_that_ignores_sigterm_is_killed(supervise, monkeypatch):
     monkeypatch.setattr(children, "_GRACE_S", 0.2)
     code = f"signal.signal(signal.SIGTERM, signal.SIG_IGN); record({TEST!r}); time.sleep(60)"
