@@ -24,8 +24,8 @@ _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtu
 WHOLE_LINES = 400
 _POLL_S = 0.2
 _GRACE_S = 5.0
-# Start-up imports and collects, which takes seconds, and far more on a machine that is busy: no test
-# is at fault for that, however short `--timeout` is.
+# Start-up imports and collects, which takes seconds, and far more on a machine that is busy: no
+# test is at fault for that, however short `--timeout` is.
 _STARTS_S = 120.0
 
 
