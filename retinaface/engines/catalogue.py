@@ -62,6 +62,7 @@ _COMPILED_CUDA = "retinaface.engines.torch.compiled:CompiledTorchDeviceEngine"
 _NCNN = "retinaface.engines.ncnn.engine:NcnnEngine"
 _OPENVINO = "retinaface.engines.openvino.engine:OpenVinoEngine"
 _TVM = "retinaface.engines.tvm.engine:TvmEngine"
+_IREE = "retinaface.engines.iree.engine:IreeEngine"
 _IGIE = "retinaface.engines.iluvatar.igie:IgieEngine"
 _IXRT = "retinaface.engines.iluvatar.ixrt:IxrtEngine"
 _OPENCV = "retinaface.engines.opencv:OpenCvEngine"
@@ -96,6 +97,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
         "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
+        "iree-cpu-fp32": EngineEntry(_IREE, "cpu", "fp32", builds_files=True),
+        # From the FP16 file: its types are those of the arithmetic.
+        "iree-cpu-fp16": EngineEntry(_IREE, "cpu", "fp16", builds_files=True, is_sluggish=True),
         "igie-iluvatar-fp32": _builder(_IGIE, "iluvatar", "fp32"),
         "igie-iluvatar-fp16": _builder(_IGIE, "iluvatar", "fp16"),
         "ixrt-iluvatar-fp16": _builder(_IXRT, "iluvatar", "fp16"),
