@@ -53,6 +53,7 @@ def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
 
 _ORT = "retinaface.engines.onnxruntime.cpu:OnnxRuntimeEngine"
 _ORT_CUDA = "retinaface.engines.onnxruntime.cuda:OnnxRuntimeDeviceEngine"
+_ORT_WEBGPU = "retinaface.engines.onnxruntime.webgpu:OnnxRuntimeWebGpuEngine"
 _ORT_TENSORRT = "retinaface.engines.onnxruntime.tensorrt:OnnxRuntimeTensorRtEngine"
 _TENSORRT = "retinaface.engines.tensorrt.engine:TensorRtEngine"
 _TORCH = "retinaface.engines.torch.eager:TorchEngine"
@@ -85,6 +86,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-cuda-fp16": EngineEntry(_ORT_CUDA, "cuda", "fp16", is_default=True),
         "ort-tensorrt-fp32": EngineEntry(_ORT_TENSORRT, "cuda", "fp32"),
         "ort-tensorrt-fp16": EngineEntry(_ORT_TENSORRT, "cuda", "fp16"),
+        # On a device in software, which is what most machines have, an image takes half a second.
+        "ort-webgpu-fp32": EngineEntry(_ORT_WEBGPU, "webgpu", "fp32", is_sluggish=True),
+        "ort-webgpu-fp16": EngineEntry(_ORT_WEBGPU, "webgpu", "fp16", is_sluggish=True),
         "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
         # From the FP16 file: TensorRT 11 always takes types from the file, and 10 can.
         "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),

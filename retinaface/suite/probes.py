@@ -175,6 +175,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "full-reference": _exact_outputs(FULL),
     "photographs": _exact_outputs(REAL),
     "cuda": _opens("ort-cuda-fp32"),
+    "webgpu": _opens("ort-webgpu-fp32"),
     "tensorrt": _opens("tensorrt-cuda-fp32"),
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
