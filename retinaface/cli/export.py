@@ -114,6 +114,12 @@ def _show(answer: Exported, printer: Printer) -> None:
     "validation, which then needs no torch (about 100 MB); photographs where the data set is on "
     "this machine.",
 )
+@click.option(
+    "--with-fp16-sums",
+    is_flag=True,
+    help="FILE.reference.npz also holds what a device gives that rounds sums to FP16, such as "
+    "ncnn-vulkan-fp16: a validation of its FP16 then needs no torch.",
+)
 @widerface_options
 @answering(_show)
 def export(
@@ -128,6 +134,7 @@ def export(
     no_simplify: bool,
     with_fp16: bool,
     reference: str,
+    with_fp16_sums: bool,
     widerface: Location | None,
     subset: str | None,
 ) -> Exported:
@@ -167,7 +174,7 @@ def export(
         inputs, note = _inputs(widerface, subset)
         cases, notes = full_reference(loaded, inputs, progress=wants_progress()), [note, *notes]
     with working(f"exporting to {output}"):
-        manifest = run(loaded, options, output, cases=cases)
+        manifest = run(loaded, options, output, cases=cases, with_fp16_sums=with_fp16_sums)
     files = [_described(output, manifest, of_itself=True)]
     if with_fp16:
         half = output.with_suffix(f".fp16{output.suffix}")

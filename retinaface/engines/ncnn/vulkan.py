@@ -1,4 +1,4 @@
-"""Run ncnn on a GPU through Vulkan, image by image; Mesa's lavapipe is such a device in software."""
+"""Run ncnn on a GPU through Vulkan, image by image; lavapipe of Mesa is a GPU in software."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.ncnn.engine import NcnnEngine, ncnn
+from retinaface.engines.importing import importing
+from retinaface.engines.ncnn.engine import NcnnEngine
 from retinaface.errors import EngineUnavailable
+
+with importing("ncnn", "install the extra 'ncnn', and its converter: pip install --no-deps pnnx"):
+    import ncnn
 
 _DEVICE = "device"
 # Of `GpuInfo.type()`, as ncnn's src/gpu.h numbers them.

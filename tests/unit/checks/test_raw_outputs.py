@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinaface.checks.quantities import SUM_LIMIT, check_probabilities, label, quantity
-from retinaface.checks.raw_outputs import FACTORS, check_fidelity, output_errors, worst_ratio
+from retinaface.checks.raw_outputs import check_fidelity, output_errors, worst_ratio
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.verdicts import Verdict
 
