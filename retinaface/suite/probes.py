@@ -178,7 +178,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "tensorrt": _opens("tensorrt-cuda-fp32"),
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
-    "ncnn-vulkan": _opens("ncnn-vulkan-fp16"),
+    "ncnn-vulkan": _opens("ncnn-vulkan-fp32"),
     "tvm": _opens("tvm-llvm-fp32"),
     "torch-compile": _compiles,
     "opencv-dnn": _opencv_dnn,
