@@ -5,11 +5,11 @@ from __future__ import annotations
 from retinaface.engines.ncnn.vulkan import NcnnVulkanEngine
 
 # The layer whose sums saturate, and where: the embedded weights reach 14 there on scenes and noise.
-_LAYER, _LARGEST = "convrelu_3", 7
+_LAYER, _LARGEST = "convrelu_3", 3.5
 
 
 class Saturates(NcnnVulkanEngine):
-    """The sums of one layer stop at half of what they reach, as an accumulator of few bits does."""
+    """The sums of one layer stop at a quarter of what they reach, as narrow accumulators do."""
 
     def _convert(self, folder):
         param, weights = super()._convert(folder)
