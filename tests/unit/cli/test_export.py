@@ -12,6 +12,17 @@ def test_export_prints_what_it_wrote(run, tmp_path):
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim")
+def test_export_stores_rounded_sums_where_it_is_asked_to(run, tmp_path):
+    from retinaface.reference.stored import load_reference
+
+    for name, more in (("with", ["--with-fp16-sums"]), ("without", [])):
+        code, _, _ = run("export", "--output", f"{name}.onnx", "--weights", "embedded", *more)
+        assert code == 0
+        cases = load_reference(tmp_path / f"{name}.reference.npz")
+        assert {case.sums is not None for case in cases} == {name == "with"}
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim")
 def test_export_refuses_a_bad_checkpoint_and_writes_nothing(refuse, tmp_path):
     (tmp_path / "w.pth").write_bytes(b"hello")
     refuse(
