@@ -31,10 +31,10 @@ def cases():
     return Cases(Target(weights=choose_weights("embedded")), lambda n: None)
 
 
-@pytest.fixture(params=["scene", "noise"])
-def held(request, cases):
-    """A few inputs with the noise floor of a device that rounds sums."""
-    return cases.judging(SUMS, request.param, N)
+@pytest.fixture(scope="module")
+def held(cases):
+    """A few inputs, noise, with the noise floor of a device that rounds sums."""
+    return cases.judging(SUMS, "noise", N)
 
 
 def verdicts(outputs, case):
@@ -54,9 +54,8 @@ def test_there_are_faults_of_fp16():
 
 
 @pytest.mark.parametrize("fault", OF_FP16)
-def test_a_fault_of_fp16_is_red_under_the_milder_floor(fault, cases):
+def test_a_fault_of_fp16_is_red_under_the_milder_floor(fault, held):
     """On noise, which shows each of them under the stricter floor too."""
-    held = cases.judging(SUMS, "noise", N)
     assert Verdict.FAIL in verdicts(outputs_of(fault, held.images), held)
 
 
@@ -66,9 +65,8 @@ def test_honest_fp16_is_green_under_both(held, cases):
         assert verdicts(outputs, case) == {Verdict.PASS}
 
 
-def test_the_emulation_is_green_under_its_own_floor_alone(cases):
+def test_the_emulation_is_green_under_its_own_floor_alone(held, cases):
     """On noise it is beyond the stricter floor, which is why there are two."""
-    held = cases.judging(SUMS, "noise", N)
     outputs = RawOutputs(*held.float16.values())
     assert verdicts(outputs, held) == {Verdict.PASS}
     assert Verdict.FAIL in verdicts(outputs, cases.get("noise", N))
@@ -91,10 +89,10 @@ def lose_an_image(model):
 
 
 @pytest.mark.parametrize("fault", [saturate, lose_a_block, lose_an_image])
-def test_a_fault_of_summing_is_red_under_the_milder_floor(fault, cases):
+def test_a_fault_of_summing_is_red_under_the_milder_floor(fault, held, cases):
     from retinaface.reference.from_torch import outputs_with_rounded_sums
 
-    held, model = cases.judging(SUMS, "noise", N), copy.deepcopy(cases.model)
+    model = copy.deepcopy(cases.model)
     fault(model)
     outputs = RawOutputs(*outputs_with_rounded_sums(model, held.images).values())
     assert Verdict.FAIL in verdicts(outputs, held)
