@@ -34,7 +34,7 @@ from retinaface.files import file_sha256, new_file
 from retinaface.network.checkpoint import LoadedModel, tensors_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.network.model import RetinaFace
-from retinaface.reference.from_torch import torch_reference, with_rounded_sums
+from retinaface.reference.from_torch import torch_reference
 from retinaface.reference.inputs import reference_inputs
 from retinaface.reference.stored import ReferenceCase, save_reference
 
@@ -56,7 +56,6 @@ def export(
     *,
     cases: Sequence[ReferenceCase] | None = None,
     reference_of: Path | None = None,
-    with_fp16_sums: bool = False,
 ) -> Manifest:
     """Export a model; the files appear only when all of them are right.
 
@@ -69,7 +68,6 @@ def export(
         cases: Content of the reference; None for a few images of the file's input size.
         reference_of: An export of the same weights in the same folder; its reference serves this
             file too.
-        with_fp16_sums: Whether the reference also holds what a device gives that rounds sums.
 
     Returns:
         The manifest.
@@ -91,10 +89,7 @@ def export(
         notes, steps = _write_onnx(loaded.model, options, file)
         model = verify(file, interface_of(options), options.precision)
         if reference_of is None:
-            stored = _small_reference(loaded, options) if cases is None else cases
-            if with_fp16_sums:
-                stored = with_rounded_sums(loaded.model, stored)
-            save_reference(reference, stored)
+            save_reference(reference, small_reference(loaded, options) if cases is None else cases)
         manifest = Manifest(
             file=output.name,
             sha256=file_sha256(file),
@@ -114,7 +109,8 @@ def export(
     return manifest
 
 
-def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+def small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+    """Run torch on a few images of the file's input size."""
     inputs = reference_inputs(
         options.height_px, options.width_px, dynamic_size=options.dynamic_size
     )

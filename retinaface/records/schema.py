@@ -64,7 +64,6 @@ class Fidelity(Struct, kw_only=True, omit_defaults=True):
         ratio: The error as a share of what is allowed: above 1 it fails.
         limit: Largest absolute error that is allowed.
         margin: What is left of the share that is allowed.
-        floor: The noise floor: `fp32`, `fp16`, `fp16-sums`; empty in older records.
     """
 
     variant: str
@@ -75,7 +74,7 @@ class Fidelity(Struct, kw_only=True, omit_defaults=True):
     limit: float | None = None
     margin: float | None = None
     precision: str = ""
-    floor: str = ""
+    floor: str = ""  # the noise floor, of `reference.floors`; empty in older records
     mean_abs: float | None = None
     p99_abs: float | None = None
     rms: float | None = None

@@ -21,7 +21,7 @@ from retinaface.engines.opening import build_engine
 from retinaface.network.outputs import RawOutputs
 
 _HERE = "tests.support.given.faulty_devices"
-_NCNN = "tests.support.given.faulty_ncnn"
+_NCNN = "tests.support.given.devices.ncnn"
 # Faults of any device, by the class that has it.
 _OF_ANY = {
     "honest": f"{_HERE}:Device",

@@ -9,8 +9,7 @@ import pytest
 from retinaface.checks.placement import placement_problems
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
-from tests.support.made.onnx_models import write_means
-from tests.unit.engines.ncnn.test_engine import images, store_as_fp16
+from tests.support.made.onnx_models import grey_images, store_as_fp16, write_means
 
 ROOT = Path(__file__).resolve().parents[4]
 needs_ncnn = pytest.mark.needs("ncnn", "onnx")
@@ -37,7 +36,7 @@ def open_vulkan(path, precision="fp32", **options):
 @needs_device
 def test_engine_runs_the_file_and_describes_the_device(path):
     with open_vulkan(path) as engine:
-        outputs = engine.infer(images(1, 2, 5))
+        outputs = engine.infer(grey_images(1, 2, 5))
         described = engine.describe()
     np.testing.assert_allclose(outputs.loc[:, 7, 1], [0.01, 0.02, 0.05], rtol=1e-5)
     np.testing.assert_allclose(outputs.scores, 0.5)
