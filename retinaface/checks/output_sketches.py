@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from retinaface.checks.raw_outputs import FACTORS
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, Precision
 
@@ -77,7 +77,7 @@ def sketch_limits(case: ReferenceCase, precision: Precision) -> FloatArray:
     for name in OUTPUT_NAMES:
         error = np.asarray(case.rounded(precision)[name] - case.exact[name], np.float64)
         floors.append(max(float(np.sqrt(np.square(error).mean())), np.finfo(np.float32).eps))
-    return _SIGMAS * FACTORS[precision].rms * np.asarray(floors)
+    return _SIGMAS * FACTORS[case.floor(precision)].rms * np.asarray(floors)
 
 
 def distance(one: Sketch, other: Sketch, limits: FloatArray) -> float:

@@ -1,13 +1,14 @@
 """Measure how far an engine's raw outputs lie from float64 torch, beside the noise floor.
 
 The noise floor is the error that rounding alone causes on the same input: of float32 torch for
-FP32, of the network with everything rounded to FP16 for FP16. No tolerance is chosen by hand; the
-factors say how many times that error an engine may show, because it rounds in a different order.
+FP32, of the network with everything rounded to FP16 for FP16; see `reference.floors`. No tolerance
+is chosen by hand; the factors say how many times that error an engine may show, because it rounds
+in a different order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from retinaface.checks.quantities import CONF, SUM_LIMIT, label, largest_sum_error, quantity
 from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.floors import FACTORS, FLOOR_WORDS, Floor
 from retinaface.reference.stored import ReferenceCase
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
@@ -27,32 +29,14 @@ _TYPES = {"fp32": "float32", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
-class Factors:
-    """The multiples of the noise floor that an error may reach.
-
-    Attributes:
-        largest: Of the largest error, which one unlucky value decides.
-        rms: Of the root of the mean square, over all values of an output: far steadier.
-    """
-
-    largest: float
-    rms: float
-
-
-# ONNX Runtime 1.31 and torch 2.13 on photographs, scenes, noise, constants and extremes, one image
-# or eight, published and synthetic weights: FP32 at most 2.9 (largest) and 2.1 (rms) times the
-# floor, FP16 at most 1.6 and 1.45. The rest is room for runtimes that sum in yet another order.
-FACTORS: Mapping[Precision, Factors] = {"fp32": Factors(8.0, 5.0), "fp16": Factors(4.0, 2.5)}
-
-
-@dataclass(frozen=True)
 class OutputError:
     """Error of one output on one case against float64 torch.
 
     Attributes:
         case: Name of the input.
         output: `loc`, `conf` or `landmarks`; all figures of `conf` are of its log-odds.
-        precision: Whose noise floor it is compared with.
+        precision: Of the engine.
+        floor: The noise floor that it is compared with.
         max_rel: Largest error relative to the expected value, which counts as 1e-3 at least.
         p99_rel: 99th percentile of the same.
         cosine: Between expected and actual values.
@@ -66,6 +50,7 @@ class OutputError:
     case: str
     output: str
     precision: Precision
+    floor: Floor
     max_abs: float
     mean_abs: float
     p99_abs: float
@@ -82,7 +67,7 @@ class OutputError:
     @property
     def ratio(self) -> float:
         """Compute the error as a share of what is allowed: above 1 it fails; a NaN stays one."""
-        factors = FACTORS[self.precision]
+        factors = FACTORS[self.floor]
         shares = (
             self.max_abs / (factors.largest * self.floor_max),
             self.rms / (factors.rms * self.floor_rms),
@@ -92,15 +77,15 @@ class OutputError:
     def as_json(self) -> dict[str, Any]:
         """Describe it for a record: the error, its noise floor, its share of what is allowed."""
         figures = asdict(self)
-        limit = FACTORS[self.precision].largest * self.floor_max
+        limit = FACTORS[self.floor].largest * self.floor_max
         shares = {"ratio": self.ratio, "margin": 1 - self.ratio, "limit": limit}
         return {"kind": figures.pop("case"), **figures, **shares}
 
     def __str__(self) -> str:
-        factors = FACTORS[self.precision]
+        factors = FACTORS[self.floor]
         return (
             f"{self.case} {label(self.output)}: error against float64 torch max {self.max_abs:.3g} "
-            f"({self.max_abs / self.floor_max:.3g} times the {self.precision} noise floor "
+            f"({self.max_abs / self.floor_max:.3g} times the {FLOOR_WORDS[self.floor]} "
             f"{self.floor_max:.3g}, allowed {factors.largest:g}), rms {self.rms:.3g} "
             f"({self.rms / self.floor_rms:.3g} times {self.floor_rms:.3g}, allowed "
             f"{factors.rms:g}), mean {self.mean_abs:.3g}, p99 {self.p99_abs:.3g}; relative max "
@@ -136,7 +121,7 @@ def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) 
     It computes nothing else, which makes it quick enough for every timed call. Probabilities that
     do not add up to 1 count too. A NaN in the outputs gives a NaN.
     """
-    factors = FACTORS[precision]
+    factors = FACTORS[case.floor(precision)]
     of_sum = largest_sum_error(outputs.scores) / SUM_LIMIT[precision]
     shares = [0.0 if of_sum <= 1 else of_sum]
     for name, array in zip(OUTPUT_NAMES, outputs, strict=True):
@@ -163,7 +148,7 @@ def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, floa
     for name in OUTPUT_NAMES:
         expected, rounded = _expected(case, name, precision)
         floor_max, _ = _noise_floor(np.abs(rounded - expected), expected, precision)
-        allowed[name] = FACTORS[precision].largest * floor_max
+        allowed[name] = FACTORS[case.floor(precision)].largest * floor_max
     allowed[CONF] /= 4
     return allowed
 
@@ -206,6 +191,7 @@ def _output_error(
             case=case.name,
             output=name,
             precision=precision,
+            floor=case.floor(precision),
             max_abs=float(error.max()),
             mean_abs=float(error.mean()),
             p99_abs=float(np.quantile(error, 0.99)),

@@ -114,6 +114,12 @@ def _show(answer: Exported, printer: Printer) -> None:
     "validation, which then needs no torch (about 100 MB); photographs where the data set is on "
     "this machine.",
 )
+@click.option(
+    "--with-fp16-sums",
+    is_flag=True,
+    help="FILE.reference.npz also holds what a device gives that rounds sums to FP16, such as "
+    "ncnn-vulkan-fp16: a validation of its FP16 then needs no torch.",
+)
 @widerface_options
 @answering(_show)
 def export(
@@ -128,6 +134,7 @@ def export(
     no_simplify: bool,
     with_fp16: bool,
     reference: str,
+    with_fp16_sums: bool,
     widerface: Location | None,
     subset: str | None,
 ) -> Exported:
@@ -166,6 +173,8 @@ def export(
 
         inputs, note = _inputs(widerface, subset)
         cases, notes = full_reference(loaded, inputs, progress=wants_progress()), [note, *notes]
+    if with_fp16_sums:
+        cases = _with_sums(loaded, options, cases)
     with working(f"exporting to {output}"):
         manifest = run(loaded, options, output, cases=cases)
     files = [_described(output, manifest, of_itself=True)]
@@ -190,6 +199,17 @@ def _import_exporters() -> tuple[Any, Any, Any]:
             f"cannot export: {error.name} is not installed; install the extra 'export'"
         ) from error
     return load_model, run, ExportOptions
+
+
+def _with_sums(loaded: Any, options: Any, cases: Any) -> Any:
+    """Add what a device gives that rounds sums to the cases of a reference, small or full."""
+    from retinaface.export.exporter import small_reference
+    from retinaface.reference.from_torch import with_rounded_sums
+    from retinaface.telling.work import working
+
+    with working("emulating sums in FP16"):
+        stored = small_reference(loaded, options) if cases is None else cases
+        return with_rounded_sums(loaded.model, stored)
 
 
 def _described(output: Path, manifest: Manifest, *, of_itself: bool = False) -> ExportedFile:

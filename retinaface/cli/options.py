@@ -140,8 +140,8 @@ _MODEL_OPTIONS = (
     engine_settings(
         "Option of the engine (repeatable). ONNX Runtime: fusions=off, spinning=off, "
         "cuda_graphs=on; others go to its provider. TensorRT, IGIE, ixRT: batch=N. OpenVINO: all "
-        "go to its compiler. ncnn: use_winograd_convolution=off and similar. TVM: target='llvm "
-        "-mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
+        "go to its compiler. ncnn: use_winograd_convolution=off and similar, on Vulkan device=N. "
+        "TVM: target='llvm -mcpu=x86-64-v3' or JSON. torch-compile: mode=max-autotune.",
     ),
     click.option(
         "--threads",

@@ -33,6 +33,8 @@ class EngineEntry:
             data set.
         is_sluggish: Whether one image takes tenths of a second, or more; then the engine contract
             runs few batch sizes, and few images run a second time.
+        fp16_sums: Whether it rounds sums to FP16 too, by its runtime's own account; then its FP16
+            is compared with an emulation that does the same (see `reference.floors`).
     """
 
     factory: str
@@ -44,6 +46,7 @@ class EngineEntry:
     builds_files: bool = False
     is_slow: bool = False
     is_sluggish: bool = False
+    fp16_sums: bool = False
 
 
 def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
@@ -61,6 +64,7 @@ _TORCH_CUDA = "retinaface.engines.torch.eager:TorchDeviceEngine"
 _COMPILED = "retinaface.engines.torch.compiled:CompiledTorchEngine"
 _COMPILED_CUDA = "retinaface.engines.torch.compiled:CompiledTorchDeviceEngine"
 _NCNN = "retinaface.engines.ncnn.engine:NcnnEngine"
+_NCNN_VULKAN = "retinaface.engines.ncnn.vulkan:NcnnVulkanEngine"
 _OPENVINO = "retinaface.engines.openvino.engine:OpenVinoEngine"
 _TVM = "retinaface.engines.tvm.engine:TvmEngine"
 _IREE = "retinaface.engines.iree.engine:IreeEngine"
@@ -88,7 +92,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ort-tensorrt-fp16": EngineEntry(_ORT_TENSORRT, "cuda", "fp16"),
         # On a device in software, which is what most machines have, an image takes half a second.
         "ort-webgpu-fp32": EngineEntry(_ORT_WEBGPU, "webgpu", "fp32", is_sluggish=True),
-        "ort-webgpu-fp16": EngineEntry(_ORT_WEBGPU, "webgpu", "fp16", is_sluggish=True),
+        "ort-webgpu-fp16": EngineEntry(
+            _ORT_WEBGPU, "webgpu", "fp16", is_sluggish=True, fp16_sums=True
+        ),
         "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
         # From the FP16 file: TensorRT 11 always takes types from the file, and 10 can.
         "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),
@@ -100,6 +106,9 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
+        "ncnn-vulkan-fp32": EngineEntry(_NCNN_VULKAN, "vulkan", "fp32"),
+        # Its shaders add in `afpvec4`, which is FP16 where arithmetic is.
+        "ncnn-vulkan-fp16": EngineEntry(_NCNN_VULKAN, "vulkan", "fp16", fp16_sums=True),
         "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
         "iree-cpu-fp32": EngineEntry(_IREE, "cpu", "fp32", builds_files=True),
         # From the FP16 file: its types are those of the arithmetic.

@@ -89,7 +89,7 @@ def export(
         notes, steps = _write_onnx(loaded.model, options, file)
         model = verify(file, interface_of(options), options.precision)
         if reference_of is None:
-            save_reference(reference, _small_reference(loaded, options) if cases is None else cases)
+            save_reference(reference, small_reference(loaded, options) if cases is None else cases)
         manifest = Manifest(
             file=output.name,
             sha256=file_sha256(file),
@@ -109,7 +109,8 @@ def export(
     return manifest
 
 
-def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+def small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
+    """Run torch on a few images of the file's input size."""
     inputs = reference_inputs(
         options.height_px, options.width_px, dynamic_size=options.dynamic_size
     )

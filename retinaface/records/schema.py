@@ -74,6 +74,7 @@ class Fidelity(Struct, kw_only=True, omit_defaults=True):
     limit: float | None = None
     margin: float | None = None
     precision: str = ""
+    floor: str = ""  # the noise floor, of `reference.floors`; empty in older records
     mean_abs: float | None = None
     p99_abs: float | None = None
     rms: float | None = None

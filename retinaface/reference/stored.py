@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from retinaface.errors import DatasetError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.floors import Floor
 from retinaface.reference.layers import LayerValues
 from retinaface.typing import FloatArray, IntArray, Precision
 
@@ -68,6 +69,8 @@ class ReferenceCase:
         float16: Outputs of the network with everything rounded to FP16 (see `rounding`), float32:
             its error is the noise floor of FP16.
         extras: Further values for these images; None in a small file.
+        sums: As `float16`, with sums rounded too (see `accumulation`); None where nobody made them.
+        fp16_floor: Which of the two `float16` holds.
     """
 
     name: str
@@ -76,6 +79,16 @@ class ReferenceCase:
     float32: dict[str, FloatArray]
     float16: dict[str, FloatArray]
     extras: Extras | None = None
+    sums: dict[str, FloatArray] | None = None
+    fp16_floor: Floor = "fp16"
+
+    def floor(self, precision: Precision) -> Floor:
+        """Name the noise floor of a precision."""
+        return "fp32" if precision == "fp32" else self.fp16_floor
+
+    def with_sums(self, sums: dict[str, FloatArray]) -> ReferenceCase:
+        """Make the case whose noise floor of FP16 is that of a device that rounds sums."""
+        return replace(self, float16=sums, sums=sums, fp16_floor="fp16-sums")
 
     def rounded(self, precision: Precision) -> dict[str, FloatArray]:
         """Give the rounded outputs; their error is the noise floor of the precision."""
@@ -84,7 +97,9 @@ class ReferenceCase:
     def take(self, rows: IntArray) -> ReferenceCase:
         """Take some of the images, in the given order."""
         exact, float32, float16 = ({k: v[rows] for k, v in d.items()} for d in self._outputs())
-        return ReferenceCase(self.name, self.images[rows], exact, float32, float16)
+        sums = self.sums and {k: v[rows] for k, v in self.sums.items()}
+        taken = ReferenceCase(self.name, self.images[rows], exact, float32, float16, sums=sums)
+        return replace(taken, fp16_floor=self.fp16_floor)
 
     def _outputs(self) -> tuple[dict[str, FloatArray], ...]:
         return self.exact, self.float32, self.float16
@@ -97,7 +112,11 @@ def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
         {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
         for same in zip(*(case._outputs() for case in cases), strict=True)
     )
-    return ReferenceCase(name, images, exact, float32, float16)
+    parts = [case.sums for case in cases if case.sums is not None]
+    sums = None
+    if len(parts) == len(cases):
+        sums = {output: np.concatenate([part[output] for part in parts]) for output in OUTPUT_NAMES}
+    return ReferenceCase(name, images, exact, float32, float16, sums=sums)
 
 
 def save_reference(path: Path, cases: Sequence[ReferenceCase]) -> None:
@@ -109,6 +128,8 @@ def save_reference(path: Path, cases: Sequence[ReferenceCase]) -> None:
             arrays[f"{case.name}/exact/{name}"] = case.exact[name]
             arrays[f"{case.name}/float32/{name}"] = case.float32[name]
             arrays[f"{case.name}/float16/{name}"] = case.float16[name].astype(np.float16)
+            if case.sums is not None:
+                arrays[f"{case.name}/sums/{name}"] = case.sums[name].astype(np.float16)
         arrays |= _extra_arrays(case)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -174,7 +195,7 @@ def _reading(path: Path) -> Iterator[Any]:
 def _case(arrays: Any, name: str) -> ReferenceCase:
     def outputs(kind: str) -> dict[str, FloatArray]:
         found = {output: arrays[f"{name}/{kind}/{output}"] for output in OUTPUT_NAMES}
-        is_half = kind in ("float16", "emulated", "unfolded")
+        is_half = kind in ("float16", "emulated", "unfolded", "sums")
         return {k: v.astype(np.float32) if is_half else v for k, v in found.items()}
 
     extras = None
@@ -184,7 +205,9 @@ def _case(arrays: Any, name: str) -> ReferenceCase:
         values = _layer_values(arrays, f"{name}/layers")
         extras = StoredExtras(outputs("emulated"), outputs("unfolded"), ranges, values)
     exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
-    return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras)
+    has_sums = f"{name}/sums/{OUTPUT_NAMES[0]}" in arrays.files
+    sums = outputs("sums") if has_sums else None
+    return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras, sums)
 
 
 def _layer_values(arrays: Any, prefix: str) -> LayerValues | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from retinaface.checks.raw_outputs import FACTORS
 from retinaface.checks.speed.gate import TIMES_BASELINE
 from retinaface.records.read import Run
 from retinaface.records.schema import TestResult
+from retinaface.reference.floors import FACTORS
 from retinaface.report.margins import Margin, weakest_first
 from retinaface.report.questions import WORDS, Command, ask_command, next_commands
 from retinaface.telling.words import count

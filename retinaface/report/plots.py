@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from retinaface.checks.accuracy import smallest_effect
-from retinaface.checks.raw_outputs import FACTORS
 from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.metrics import Metric
 from retinaface.records.read import Run
+from retinaface.reference.floors import FACTORS
 from retinaface.report.svg import INK, colour, finish_svg, line, marker
 from retinaface.typing import FloatArray
 from retinaface.widerface.average_precision import N_THRESHOLDS, Counts

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
 from retinaface.engines.staged import StagedEngine
+from retinaface.errors import RetinaFaceError
 from retinaface.reference.inputs import REAL
 from retinaface.suite.judged.cases import FULL, missing_reference
 from retinaface.suite.pool import FIXED_SIZE, EnginePool
@@ -58,8 +59,6 @@ def _widerface(target: Target) -> str | None:
 
 
 def _images(target: Target) -> str | None:
-    from retinaface.errors import RetinaFaceError
-
     try:
         _n_images(target)
     except RetinaFaceError as error:
@@ -95,7 +94,6 @@ def _opens(engine: str) -> Callable[[Target], str | None]:
         import numpy as np
 
         from retinaface.engines.opening import open_engine
-        from retinaface.errors import RetinaFaceError
         from retinaface.export.tiny_model import tiny_model
 
         if (reason := _import("onnx")(target)) is not None:
@@ -180,6 +178,7 @@ PROBES: dict[str, Callable[[Target], str | None]] = {
     "openvino": _opens("openvino-cpu-fp32"),
     "ncnn": _opens("ncnn-cpu-fp32"),
     "iree": _opens("iree-cpu-fp32"),
+    "ncnn-vulkan": _opens("ncnn-vulkan-fp32"),
     "tvm": _opens("tvm-llvm-fp32"),
     "torch-compile": _compiles,
     "opencv-dnn": _opencv_dnn,
@@ -193,8 +192,6 @@ def opening_problem(
     pool: EnginePool, engine: str, size_px: tuple[int, int] | None = FIXED_SIZE
 ) -> str | None:
     """Say why an engine cannot be opened for an input size; None if it can; it stays open."""
-    from retinaface.errors import RetinaFaceError
-
     try:
         pool.get(engine, size_px=size_px)
     except RetinaFaceError as error:

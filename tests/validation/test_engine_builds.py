@@ -86,7 +86,8 @@ def test_the_second_build_agrees_with_float64_torch(builds, kind, cases, gate):
     if builds.n_differing == 0:
         gate(builds.are_equal(name))
         return
-    case, precision = cases.get(kind, N_ROWS), builds.second.spec.precision
+    engine = builds.second.spec
+    case, precision = cases.judging(engine.name, kind, N_ROWS), engine.precision
     outputs = builds.second.infer(case.images)
     errors = output_errors(outputs, case, precision)
     gate(check_fidelity(name, errors), check_probabilities(name, outputs.scores, precision))

@@ -33,7 +33,7 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
     engine_name, batch, kind, pool, cases, pipeline, explained, validation_run, gate
 ):
     engine = pool.get(engine_name)
-    case = cases.get(kind, batch)
+    case = cases.judging(engine_name, kind, batch)
     outputs = engine.infer(case.images)
     errors = output_errors(outputs, case, "fp16")
     name = record_fidelity(validation_run, engine, pipeline.name, errors, batch=batch)

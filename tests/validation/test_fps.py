@@ -99,7 +99,7 @@ def time_calls(benchmark, target, setup, teardown, rounds, work):
 @pytest.mark.each_batch
 def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
     with FixedWork(engine.spec.device, call_s) as work:
         calls = time_calls(
@@ -122,7 +122,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
 def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     """Time the run without copies; the time of fetching shows whether it waited for the device."""
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
     waits = FetchTimes(engine)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
 
@@ -154,7 +154,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
 def test_vendor_run(engine_name, batch, is_timed, pool, cases, judged):
     """Time many runs as one, as makers' scripts do; a published figure judges this alone."""
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
     n_times = 1 if call_s * engine.n_vendor_runs > SLOW_RUNS_S else SLOW_ROUNDS
     with FixedWork(engine.spec.device, call_s) as work:
@@ -168,7 +168,7 @@ def test_soak(engine_name, pipeline, target, pool, cases, acceptance, validation
     """Run for as long as `--soak` says, at the batch of accuracy."""
     engine = pool.get(engine_name)
     batch = target.batch or pipeline.batch_size
-    inputs = CheckedInputs(cases.get("scene", 32), batch, engine.spec.precision)
+    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(1))
     with FixedWork(engine.spec.device, call_s / 10) as work:  # a tenth: it is the engine that soaks
         seconds = run_for(engine, inputs, target.soak_s, work)
@@ -248,7 +248,7 @@ def started(pool, cases, target):
     @functools.cache
     def get(engine_name):
         engine = pool.get(engine_name)
-        scenes = cases.get("scene", 32)
+        scenes = cases.judging(engine_name, "scene", 32)
         batches = [engine.fixed_batch] if engine.fixed_batch else timed_batches(target)
         inputs = {b: CheckedInputs(scenes, b, engine.spec.precision) for b in batches}
         reopen = functools.partial(pool.open, engine_name, model=engine.spec.model)
@@ -289,8 +289,12 @@ def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, vali
     Of the yardstick with itself it says how much two calls differ.
     """
     engines = [pool.get(name) for name in (engine_name, YARDSTICK)]
-    scenes = cases.get("scene", 32)
-    inputs = [CheckedInputs(scenes, TURNS_BATCH, engine.spec.precision) for engine in engines]
+    inputs = [
+        CheckedInputs(
+            cases.judging(engine.spec.name, "scene", 32), TURNS_BATCH, engine.spec.precision
+        )
+        for engine in engines
+    ]
     ratios = turn_by_turn(*engines, inputs, TURNS)
     name = str(ResultId(engine_name, pipeline.name, TURNS_BATCH))
     validation_run.add_result(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from retinaface.checks.layers import sampled_drifts
-from retinaface.checks.raw_outputs import FACTORS
 from retinaface.records.result_id import ResultId
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.inputs import REAL
 from retinaface.reference.layers import N_LAYER_IMAGES
 from retinaface.suite.matrix import KIND_PARAMS

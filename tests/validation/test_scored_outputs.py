@@ -28,7 +28,7 @@ def scored(engine_name, pipeline_name, evaluated, dataset, pool, cases, gate):
         pool.get(engine_name, size_px=pipeline.input_size_px),
         pipeline,
         dataset.read_bytes,
-        cases.get("scene", N_IMAGES["scene"]),
+        cases.judging(engine_name, "scene", N_IMAGES["scene"]),
     )
     if (unknown := found.unknown_rows()) is not None:
         gate(unknown)
@@ -41,8 +41,8 @@ def test_scored_rows_are_those_of_their_images_alone(scored, gate):
 
 
 @pytest.mark.needs("torch")
-def test_scored_rows_agree_with_float64_torch(scored, exact_case, gate):
-    gate(*scored.rows_exact(exact_case))
+def test_scored_rows_agree_with_float64_torch(scored, engine_name, cases, exact_case, gate):
+    gate(*scored.rows_exact(lambda images: cases.held_to(engine_name, exact_case(images))))
 
 
 @pytest.mark.quick

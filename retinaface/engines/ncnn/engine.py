@@ -42,6 +42,8 @@ _TYPES: dict[int, type[np.floating[Any]]] = {
 # Names from the converter.
 _INPUT = "in0"
 _OUTPUTS = ("out0", "out1", "out2")
+# How the options of a network begin; others are the engine's own.
+_OF_NET = ("use_", "lightmode")
 _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 
 
@@ -66,6 +68,7 @@ class NcnnEngine(Engine):
         super().__init__(spec)
         self._model = model_of(spec)
         self._threads, self.parallel_calls = threads_and_calls(spec)
+        self._check_device()
         self._check_model()
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
@@ -74,8 +77,18 @@ class NcnnEngine(Engine):
             self._net = self._load(param, weights, is_fp16=spec.precision == "fp16")
             self._build_s = time.perf_counter() - started
             self._rounds = self._proves_fp16(param, weights)
-        # Vulkan is off, so ncnn can run a layer only on the CPU.
-        self._placement = {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
+        self._placement = self._find_placement(n_nodes)
+
+    def _check_device(self) -> None:
+        """Check that the device is there."""
+
+    def _choose_device(self, net: Any) -> None:
+        """Set the device of a network that is not loaded yet."""
+        net.opt.use_vulkan_compute = False
+
+    def _find_placement(self, n_nodes: int) -> dict[str, Any]:
+        """Tell where the layers run: Vulkan is off, so ncnn can run one only on the CPU."""
+        return {"provider": "ncnn CPU", "n_nodes": n_nodes, "fallback": []}
 
     def _check_model(self) -> None:
         """Compare names, types, axes and precision of the file with the specification."""
@@ -131,11 +144,11 @@ class NcnnEngine(Engine):
     def _load(self, param: Path, weights: Path, *, is_fp16: bool) -> Any:
         """Load the files with the options of one precision."""
         net = ncnn.Net()
-        net.opt.use_vulkan_compute = False
+        self._choose_device(net)
         for name in dir(net.opt):  # all options of this version; FP16 is on by default
             if name.startswith(("use_fp16_", "use_bf16_")):
                 setattr(net.opt, name, is_fp16 and name.startswith("use_fp16_"))
-        for name in self.spec.options:
+        for name in filter(lambda name: name.startswith(_OF_NET), self.spec.options):
             setattr(net.opt, name, is_on(self.spec.name, self.spec.options, name, default=True))
         if self._threads is not None:
             net.opt.num_threads = self._threads

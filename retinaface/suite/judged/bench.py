@@ -105,7 +105,7 @@ def output_check(
     source = None if target.has_files else target.weights.source
     if (why := missing_reference(target, _KIND)) is not None:
         return OutputCheck(f"finite, and probabilities ({why})", source, None)
-    case = Cases(target, _no_photographs).get(_KIND, _N_CASES)
+    case = Cases(target, _no_photographs).judging(engine, _KIND, _N_CASES)
     return OutputCheck("equal exact ones within the noise of the precision", source, case)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retinaface.engines.catalogue import find_engine
 from retinaface.errors import DatasetError
+from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.inputs import _SIDE, REAL, kind_inputs
 from retinaface.reference.layers import LayerMatch
 from retinaface.reference.stored import (
@@ -33,6 +35,16 @@ _NOT_FULL = (
 )
 
 
+_NO_SUMS = (
+    "{engine} rounds sums to FP16, and {file} does not hold what such a device gives; make it "
+    "again where torch is: retinaface export --output FILE.onnx --with-fp16 --with-fp16-sums"
+)
+_NO_SUMS_OF_A_FILE = (
+    "{engine} rounds sums to FP16, and {file} is compared with its own outputs, which show no "
+    "emulation of such sums; give its checkpoint with --weights"
+)
+
+
 _NO_LAYERS = (
     "{} is compared with its own outputs, which show no layers of the network and no emulation of "
     "FP16; give its checkpoint with --weights"
@@ -52,6 +64,7 @@ class Cases:
         self._real_images = real_images
         self._made: dict[str, ReferenceCase] = {}
         self._extras: dict[str, Extras] = {}
+        self._sums: dict[str, dict[str, FloatArray]] = {}
 
     def get(self, kind: str, n: int) -> ReferenceCase:
         """Give the first n images of a kind, in turn where there are fewer.
@@ -63,6 +76,50 @@ class Cases:
             self._made[kind] = self._make(kind)
         case = self._made[kind]
         return case.take(np.arange(n) % len(case.images))
+
+    def judging(self, engine: str, kind: str, n: int) -> ReferenceCase:
+        """Give the first n images of a kind, with the noise floor that an engine is held to.
+
+        The catalogue says which; engines of third parties get the stricter one.
+
+        Raises:
+            DatasetError: There is neither torch nor a reference file, or it lacks that floor.
+        """
+        case = self.get(kind, n)
+        if not find_engine(engine).fp16_sums:
+            return case
+        rows = np.arange(n) % len(self._made[kind].images)
+        sums = self._sums_of(engine, kind, int(rows.max()) + 1)
+        return case.with_sums({name: array[rows] for name, array in sums.items()})
+
+    def held_to(self, engine: str, case: ReferenceCase) -> ReferenceCase:
+        """Give a case of `of_inputs` with the noise floor that an engine is held to."""
+        if not find_engine(engine).fp16_sums:
+            return case
+        return case.with_sums(self._emulated_sums(engine, case.images))
+
+    def _sums_of(self, engine: str, kind: str, n: int) -> dict[str, FloatArray]:
+        """Give outputs with rounded sums of the first n images, each emulated once."""
+        made = self._made[kind]
+        if made.sums is not None:
+            return made.sums
+        earlier = self._sums.get(kind)
+        n_earlier = 0 if earlier is None else len(earlier[OUTPUT_NAMES[0]])
+        if n > n_earlier:
+            more = self._emulated_sums(engine, made.images[n_earlier:n])
+            parts = [more] if earlier is None else [earlier, more]
+            self._sums[kind] = {k: np.concatenate([p[k] for p in parts]) for k in OUTPUT_NAMES}
+        return self._sums[kind]
+
+    def _emulated_sums(self, engine: str, images: FloatArray) -> dict[str, FloatArray]:
+        reference = self._target.reference
+        if reference.file is not None:
+            raise DatasetError(_NO_SUMS.format(engine=engine, file=reference.file))
+        if reference.model is not None:
+            raise DatasetError(_NO_SUMS_OF_A_FILE.format(engine=engine, file=reference.model.name))
+        from retinaface.reference.from_torch import outputs_with_rounded_sums
+
+        return outputs_with_rounded_sums(self.model, images)
 
     def extras(self, kind: str) -> Extras:
         """Give what else torch computes for all images of a kind: see `Extras`.

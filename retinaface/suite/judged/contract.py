@@ -72,7 +72,7 @@ def _subject(engine: Engine, note: str, cases: Cases, ends: tuple[tuple[int, ...
         engine=engine,
         images=images,
         alone=RawOutputs(*(np.concatenate(arrays) for arrays in zip(*alone, strict=True))),
-        allowed=largest_allowed(cases.get("noise", 8), engine.spec.precision),
+        allowed=largest_allowed(cases.judging(engine.spec.name, "noise", 8), engine.spec.precision),
         walk=walk,
         ends=ends,
         note=note + walk.note,

@@ -10,12 +10,13 @@ import numpy as np
 
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
-from retinaface.checks.raw_outputs import FACTORS, OutputError
+from retinaface.checks.raw_outputs import OutputError
 from retinaface.detection.detections import detections_of_inputs
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.result_id import ResultId
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.cases import Cases
 from retinaface.suite.run import ValidationRun

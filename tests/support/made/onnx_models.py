@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from retinaface.export.tiny_model import N_PRIORS
 
 
@@ -216,3 +218,18 @@ def write_convolutions(path: Path) -> None:
     helper.set_model_props(model, {"retinaface.precision": "fp32"})
     checker.check_model(model)
     save(model, path)
+
+
+def store_as_fp16(graph: Any) -> None:
+    """Store kernels in FP16, and cast them back where they are used."""
+    from onnx import helper, numpy_helper
+
+    for tensor in [t for t in graph.initializer if t.name.startswith("kernel")]:
+        name, half = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
+        graph.node.insert(0, helper.make_node("Cast", [f"{name}_half"], [name], to=1))
+
+
+def grey_images(*values: float) -> np.ndarray:
+    """Make an image (3, 320, 320) of one grey for each value."""
+    return np.stack([np.full((3, 320, 320), v, np.float32) for v in values])

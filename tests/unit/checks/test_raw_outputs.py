@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinaface.checks.quantities import SUM_LIMIT, check_probabilities, label, quantity
-from retinaface.checks.raw_outputs import FACTORS, check_fidelity, output_errors, worst_ratio
+from retinaface.checks.raw_outputs import (
+    check_fidelity,
+    largest_allowed,
+    output_errors,
+    worst_ratio,
+)
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.verdicts import Verdict
 
@@ -132,6 +138,32 @@ def test_a_nan_is_worse_than_any_number():
     result = check(found, "fp32")
     assert result.numbers["worst"]["output"] == "landmarks"
     assert len(result.message.splitlines()) == 2
+
+
+HELD = CASE.with_sums(CASE.float16)
+
+
+@pytest.mark.parametrize("name", OUTPUT_NAMES)
+def test_a_floor_with_rounded_sums_has_factors_of_its_own(name):
+    """The floor is the same here, so what passes shows which factors count."""
+    allowed = FACTORS["fp16-sums"].largest * FLOOR["fp16"]
+    for size, verdict in ((0.98, Verdict.PASS), (1.02, Verdict.FAIL)):
+        found = outputs(**spike(name, -size * allowed))
+        errors = output_errors(found, HELD, "fp16")
+        result = check_fidelity("export", errors)
+        assert result.verdict is verdict
+        assert worst_ratio(found, HELD, "fp16") == pytest.approx(result.numbers["ratio"])
+        assert {error.floor for error in errors} == {"fp16-sums"}
+        assert check(found, "fp16").verdict is Verdict.PASS
+    assert "times the fp16 noise floor with rounded sums 0.01, allowed 3)" in result.message
+    assert errors[0].as_json()["floor"] == "fp16-sums"
+    limits = largest_allowed(HELD, "fp16")
+    assert limits["loc"] == pytest.approx(FACTORS["fp16-sums"].largest * FLOOR["fp16"], rel=1e-2)
+
+
+def test_fp32_has_one_floor():
+    found = outputs(**spike("loc", 0.02))
+    assert output_errors(found, HELD, "fp32") == output_errors(found, CASE, "fp32")
 
 
 def test_exchanged_rows_outputs_and_signs_fail():

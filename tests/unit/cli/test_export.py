@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tests.support.made.pictures import tree
@@ -9,6 +10,17 @@ def test_export_prints_what_it_wrote(run, tmp_path):
     assert code == 0
     assert "opset 12, IR 7, fp32 (I/O fp32), input batchx3x320x320" in out
     assert tree(tmp_path) == ["any.model", "x.json", "x.onnx", "x.reference.npz"]
+
+
+@pytest.mark.needs("torch", "onnx", "onnxsim")
+def test_export_stores_rounded_sums_where_it_is_asked_to(run, tmp_path):
+    from retinaface.reference.stored import load_reference
+
+    arguments = ("--output", "x.onnx", "--weights", "embedded", "--with-fp16-sums")
+    assert run("export", *arguments)[0] == 0
+    for case in load_reference(tmp_path / "x.reference.npz"):
+        errors = [np.abs(o["loc"] - case.exact["loc"]).max() for o in (case.float16, case.sums)]
+        assert 0 < errors[0] < errors[1]
 
 
 @pytest.mark.needs("torch", "onnx", "onnxsim")

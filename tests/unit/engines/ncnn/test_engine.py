@@ -4,7 +4,7 @@ import pytest
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import N_PRIORS
-from tests.support.made.onnx_models import write_means
+from tests.support.made.onnx_models import grey_images, store_as_fp16, write_means
 
 pytestmark = pytest.mark.needs("ncnn", "onnx")
 
@@ -28,10 +28,6 @@ def open_cpu(path, **options):
     return open_engine("ncnn-cpu-fp32", model=path, **({"max_batch": 3, "threads": 1} | options))
 
 
-def images(*values):
-    return np.stack([np.full((3, 320, 320), v, np.float32) for v in values])
-
-
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "x.onnx"
@@ -40,7 +36,7 @@ def path(tmp_path):
 def test_engine_runs_the_file_and_describes_itself(path, nets):
     write_means(path)
     with open_cpu(path) as engine:
-        outputs = engine.infer(images(1, 2, 5))
+        outputs = engine.infer(grey_images(1, 2, 5))
         description = engine.describe()
         assert nets[0].opt.num_threads == 1
     for output in (outputs.loc, outputs.landmarks):
@@ -64,7 +60,7 @@ def test_channels_and_rows_reach_the_network_in_their_order(path):
                 tensor.raw_data = kernel.tobytes()
 
     write_means(path, edit=first_channel)
-    mixed = images(0, 0)
+    mixed = grey_images(0, 0)
     mixed[0, 0], mixed[0, 1], mixed[1, 2] = 3, 30, 90
     with open_cpu(path) as engine:
         np.testing.assert_allclose(engine.infer(mixed).loc[:, 0, 0], [0.01, 0], atol=1e-6)
@@ -73,7 +69,9 @@ def test_channels_and_rows_reach_the_network_in_their_order(path):
 def test_a_file_for_one_image_takes_any_number(path):
     write_means(path, batch=1)
     with open_cpu(path) as engine:
-        np.testing.assert_allclose(engine.infer(images(1, 2)).loc[:, 0, 0], [0.01, 0.02], rtol=1e-5)
+        np.testing.assert_allclose(
+            engine.infer(grey_images(1, 2)).loc[:, 0, 0], [0.01, 0.02], rtol=1e-5
+        )
 
 
 def test_a_file_for_several_images_is_refused(path):
@@ -85,7 +83,7 @@ def test_a_file_for_several_images_is_refused(path):
 def test_a_free_size_is_converted_for_the_size_asked_for(path):
     write_means(path, size=("height", "width"))
     with open_cpu(path) as engine:
-        np.testing.assert_allclose(engine.infer(images(2)).loc[:, 0, 0], [0.02], rtol=1e-5)
+        np.testing.assert_allclose(engine.infer(grey_images(2)).loc[:, 0, 0], [0.02], rtol=1e-5)
     with pytest.raises(EngineUnavailable, match="needs inputs of one size, .* use a pipeline"):
         open_cpu(path, input_size_px=None)
 
@@ -133,16 +131,6 @@ def test_the_description_of_fp16_depends_on_its_effect(path, monkeypatch, rounds
     with open_engine("ncnn-cpu-fp16", model=path, threads=1) as engine:
         numerics = engine.describe()["numerics"]
     assert numerics.startswith("computes in FP16" if rounds else "computes in FP32 on FP16 weights")
-
-
-def store_as_fp16(graph):
-    """Store kernels in FP16, and cast them back where they are used."""
-    from onnx import helper, numpy_helper
-
-    for tensor in [t for t in graph.initializer if t.name.startswith("kernel")]:
-        name, half = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
-        graph.node.insert(0, helper.make_node("Cast", [f"{name}_half"], [name], to=1))
 
 
 def test_options_are_those_that_keep_precision_and_device(path, nets):

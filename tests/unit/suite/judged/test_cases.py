@@ -30,6 +30,11 @@ def reference(name, images):
     return ReferenceCase(name, images, exact, rounded, rounded)
 
 
+def summed(images):
+    """Make outputs that differ from the exact ones by a half."""
+    return {name: (array + 0.5).astype(np.float32) for name, array in outputs(images).items()}
+
+
 def photographs(n):
     return np.arange(n, dtype=np.float32)[:, None, None, None] + np.zeros((3, 320, 320), np.float32)
 
@@ -48,7 +53,13 @@ def with_torch(monkeypatch):
         ran.extend(inputs)
         return [reference(name, images) for name, images in inputs.items()]
 
-    module = SimpleNamespace(torch_reference=torch_reference)
+    def outputs_with_rounded_sums(_model, images):
+        ran.append(f"sums of {len(images)}")
+        return summed(images)
+
+    module = SimpleNamespace(
+        torch_reference=torch_reference, outputs_with_rounded_sums=outputs_with_rounded_sums
+    )
     monkeypatch.setitem(sys.modules, "retinaface.reference.from_torch", module)
     monkeypatch.setattr(Cases, "model", None)
     return ran
@@ -197,3 +208,75 @@ def test_without_manifest_and_torch_layers_cannot_be_matched(tmp_path, without_t
     model.write_bytes(b"graph")
     with pytest.raises(DatasetError, match=r"no manifest .* torch, .* export again"):
         Cases(Target(), photographs).layer_matches(model)
+
+
+SUMS, WIDE = "ncnn-vulkan-fp16", "ncnn-cpu-fp16"
+
+
+def test_the_catalogue_says_which_noise_floor_an_engine_is_held_to(with_torch):
+    cases = Cases(Target(), photographs)
+    for engine in (WIDE, "ort-cpu-fp16", "ncnn-vulkan-fp32"):
+        case = cases.judging(engine, "constant", 2)
+        assert case.floor("fp16") == "fp16"
+        assert case.rounded("fp16")["loc"] is not case.exact["loc"]
+        np.testing.assert_allclose(case.rounded("fp16")["loc"], case.exact["loc"], rtol=1e-6)
+    case = cases.judging(SUMS, "constant", 2)
+    assert (case.floor("fp16"), case.floor("fp32")) == ("fp16-sums", "fp32")
+    np.testing.assert_array_equal(case.rounded("fp16")["loc"], summed(case.images)["loc"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["acme:ncnn_vulkan_fp16", "retinaface.engines.ncnn.vulkan:NcnnVulkanEngine"],
+)
+def test_an_engine_of_a_third_party_is_held_to_the_stricter_floor(with_torch, name):
+    """Whatever it calls itself, and whichever class it names."""
+    case = Cases(Target(), photographs).judging(name, "constant", 1)
+    assert case.floor("fp16") == "fp16"
+    assert with_torch == ["constant"]
+
+
+def test_sums_of_an_image_are_emulated_once_and_not_before_they_are_asked_for(with_torch):
+    cases = Cases(Target(), photographs)
+    for n in (1, 3, 2, 40):
+        case = cases.judging(SUMS, "constant", n)
+        np.testing.assert_array_equal(case.float16["conf"], summed(case.images)["conf"])
+    assert with_torch == ["constant", "sums of 1", "sums of 2", "sums of 5"]
+
+
+def test_inputs_of_the_run_are_held_to_the_same_floor(with_torch):
+    cases = Cases(Target(), photographs)
+    case = cases.of_inputs(photographs(2))
+    assert cases.held_to(WIDE, case) is case
+    held = cases.held_to(SUMS, case)
+    assert held.floor("fp16") == "fp16-sums"
+    np.testing.assert_array_equal(held.float16["loc"], summed(case.images)["loc"])
+
+
+def test_without_torch_stored_sums_serve(without_torch, tmp_path):
+    images = photographs(2)
+    stored = [replace(reference(k, images), sums=summed(images)) for k in ("scene", "noise")]
+    save_reference(tmp_path / "a.reference.npz", stored)
+    case = Cases(judging(tmp_path / "a.onnx"), photographs).judging(SUMS, "noise", 5)
+    assert case.floor("fp16") == "fp16-sums"
+    np.testing.assert_array_equal(case.float16["loc"], summed(case.images)["loc"])
+
+
+def test_a_reference_file_without_sums_names_the_command_that_makes_them(without_torch, exported):
+    cases = Cases(judging(exported), photographs)
+    match = (
+        r"^ncnn-vulkan-fp16 rounds sums to FP16, and .*a\.reference\.npz does not hold .*: "
+        r"retinaface export --output FILE\.onnx --with-fp16 --with-fp16-sums$"
+    )
+    with pytest.raises(DatasetError, match=match):
+        cases.judging(SUMS, "scene", 1)
+    assert cases.judging(WIDE, "scene", 1).floor("fp16") == "fp16"
+
+
+def test_a_file_that_is_its_own_reference_has_no_emulation_of_sums(monkeypatch, tmp_path):
+    module = SimpleNamespace(own_outputs=lambda _m, name, images, _s: reference(name, images))
+    monkeypatch.setitem(sys.modules, "retinaface.export.foreign.own_outputs", module)
+    model = tmp_path / "copy.onnx"
+    cases = Cases(Target(models=(model,), reference=ReferenceChoice(model=model)), photographs)
+    with pytest.raises(DatasetError, match=r"copy\.onnx is compared .*; give its checkpoint with"):
+        cases.judging(SUMS, "constant", 1)

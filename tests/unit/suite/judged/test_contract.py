@@ -47,7 +47,7 @@ def _known_floor(monkeypatch):
     monkeypatch.setattr(contract, "largest_allowed", lambda *_: limits)
 
 
-CASES = SimpleNamespace(get=lambda kind, n: None)
+CASES = SimpleNamespace(judging=lambda engine, kind, n: None)
 
 
 def test_a_subject_knows_what_each_image_gives_alone():

@@ -1,0 +1,120 @@
+"""Predict the error of a device that rounds sums to FP16 too, as shaders with FP16 arithmetic do.
+
+The order of the sums is that of ncnn's shaders (src/layer/vulkan/shader of Tencent/ncnn at
+a4d2ea1d, all of which start from the bias and add in `afpvec4`, FP16 where arithmetic is):
+
+- convolution_packed.comp, convolution_packed_gemm.comp and convolution_packed_1x1s1d1.comp add, for
+  each four input channels and then for each place of the kernel, `v * k`, the dot product of four
+  inputs and four weights (`afpmat4`). Where the number of input channels is no multiple of 4
+  (`elempack` 1), they add product by product.
+- convolutiondepthwise_pack4.comp adds product by product, for each place of the kernel.
+
+Winograd's tiles, which ncnn uses where it can, are not emulated: their transforms round further
+sums, and belong to the room that the factors of `floors` leave. Blocks of 4 are also what other
+runtimes' shaders take, whose vectors have four values.
+"""
+
+from __future__ import annotations
+
+import functools
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from retinaface.network.model import RetinaFace
+from retinaface.reference.rounding import leaves, rounded_model
+
+BLOCK = 4  # input channels: the values of an `afpvec4`
+
+
+def accumulating_model(model: RetinaFace) -> RetinaFace:
+    """Make the network of `rounded_model`, whose convolutions round every product and sum too.
+
+    Args:
+        model: In evaluation mode; stays unchanged.
+
+    Returns:
+        A copy that takes and gives float32.
+    """
+    rounded = rounded_model(model)
+    for layer in leaves(rounded).values():
+        if isinstance(layer, nn.Conv2d):
+            # What `nn.Conv2d.forward` calls; so the hooks that round input and output stay.
+            layer._conv_forward = functools.partial(_convolve, layer)  # type: ignore[method-assign]
+    return rounded
+
+
+def _convolve(layer: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    (stride, other), padding = layer.stride, layer.padding
+    if stride != other or isinstance(padding, str) or layer.dilation != (1, 1):
+        raise ValueError(
+            f"cannot emulate {layer}: expected square strides, padding in numbers, dilation 1"
+        )
+    sides = (padding[1], padding[1], padding[0], padding[0])
+    padded = nn.functional.pad(inputs.half(), sides)
+    start = torch.zeros(len(weight)) if bias is None else bias
+    if layer.groups == 1:
+        return convolve(padded, weight.half(), start.half(), stride).float()
+    return convolve_depthwise(padded, weight.half(), start.half(), stride).float()
+
+
+def convolve(inputs: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
+    """Convolve in FP16 alone: each product, each sum of a block, each sum over blocks is rounded.
+
+    Args:
+        inputs: (N, C, H, W) float16, padded.
+        weight: (K, C, h, w) float16.
+        bias: (K,) float16.
+        stride: In both directions, px.
+
+    Returns:
+        (N, K, (H - h) // stride + 1, (W - w) // stride + 1) float16; beyond 65 504 infinity.
+    """
+    n_in = weight.shape[1]
+    block = BLOCK if n_in % BLOCK == 0 else 1
+    places = list(product(range(weight.shape[2]), range(weight.shape[3])))
+    views = {place: _view(inputs, weight, place, stride) for place in places}
+    height, width = views[0, 0].shape[2:]
+    total = bias[None, :, None, None].repeat(len(inputs), 1, height, width)
+    for first, (y, x) in product(range(0, n_in, block), places):
+        products = (
+            views[y, x][:, i : i + 1] * weight[None, :, i, y, x, None, None]
+            for i in range(first, first + block)
+        )
+        total += functools.reduce(Tensor.add_, products)
+    return total
+
+
+def convolve_depthwise(inputs: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
+    """Convolve each channel with its own kernel, in FP16 alone.
+
+    Args:
+        inputs: (N, C, H, W) float16, padded.
+        weight: (C, 1, h, w) float16.
+        bias: (C,) float16.
+        stride: In both directions, px.
+
+    Returns:
+        (N, C, (H - h) // stride + 1, (W - w) // stride + 1) float16.
+
+    Raises:
+        ValueError: A group has several channels.
+    """
+    if weight.shape[:2] != (inputs.shape[1], 1):
+        raise ValueError(
+            f"expected a kernel for each of {inputs.shape[1]} channels, got {tuple(weight.shape)}"
+        )
+    places = list(product(range(weight.shape[2]), range(weight.shape[3])))
+    height, width = _view(inputs, weight, (0, 0), stride).shape[2:]
+    total = bias[None, :, None, None].repeat(len(inputs), 1, height, width)
+    for y, x in places:
+        total += _view(inputs, weight, (y, x), stride) * weight[None, :, 0, y, x, None, None]
+    return total
+
+
+def _view(inputs: Tensor, weight: Tensor, place: tuple[int, int], stride: int) -> Tensor:
+    """Take what one place of the kernel sees, (N, C, h, w)."""
+    (y, x), (height, width) = place, weight.shape[2:]
+    bottom, right = inputs.shape[2] - height + y + 1, inputs.shape[3] - width + x + 1
+    return inputs[:, :, y:bottom:stride, x:right:stride]

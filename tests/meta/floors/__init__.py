@@ -1,0 +1,1 @@
+"""The noise floors that FP16 is held to, and what each must see."""
