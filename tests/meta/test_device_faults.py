@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.given.faulty_devices import row
+from tests.support.given.faulty_devices import faults_of, row
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common")
@@ -18,6 +18,7 @@ WRONG_VALUES = "error against float64 torch"
 # What each device needs, and the words of its noise floor.
 DEVICES = {
     "ncnn-vulkan-fp16": ("ncnn-vulkan", "fp16 noise floor with rounded sums"),
+    "iree-cpu-fp16": ("iree", "fp16 noise floor"),
 }
 # The test that must be red, and words of its message.
 FAULTS = {
@@ -27,10 +28,16 @@ FAULTS = {
     "drops_tail": (VALUES, "worst at (image, prior, value) (2, "),
 }
 # Of each device, what the message calls its CPU.
-CPU_NAMES = {"ncnn-vulkan-fp16": "ncnn"}
-each_device = pytest.mark.parametrize(
-    "device",
-    [pytest.param(name, marks=pytest.mark.needs(need)) for name, (need, _) in DEVICES.items()],
+CPU_NAMES = {"ncnn-vulkan-fp16": "ncnn", "iree-cpu-fp16": "iree"}
+
+
+def of_device(name, *words):
+    return pytest.param(name, *words, marks=pytest.mark.needs(DEVICES[name][0]))
+
+
+each_device = pytest.mark.parametrize("device", [of_device(name) for name in DEVICES])
+each_fault = pytest.mark.parametrize(
+    ("device", "fault"), [of_device(name, fault) for name in DEVICES for fault in faults_of(name)]
 )
 
 
@@ -42,9 +49,10 @@ def run(tmp_path_factory):
     def get(device):
         if device not in made:
             folder = tmp_path_factory.mktemp(device) / "record"
-            broken = [f"({row(f, device)} and ({test}))" for f, (test, _) in FAULTS.items()]
+            faults = faults_of(device)
+            broken = [f"({row(fault, device)} and ({FAULTS[fault][0]}))" for fault in faults]
             honest = f"({row('honest', device)} and (({VALUES}) or {PLACE}))"
-            engines = [f"--engine={row(name, device)}" for name in ("honest", *FAULTS)]
+            engines = [f"--engine={row(name, device)}" for name in ("honest", *faults)]
             plugins = ("-p", PLUGIN, "-p", "tests.support.given.unexplained")
             words = ("-k", " or ".join([honest, *broken]))
             made[device] = pytest_run(folder, *plugins, *TESTS, *EMBEDDED, *words, *engines)
@@ -60,8 +68,7 @@ def test_an_honest_device_passes(device, run):
     assert list(outcomes.values()) == ["PASS"] * 2, found.output[-2000:]
 
 
-@each_device
-@pytest.mark.parametrize("fault", FAULTS)
+@each_fault
 def test_a_faulty_device_fails_for_the_right_reason(device, fault, run):
     test, words = FAULTS[fault]
     found = run(device)

@@ -12,7 +12,7 @@ from retinaface.engines.builds import cached_build, refusing
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.environment import cpu_flags, cpu_model, package_versions
-from retinaface.errors import EngineUnavailable
+from retinaface.errors import EngineUnavailable, first_line
 
 if TYPE_CHECKING:
     import onnx
@@ -22,6 +22,7 @@ HOST = "host"  # the compiler's word for the processor that it runs on
 # IREE's importer reads some operators only as later opsets write them: 17 or newer is converted
 # from, never to an older one.
 _OLDEST_OPSET = 17
+_DIAGNOSTICS = "Diagnostics:"  # what the compiler's error begins its own lines with
 _ENTRY = "retinaface"  # the name of the graph, which becomes that of the module's function
 
 
@@ -53,8 +54,18 @@ def built_module(spec: EngineSpec) -> tuple[Path, int | None]:
     }
 
     def build(path: Path) -> None:
-        with refusing(f"{spec.name}: IREE cannot compile {model} for {cpu}"):
-            path.write_bytes(_compile(model, cpu))
+        from iree.compiler.tools import CompilerToolError
+
+        doing = f"{spec.name}: IREE cannot compile {spec.given or model} for {cpu}"
+        with refusing(doing):
+            try:
+                path.write_bytes(_compile(model, cpu))
+            except CompilerToolError as error:
+                said = str(error).rpartition(_DIAGNOSTICS)[2].strip()
+                raise EngineUnavailable(
+                    f"{doing}: {first_line(ValueError(said))}; check the option target_cpu and "
+                    "the file"
+                ) from error
 
     return cached_build(spec, model, ".vmfb", key, build), batch
 

@@ -14,7 +14,7 @@ import numpy as np
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.importing import importing
-from retinaface.engines.iree.build import INSTALL, built_module, target_cpu
+from retinaface.engines.iree.build import HOST, INSTALL, built_module, target_cpu
 from retinaface.environment import n_usable_cpus, package_versions, signal_name
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.files import file_sha256
@@ -111,7 +111,7 @@ class IreeEngine(Engine):
                 f"{name}: {file} should have one function, got {', '.join(functions) or 'none'}; "
                 "compile it from a file of retinaface export"
             )
-        if self.spec.engine_file is not None:
+        if self.spec.engine_file is not None or target_cpu(self.spec) != HOST:
             self._try_in_a_child(functions[0])
         try:
             self._module = iree.load_vm_module(module, self._config)
@@ -123,11 +123,13 @@ class IreeEngine(Engine):
         self._function = self._module[functions[0]]
 
     def _try_in_a_child(self, function: str) -> None:
-        """Run a given module once in a child: one for another processor ends its process."""
-        shape = "x".join(map(str, (1, 3, *self._size)))
+        """Run a module once in a child: one for another processor ends its process."""
+        shape = "x".join(map(str, (self.fixed_batch or 1, 3, *self._size)))
         words = [sys.executable, "-c", _TRIAL, str(self._file), function, shape]
         try:
-            ended = subprocess.run(words, capture_output=True, timeout=_TRIAL_S, check=False)  # noqa: S603 - this Python
+            ended = subprocess.run(  # noqa: S603 - this Python
+                words, capture_output=True, text=True, timeout=_TRIAL_S, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise EngineUnavailable(
                 f"{self.spec.name}: {self._file} did not run one image within {_TRIAL_S} s; "
@@ -137,7 +139,13 @@ class IreeEngine(Engine):
             raise EngineUnavailable(
                 f"{self.spec.name}: {self._file} ends its process by "
                 f"{signal_name(-ended.returncode)}: it was compiled for another processor; "
-                "compile it for this one"
+                "compile it for this one, without target_cpu"
+            )
+        if ended.returncode:
+            said = (ended.stderr.strip().splitlines() or ["it says nothing"])[-1]
+            raise EngineUnavailable(
+                f"{self.spec.name} cannot run {self._file} on {shape} FP32: {said}; compile it "
+                "from a file of retinaface export, with this version of IREE"
             )
 
     def _prove(self) -> None:

@@ -19,7 +19,8 @@ _AB = (
 )
 _EXPORT = (
     *("output", "weights", "exporter", "opset", "precision", "io", "batch-size"),
-    *("dynamic-size", "no-simplify", "with-fp16", "reference", "widerface", "subset"),
+    *("dynamic-size", "no-simplify", "with-fp16", "with-fp16-sums", "reference"),
+    *("widerface", "subset"),
 )
 _IMAGES = ("widerface", "subset", "ground-truth")
 _AGREE = (
@@ -64,7 +65,8 @@ MUST_BE_TYPED = "must be typed, since a person answers for a baseline"
 
 _OTHERS = (
     *(Option(name, kind="flag") for name in ("attribute", "dynamic-size", "no-simplify", "quick")),
-    *(Option(name, kind="flag") for name in ("skip-bad-images", "with-fp16", "quiet")),
+    *(Option(name, kind="flag") for name in ("skip-bad-images", "quiet")),
+    *(Option(name, kind="flag") for name in ("with-fp16", "with-fp16-sums")),
     *(Option(name, kind="count") for name in ("images", "limit", "opset", "starts", "threads")),
     *(Option(name, kind="count") for name in ("turns", "verbose", "last")),
     *(Option(name, kind="number") for name in ("score", "slowdown", "timeout")),

@@ -22,6 +22,7 @@ from retinaface.network.outputs import RawOutputs
 
 _HERE = "tests.support.given.faulty_devices"
 _NCNN = "tests.support.given.devices.ncnn"
+_IREE = "tests.support.given.devices.iree"
 # Faults of any device, by the class that has it.
 _OF_ANY = {
     "honest": f"{_HERE}:Device",
@@ -34,12 +35,18 @@ ENGINES = {
         "saturates": f"{_NCNN}:Saturates",
         "on_the_cpu": f"{_NCNN}:OnTheCpu",
     },
+    "iree-cpu-fp16": {"saturates": f"{_IREE}:Saturates"},
 }
 
 
 def row(fault: str, engine: str) -> str:
     """Name the row of the catalogue with a fault of an engine."""
     return f"{fault}-{engine}"
+
+
+def faults_of(engine: str) -> list[str]:
+    """List the faults that an engine has rows for."""
+    return [fault for fault in (_OF_ANY | ENGINES[engine]) if fault != "honest"]
 
 
 class Device(Engine):

@@ -1,5 +1,6 @@
 """Outputs, refusals and builds of IREE's engines."""
 
+import platform
 import subprocess
 
 import numpy as np
@@ -75,18 +76,24 @@ def test_a_file_that_is_no_module_is_refused(tmp_path):
 
 
 def test_an_unknown_processor_is_refused(made):
-    refused("IREE cannot compile .* for frob", model=made()[0], options={"target_cpu": "frob"})
+    message = "IREE cannot compile .* for frob: .*[Uu]nknown .*; check the option target_cpu"
+    refused(message, model=made()[0], options={"target_cpu": "frob"})
 
 
 def test_a_module_for_another_processor_is_refused_and_ends_no_process(made, monkeypatch):
     """The instruction that this processor lacks ends the child, not this process."""
-    real = subprocess.run
+    real, other = subprocess.run, {"target_cpu": "x86-64-v2"}
+    if platform.machine() != "x86_64":
+        other = {"target_cpu": "generic"}
+    open_engine(NAME, model=made()[0], options=other).close()  # compiled, and tried for real
 
     def ended_by_sigill(words, **settings):
         return real(["sh", "-c", "kill -ILL $$"], **settings)
 
     monkeypatch.setattr(subprocess, "run", ended_by_sigill)
-    refused("ends its process by SIGILL: it was compiled for another pro", engine_file=made()[1])
+    message = "ends its process by SIGILL: it was compiled for another pro"
+    refused(message, engine_file=made()[1])
+    refused(message, model=made()[0], options=other)
 
 
 def test_a_file_of_another_precision_is_refused(made):
