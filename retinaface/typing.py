@@ -7,7 +7,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Precision: TypeAlias = Literal["fp32", "fp16"]
+Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
+# Those whose rounding predicts an error; INT8 is held to budgets instead.
+FloatPrecision: TypeAlias = Literal["fp32", "fp16"]
 # What the second output of a file holds, background and face.
 Scores: TypeAlias = Literal["probabilities", "logits"]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]

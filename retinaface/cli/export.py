@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinaface.cli.one_engine.calibration import calibration_options, int8_of
 from retinaface.cli.options import PATH, widerface_options
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.terminal import Printer
@@ -78,10 +79,10 @@ def _show(answer: Exported, printer: Printer) -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16"]),
+    type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="Precision of weights and operators.",
+    help="Precision of weights and operators; int8 for the convolutions alone.",
 )
 @click.option(
     "--io",
@@ -114,6 +115,7 @@ def _show(answer: Exported, printer: Printer) -> None:
     "validation, which then needs no torch (about 100 MB); photographs where the data set is on "
     "this machine.",
 )
+@calibration_options
 @widerface_options
 @answering(_show)
 def export(
@@ -130,6 +132,7 @@ def export(
     reference: str,
     widerface: Location | None,
     subset: str | None,
+    **int8: Any,
 ) -> Exported:
     """Export the network to ONNX and verify the file.
 
@@ -141,6 +144,7 @@ def export(
     retinaface export --output retinaface.onnx
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
+    retinaface export --output retinaface.int8.onnx --precision int8 --calibration DIR
     """
     from retinaface.cli.answers.files import Exported
     from retinaface.telling.work import working
@@ -154,8 +158,9 @@ def export(
         batch_size=batch_size,
         dynamic_size=dynamic_size,
         simplify=not no_simplify,
+        int8=(asked := int8_of(precision, **int8)).options,
     )
-    if with_fp16 and precision == "fp16":
+    if with_fp16 and precision != "fp32":
         raise click.UsageError("--with-fp16 goes with --precision fp32; drop one of them")
     loaded = load_model(weights, progress=wants_progress())
     cases, notes = None, list(loaded.notes)
@@ -166,8 +171,10 @@ def export(
 
         inputs, note = _inputs(widerface, subset)
         cases, notes = full_reference(loaded, inputs, progress=wants_progress()), [note, *notes]
+    calibration, told = asked.read()
+    notes += told
     with working(f"exporting to {output}"):
-        manifest = run(loaded, options, output, cases=cases)
+        manifest = run(loaded, options, output, cases=cases, calibration=calibration)
     files = [_described(output, manifest, of_itself=True)]
     if with_fp16:
         half = output.with_suffix(f".fp16{output.suffix}")
