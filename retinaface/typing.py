@@ -16,3 +16,12 @@ FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+
+
+def float_of(precision: Precision) -> FloatPrecision:
+    """Give the precision whose tolerances hold between two calls of one engine: INT8 has FP16's.
+
+    Integers repeat exactly, and the floats between them round; what INT8 itself costs is another
+    question, of budgets.
+    """
+    return "fp16" if precision == "int8" else precision

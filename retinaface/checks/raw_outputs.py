@@ -16,7 +16,7 @@ import numpy as np
 from retinaface.checks.quantities import CONF, SUM_LIMIT, label, largest_sum_error, quantity
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.stored import ReferenceCase
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Factors:
 # ONNX Runtime 1.31 and torch 2.13 on photographs, scenes, noise, constants and extremes, one image
 # or eight, published and synthetic weights: FP32 at most 2.9 (largest) and 2.1 (rms) times the
 # floor, FP16 at most 1.6 and 1.45. The rest is room for runtimes that sum in yet another order.
-FACTORS: Mapping[Precision, Factors] = {"fp32": Factors(8.0, 5.0), "fp16": Factors(4.0, 2.5)}
+FACTORS: Mapping[FloatPrecision, Factors] = {"fp32": Factors(8.0, 5.0), "fp16": Factors(4.0, 2.5)}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class OutputError:
 
     case: str
     output: str
-    precision: Precision
+    precision: FloatPrecision
     max_abs: float
     mean_abs: float
     p99_abs: float
@@ -113,7 +113,7 @@ class OutputError:
 
 
 def output_errors(
-    outputs: RawOutputs, case: ReferenceCase, precision: Precision
+    outputs: RawOutputs, case: ReferenceCase, precision: FloatPrecision
 ) -> list[OutputError]:
     """Measure an engine's outputs on one case.
 
@@ -130,7 +130,7 @@ def output_errors(
     ]
 
 
-def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
+def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: FloatPrecision) -> float:
     """Compute the largest share of what is allowed over the outputs of one case.
 
     It computes nothing else, which makes it quick enough for every timed call. Probabilities that
@@ -148,7 +148,7 @@ def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) 
     return float(np.max(shares))
 
 
-def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
+def largest_allowed(case: ReferenceCase, precision: FloatPrecision) -> dict[str, float]:
     """Compute how far an engine may be from float64 torch in a value of each output, on one case.
 
     Args:
@@ -169,7 +169,7 @@ def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, floa
 
 
 def _expected(
-    case: ReferenceCase, name: str, precision: Precision
+    case: ReferenceCase, name: str, precision: FloatPrecision
 ) -> tuple[FloatArray, FloatArray]:
     """Give what is judged of an output, exact and as the precision rounds it."""
     exact = quantity(name, case.exact[name], precision)
@@ -177,7 +177,7 @@ def _expected(
 
 
 def _noise_floor(
-    floor: FloatArray, expected: FloatArray, precision: Precision
+    floor: FloatArray, expected: FloatArray, precision: FloatPrecision
 ) -> tuple[float, float]:
     """Compute the largest value and the root mean square of a noise floor.
 
@@ -192,7 +192,7 @@ def _noise_floor(
 
 
 def _output_error(
-    case: ReferenceCase, name: str, precision: Precision, actual: FloatArray
+    case: ReferenceCase, name: str, precision: FloatPrecision, actual: FloatArray
 ) -> OutputError:
     with np.errstate(invalid="ignore", over="ignore"):
         expected, rounded = _expected(case, name, precision)

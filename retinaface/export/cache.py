@@ -24,7 +24,9 @@ from retinaface.typing import FloatPrecision
 _MAKERS = ("network", "reference", "export")
 
 
-def cached_export(weights: str | Path | None, *, precision: FloatPrecision, dynamic_size: bool) -> Path:
+def cached_export(
+    weights: str | Path | None, *, precision: FloatPrecision, dynamic_size: bool
+) -> Path:
     """Find or make the default export of a checkpoint: TorchScript, free batch, simplified.
 
     Args:

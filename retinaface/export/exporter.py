@@ -122,9 +122,7 @@ def export(
 def _kept(calibration: CalibrationSet | None) -> Calibration | None:
     if calibration is None:
         return None
-    return Calibration(
-        n_images=len(calibration.sha256), sha256=tuple(sorted(calibration.sha256))
-    )
+    return Calibration(n_images=len(calibration.sha256), sha256=tuple(sorted(calibration.sha256)))
 
 
 def _small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:

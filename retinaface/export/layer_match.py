@@ -113,7 +113,10 @@ def weights_of(node: onnx.NodeProto) -> list[str]:
     if node.op_type == "Conv":
         return [name for name in node.input[1:] if name]
     if node.op_type == "QLinearConv":  # the bias is an integer, which its scales make real
-        return [_dequantised(node.input[3]), *(_dequantised(name) for name in node.input[8:] if name)]
+        return [
+            _dequantised(node.input[3]),
+            *(_dequantised(name) for name in node.input[8:] if name),
+        ]
     return []
 
 
@@ -162,7 +165,9 @@ def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
             tensors.update(zip(node.output, values, strict=False))
         elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
-    found = {name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()}
+    found: dict[str, FloatArray] = {
+        name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()
+    }
     return found | dict(_real_numbers(graph, found))
 
 
@@ -177,7 +182,9 @@ def _real_numbers(
             axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
             values = constants[inputs[0]]
             yield node.output[0], _real(values, constants[inputs[1]], zero, axis)
-        elif node.op_type == "QLinearConv" and all(n in constants for n in (*inputs[3:6], inputs[1])):
+        elif node.op_type == "QLinearConv" and all(
+            n in constants for n in (*inputs[3:6], inputs[1])
+        ):
             values, scale, zero = (constants[n] for n in inputs[3:6])
             yield _dequantised(inputs[3]), _real(values, scale, zero, 0)
             if len(inputs) > 8:

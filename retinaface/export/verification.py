@@ -14,7 +14,11 @@ from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import Precision
 
-_ELEMENT_TYPE = {"fp32": onnx.TensorProto.FLOAT, "fp16": onnx.TensorProto.FLOAT16, "int8": onnx.TensorProto.INT8}
+_ELEMENT_TYPE = {
+    "fp32": onnx.TensorProto.FLOAT,
+    "fp16": onnx.TensorProto.FLOAT16,
+    "int8": onnx.TensorProto.INT8,
+}
 
 
 def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
@@ -57,7 +61,9 @@ def _size_at(axis: Axis, sizes: dict[str, int]) -> int:
     return axis if isinstance(axis, int) else sizes[axis]
 
 
-def verify(path: Path, expected: Interface, precision: Precision, n_float: int = 0) -> onnx.ModelProto:
+def verify(
+    path: Path, expected: Interface, precision: Precision, n_float: int = 0
+) -> onnx.ModelProto:
     """Read a file and compare it with what was asked for.
 
     Args:
@@ -72,7 +78,10 @@ def verify(path: Path, expected: Interface, precision: Precision, n_float: int =
         ExportError: The file differs; lists all differences.
     """
     model = onnx.load(path, load_external_data=False)
-    problems = [*_interface_problems(model, expected), *_content_problems(model, precision, n_float)]
+    problems = [
+        *_interface_problems(model, expected),
+        *_content_problems(model, precision, n_float),
+    ]
     if sidecars := [p.name for p in path.parent.glob(f"{path.name}*") if p != path]:
         problems.append(f"more than one file: {', '.join(sidecars)}")
     if not problems:

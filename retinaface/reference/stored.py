@@ -14,7 +14,7 @@ from retinaface.errors import DatasetError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.layers import LayerValues
-from retinaface.typing import FloatArray, IntArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision, IntArray
 
 _SEED = 7
 # Number of images; enough to show that the unfolded cast is broken.
@@ -77,7 +77,7 @@ class ReferenceCase:
     float16: dict[str, FloatArray]
     extras: Extras | None = None
 
-    def rounded(self, precision: Precision) -> dict[str, FloatArray]:
+    def rounded(self, precision: FloatPrecision) -> dict[str, FloatArray]:
         """Give the rounded outputs; their error is the noise floor of the precision."""
         return self.float32 if precision == "fp32" else self.float16
 

@@ -168,6 +168,13 @@ class OnnxRuntimeEngine(Engine):
                 f"{spec.name}: {len(placement['fallback'])} nodes did not run on {self.provider}: "
                 f"{', '.join(placement['fallback'][:8])}; the runtime lacks them on this device"
             )
+        fuses = is_on(spec.name, spec.options, "fusions", default=True)
+        if spec.precision == "int8" and fuses and not placement["n_int8_nodes"]:
+            raise EngineUnavailable(
+                f"{spec.name}: asked for INT8, but onnxruntime {ort.__version__} computes no "
+                f"convolution of {self._model} in it: QuantizeLinear and DequantizeLinear stand "
+                "where it fuses none; export with: retinaface export --precision int8"
+            )
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:

@@ -122,10 +122,10 @@ def import_quantization() -> Any:
         ExportError: They are not installed.
     """
     try:
-        import onnxruntime.quantization as quantization
         import onnxruntime.quantization.calibrate
         import onnxruntime.quantization.onnx_quantizer
         import onnxruntime.quantization.qdq_quantizer  # noqa: F401 - an attribute of the first
+        from onnxruntime import quantization
     except ImportError as error:
         raise ExportError(
             f"cannot quantise to INT8: {error.name or 'onnxruntime'} cannot be imported; install "

@@ -74,7 +74,7 @@ def quantise_with(
     int8 = quantization.QuantType.QInt8
     copy = onnx.ModelProto.FromString(model.SerializeToString())
     copy = onnx.shape_inference.infer_shapes(copy)
-    common = (int8, int8, ranges, [], excluded, list(QUANTISED), {})
+    common: tuple[Any, ...] = (int8, int8, ranges, [], excluded, list(QUANTISED), {})
     if options.quantisation == "qoperator":
         mode = quantization.quant_utils.QuantizationMode.QLinearOps
         quantizer = quantization.onnx_quantizer.ONNXQuantizer(
