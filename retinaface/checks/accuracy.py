@@ -107,9 +107,8 @@ def check_shifts(comparison: Comparison, precision: Precision) -> list[Check]:
     rounded = {image: as_stored(found) for image, found in comparison.measured.items()}
     found = differences(comparison.baseline, rounded)
     offsets = [difference.offsets for difference in found]
-    return check_offsets(
-        "against the baseline", offsets, (float_of(precision), float_of(precision))
-    )
+    rounding = float_of(precision)
+    return check_offsets("against the baseline", offsets, (rounding, rounding))
 
 
 def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:

@@ -14,6 +14,7 @@ from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals
 from retinaface.checks.offsets.judged import check_offsets
 from retinaface.comparison.pairs import Pair
+from retinaface.records.schema import Result
 from retinaface.typing import FloatPrecision
 from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision

@@ -39,7 +39,6 @@ from retinaface.suite.judged.published import VENDOR_RUN
 from retinaface.suite.judged.speed import SpeedJudge, TimedCalls, time_on
 from retinaface.suite.matrix import timed_batches
 from retinaface.suite.needs import missing
-from retinaface.typing import float_of
 from retinaface.verdicts import Check, Verdict
 
 pytestmark = [pytest.mark.answers("speed"), pytest.mark.speed, pytest.mark.needs("reference")]
@@ -224,9 +223,8 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
         assert all(isinstance(d, Detections) for d in found.values())
         changes = differences({name: expected[name] for name in names}, found)
         # A flip at a limit weighs too much among so few; whatever no limit explains counts.
-        _flips, *checks = check_differences(
-            "timed", changes, TOLERANCES[float_of(engine.spec.precision)]
-        )
+        tolerance = TOLERANCES[engine.spec.precision]
+        _flips, *checks = check_differences("timed", changes, tolerance)
         wrong.extend(c for c in checks if c.verdict != Verdict.PASS)
 
     (warm_up,) = shuffled()

@@ -32,8 +32,8 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
         provider: The provider that should have run them.
 
     Returns:
-        `provider`, `n_nodes` on it, `n_int8_nodes` that multiply integers, `fallback` (`name (op) on provider` of each computation that
-        ran elsewhere), `shape_nodes_elsewhere` (their number).
+        `provider`, `n_nodes` on it, `n_int8_nodes` that multiply integers, `fallback` (`name (op)
+        on provider` of each computation that ran elsewhere), `shape_nodes_elsewhere` (their number).
     """
     n_nodes, n_shape, n_int8, fallback = 0, 0, 0, []
     for event in profile:
