@@ -33,7 +33,7 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
 
     Returns:
         `provider`, `n_nodes` on it, `n_int8_nodes` that multiply integers, `fallback` (`name (op)
-        on provider` of each computation that ran elsewhere), `shape_nodes_elsewhere` (their number).
+        on provider` of each computation that ran elsewhere), `shape_nodes_elsewhere` (how many).
     """
     n_nodes, n_shape, n_int8, fallback = 0, 0, 0, []
     for event in profile:
