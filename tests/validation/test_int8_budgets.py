@@ -10,8 +10,7 @@ import functools
 
 import pytest
 
-from retinaface.checks.budgets import check_ap_budget, check_detections_budget
-from retinaface.checks.detection_changes import differences
+from retinaface.checks.budgets import check_ap_budget, check_detections_budget, count_alone
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import EngineUnavailable, ExportError
 from retinaface.export.manifest import read_manifest
@@ -74,7 +73,7 @@ def test_detections_lie_within_the_budget(
     engine_name, pipeline_name, evaluated, in_fp32, target, gate
 ):
     measured = evaluated(engine_name, pipeline_name)
-    found = differences(
+    found = count_alone(
         in_fp32(engine_name, pipeline_name).detections, measured.evaluation.detections
     )
     check = check_detections_budget(found, target.budget)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retinaface.checks.budgets import Budget, meets
-from retinaface.checks.detection_changes import differences
-from retinaface.checks.detections import summarise
+from retinaface.checks.budgets import Budget, count_alone, meets
 from retinaface.telling.work import working
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision
@@ -50,12 +48,10 @@ class Cost:
 def cost_of(floats: tuple[str, ...], fp32: Evaluation, found: Evaluation) -> Cost:
     """Compare an evaluation with that of FP32 over the same images."""
     before, after = average_precision(fp32.counts), average_precision(found.counts)
-    numbers = summarise(differences(fp32.detections, found.detections))
-    n_all = numbers["n_compared"]
     return Cost(
         floats,
         {split: 100 * (before[split] - after[split]) for split in before},
-        numbers["n_unmatched"] / n_all if n_all else 0.0,
+        count_alone(fp32.detections, found.detections).share,
     )
 
 
