@@ -108,10 +108,10 @@ def measure_ranges(model: onnx.ModelProto, images: FloatArray, method: Calibrati
             extra_options={"symmetric": method == "entropy"},
         )
         step = max(n_in_call, _AT_A_TIME - _AT_A_TIME % n_in_call)
-        for start in range(0, n_whole, step):
-            part = images[start : min(start + step, n_whole)]
-            calibrator.collect_data(_Reader(part, n_in_call))
-        with contextlib.redirect_stdout(io.StringIO()):  # entropy prints tables
+        with contextlib.redirect_stdout(io.StringIO()):  # entropy prints what it does
+            for start in range(0, n_whole, step):
+                part = images[start : min(start + step, n_whole)]
+                calibrator.collect_data(_Reader(part, n_in_call))
             return calibrator.compute_data()
 
 
