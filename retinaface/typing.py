@@ -7,10 +7,21 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Precision: TypeAlias = Literal["fp32", "fp16"]
+Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
+# Those whose rounding predicts an error; INT8 is held to budgets instead.
+FloatPrecision: TypeAlias = Literal["fp32", "fp16"]
 # What the second output of a file holds, background and face.
 Scores: TypeAlias = Literal["probabilities", "logits"]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+
+
+def float_of(precision: Precision) -> FloatPrecision:
+    """Give the precision whose tolerances hold between two calls of one engine: INT8 has FP16's.
+
+    Integers repeat exactly, and the floats between them round; what INT8 itself costs is another
+    question, of budgets.
+    """
+    return "fp16" if precision == "int8" else precision

@@ -19,7 +19,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Pipeline = Literal["igie", "ixrt", "upstream-320", "upstream-640"]
-Precision = Literal["fp32", "fp16", "any"]
+Precision = Literal["fp32", "fp16", "int8", "any"]
 Timed = Literal[
     "network", "run", "vendor-run", "end-to-end", "session", "first-run", "first-of-size"
 ]

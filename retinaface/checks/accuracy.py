@@ -13,7 +13,7 @@ from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, Tolerance, check_differences, most_changed
 from retinaface.checks.intervals import CONFIDENCE, paired_ap_intervals
 from retinaface.checks.offsets.judged import check_offsets
-from retinaface.typing import Precision
+from retinaface.typing import Precision, float_of
 from retinaface.verdicts import Check, Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
 from retinaface.widerface.ground_truth import OFFICIAL_N_IMAGES, SPLITS
@@ -107,7 +107,8 @@ def check_shifts(comparison: Comparison, precision: Precision) -> list[Check]:
     rounded = {image: as_stored(found) for image, found in comparison.measured.items()}
     found = differences(comparison.baseline, rounded)
     offsets = [difference.offsets for difference in found]
-    return check_offsets("against the baseline", offsets, (precision, precision))
+    rounding = float_of(precision)
+    return check_offsets("against the baseline", offsets, (rounding, rounding))
 
 
 def check_published(entry: Entry, ap: Mapping[str, float]) -> list[Check]:
@@ -162,8 +163,13 @@ def accuracy_entry(
     n_images: int,
     weights_sha256: str | None,
     is_embedded: bool = False,
+    device: str = "any",
 ) -> dict[str, Any]:
-    """Make a baseline entry for a result, without its source and detections."""
+    """Make a baseline entry for a result, without its source and detections.
+
+    Args:
+        device: INT8 belongs to one; AP of floats is the same on any.
+    """
     tolerance = TOLERANCES[precision]
     delta = smallest_effect(n_images, is_embedded=is_embedded)
     which = "embedded " if is_embedded else ""
@@ -171,7 +177,7 @@ def accuracy_entry(
         "metric": "accuracy",
         "pipeline": pipeline,
         "precision": precision,
-        "device": "any",
+        "device": device,
         "batch": batch,
         "images_sha256": images_sha256,
         "n_images": n_images,

@@ -13,13 +13,13 @@ from retinaface.errors import RetinaFaceError
 from retinaface.network.model import RetinaFace
 from retinaface.reference.layers import LayerDrift, LayerReference
 from retinaface.reference.layers_from_torch import layer_reference
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision, float_of
 
 Reopen = Callable[[Mapping[str, str]], Engine]
 
 # Largest weight error that rounding explains: exports give 1e-7 in FP32, and folding may cost a
 # bias some bits more; FP16 keeps 11 bits, an error of up to 4.9e-4.
-WEIGHTS_AGREE: Mapping[Precision, float] = {"fp32": 1e-5, "fp16": 1e-3}
+WEIGHTS_AGREE: Mapping[FloatPrecision, float] = {"fp32": 1e-5, "fp16": 1e-3}
 # Raised by an engine that lacks something or goes wrong.
 _REASONS = (RetinaFaceError, NotImplementedError, ValueError, TypeError)
 
@@ -55,7 +55,7 @@ def explain_drift(
     *,
     factor: float,
     reopen: Reopen | None = None,
-    precision: Precision | None = None,
+    precision: FloatPrecision | None = None,
 ) -> str:
     """Say in a few lines where an engine's drift begins and, as far as can be told, why.
 
@@ -73,7 +73,7 @@ def explain_drift(
         Lines of text; they also name what is missing for an answer.
     """
     try:
-        reference = layer_reference(model, images, precision or engine.spec.precision)
+        reference = layer_reference(model, images, precision or float_of(engine.spec.precision))
         case = _Case(model, file, images, factor, reference)
         return "\n".join(_explain(case, engine, reopen))
     except _REASONS as error:

@@ -17,7 +17,7 @@ from retinaface.reference.layers import (
     LayerValues,
     sample,
 )
-from retinaface.typing import FloatArray
+from retinaface.typing import FloatArray, float_of
 
 if TYPE_CHECKING:
     from retinaface.network.model import RetinaFace
@@ -82,5 +82,5 @@ def sampled_drifts(
     samples = {
         match.tensor: sample(shown[match.tensor]) for match in matches if match.tensor in shown
     }
-    reference = values.reference(engine.spec.precision)
+    reference = values.reference(float_of(engine.spec.precision))
     return [reference.drift(match, samples) for match in matches]

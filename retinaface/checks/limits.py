@@ -9,7 +9,7 @@ from typing import Any
 from retinaface.baselines.entries import Entry
 from retinaface.checks.accuracy import accuracy_entry
 from retinaface.checks.speed.gate import UNKNOWN_NOISE, speed_entry
-from retinaface.typing import Precision
+from retinaface.typing import FloatPrecision
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.ground_truth import SPLITS
 
@@ -94,7 +94,7 @@ def _default(data: Mapping[str, Any], *, is_embedded: bool) -> dict[str, Any]:
     if data["metric"] == "speed":
         return _speed_default(data, data.get("samples_s") or [])
     # A figure that applies to each precision has the limits of the finer one.
-    precision: Precision = "fp16" if data["precision"] == "fp16" else "fp32"
+    precision: FloatPrecision = "fp16" if data["precision"] == "fp16" else "fp32"
     default = accuracy_entry(
         pipeline=data["pipeline"],
         precision=precision,

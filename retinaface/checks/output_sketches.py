@@ -19,7 +19,7 @@ from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 
 _N_SUMS = 4
 _N_SIGNS = 2**18  # 262144, more than the values of an output at 640x640; reused beyond that
@@ -63,7 +63,7 @@ def _all_signs() -> FloatArray:
     return (2 * bits - 1).astype(np.float32)
 
 
-def sketch_limits(case: ReferenceCase, precision: Precision) -> FloatArray:
+def sketch_limits(case: ReferenceCase, precision: FloatPrecision) -> FloatArray:
     """How far rounding alone may move a sketch, by output.
 
     Args:

@@ -15,20 +15,20 @@ from collections.abc import Mapping
 import numpy as np
 
 from retinaface.network.config import OUTPUT_NAMES
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict
 
 CONF = OUTPUT_NAMES[1]
 # Half a step of the type below 1 (IEEE 754: 24 and 11 bits): a smaller probability cannot be told
 # from 0 beside one that is nearly 1.
-RESOLUTION: Mapping[Precision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
+RESOLUTION: Mapping[FloatPrecision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
 # How far the probabilities of a prior may be from 1 in sum. ONNX Runtime 1.32, OpenCV 5 and torch
 # 2.13 on all kinds of input: at most 1.1e-6 in FP32 and 2.4e-4 in FP16; this is 8 times as much and
 # more. In FP32 it is a thirtieth of the smallest change of a score that counts (0.0005).
-SUM_LIMIT: Mapping[Precision, float] = {"fp32": 2.0**-16, "fp16": 2.0**-9}
+SUM_LIMIT: Mapping[FloatPrecision, float] = {"fp32": 2.0**-16, "fp16": 2.0**-9}
 
 
-def log_odds(conf: FloatArray, precision: Precision) -> FloatArray:
+def log_odds(conf: FloatArray, precision: FloatPrecision) -> FloatArray:
     """Compute log(p_face / p_background).
 
     Args:
@@ -51,7 +51,7 @@ def label(name: str) -> str:
     return f"{name} log-odds" if name == CONF else name
 
 
-def quantity(name: str, output: FloatArray, precision: Precision) -> FloatArray:
+def quantity(name: str, output: FloatArray, precision: FloatPrecision) -> FloatArray:
     """Give what is judged of an output: log-odds for `conf`, else its values, as float64."""
     if name == CONF:
         return log_odds(output, precision)
@@ -68,7 +68,7 @@ def largest_sum_error(conf: FloatArray) -> float:
         return float(np.abs(np.asarray(conf, np.float64).sum(axis=-1) - 1).max())
 
 
-def check_probabilities(name: str, conf: FloatArray, precision: Precision) -> Check:
+def check_probabilities(name: str, conf: FloatArray, precision: FloatPrecision) -> Check:
     """Judge whether the probabilities of each prior add up to 1."""
     found, limit = largest_sum_error(conf), SUM_LIMIT[precision]
     text = f"background and face add up to 1 within {found:.3g}, allowed {limit:.3g}"

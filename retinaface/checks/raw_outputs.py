@@ -18,7 +18,7 @@ from retinaface.checks.quantities import CONF, SUM_LIMIT, label, largest_sum_err
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.floors import FACTORS, FLOOR_WORDS, Floor
 from retinaface.reference.stored import ReferenceCase
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class OutputError:
 
     case: str
     output: str
-    precision: Precision
+    precision: FloatPrecision
     floor: Floor
     max_abs: float
     mean_abs: float
@@ -98,7 +98,7 @@ class OutputError:
 
 
 def output_errors(
-    outputs: RawOutputs, case: ReferenceCase, precision: Precision
+    outputs: RawOutputs, case: ReferenceCase, precision: FloatPrecision
 ) -> list[OutputError]:
     """Measure an engine's outputs on one case.
 
@@ -115,7 +115,7 @@ def output_errors(
     ]
 
 
-def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) -> float:
+def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: FloatPrecision) -> float:
     """Compute the largest share of what is allowed over the outputs of one case.
 
     It computes nothing else, which makes it quick enough for every timed call. Probabilities that
@@ -133,7 +133,7 @@ def worst_ratio(outputs: RawOutputs, case: ReferenceCase, precision: Precision) 
     return float(np.max(shares))
 
 
-def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, float]:
+def largest_allowed(case: ReferenceCase, precision: FloatPrecision) -> dict[str, float]:
     """Compute how far an engine may be from float64 torch in a value of each output, on one case.
 
     Args:
@@ -154,7 +154,7 @@ def largest_allowed(case: ReferenceCase, precision: Precision) -> dict[str, floa
 
 
 def _expected(
-    case: ReferenceCase, name: str, precision: Precision
+    case: ReferenceCase, name: str, precision: FloatPrecision
 ) -> tuple[FloatArray, FloatArray]:
     """Give what is judged of an output, exact and as the precision rounds it."""
     exact = quantity(name, case.exact[name], precision)
@@ -162,7 +162,7 @@ def _expected(
 
 
 def _noise_floor(
-    floor: FloatArray, expected: FloatArray, precision: Precision
+    floor: FloatArray, expected: FloatArray, precision: FloatPrecision
 ) -> tuple[float, float]:
     """Compute the largest value and the root mean square of a noise floor.
 
@@ -177,7 +177,7 @@ def _noise_floor(
 
 
 def _output_error(
-    case: ReferenceCase, name: str, precision: Precision, actual: FloatArray
+    case: ReferenceCase, name: str, precision: FloatPrecision, actual: FloatArray
 ) -> OutputError:
     with np.errstate(invalid="ignore", over="ignore"):
         expected, rounded = _expected(case, name, precision)

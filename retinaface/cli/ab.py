@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from retinaface.cli.answers.speed import AbResult
     from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice
-    from retinaface.typing import FloatArray, Precision
+    from retinaface.typing import FloatArray, FloatPrecision
     from retinaface.verdicts import Check
 
 
@@ -191,7 +191,7 @@ def _judge(
     from retinaface.engines.catalogue import find_engine
 
     precisions = {find_engine(name).precision for name in engines}
-    precision: Precision = "fp16" if "fp16" in precisions else "fp32"
+    precision: FloatPrecision = "fp16" if "fp16" in precisions else "fp32"
     return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings, wanted)]
 
 

@@ -209,6 +209,11 @@ def _open(settings: dict[str, Any], weights: str, *, is_b: bool) -> Engine:
 
 
 def _side(engine: Engine, settings: dict[str, Any], *, is_b: bool) -> AgreeSide:
+    if engine.spec.precision == "int8":
+        raise click.UsageError(
+            f"agree holds both sides to rounding, and {engine.spec.name} is INT8, which is held to "
+            "budgets; judge it with: retinaface validate --budget-ap EASY,MEDIUM,HARD"
+        )
     from retinaface.cli.answers.agreement import AgreeSide
 
     python = settings["python_b"] if is_b else None

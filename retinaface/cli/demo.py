@@ -179,6 +179,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> tuple[list[str], 
     from retinaface.export.manifest import sidecars
     from retinaface.network.config import OUTPUT_NAMES
     from retinaface.reference.stored import load_reference
+    from retinaface.typing import float_of
 
     cases = load_reference(sidecars(models["fp32"])[0])
     rows = []
@@ -186,7 +187,7 @@ def _fidelity(loaded: LoadedModel, models: dict[str, Path]) -> tuple[list[str], 
         entry = find_engine(engine)
         model = models[entry.precision] if entry.loads_onnx else None
         with open_engine(engine, model=model, weights=loaded.source, max_batch=1) as runner:
-            precision = runner.spec.precision
+            precision = float_of(runner.spec.precision)
             errors = [
                 error
                 for case in cases

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinaface.cli.one_engine.calibration import calibration_options, int8_of
 from retinaface.cli.options import PATH, widerface_options
 from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.output.terminal import Printer
@@ -78,10 +79,10 @@ def _show(answer: Exported, printer: Printer) -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16"]),
+    type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="Precision of weights and operators.",
+    help="Precision of weights and operators; int8 for the convolutions alone.",
 )
 @click.option(
     "--io",
@@ -120,6 +121,7 @@ def _show(answer: Exported, printer: Printer) -> None:
     help="FILE.reference.npz also holds what a device gives that rounds sums to FP16, such as "
     "ncnn-vulkan-fp16: a validation of its FP16 then needs no torch.",
 )
+@calibration_options
 @widerface_options
 @answering(_show)
 def export(
@@ -137,6 +139,7 @@ def export(
     with_fp16_sums: bool,
     widerface: Location | None,
     subset: str | None,
+    **int8: Any,
 ) -> Exported:
     """Export the network to ONNX and verify the file.
 
@@ -148,6 +151,7 @@ def export(
     retinaface export --output retinaface.onnx
     retinaface export --output retinaface.fp16.onnx --precision fp16 --batch-size 32
     retinaface export --output exports/retinaface.onnx --with-fp16 --reference full
+    retinaface export --output retinaface.int8.onnx --precision int8 --calibration DIR
     """
     from retinaface.cli.answers.files import Exported
     from retinaface.telling.work import working
@@ -161,8 +165,9 @@ def export(
         batch_size=batch_size,
         dynamic_size=dynamic_size,
         simplify=not no_simplify,
+        int8=(asked := int8_of(precision, **int8)).options,
     )
-    if with_fp16 and precision == "fp16":
+    if with_fp16 and precision != "fp32":
         raise click.UsageError("--with-fp16 goes with --precision fp32; drop one of them")
     loaded = load_model(weights, progress=wants_progress())
     cases, notes = None, list(loaded.notes)
@@ -175,8 +180,10 @@ def export(
         cases, notes = full_reference(loaded, inputs, progress=wants_progress()), [note, *notes]
     if with_fp16_sums:
         cases = _with_sums(loaded, options, cases)
+    calibration, told = asked.read()
+    notes += told
     with working(f"exporting to {output}"):
-        manifest = run(loaded, options, output, cases=cases)
+        manifest = run(loaded, options, output, cases=cases, calibration=calibration)
     files = [_described(output, manifest, of_itself=True)]
     if with_fp16:
         half = output.with_suffix(f".fp16{output.suffix}")

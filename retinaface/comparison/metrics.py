@@ -15,7 +15,7 @@ from retinaface.checks.intervals import Interval, paired_ap_intervals
 from retinaface.checks.offsets.judged import check_offsets
 from retinaface.comparison.pairs import Pair
 from retinaface.records.schema import Result
-from retinaface.typing import Precision
+from retinaface.typing import FloatPrecision
 from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
 
@@ -130,13 +130,13 @@ def image_differences(pair: Pair) -> list[ImageDifference] | None:
     )
 
 
-def precision_of(pair: Pair) -> Precision:
-    """Choose whose tolerances hold: those of FP16 where either side is."""
-    return "fp16" if any(_precision_of(side) == "fp16" for side in pair.results) else "fp32"
+def precision_of(pair: Pair) -> FloatPrecision:
+    """Choose whose tolerances hold: those of FP16 where either side is, or is INT8."""
+    return "fp32" if all(_rounding_of(side) == "fp32" for side in pair.results) else "fp16"
 
 
-def _precision_of(result: Result) -> Precision:
-    return "fp16" if result.precision == "fp16" else "fp32"
+def _rounding_of(result: Result) -> FloatPrecision:
+    return "fp32" if result.precision == "fp32" else "fp16"
 
 
 def detection_metrics(pair: Pair) -> list[Metric]:
@@ -156,7 +156,7 @@ def detection_metrics(pair: Pair) -> list[Metric]:
 
 def _offset_metrics(pair: Pair, found: Sequence[ImageDifference]) -> list[Metric]:
     """Judge whether matched detections are shifted: the worst size of face of each quantity."""
-    old, new = (_precision_of(side) for side in pair.results)
+    old, new = (_rounding_of(side) for side in pair.results)
     metrics = []
     for check in check_offsets("", [one.offsets for one in found], (old, new)):
         change = None

@@ -15,6 +15,7 @@ import numpy as np
 from retinaface.engines.options import check_options
 from retinaface.engines.spec import EngineSpec
 from retinaface.engines.threads import Turns
+from retinaface.environment import vnni
 from retinaface.errors import EngineFault, RetinaFaceError
 from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs, softmax
@@ -157,6 +158,7 @@ class Engine(ABC):
             "name": self.spec.name,
             "device": self.spec.device,
             **self._device_facts(),
+            **({"int8_instructions": vnni()} if self._is_int8_on_cpu() else {}),
             "precision": self.spec.precision,
             "runtime": self._runtime,
             **self._facts(),
@@ -164,6 +166,9 @@ class Engine(ABC):
             "placement": self._placement,
             **self.spec.form(),
         }
+
+    def _is_int8_on_cpu(self) -> bool:
+        return self.spec.precision == "int8" and self.spec.device == "cpu"
 
     def _device_facts(self) -> dict[str, Any]:
         """Give further facts about the device."""

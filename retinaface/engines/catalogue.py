@@ -86,6 +86,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "torch-compile-cuda-fp16": EngineEntry(_COMPILED_CUDA, "cuda", "fp16", loads_onnx=False),
         "ort-cpu-fp32": EngineEntry(_ORT, "cpu", "fp32", is_default=True),
         "ort-cpu-fp16": EngineEntry(_ORT, "cpu", "fp16", is_default=True),
+        "ort-cpu-int8": EngineEntry(_ORT, "cpu", "int8"),
         "ort-cuda-fp32": EngineEntry(_ORT_CUDA, "cuda", "fp32", is_default=True),
         "ort-cuda-fp16": EngineEntry(_ORT_CUDA, "cuda", "fp16", is_default=True),
         "ort-tensorrt-fp32": EngineEntry(_ORT_TENSORRT, "cuda", "fp32"),
@@ -100,6 +101,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "tensorrt-cuda-fp16": EngineEntry(_TENSORRT, "cuda", "fp16", builds_files=True),
         "openvino-cpu-fp32": EngineEntry(_OPENVINO, "cpu", "fp32"),
         "openvino-cpu-fp16": EngineEntry(_OPENVINO, "cpu", "fp16"),
+        "openvino-cpu-int8": EngineEntry(_OPENVINO, "cpu", "int8"),
         "openvino-gpu-fp32": EngineEntry(_OPENVINO, "gpu", "fp32"),
         "openvino-gpu-fp16": EngineEntry(_OPENVINO, "gpu", "fp16"),
         "openvino-npu-fp16": EngineEntry(_OPENVINO, "npu", "fp16"),
@@ -141,8 +143,9 @@ def find_engine(name: str) -> EngineEntry:
     if name in BUILTIN:
         return BUILTIN[name]
     parts = name.rpartition(":")[2].replace("_", "-").split("-")
-    precision: Precision = "fp16" if parts[-1] == "fp16" else "fp32"
-    device = parts[-2] if len(parts) >= 3 and parts[-1] in ("fp32", "fp16") else "cpu"
+    known: dict[str, Precision] = {"fp32": "fp32", "fp16": "fp16", "int8": "int8"}
+    precision = known.get(parts[-1], "fp32")
+    device = parts[-2] if len(parts) >= 3 and parts[-1] in known else "cpu"
     # Whether a third party's engine loads a build shows only when it gets one: see `build_engine`.
     for point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
         return EngineEntry(point.value, device, precision, builds_files=True)

@@ -89,7 +89,9 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         _check_engine_file(name, entry, spec.engine_file, spec.model)
     elif spec.model is not None and entry.loads_onnx and _is_onnx(name, spec.model):
         is_theirs = name not in BUILTIN  # their engines may compute in other types
-        path, notes = own_form(spec.model, spec.scores, takes_integers=is_theirs)
+        path, notes = own_form(
+            spec.model, spec.scores, takes_integers=is_theirs or entry.precision == "int8"
+        )
         given = spec.model if path != spec.model else None
         return replace(spec, model=path, given=given, model_notes=notes)
     elif entry.loads_onnx and spec.model is None:
@@ -165,4 +167,10 @@ def _export_file(
     ):
         from retinaface.export.cache import cached_export
     precision = entry.source_precision or entry.precision
+    if precision == "int8":
+        raise EngineUnavailable(
+            f"{name} needs an INT8 file, and one is calibrated on images of your choice; make it "
+            "with: retinaface export --precision int8 --calibration DIR --output FILE.onnx, and "
+            "give it with --model FILE.onnx"
+        )
     return cached_export(weights, precision=precision, dynamic_size=dynamic_size)

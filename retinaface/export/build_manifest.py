@@ -37,7 +37,7 @@ class BuildManifest(Struct, kw_only=True, frozen=True, tag_field="kind", tag=_KI
     file: str
     sha256: Sha256
     engine: str
-    precision: Literal["fp32", "fp16"]
+    precision: Literal["fp32", "fp16", "int8"]
     batch: int | None
     size_px: tuple[int, int]
     options: dict[str, str]

@@ -18,13 +18,15 @@ from retinaface.export.options import ExportOptions
 from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
 from retinaface.telling.work import working
-from retinaface.typing import Precision
+from retinaface.typing import FloatPrecision
 
 # The code of these wings shapes a file, its manifest and its reference.
 _MAKERS = ("network", "reference", "export")
 
 
-def cached_export(weights: str | Path | None, *, precision: Precision, dynamic_size: bool) -> Path:
+def cached_export(
+    weights: str | Path | None, *, precision: FloatPrecision, dynamic_size: bool
+) -> Path:
     """Find or make the default export of a checkpoint: TorchScript, free batch, simplified.
 
     Args:
@@ -102,7 +104,7 @@ def code_sha256() -> str:
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for wing in _MAKERS:
-        for module in sorted((package / wing).glob("*.py")):
+        for module in sorted((package / wing).rglob("*.py")):
             digest.update(module.name.encode())
             digest.update(module.read_bytes())
     return digest.hexdigest()

@@ -17,9 +17,12 @@ import torch
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
 from retinaface.export.conversion import lower_opset, simplify, to_fp16
+from retinaface.export.int8.calibration import CalibrationSet
+from retinaface.export.int8.quantise import to_int8
 from retinaface.export.interface import interface_of
 from retinaface.export.layer_match import match_convolutions
 from retinaface.export.manifest import (
+    Calibration,
     GraphFacts,
     Manifest,
     Steps,
@@ -45,6 +48,7 @@ VERSIONED_PACKAGES = (
     "onnxscript",
     "onnxsim",
     "onnxconverter-common",
+    "onnxruntime",
     "retinaface",
 )
 
@@ -56,6 +60,7 @@ def export(
     *,
     cases: Sequence[ReferenceCase] | None = None,
     reference_of: Path | None = None,
+    calibration: CalibrationSet | None = None,
 ) -> Manifest:
     """Export a model; the files appear only when all of them are right.
 
@@ -68,6 +73,7 @@ def export(
         cases: Content of the reference; None for a few images of the file's input size.
         reference_of: An export of the same weights in the same folder; its reference serves this
             file too.
+        calibration: Images that calibrate an INT8 file; None for any other.
 
     Returns:
         The manifest.
@@ -78,6 +84,8 @@ def export(
     """
     if output.suffix != ".onnx":
         raise ExportError(f"cannot export to {output}: expected a name that ends in .onnx")
+    if (calibration is None) == (options.precision == "int8"):
+        raise ExportError("calibration images go with precision int8, and with no other")
     reference_path, manifest_path = sidecars(output)
     with contextlib.ExitStack() as files:
         if reference_of is None:
@@ -86,8 +94,9 @@ def export(
             reference = reference_path = sidecars(reference_of)[0]
         manifest_file = files.enter_context(new_file(manifest_path))
         file = files.enter_context(new_file(output))
-        notes, steps = _write_onnx(loaded.model, options, file)
-        model = verify(file, interface_of(options), options.precision)
+        notes, steps = _write_onnx(loaded.model, options, file, calibration)
+        n_float = len(options.int8.float_layers) if options.int8 else 0
+        model = verify(file, interface_of(options), options.precision, n_float)
         if reference_of is None:
             save_reference(reference, small_reference(loaded, options) if cases is None else cases)
         manifest = Manifest(
@@ -104,9 +113,16 @@ def export(
             steps=steps,
             versions=package_versions(VERSIONED_PACKAGES),
             notes=notes,
+            calibration=_kept(calibration),
         )
         write_manifest(manifest_file, manifest)
     return manifest
+
+
+def _kept(calibration: CalibrationSet | None) -> Calibration | None:
+    if calibration is None:
+        return None
+    return Calibration(n_images=len(calibration.sha256), sha256=tuple(sorted(calibration.sha256)))
 
 
 def small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
@@ -117,7 +133,9 @@ def small_reference(loaded: LoadedModel, options: ExportOptions) -> list[Referen
     return torch_reference(loaded.model, inputs)
 
 
-def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> tuple[list[str], Steps]:
+def _write_onnx(
+    model: RetinaFace, options: ExportOptions, file: Path, calibration: CalibrationSet | None
+) -> tuple[list[str], Steps]:
     """Run the exporter and the steps after it; return notes and steps for the manifest."""
     proto, notes = _exporter_output(model, options, file.parent)
     interface = interface_of(options)
@@ -139,6 +157,10 @@ def _write_onnx(model: RetinaFace, options: ExportOptions, file: Path) -> tuple[
         simplified = _facts(proto)
     if options.precision == "fp16":
         proto = to_fp16(proto, keep_io_types=options.io == "fp32")
+    if options.int8 is not None and calibration is not None:
+        onnx.save(proto, file)
+        layers = match_convolutions(model, file)
+        proto = to_int8(proto, options.int8, calibration, layers)
     proto.ir_version = ir_version  # tools raise it to their own release's
     set_axes(proto, interface.axes)
     onnx.helper.set_model_props(proto, {PRECISION_KEY: options.precision})
@@ -159,7 +181,7 @@ def _exporter_output(
 ) -> tuple[onnx.ModelProto, list[str]]:
     """Run the exporter, once for the same weights; return its model and its warnings."""
     run = _export_dynamo if options.exporter == "dynamo" else _export_torchscript
-    asked = replace(options, simplify=False, precision="fp32", io="fp32")
+    asked = replace(options, simplify=False, precision="fp32", io="fp32", int8=None)
     key = tensors_sha256(model), asked, run, torch.onnx.export
     if key not in _exporter_runs:
         _exporter_runs.clear()  # only the last run is kept

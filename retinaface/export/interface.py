@@ -9,7 +9,7 @@ import onnx
 from retinaface.export.options import Axis, ExportOptions
 from retinaface.network.config import INPUT_NAME, OUTPUT_WIDTHS
 from retinaface.network.priors import prior_boxes
-from retinaface.typing import Precision
+from retinaface.typing import FloatPrecision
 
 _DYNAMO_IR = 10  # whatever the opset; onnxruntime loads it from 1.18 on
 
@@ -27,7 +27,7 @@ class Interface:
 
     opset: int
     ir_version: int
-    io: Precision
+    io: FloatPrecision
     axes: dict[str, tuple[Axis, ...]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
 
     Args:
         model: In evaluation mode.
-        file: ONNX, FP32 or FP16, with folded batch norms or not.
+        file: ONNX, FP32, FP16 or INT8, with folded batch norms or not.
 
     Returns:
         One entry for each convolution, in the order in which torch executes them.
@@ -95,8 +96,8 @@ def _file_convolutions(file: Path) -> list[Convolution]:
     }
     found = []
     for node in graph.node:
-        names = [name for name in node.input[1:] if name]
-        if node.op_type != "Conv" or not all(name in constants for name in names):
+        names = weights_of(node)
+        if not names or not all(name in constants for name in names):
             continue
         kernel, *biases = (constants[name] for name in names)
         convolution = Convolution(
@@ -105,6 +106,22 @@ def _file_convolutions(file: Path) -> list[Convolution]:
         norm = norms.get(node.output[0])
         found.append(convolution if norm is None else _fold(convolution, norm, constants))
     return found
+
+
+def weights_of(node: onnx.NodeProto) -> list[str]:
+    """Name kernel and bias of a convolution; empty for any other node."""
+    if node.op_type == "Conv":
+        return [name for name in node.input[1:] if name]
+    if node.op_type == "QLinearConv":  # the bias is an integer, which its scales make real
+        return [
+            _dequantised(node.input[3]),
+            *(_dequantised(name) for name in node.input[8:] if name),
+        ]
+    return []
+
+
+def _dequantised(name: str) -> str:
+    return f"{name} dequantised"
 
 
 def _fold(
@@ -148,4 +165,37 @@ def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
             tensors.update(zip(node.output, values, strict=False))
         elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
-    return {name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()}
+    found: dict[str, FloatArray] = {
+        name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()
+    }
+    return found | dict(_real_numbers(graph, found))
+
+
+def _real_numbers(
+    graph: onnx.GraphProto, constants: dict[str, FloatArray]
+) -> Iterator[tuple[str, FloatArray]]:
+    """Compute from quantised constants the real numbers that they stand for."""
+    for node in graph.node:
+        inputs = list(node.input)
+        if node.op_type == "DequantizeLinear" and all(n in constants for n in inputs if n):
+            zero = constants[inputs[2]] if len(inputs) > 2 and inputs[2] else np.zeros(1)
+            axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+            values = constants[inputs[0]]
+            yield node.output[0], _real(values, constants[inputs[1]], zero, axis)
+        elif node.op_type == "QLinearConv" and all(
+            n in constants for n in (*inputs[3:6], inputs[1])
+        ):
+            values, scale, zero = (constants[n] for n in inputs[3:6])
+            yield _dequantised(inputs[3]), _real(values, scale, zero, 0)
+            if len(inputs) > 8:
+                step = constants[inputs[1]] * scale
+                yield _dequantised(inputs[8]), _real(constants[inputs[8]], step, np.zeros(1), 0)
+
+
+def _real(values: FloatArray, scale: FloatArray, zero: FloatArray, axis: int) -> FloatArray:
+    """Compute (values - zero) * scale; both of one number, or one for each index of the axis."""
+    shape = [1] * values.ndim
+    if values.ndim:
+        shape[axis] = -1
+    spread = [x.reshape(shape) if x.size > 1 else x.reshape(()) for x in (zero, scale)]
+    return np.asarray((values - spread[0]) * spread[1])

@@ -62,6 +62,18 @@ class Steps(Struct, kw_only=True, frozen=True, omit_defaults=True):
     simplified: GraphFacts | None = None
 
 
+class Calibration(Struct, kw_only=True, frozen=True):
+    """The images that calibrated an INT8 file: hashes alone, so that none can be named.
+
+    Attributes:
+        n_images: Their number.
+        sha256: Of the file of each, sorted.
+    """
+
+    n_images: int
+    sha256: tuple[Sha256, ...]
+
+
 class Manifest(Struct, kw_only=True, frozen=True):
     """What a file is, what it was made from, and how.
 
@@ -80,6 +92,7 @@ class Manifest(Struct, kw_only=True, frozen=True):
         notes: What the exporter warned of.
         layers: Tensor of each convolution; empty before 2026-11-25.
         steps: What each step gave; empty before 2026-11-24.
+        calibration: Of an INT8 file; None for any other.
     """
 
     file: str
@@ -95,6 +108,7 @@ class Manifest(Struct, kw_only=True, frozen=True):
     notes: list[str]
     layers: dict[str, str] = {}
     steps: Steps = Steps()
+    calibration: Calibration | None = None
     manifest_version: Literal[1] = MANIFEST_VERSION
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from retinaface.errors import ExportError
-from retinaface.typing import Precision
+from retinaface.export.int8.options import LOWEST_OPSET, Int8Options
+from retinaface.typing import FloatPrecision, Precision
 
 Exporter = Literal["torchscript", "dynamo"]
 DEFAULT_OPSET: dict[Exporter, int] = {"torchscript": 13, "dynamo": 18}
@@ -28,17 +29,19 @@ class ExportOptions:
         simplify: Run onnxsim.
         height_px: Height of the input where it is fixed.
         width_px: Width, as for the height.
+        int8: How to quantise; None for any other precision.
     """
 
     exporter: Exporter = "torchscript"
     opset: int | None = None
     precision: Precision = "fp32"
-    io: Precision = "fp32"
+    io: FloatPrecision = "fp32"
     batch_size: int | None = None
     dynamic_size: bool = False
     simplify: bool = True
     height_px: int = 320
     width_px: int = 320
+    int8: Int8Options | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no exporter can give.
@@ -55,6 +58,19 @@ class ExportOptions:
             )
         if self.io == "fp16" and self.precision != "fp16":
             raise ExportError("FP16 input and outputs need --precision fp16; add it")
+        if (self.int8 is not None) != (self.precision == "int8"):
+            raise ExportError(
+                f"options of INT8 go with precision int8, got {self.precision} and {self.int8}"
+            )
+        if self.precision == "int8" and opset < LOWEST_OPSET:
+            raise ExportError(
+                f"INT8 with a scale for each channel needs opset {LOWEST_OPSET} or higher, got "
+                f"{opset}; ask for --opset {LOWEST_OPSET}"
+            )
+        if self.precision == "int8" and not self.simplify:
+            raise ExportError(
+                "INT8 is made of a graph whose batch norms are folded; leave --no-simplify out"
+            )
         if self.batch_size is not None and self.batch_size < 1:
             raise ExportError(f"batch size must be at least 1, got {self.batch_size}")
 

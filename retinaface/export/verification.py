@@ -14,7 +14,11 @@ from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import Precision
 
-_ELEMENT_TYPE = {"fp32": onnx.TensorProto.FLOAT, "fp16": onnx.TensorProto.FLOAT16}
+_ELEMENT_TYPE = {
+    "fp32": onnx.TensorProto.FLOAT,
+    "fp16": onnx.TensorProto.FLOAT16,
+    "int8": onnx.TensorProto.INT8,
+}
 
 
 def check_exported_axes(model: onnx.ModelProto, axes: dict[str, tuple[Axis, ...]]) -> None:
@@ -57,12 +61,15 @@ def _size_at(axis: Axis, sizes: dict[str, int]) -> int:
     return axis if isinstance(axis, int) else sizes[axis]
 
 
-def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelProto:
+def verify(
+    path: Path, expected: Interface, precision: Precision, n_float: int = 0
+) -> onnx.ModelProto:
     """Read a file and compare it with what was asked for.
 
     Args:
         expected: Opset, IR version, names, types and axes.
         precision: The type of the weights.
+        n_float: Layers of an INT8 file whose weights are FP32.
 
     Returns:
         The model.
@@ -71,7 +78,10 @@ def verify(path: Path, expected: Interface, precision: Precision) -> onnx.ModelP
         ExportError: The file differs; lists all differences.
     """
     model = onnx.load(path, load_external_data=False)
-    problems = [*_interface_problems(model, expected), *_content_problems(model, precision)]
+    problems = [
+        *_interface_problems(model, expected),
+        *_content_problems(model, precision, n_float),
+    ]
     if sidecars := [p.name for p in path.parent.glob(f"{path.name}*") if p != path]:
         problems.append(f"more than one file: {', '.join(sidecars)}")
     if not problems:
@@ -122,11 +132,16 @@ def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str
     return problems
 
 
-def _content_problems(model: onnx.ModelProto, precision: Precision) -> list[str]:
+def _content_problems(model: onnx.ModelProto, precision: Precision, n_float: int) -> list[str]:
     problems = []
     weights = [t for t in model.graph.initializer if len(t.dims) == 4]
     if external := [t.name for t in weights if t.data_location == onnx.TensorProto.EXTERNAL]:
         problems.append(f"{len(external)} weights are in another file, first {external[0]}")
+    if precision == "int8":
+        found = sum(t.data_type == onnx.TensorProto.FLOAT for t in weights)
+        if found != n_float:
+            problems.append(f"layers with FP32 weights: expected {n_float}, got {found}")
+        weights = [t for t in weights if t.data_type != onnx.TensorProto.FLOAT]
     other = {onnx.TensorProto.DataType.Name(t.data_type) for t in weights}
     wanted = onnx.TensorProto.DataType.Name(_ELEMENT_TYPE[precision])
     if other != {wanted}:

@@ -14,7 +14,7 @@ import numpy as np
 from retinaface.errors import EngineFault
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 
 # Number of images that a file holds layers of, and values for each layer and image: 0.7 MB in all.
 N_LAYER_IMAGES = 2
@@ -41,7 +41,7 @@ class LayerMatch:
 
 
 # Half a unit in the last place, relative to the number.
-_ROUNDOFF: Mapping[Precision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
+_ROUNDOFF: Mapping[FloatPrecision, float] = {"fp32": 2.0**-24, "fp16": 2.0**-11}
 _LEAST_FLOOR = float(np.finfo(np.float32).tiny)
 
 
@@ -100,7 +100,7 @@ class LayerReference:
 
     exact: dict[str, FloatArray]
     rounded: dict[str, FloatArray]
-    precision: Precision
+    precision: FloatPrecision
 
     def drift(self, match: LayerMatch, shown: Mapping[str, FloatArray]) -> LayerDrift:
         """Measure the drift of one tensor that an engine showed.
@@ -143,7 +143,7 @@ class LayerValues:
     float32: FloatArray
     float16: FloatArray
 
-    def reference(self, precision: Precision) -> LayerReference:
+    def reference(self, precision: FloatPrecision) -> LayerReference:
         """Make the reference that an engine's sample is compared with."""
         rounded = self.float32 if precision == "fp32" else self.float16
         return LayerReference(

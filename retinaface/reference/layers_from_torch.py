@@ -24,7 +24,7 @@ from retinaface.reference.layers import (
     sample,
 )
 from retinaface.reference.rounding import leaves, rounded_model
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ def torch_convolutions(model: RetinaFace) -> list[Convolution]:
     ]
 
 
-def layer_reference(model: RetinaFace, images: FloatArray, precision: Precision) -> LayerReference:
+def layer_reference(
+    model: RetinaFace, images: FloatArray, precision: FloatPrecision
+) -> LayerReference:
     """Run torch in float64 and in a given precision, with folded batch norms.
 
     Args:

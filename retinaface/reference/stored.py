@@ -15,7 +15,7 @@ from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.reference.floors import Floor
 from retinaface.reference.layers import LayerValues
-from retinaface.typing import FloatArray, IntArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision, IntArray
 
 _SEED = 7
 # Number of images; enough to show that the unfolded cast is broken.
@@ -82,7 +82,7 @@ class ReferenceCase:
     sums: dict[str, FloatArray] | None = None
     fp16_floor: Floor = "fp16"
 
-    def floor(self, precision: Precision) -> Floor:
+    def floor(self, precision: FloatPrecision) -> Floor:
         """Name the noise floor of a precision."""
         return "fp32" if precision == "fp32" else self.fp16_floor
 
@@ -90,7 +90,7 @@ class ReferenceCase:
         """Make the case whose noise floor of FP16 is that of a device that rounds sums."""
         return replace(self, float16=sums, sums=sums, fp16_floor="fp16-sums")
 
-    def rounded(self, precision: Precision) -> dict[str, FloatArray]:
+    def rounded(self, precision: FloatPrecision) -> dict[str, FloatArray]:
         """Give the rounded outputs; their error is the noise floor of the precision."""
         return self.float32 if precision == "fp32" else self.float16
 

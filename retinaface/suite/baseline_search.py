@@ -75,6 +75,8 @@ def find_or_offer(query: BaselineQuery, acceptance: Acceptance) -> Match | Check
     if not acceptance.wanted:
         if query.instead is not None:
             return query.instead
+        if query.ungated and query.metric == "accuracy":
+            return Check(query.name, Verdict.PASS, query.ungated)
         nearest = next((found.nearest for found in founds if found.nearest), None)
         # The speed of another device is no baseline: the first of this one is offered.
         if nearest is not None and (acceptance.is_one_file or query.metric == "accuracy"):

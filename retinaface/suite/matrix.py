@@ -14,7 +14,7 @@ import pytest
 
 from retinaface.engines.catalogue import find_engine
 from retinaface.reference.inputs import KINDS, N_IMAGES, REAL
-from retinaface.suite.engine_marks import engine_marks
+from retinaface.suite.engine_marks import OFFERS, engine_marks
 from retinaface.suite.target import Target
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ def engine_batch_params(target: Target, marks: Iterable[pytest.Mark]) -> list[An
     ]
 
 
-def engine_pipeline_params(target: Target) -> list[Any]:
+def engine_pipeline_params(target: Target, marks: Iterable[pytest.Mark] = ()) -> list[Any]:
     """Give every engine with every pipeline as parameters: these tests run over many images."""
+    offers = [offer for mark in marks if mark.name == OFFERS for offer in mark.args]
     return [
         pytest.param(
             engine,
@@ -144,6 +145,7 @@ def engine_pipeline_params(target: Target) -> list[Any]:
                 engine=engine,
                 input_size=(engine, pipeline),
                 **({"fast": engine} if find_engine(engine).is_slow else {}),
+                **dict.fromkeys(offers, engine),
             ),
         )
         for engine in target.engines

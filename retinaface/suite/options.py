@@ -90,9 +90,21 @@ OPTIONS = (
         kind="number",
     ),
     Option(
+        "budget-ap",
+        "Points of AP that INT8 may lose against FP32 of the same run: easy, medium, hard.  "
+        "[default: none; then INT8 is INCONCLUSIVE]",
+        "EASY,MEDIUM,HARD",
+    ),
+    Option(
+        "budget-detections",
+        "Share of detections, 0 to 1, that INT8 or FP32 may have without a counterpart in the "
+        "other.  [default: none, likewise]",
+        "SHARE",
+    ),
+    Option(
         "model",
-        "Exported file to judge (repeatable: one FP32, one FP16), in place of fresh exports. No "
-        "torch is needed if FILE.reference.npz is beside it.",
+        "Exported file to judge (repeatable: one FP32, one FP16, one INT8), in place of fresh "
+        "exports. No torch is needed if FILE.reference.npz is beside it.",
         "FILE",
         kind="path",
         separator="paths",

@@ -239,6 +239,16 @@ def _slow(_pool: EnginePool, engine: str) -> str | None:
     )
 
 
+def _no_rounding(_pool: EnginePool, engine: str) -> str | None:
+    """Say why no rounding predicts the error of an engine; None if it does."""
+    if find_engine(engine).precision != "int8":
+        return None
+    return (
+        f"{engine} computes in INT8, which is held to budgets, not to a rounding floor: "
+        "--budget-ap EASY,MEDIUM,HARD, --budget-detections SHARE"
+    )
+
+
 # What an engine must offer. Where the engine itself is missing, only that is reported.
 ENGINE_PROBES: dict[str, Callable[[EnginePool, str], str | None]] = {
     "engine": opening_problem,
@@ -246,4 +256,5 @@ ENGINE_PROBES: dict[str, Callable[[EnginePool, str], str | None]] = {
     "stages": _one_step,
     "builds": _no_builds,
     "fast": _slow,
+    "rounding": _no_rounding,
 }

@@ -69,7 +69,7 @@ def forms_of(
         if manifest and (problem := foreign_problem(model, manifest.weights.sha256)):
             raise TargetError(f"--model {problem}")
     forms, notes = [], list[str]()
-    has_theirs = any(name not in BUILTIN for name in engines)
+    has_theirs = any(n not in BUILTIN or BUILTIN[n].precision == "int8" for n in engines)
     for model in models:
         form, read = own_form(model, scores, takes_integers=has_theirs)
         forms.append(form)

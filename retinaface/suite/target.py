@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from retinaface.checks.budgets import Budget
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options
@@ -46,6 +47,7 @@ class Target:
         subset: Named part of the images.
         baseline: File or folder; None for `baselines/` of the checkout or of the package.
         soak_s: How long each engine is also run; None for not at all.
+        budget: What INT8 may cost against FP32.
     """
 
     engines: tuple[str, ...] = DEFAULT_ENGINES
@@ -66,6 +68,7 @@ class Target:
     subset: str | None = None
     baseline: Path | None = None
     soak_s: float | None = None
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def has_files(self) -> bool:
@@ -133,6 +136,7 @@ def make_target(
     subset: str | None = None,
     baseline: str = "auto",
     soak_s: float | None = None,
+    budget: Budget | None = None,
 ) -> Target:
     """Check options before anything runs.
 
@@ -169,6 +173,7 @@ def make_target(
         subset=subset,
         baseline=_checked_baseline(baseline),
         soak_s=soak_s,
+        budget=budget or Budget(),
     )
 
 

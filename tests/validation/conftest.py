@@ -43,7 +43,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", variant_params(target))
     if "pipeline_name" in metafunc.fixturenames and "engine_name" in metafunc.fixturenames:
-        metafunc.parametrize(("engine_name", "pipeline_name"), engine_pipeline_params(target))
+        metafunc.parametrize(
+            ("engine_name", "pipeline_name"),
+            engine_pipeline_params(target, metafunc.definition.iter_markers()),
+        )
     elif metafunc.definition.get_closest_marker("each_batch"):
         params = engine_batch_params(target, metafunc.definition.iter_markers())
         metafunc.parametrize(("engine_name", "batch"), params)

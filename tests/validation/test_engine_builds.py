@@ -23,7 +23,7 @@ from retinaface.verdicts import Check, Verdict
 pytestmark = [
     pytest.mark.answers("engine"),
     pytest.mark.builds,
-    pytest.mark.offers("builds"),
+    pytest.mark.offers("builds", "rounding"),
     pytest.mark.needs("reference"),
 ]
 # Any other number than that of the build which the run is about.

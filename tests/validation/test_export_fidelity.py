@@ -38,7 +38,8 @@ def test_a_file_holds_what_was_asked_for(variant, exported, gate):
         options = variant.options()
     try:
         path = exported(variant)
-        verify(path, interface_of(options), options.precision)
+        n_float = len(options.int8.float_layers) if options.int8 else 0
+        verify(path, interface_of(options), options.precision, n_float)
     except ExportError as error:
         gate(Check("interface of the file", Verdict.FAIL, str(error)))
     gate(Check("interface of the file", Verdict.PASS, str(interface_of(options))))

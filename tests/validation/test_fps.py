@@ -19,7 +19,7 @@ import pytest
 from retinaface.checks.detection_changes import differences
 from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.speed.machine import FixedWork
-from retinaface.checks.speed.timing import CheckedInputs, FetchTimes, calls_in_budget
+from retinaface.checks.speed.timing import FetchTimes, calls_in_budget
 from retinaface.checks.speed.turns import YARDSTICK, middle_of_turns, share_of_peak, turn_by_turn
 from retinaface.detection.detections import Detections, postprocess
 from retinaface.detection.detector import detect
@@ -34,6 +34,7 @@ from retinaface.suite.judged.calls import (
     time_start_ups,
     time_vendor_runs,
 )
+from retinaface.suite.judged.floors import checked_inputs
 from retinaface.suite.judged.published import VENDOR_RUN
 from retinaface.suite.judged.speed import SpeedJudge, TimedCalls, time_on
 from retinaface.suite.matrix import timed_batches
@@ -99,7 +100,7 @@ def time_calls(benchmark, target, setup, teardown, rounds, work):
 @pytest.mark.each_batch
 def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
+    inputs = checked_inputs(engine, cases.judging(engine_name, "scene", 32), batch)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
     with FixedWork(engine.spec.device, call_s) as work:
         calls = time_calls(
@@ -122,7 +123,7 @@ def test_network_alone(engine_name, batch, benchmark, pool, cases, judged):
 def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
     """Time the run without copies; the time of fetching shows whether it waited for the device."""
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
+    inputs = checked_inputs(engine, cases.judging(engine_name, "scene", 32), batch)
     waits = FetchTimes(engine)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
 
@@ -154,7 +155,7 @@ def test_run_alone(engine_name, batch, benchmark, pool, cases, judged):
 def test_vendor_run(engine_name, batch, is_timed, pool, cases, judged):
     """Time many runs as one, as makers' scripts do; a published figure judges this alone."""
     engine = pool.get(engine_name)
-    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
+    inputs = checked_inputs(engine, cases.judging(engine_name, "scene", 32), batch)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(batch))
     n_times = 1 if call_s * engine.n_vendor_runs > SLOW_RUNS_S else SLOW_ROUNDS
     with FixedWork(engine.spec.device, call_s) as work:
@@ -168,7 +169,7 @@ def test_soak(engine_name, pipeline, target, pool, cases, acceptance, validation
     """Run for as long as `--soak` says, at the batch of accuracy."""
     engine = pool.get(engine_name)
     batch = target.batch or pipeline.batch_size
-    inputs = CheckedInputs(cases.judging(engine_name, "scene", 32), batch, engine.spec.precision)
+    inputs = checked_inputs(engine, cases.judging(engine_name, "scene", 32), batch)
     call_s = call_s_of(inputs, engine.infer, n_warm_up(1))
     with FixedWork(engine.spec.device, call_s / 10) as work:  # a tenth: it is the engine that soaks
         seconds = run_for(engine, inputs, target.soak_s, work)
@@ -222,7 +223,8 @@ def test_end_to_end(engine_name, batch, pipeline, benchmark, pool, pictures, jud
         assert all(isinstance(d, Detections) for d in found.values())
         changes = differences({name: expected[name] for name in names}, found)
         # A flip at a limit weighs too much among so few; whatever no limit explains counts.
-        _flips, *checks = check_differences("timed", changes, TOLERANCES[engine.spec.precision])
+        tolerance = TOLERANCES[engine.spec.precision]
+        _flips, *checks = check_differences("timed", changes, tolerance)
         wrong.extend(c for c in checks if c.verdict != Verdict.PASS)
 
     (warm_up,) = shuffled()
@@ -250,7 +252,7 @@ def started(pool, cases, target):
         engine = pool.get(engine_name)
         scenes = cases.judging(engine_name, "scene", 32)
         batches = [engine.fixed_batch] if engine.fixed_batch else timed_batches(target)
-        inputs = {b: CheckedInputs(scenes, b, engine.spec.precision) for b in batches}
+        inputs = {b: checked_inputs(engine, scenes, b) for b in batches}
         reopen = functools.partial(pool.open, engine_name, model=engine.spec.model)
         return time_start_ups(reopen, inputs, engine.spec.device, SLOW_ROUNDS)
 
@@ -290,9 +292,7 @@ def test_turn_by_turn_with_onnx_runtime(engine_name, pipeline, pool, cases, vali
     """
     engines = [pool.get(name) for name in (engine_name, YARDSTICK)]
     inputs = [
-        CheckedInputs(
-            cases.judging(engine.spec.name, "scene", 32), TURNS_BATCH, engine.spec.precision
-        )
+        checked_inputs(engine, cases.judging(engine.spec.name, "scene", 32), TURNS_BATCH)
         for engine in engines
     ]
     ratios = turn_by_turn(*engines, inputs, TURNS)

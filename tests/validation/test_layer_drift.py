@@ -15,7 +15,7 @@ from retinaface.verdicts import Check, Verdict
 pytestmark = pytest.mark.answers("layers")
 
 
-@pytest.mark.offers("layers")
+@pytest.mark.offers("layers", "rounding")
 @pytest.mark.needs("full-reference")
 @pytest.mark.parametrize("kind", [p for p in KIND_PARAMS if p.id in (REAL, "scene", "noise")])
 def test_no_layer_drifts_beyond_rounding(

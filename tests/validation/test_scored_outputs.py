@@ -41,6 +41,7 @@ def test_scored_rows_are_those_of_their_images_alone(scored, gate):
 
 
 @pytest.mark.needs("torch")
+@pytest.mark.offers("rounding")
 def test_scored_rows_agree_with_float64_torch(scored, engine_name, cases, exact_case, gate):
     gate(*scored.rows_exact(lambda images: cases.held_to(engine_name, exact_case(images))))
 

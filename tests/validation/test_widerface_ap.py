@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.accuracy,
     pytest.mark.needs("images", "scorable"),
 ]
+UNGATED = "INT8 has no baseline on this device, and needs none: it is judged by budgets"
 # A report shows as many.
 N_CHANGED = 6
 
@@ -42,11 +43,18 @@ def run_key(target, measured, pipeline_name, images):
     return {
         "pipeline": pipeline_name,
         "precision": engine["precision"],
-        "device": slug(device_name(engine)),
+        "device": device_of(engine),
         "n_images": len(images),
         "images_sha256": images_sha256({i: measured.evaluation.image_sha256[i] for i in images}),
         "weights_sha256": weights_sha256(target),
     }
+
+
+def device_of(engine):
+    """Name the device of a result; INT8 depends on the processor's instructions for it too."""
+    name = slug(device_name(engine))
+    instructions = engine.get("int8_instructions")
+    return name if instructions is None else slug(f"{name} int8 {instructions}")
 
 
 def weights_sha256(target):
@@ -128,6 +136,7 @@ def against(engine_name, pipeline_name, evaluated, target, acceptance, dataset):
             is_usable=lambda entry: not entry.is_published,
             is_embedded=truth.sha256 == embedded_truth_sha256(),
             instead=check_list("baseline", truth),
+            ungated=UNGATED if measured.engine["precision"] == "int8" else "",
         ),
         acceptance,
     )
@@ -148,6 +157,7 @@ def entry_of(measured, pipeline_name, target):
         n_images=len(evaluation.images),
         weights_sha256=weights_sha256(target),
         is_embedded=target.data.is_embedded,
+        device=device_of(measured.engine) if measured.engine["precision"] == "int8" else "any",
     )
 
 

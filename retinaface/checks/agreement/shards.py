@@ -14,6 +14,7 @@ from retinaface.detection.lanes import Result
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
 from retinaface.errors import ImageError
+from retinaface.typing import float_of
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def compare_shards(
         EngineFault: The outputs of an engine cannot be right.
     """
     jobs = [Job(engine, pipeline, batch_size or pipeline.batch_size) for engine in (old, new)]
-    precisions = (old.spec.precision, new.spec.precision)
+    precisions = (float_of(old.spec.precision), float_of(new.spec.precision))
     shard = _Open()
     stream = Pass(jobs, names, load, workers=workers, skip_bad_images=skip_bad_images)
     for both in _together(stream, jobs):

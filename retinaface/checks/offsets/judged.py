@@ -17,7 +17,7 @@ from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.checks.offsets.means import clustered_means, drawn_in
 from retinaface.checks.offsets.of_pairs import QUANTITIES, Kind, PairOffsets, Quantity
 from retinaface.checks.offsets.sizes import SizeRange, size_groups
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict, judge_interval
 
 # The smallest shift that counts. Intervals of FP32 on another runtime lie within 0.007 px and
@@ -45,7 +45,7 @@ _TITLES: dict[Kind, str] = {
     "landmark x": "mean offset of landmarks in x",
     "landmark y": "mean offset of landmarks in y",
 }
-Precisions = tuple[Precision, Precision]
+Precisions = tuple[FloatPrecision, FloatPrecision]
 _RANK = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
 
 

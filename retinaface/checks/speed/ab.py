@@ -23,7 +23,7 @@ from retinaface.detection.detections import check_outputs, detections_of_inputs
 from retinaface.engines.remote.engine import RemoteEngine
 from retinaface.errors import EngineFault
 from retinaface.network.outputs import RawOutputs
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check
 
 # Who takes turns. The second shows how much the first differs from itself.
@@ -166,7 +166,9 @@ def _compare(timings: Timings, step: int, ours: RawOutputs, theirs: RawOutputs) 
     timings.changes += differences(*(detections_of_inputs(o, name) for o in (ours, theirs)))
 
 
-def judge_outputs(timings: Timings, precision: Precision, *, has_faces: bool) -> Sequence[Check]:
+def judge_outputs(
+    timings: Timings, precision: FloatPrecision, *, has_faces: bool
+) -> Sequence[Check]:
     """Compare the detections of B with those of A.
 
     Args:

@@ -20,7 +20,7 @@ from retinaface.checks.speed.power import (
     smallest_slowdown,
     times_as_many,
 )
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict, is_faster, judge_time_ratio
 
 # How much two runs of one build differ on one device; accepting more runs narrows or widens it.
@@ -141,7 +141,7 @@ def _check_threshold(
 def speed_entry(
     *,
     pipeline: str,
-    precision: Precision,
+    precision: FloatPrecision,
     device: str,
     batch: int,
     timed: str,

@@ -15,7 +15,7 @@ from retinaface.checks.speed.steadiness import LEAST_CALLS, drift_of
 from retinaface.engines.staged import StagedEngine
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.stored import ReferenceCase
-from retinaface.typing import FloatArray, IntArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision, IntArray
 from retinaface.verdicts import Check, Verdict
 
 # Large enough to change a float32 below 256, by four of its steps; so small that it moved no output
@@ -63,7 +63,7 @@ class CheckedInputs:
 
     case: ReferenceCase
     batch: int
-    precision: Precision
+    precision: FloatPrecision
     seed: int = 0
     n_wrong: int = 0
     first_problem: Check | None = None

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from retinaface.cli.output.answer import Judgement
 from retinaface.records.schema import CheckResult
-from retinaface.typing import Precision
+from retinaface.typing import FloatPrecision
 
 
 class AgreeSide(Struct, kw_only=True):
@@ -17,7 +17,7 @@ class AgreeSide(Struct, kw_only=True):
     """
 
     engine: str
-    precision: Precision
+    precision: FloatPrecision
     python: str | None
 
 

@@ -52,6 +52,8 @@ class OnnxRuntimeEngine(Engine):
     shares_in_calls = True
     known_options: ClassVar[Mapping[str, str]] = {
         "fusions": "on or off: the runtime's optimizations of the graph (default on)",
+        "exact_sums": "on or off: sums of INT8 products that never saturate, where x86 has no VNNI "
+        "(default off, as the runtime's own)",
         "spinning": "on or off: idle threads wait in a loop (default off where the engine "
         "shares the processors, else on)",
     }
@@ -81,6 +83,8 @@ class OnnxRuntimeEngine(Engine):
             options.intra_op_num_threads = self._threads
         if not has_fusions:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if is_on(spec.name, spec.options, "exact_sums", default=False):
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if not spins:
             for pool in ("intra_op", "inter_op"):
                 options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
@@ -167,6 +171,13 @@ class OnnxRuntimeEngine(Engine):
             raise EngineUnavailable(
                 f"{spec.name}: {len(placement['fallback'])} nodes did not run on {self.provider}: "
                 f"{', '.join(placement['fallback'][:8])}; the runtime lacks them on this device"
+            )
+        fuses = is_on(spec.name, spec.options, "fusions", default=True)
+        if spec.precision == "int8" and fuses and not placement["n_int8_nodes"]:
+            raise EngineUnavailable(
+                f"{spec.name}: asked for INT8, but onnxruntime {ort.__version__} computes no "
+                f"convolution of {self._model} in it: QuantizeLinear and DequantizeLinear stand "
+                "where it fuses none; export with: retinaface export --precision int8"
             )
         return placement
 

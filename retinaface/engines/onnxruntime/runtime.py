@@ -21,6 +21,9 @@ with importing("onnxruntime", "install the extra 'cpu' or 'gpu'"):
 __all__ = ["missing_library", "ort", "placement_from_profile", "quiet"]
 
 
+_INT8_OPERATORS = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGemm")
+
+
 def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict[str, Any]:
     """Sort the nodes of an ONNX Runtime profile by the provider that ran them.
 
@@ -29,10 +32,10 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
         provider: The provider that should have run them.
 
     Returns:
-        `provider`, `n_nodes` on it, `fallback` (`name (op) on provider` of each computation that
-        ran elsewhere), `shape_nodes_elsewhere` (their number).
+        `provider`, `n_nodes` on it, `n_int8_nodes` that multiply integers, `fallback` (`name (op)
+        on provider` of each computation that ran elsewhere), `shape_nodes_elsewhere` (how many).
     """
-    n_nodes, n_shape, fallback = 0, 0, []
+    n_nodes, n_shape, n_int8, fallback = 0, 0, 0, []
     for event in profile:
         arguments = event.get("args", {})
         if event.get("cat") != "Node" or "provider" not in arguments:
@@ -41,6 +44,7 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
             continue
         if arguments["provider"] == provider:
             n_nodes += 1
+            n_int8 += arguments.get("op_name") in _INT8_OPERATORS
         elif any("float" in kind for output in arguments["output_type_shape"] for kind in output):
             name = str(event["name"]).removesuffix("_kernel_time")
             fallback.append(f"{name} ({arguments['op_name']}) on {arguments['provider']}")
@@ -49,6 +53,7 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
     return {
         "provider": provider,
         "n_nodes": n_nodes,
+        "n_int8_nodes": n_int8,
         "fallback": fallback,
         "shape_nodes_elsewhere": n_shape,
     }

@@ -32,7 +32,11 @@ with importing("openvino", "install the extra 'openvino'"):
 VERSION = ov.__version__.partition("-")[0]
 DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU", "auto": "AUTO"}
 # What nodes may compute in. FP16 graphs keep some nodes in FP32.
-_ALLOWED: dict[Precision, tuple[str, ...]] = {"fp32": ("f32",), "fp16": ("f16", "f32")}
+_ALLOWED: dict[Precision, tuple[str, ...]] = {
+    "fp32": ("f32",),
+    "fp16": ("f16", "f32"),
+    "int8": ("f32",),
+}
 _NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 
 
@@ -66,7 +70,15 @@ class OpenVinoEngine(Engine):
         # What the maker calls it.
         self._device_name = str(self._core.get_property(ran_on, "FULL_DEVICE_NAME")).strip()
         is_wide = spec.precision == "fp16" and "f16" not in placement["computed_in"]
-        self._numerics = _NOTE if is_wide else f"computes in {', '.join(placement['computed_in'])}"
+        n_int8 = placement["n_int8_nodes"]
+        self._numerics = (
+            f"computes {n_int8} convolutions in INT8, others in "
+            f"{', '.join(placement['computed_in']) or 'integers'}"
+            if spec.precision == "int8"
+            else _NOTE
+            if is_wide
+            else f"computes in {', '.join(placement['computed_in'])}"
+        )
         self._build_s = time.perf_counter() - started
 
     @classmethod
@@ -133,7 +145,7 @@ class OpenVinoEngine(Engine):
 
         A CPU without it takes the hint f16 as leave to compute in BF16, which keeps 8 bits of 11.
         """
-        if self.spec.precision == "fp32":
+        if self.spec.precision != "fp16":
             return "f32"
         if self._device != "CPU":
             return "f16"
@@ -182,6 +194,11 @@ class OpenVinoEngine(Engine):
                 f"{spec.name}: asked for {spec.precision.upper()}, but openvino {VERSION} computes "
                 f"in {wrong[0]} on {', '.join(devices)}: {', '.join(where[:8])}; leave "
                 "INFERENCE_PRECISION_HINT out, or take another device"
+            )
+        if spec.precision == "int8" and not placement["n_int8_nodes"]:
+            raise EngineUnavailable(
+                f"{spec.name}: asked for INT8, but openvino {VERSION} computes no convolution of "
+                f"{self._model} in it; export with: retinaface export --precision int8"
             )
         return placement
 

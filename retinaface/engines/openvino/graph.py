@@ -19,6 +19,10 @@ from retinaface.typing import Precision
 _TYPES: dict[str, type[np.floating[Any]]] = {"f32": np.float32, "f16": np.float16}
 
 
+# Operations that multiply; what they compute in is what a precision is about.
+_PRODUCTS = ("Convolution", "FullyConnected", "MatMul")
+
+
 class Node(NamedTuple):
     """One node of the graph that the runtime made of the file.
 
@@ -45,7 +49,8 @@ def placement_from_nodes(nodes: Sequence[Node], devices: Sequence[str]) -> dict[
         devices: That executed it, as the runtime says.
 
     Returns:
-        `provider`, `n_nodes` on it, `computed_in` (nodes for each floating type), `fallback`
+        `provider`, `n_nodes` on it, `computed_in` (nodes for each floating type),
+        `n_int8_nodes` (convolutions in INT8), `fallback`
         (`name (kind) by kernel` of each computation that an accelerator left to the processor),
         `shape_nodes_elsewhere` (how many nodes on integers it left there, as it should).
     """
@@ -58,6 +63,7 @@ def placement_from_nodes(nodes: Sequence[Node], devices: Sequence[str]) -> dict[
         "n_nodes": len(nodes) - len(elsewhere),
         "fallback": [f"{n.name} ({n.kind}) by {n.kernel}" for n in elsewhere if n in floats],
         "shape_nodes_elsewhere": len([n for n in elsewhere if n not in floats]),
+        "n_int8_nodes": sum(n.kind in _PRODUCTS and n.precision in ("i8", "u8") for n in nodes),
         "computed_in": dict(sorted(Counter(n.precision for n in floats).items())),
     }
 
@@ -98,8 +104,15 @@ def weight_precision(graph: Any) -> Precision:
     """Tell the precision of the weights: what our own exports state, else that of the kernels."""
     key = ["framework", PRECISION_KEY]  # where the runtime keeps the metadata of a file
     if graph.has_rt_info(key):
-        return "fp16" if str(graph.get_rt_info(key).value) == "fp16" else "fp32"
+        stated = str(graph.get_rt_info(key).value)
+        return "int8" if stated == "int8" else "fp16" if stated == "fp16" else "fp32"
     constants = [op for op in graph.get_ops() if op.get_type_name() == "Constant"]
+    if any(
+        op.get_output_element_type(0).get_type_name() in ("i8", "u8")
+        and len(op.get_output_partial_shape(0)) == 4
+        for op in constants
+    ):
+        return "int8"
     is_half = any(
         op.get_output_element_type(0).get_type_name() == "f16"
         and len(op.get_output_partial_shape(0)) == 4

@@ -52,7 +52,7 @@ def adopt(file: Path, scores: Scores = "probabilities", *, takes_integers: bool 
     Args:
         file: ONNX, of any exporter.
         scores: What its second output holds.
-        takes_integers: Whether the engine may take quantised weights; none of this package does.
+        takes_integers: Whether the engine may take quantised weights.
 
     Raises:
         ModelError: The file is damaged, no network of this kind, or its scores are others.
@@ -118,8 +118,8 @@ def _check_floats(model: onnx.ModelProto) -> None:
     stored = stored_precision(model)
     if stored not in ("fp32", "fp16"):
         raise ModelError(
-            f"its weights or activations are stored in {stored.upper()}, and no engine here "
-            "computes in that; export with --precision fp32 or fp16"
+            f"its weights or activations are stored in {stored.upper()}, and the engine does not "
+            "compute in that; take ort-cpu-int8 for INT8, or export with --precision fp32 or fp16"
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from retinaface.errors import ModelError, first_line
+from retinaface.export.foreign.quantised import quantised_operators
 from retinaface.export.foreign.resize import quick_resize
 from retinaface.export.onnx_graph import axes_of, set_axes
 from retinaface.export.options import Axis
@@ -156,7 +157,7 @@ def run_once(
     kind = next(v for v in model.graph.input if v.name == image).type.tensor_type.elem_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
     try:
-        evaluator = ReferenceEvaluator(model, new_ops=[quick_resize()])
+        evaluator = ReferenceEvaluator(model, new_ops=[quick_resize(), *quantised_operators()])
         found = evaluator.run(None, {image: images.astype(dtype)})
     except Exception as error:  # the evaluator's operators raise what NumPy raises
         raise ModelError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from retinaface.checks.budgets import Budget, read_budget
 from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
 from retinaface.suite.acceptance import Acceptance, start_acceptance
@@ -89,7 +90,17 @@ def _target(config: pytest.Config) -> Target:
         subset=last_option(config, "subset"),
         baseline=last_option(config, "baseline") or "auto",
         soak_s=_seconds(last_option(config, "soak")),
+        budget=_budget(config),
     )
+
+
+def _budget(config: pytest.Config) -> Budget:
+    try:
+        return read_budget(
+            last_option(config, "budget_ap"), last_option(config, "budget_detections")
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _batch(value: str | None) -> int | None:

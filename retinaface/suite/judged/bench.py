@@ -19,8 +19,9 @@ from retinaface.network.scenes import synthetic_inputs
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.calls import run_s, vendor_run_s
 from retinaface.suite.judged.cases import Cases, missing_reference
+from retinaface.suite.judged.floors import checked_inputs
 from retinaface.suite.target import make_target
-from retinaface.typing import FloatArray, Scores
+from retinaface.typing import FloatArray, Scores, float_of
 from retinaface.verdicts import Check, Verdict
 
 _KIND = "scene"
@@ -51,7 +52,7 @@ class OutputCheck:
         """Give the next batch."""
         if self.case is not None:
             if self._inputs is None:
-                self._inputs = CheckedInputs(self.case, batch, engine.spec.precision)
+                self._inputs = checked_inputs(engine, self.case, batch)
             return self._inputs.fill()
         if self._images is None:
             made = synthetic_inputs(min(batch, _N_CASES), _SEED)
@@ -65,12 +66,11 @@ class OutputCheck:
             EngineFault: They are wrong.
         """
         self.n_checked += 1
-        precision = engine.spec.precision
         if self._inputs is not None:
             self._inputs.check(outputs)
             found = self._inputs.verdict("outputs")
         else:
-            found = check_probabilities("outputs", outputs.scores, precision)
+            found = check_probabilities("outputs", outputs.scores, float_of(engine.spec.precision))
             if not all(np.isfinite(array).all() for array in outputs):
                 found = Check("outputs", Verdict.FAIL, "a value is NaN or infinite")
         if found.verdict is Verdict.FAIL:

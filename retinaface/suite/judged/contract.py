@@ -18,6 +18,7 @@ from retinaface.network.outputs import RawOutputs
 from retinaface.network.scenes import noise_inputs
 from retinaface.suite.judged.batch_walk import LARGEST, Walk, plan_walk
 from retinaface.suite.judged.cases import Cases
+from retinaface.suite.judged.floors import floor_of
 from retinaface.suite.pool import EnginePool
 from retinaface.typing import FloatArray, IntArray
 from retinaface.verdicts import Check
@@ -72,7 +73,7 @@ def _subject(engine: Engine, note: str, cases: Cases, ends: tuple[tuple[int, ...
         engine=engine,
         images=images,
         alone=RawOutputs(*(np.concatenate(arrays) for arrays in zip(*alone, strict=True))),
-        allowed=largest_allowed(cases.judging(engine.spec.name, "noise", 8), engine.spec.precision),
+        allowed=largest_allowed(*floor_of(engine, cases.judging(engine.spec.name, "noise", 8))),
         walk=walk,
         ends=ends,
         note=note + walk.note,

@@ -20,7 +20,7 @@ from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.cases import Cases
 from retinaface.suite.run import ValidationRun
-from retinaface.typing import FloatArray, Precision
+from retinaface.typing import FloatArray, FloatPrecision
 from retinaface.verdicts import Check, Verdict
 
 _CHUNK = 32  # images, which every engine takes in one call
@@ -34,7 +34,7 @@ def infer_all(engine: Engine, images: FloatArray) -> RawOutputs:
 
 
 def agreement(
-    name: str, expected: RawOutputs, actual: RawOutputs, kind: str, precision: Precision
+    name: str, expected: RawOutputs, actual: RawOutputs, kind: str, precision: FloatPrecision
 ) -> list[Check]:
     """Compare two sets of raw outputs by the detections that they give."""
     found = differences(*(detections_of_inputs(o, kind) for o in (expected, actual)))
@@ -75,7 +75,12 @@ class Explainer:
         self._already: dict[tuple[str, str], str] = {}
 
     def explain(
-        self, check: Check, engine: Engine, case: ReferenceCase, *, precision: Precision = "fp32"
+        self,
+        check: Check,
+        engine: Engine,
+        case: ReferenceCase,
+        *,
+        precision: FloatPrecision = "fp32",
     ) -> Check:
         """Put the layer that starts a failure before its message: screens show first lines."""
         path = engine.spec.model
@@ -89,7 +94,9 @@ class Explainer:
         text = self._why(engine, path, case, precision)
         return replace(check, message=f"{text}\n{check.message}")
 
-    def _why(self, engine: Engine, path: Path, case: ReferenceCase, precision: Precision) -> str:
+    def _why(
+        self, engine: Engine, path: Path, case: ReferenceCase, precision: FloatPrecision
+    ) -> str:
         try:
             from retinaface.checks.layer_search import explain_drift
         except ImportError as error:

@@ -31,6 +31,7 @@ from retinaface.engines.base import Engine
 from retinaface.engines.catalogue import find_engine
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.evaluations import Measured
+from retinaface.suite.judged.floors import floor_of
 from retinaface.suite.judged.witness import KeptRow, Witness
 from retinaface.typing import FloatArray
 from retinaface.verdicts import Check, Verdict
@@ -71,7 +72,7 @@ class Scored:
         """
         self._measured, self._engine, self._pipeline = measured, engine, pipeline
         self._load = load
-        self._precision = engine.spec.precision
+        floor, self._precision = floor_of(engine, floor)
         self._allowed = largest_allowed(floor, self._precision)
         self._limits = sketch_limits(floor, self._precision)
         self._names = tuple(measured.evaluation.detections)

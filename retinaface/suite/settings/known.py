@@ -21,6 +21,7 @@ _EXPORT = (
     *("output", "weights", "exporter", "opset", "precision", "io", "batch-size"),
     *("dynamic-size", "no-simplify", "with-fp16", "with-fp16-sums", "reference"),
     *("widerface", "subset"),
+    *("calibration", "calibration-method", "quantisation", "float-layer"),
 )
 _IMAGES = ("widerface", "subset", "ground-truth")
 _AGREE = (
@@ -80,6 +81,9 @@ _OTHERS = (
     *(Option(name) for name in ("reference", "scoring", "title", "run", "device", "since")),
     Option("ab", kind="path", separator="paths"),
     Option("wait", kind="number"),
+    Option("calibration", kind="path"),
+    *(Option(name) for name in ("calibration-method", "quantisation")),
+    Option("float-layer", separator="words"),
     Option("batch-size", kind="count", words=("dynamic",)),
     Option("engine-option-b", separator="semicolons"),
     Option("scheduler"),

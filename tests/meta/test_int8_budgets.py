@@ -1,0 +1,121 @@
+"""INT8 files with one fault each: red under a budget that the honest file keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.runs import EMBEDDED, SUITES, pytest_run
+
+pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx", "onnxsim")
+BUDGET = ("--budget-ap=3,3,3", "--budget-detections=0.5")
+CHOSEN = ("-k", "budget", "--pipeline=igie", "--engine=ort-cpu-int8", *EMBEDDED)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """An INT8 file of the embedded weights, calibrated on some pictures of the embedded set."""
+    from retinaface.detection.pipelines import PIPELINES, photograph_inputs
+    from retinaface.embedded import embedded_root
+    from retinaface.export.exporter import export
+    from retinaface.export.int8.calibration import CalibrationSet
+    from retinaface.export.int8.options import Int8Options
+    from retinaface.export.options import ExportOptions
+    from retinaface.network.checkpoint import load_model
+
+    path = tmp_path_factory.mktemp("int8") / "x.onnx"
+    pictures = sorted(embedded_root().rglob("*.jpg"))[::4]
+    images = photograph_inputs({p.name: p.read_bytes() for p in pictures}, PIPELINES["igie"])
+    calibration = CalibrationSet(images, tuple("0" * 64 for _ in pictures))
+    options = ExportOptions(precision="int8", int8=Int8Options())
+    export(load_model("embedded"), options, path, calibration=calibration)
+    return path
+
+
+def wrong_scale(values):
+    """Weights of the layer are half as large as they should be."""
+    values["fpn.output1.0.kernel_scale"] = values["fpn.output1.0.kernel_scale"] * np.float32(0.5)
+
+
+def wrong_zero_point(values):
+    """Zero of the network's input is read 40 steps beside its place."""
+    values["input_zero_point"] = values["input_zero_point"] + np.int8(40)
+
+
+def swapped_channels(values):
+    """Each channel of the layer has the scale of its neighbour."""
+    values["body.stage1.1.3.kernel_scale"] = np.roll(values["body.stage1.1.3.kernel_scale"], 1)
+
+
+def with_fault(honest, path, fault):
+    """Write the file with other scales or zero points, by name of layer or tensor."""
+    import onnx
+    from onnx import numpy_helper
+
+    from retinaface.export.manifest import read_manifest
+
+    model = onnx.load(honest)
+    layers = read_manifest(honest).layers
+    makers = {output: node for node in model.graph.node for output in node.output}
+    names = {
+        f"{layer}.kernel_scale": makers[makers[tensor].input[1]].input[1]
+        for layer, tensor in layers.items()
+    }
+    names["input_zero_point"] = "input_zero_point"
+    tensors = {t.name: t for t in model.graph.initializer}
+    values = {key: numpy_helper.to_array(tensors[name]) for key, name in names.items()}
+    before = dict(values)
+    fault(values)
+    changed = [key for key in values if not np.array_equal(values[key], before[key])]
+    assert len(changed) == 1
+    tensor = tensors[names[changed[0]]]
+    array = values[changed[0]].astype(before[changed[0]].dtype)
+    if changed == ["input_zero_point"]:  # read otherwise than it was written
+        wrong = numpy_helper.from_array(array, "wrong_zero_point")
+        model.graph.initializer.append(wrong)
+        for node in model.graph.node:
+            if node.op_type == "DequantizeLinear" and node.input[2] == tensor.name:
+                node.input[2] = wrong.name
+    else:
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    onnx.save(model, path)
+    return path
+
+
+def test_the_honest_file_keeps_the_budget(honest, tmp_path):
+    found = pytest_run(
+        tmp_path / "record", f"{SUITES}/test_int8_budgets.py", *CHOSEN, f"--model={honest}", *BUDGET
+    )
+    assert found.code == 0, found.output[-3000:]
+    assert set(found.outcomes().values()) == {"PASS"}
+
+
+@pytest.mark.parametrize("fault", [wrong_scale, wrong_zero_point, swapped_channels])
+def test_a_file_with_a_fault_breaks_it(fault, honest, tmp_path):
+    file = with_fault(honest, tmp_path / "x.onnx", fault)
+    found = pytest_run(
+        tmp_path / "record", f"{SUITES}/test_int8_budgets.py", *CHOSEN, f"--model={file}", *BUDGET
+    )
+    assert found.code == 1, found.output[-3000:]
+    assert "budget -3" in found.reasons("test_ap_lies_within_the_budget")
+
+
+def test_without_a_budget_nothing_is_green(honest, tmp_path):
+    found = pytest_run(
+        tmp_path / "record", f"{SUITES}/test_int8_budgets.py", *CHOSEN, f"--model={honest}"
+    )
+    assert found.code == 10, found.output[-3000:]
+    assert set(found.outcomes().values()) == {"INCONCLUSIVE"}
+    assert "add --budget-ap EASY,MEDIUM,HARD" in found.reasons()
+
+
+def test_float_suites_leave_int8_out_in_words(honest, tmp_path):
+    found = pytest_run(
+        tmp_path / "record",
+        f"{SUITES}/test_layer_drift.py",
+        f"{SUITES}/test_placement.py",
+        *CHOSEN[2:],
+        f"--model={honest}",
+    )
+    assert found.code == 0, found.output[-3000:]
+    assert "computes in INT8, which is held to budgets, not to a rounding floor" in found.output
