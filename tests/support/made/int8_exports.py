@@ -1,4 +1,6 @@
-"""Export to INT8 for the tests of this folder."""
+"""Export to INT8 for tests."""
+
+import functools
 
 N = 4
 
@@ -17,7 +19,16 @@ def run_export(loaded, path, given=None, **options):
 
     own = {k: options.pop(k) for k in ("method", "quantisation", "float_layers") if k in options}
     asked = ExportOptions(precision="int8", int8=Int8Options(**own), **options)
-    return export(loaded, asked, path, calibration=given or calibration())
+    return export(loaded, asked, path, calibration=given or calibration(), cases=_reference(loaded))
+
+
+@functools.cache
+def _reference(loaded):
+    """Run torch once: it takes seconds."""
+    from retinaface.network.scenes import synthetic_inputs
+    from retinaface.reference.from_torch import torch_reference
+
+    return torch_reference(loaded.model, {"scene": synthetic_inputs(2, 5)})
 
 
 def outputs_of(model, images):
