@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.made.int8_exports import run_export
+from tests.support.given.int8_exports import run_export
 
 
 @pytest.fixture(scope="session")

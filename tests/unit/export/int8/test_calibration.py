@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retinaface.errors import ExportError
-from tests.support.made.int8_exports import run_export
+from tests.support.given.int8_exports import run_export
 
 pytestmark = [
     pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime"),
