@@ -158,7 +158,7 @@ class Engine(ABC):
             "name": self.spec.name,
             "device": self.spec.device,
             **self._device_facts(),
-            **({"int8_instructions": vnni()} if self._is_int8_on_cpu() else {}),
+            **({"int8_instructions": vnni()} if self.spec.precision == "int8" else {}),
             "precision": self.spec.precision,
             "runtime": self._runtime,
             **self._facts(),
@@ -166,9 +166,6 @@ class Engine(ABC):
             "placement": self._placement,
             **self.spec.form(),
         }
-
-    def _is_int8_on_cpu(self) -> bool:
-        return self.spec.precision == "int8" and self.spec.device == "cpu"
 
     def _device_facts(self) -> dict[str, Any]:
         """Give further facts about the device."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from retinaface.checks.budgets import Budget
+from retinaface.checks.int8.budgets import Budget
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.engines.catalogue import BUILTIN, find_engine
 from retinaface.engines.opening import check_named_options

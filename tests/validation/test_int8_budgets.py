@@ -10,7 +10,7 @@ import functools
 
 import pytest
 
-from retinaface.checks.budgets import check_ap_budget, check_detections_budget, count_alone
+from retinaface.checks.int8.budgets import check_ap_budget, check_detections_budget, count_alone
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import EngineUnavailable, ExportError
 from retinaface.export.manifest import read_manifest

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retinaface.checks.budgets import Budget, read_budget
+from retinaface.checks.int8.budgets import Budget, read_budget
 from retinaface.errors import RetinaFaceError
 from retinaface.files import check_output_dir
 from retinaface.suite.acceptance import Acceptance, start_acceptance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retinaface.checks.budgets import Budget, count_alone, meets
+from retinaface.checks.int8.budgets import Budget, count_alone, meets
 from retinaface.telling.work import working
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.average_precision import average_precision

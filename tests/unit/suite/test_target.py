@@ -24,8 +24,7 @@ def test_without_options_onnx_runtime_is_tested_and_no_extra_runtime():
     assert target == Target(sources_note=target.sources_note, reference=target.reference)
     assert target.engines == DEFAULT_ENGINES
     assert (
-        tuple(name for name in BUILTIN if name.startswith(("ort-cpu-", "ort-cuda-")))
-        == DEFAULT_ENGINES
+        tuple(n for n in BUILTIN if n.startswith(("ort-cpu-fp", "ort-cuda-fp"))) == DEFAULT_ENGINES
     )
     assert target.pipelines == tuple(PIPELINES)
     assert not target.engines_named

@@ -16,6 +16,7 @@ def test_placement_tells_a_fallback_from_arithmetic_on_shapes():
         "n_nodes": 1,
         "fallback": ["b (Softmax) by cpu::impl"],
         "shape_nodes_elsewhere": 1,
+        "n_int8_nodes": 0,
         "computed_in": {"f16": 2},
     }
 

@@ -226,7 +226,7 @@ def test_quantised_weights_are_named_before_anything_else(file):
 
     write_model(file)
     edit(file, quantise)
-    with pytest.raises(ModelError, match="stored in INT8, and no engine here computes in that"):
+    with pytest.raises(ModelError, match="stored in INT8, and the engine does not compute in that"):
         adopt(file)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from retinaface.checks.budgets import Budget
+from retinaface.checks.int8.budgets import Budget
 from retinaface.suite.judged.costly_layers import Cost, Search
 from retinaface.verdicts import Verdict
 

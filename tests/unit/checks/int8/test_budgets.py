@@ -1,7 +1,7 @@
 import pytest
 
 from retinaface.checks.ap_changes import count_detections
-from retinaface.checks.budgets import (
+from retinaface.checks.int8.budgets import (
     Alone,
     Budget,
     check_ap_budget,

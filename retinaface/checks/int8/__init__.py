@@ -1,0 +1,1 @@
+"""Judge INT8, which no rounding predicts."""
