@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -117,3 +120,15 @@ def _restore_resize_scales(model: onnx.ModelProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     for value in [v for v in model.graph.value_info if v.name in scales]:
         model.graph.value_info.remove(value)  # it still declares FP16
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect the exporters' warnings, and keep their logs off the terminal."""
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield caught
+    finally:
+        logging.disable(logging.NOTSET)

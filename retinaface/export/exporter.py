@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import torch
 
 from retinaface.environment import package_versions
 from retinaface.errors import ExportError
-from retinaface.export.conversion import lower_opset, simplify, to_fp16
+from retinaface.export.conversion import lower_opset, quiet, simplify, to_fp16
 from retinaface.export.int8.calibration import CalibrationSet
 from retinaface.export.int8.quantise import to_int8
 from retinaface.export.interface import interface_of
@@ -30,7 +28,7 @@ from retinaface.export.manifest import (
     weights_source,
     write_manifest,
 )
-from retinaface.export.onnx_graph import graph_sha256, operator_counts, set_axes
+from retinaface.export.onnx_graph import graph_sha256, operator_counts, opset_of, set_axes
 from retinaface.export.options import ExportOptions
 from retinaface.export.verification import check_exported_axes, verify
 from retinaface.files import file_sha256, new_file
@@ -82,10 +80,7 @@ def export(
         ExportError: The exporter failed, or the file does not hold what was asked for.
         OutputError: The files cannot be written.
     """
-    if output.suffix != ".onnx":
-        raise ExportError(f"cannot export to {output}: expected a name that ends in .onnx")
-    if (calibration is None) == (options.precision == "int8"):
-        raise ExportError("calibration images go with precision int8, and with no other")
+    _check_asked(options, output, calibration)
     reference_path, manifest_path = sidecars(output)
     with contextlib.ExitStack() as files:
         if reference_of is None:
@@ -95,8 +90,7 @@ def export(
         manifest_file = files.enter_context(new_file(manifest_path))
         file = files.enter_context(new_file(output))
         notes, steps = _write_onnx(loaded.model, options, file, calibration)
-        n_float = len(options.int8.float_layers) if options.int8 else 0
-        model = verify(file, interface_of(options), options.precision, n_float)
+        model = verify(file, interface_of(options), options.precision, options.n_float_layers)
         if reference_of is None:
             save_reference(reference, small_reference(loaded, options) if cases is None else cases)
         manifest = Manifest(
@@ -113,16 +107,17 @@ def export(
             steps=steps,
             versions=package_versions(VERSIONED_PACKAGES),
             notes=notes,
-            calibration=_kept(calibration),
+            calibration=None if calibration is None else Calibration.of(calibration.sha256),
         )
         write_manifest(manifest_file, manifest)
     return manifest
 
 
-def _kept(calibration: CalibrationSet | None) -> Calibration | None:
-    if calibration is None:
-        return None
-    return Calibration(n_images=len(calibration.sha256), sha256=tuple(sorted(calibration.sha256)))
+def _check_asked(options: ExportOptions, output: Path, calibration: CalibrationSet | None) -> None:
+    if output.suffix != ".onnx":
+        raise ExportError(f"cannot export to {output}: expected a name that ends in .onnx")
+    if (calibration is None) == (options.precision == "int8"):
+        raise ExportError("calibration images go with precision int8, and with no other")
 
 
 def small_reference(loaded: LoadedModel, options: ExportOptions) -> list[ReferenceCase]:
@@ -139,13 +134,13 @@ def _write_onnx(
     """Run the exporter and the steps after it; return notes and steps for the manifest."""
     proto, notes = _exporter_output(model, options, file.parent)
     interface = interface_of(options)
-    if _opset(proto) != interface.opset:
+    if opset_of(proto) != interface.opset:
         if options.exporter != "dynamo" or interface.opset >= _DYNAMO_OPSET:
             raise ExportError(
                 f"the {options.exporter} exporter changed the opset: asked for {interface.opset}, "
-                f"got {_opset(proto)}; use another opset or exporter"
+                f"got {opset_of(proto)}; use another opset or exporter"
             )
-        notes.append(f"lowered from opset {_opset(proto)}, which the exporter did not change")
+        notes.append(f"lowered from opset {opset_of(proto)}, which the exporter did not change")
         lower_opset(proto, interface.opset)
     check_exported_axes(proto, interface.axes)
     ir_version = proto.ir_version
@@ -196,7 +191,7 @@ def _run_exporter(
     options: ExportOptions,
     folder: Path,
 ) -> tuple[bytes, list[str]]:
-    with tempfile.TemporaryDirectory(dir=folder) as temporary, _quiet() as caught:
+    with tempfile.TemporaryDirectory(dir=folder) as temporary, quiet() as caught:
         raw = Path(temporary) / "raw.onnx"
         try:
             run(model, options, raw)
@@ -253,19 +248,3 @@ def _export_dynamo(model: RetinaFace, options: ExportOptions, file: Path) -> Non
 def _example(options: ExportOptions) -> torch.Tensor:
     # Two images where the batch is free: dynamo would make a 1 a constant.
     return torch.zeros(options.batch_size or 2, 3, options.height_px, options.width_px)
-
-
-def _opset(model: onnx.ModelProto) -> int:
-    return int(next(o.version for o in model.opset_import if not o.domain))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect the exporters' warnings, and keep their logs off the terminal."""
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield caught
-    finally:
-        logging.disable(logging.NOTSET)

@@ -5,6 +5,7 @@ Imports neither torch nor onnx: whoever judges an engine reads it without them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -72,6 +73,11 @@ class Calibration(Struct, kw_only=True, frozen=True):
 
     n_images: int
     sha256: tuple[Sha256, ...]
+
+    @classmethod
+    def of(cls, hashes: Sequence[str]) -> Calibration:
+        """Keep the hashes without their order, which may tell of names."""
+        return cls(n_images=len(hashes), sha256=tuple(sorted(hashes)))
 
 
 class Manifest(Struct, kw_only=True, frozen=True):

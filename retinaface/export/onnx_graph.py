@@ -85,3 +85,8 @@ def with_outputs(path: Path, names: Sequence[str]) -> bytes:
         graph.output.append(values.get(name, onnx.ValueInfoProto(name=name)))
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Read the version of ONNX's own operators."""
+    return int(next(o.version for o in model.opset_import if not o.domain))

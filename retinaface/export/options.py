@@ -78,3 +78,8 @@ class ExportOptions:
     def resolved_opset(self) -> int:
         """Give the opset that the file must hold."""
         return DEFAULT_OPSET[self.exporter] if self.opset is None else self.opset
+
+    @property
+    def n_float_layers(self) -> int:
+        """Count the layers of an INT8 file that stay in float."""
+        return len(self.int8.float_layers) if self.int8 else 0

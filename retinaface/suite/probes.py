@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable
 
 from retinaface.engines.base import Engine
@@ -27,9 +28,8 @@ def _import(name: str) -> Callable[[Target], str | None]:
 
 
 def _checkpoint(target: Target) -> str | None:
-    if target.weights.is_embedded and not target.has_files:
-        return f"weights are {target.weights.description}"
-    return None
+    is_theirs = not target.weights.is_embedded or target.has_files
+    return None if is_theirs else f"weights are {target.weights.description}"
 
 
 def _scorable(target: Target) -> str | None:
@@ -112,8 +112,6 @@ def _compiles(_target: Target) -> str | None:
     """Compile a function that adds."""
     if (reason := _import("torch")(_target)) is not None:
         return reason
-    import warnings
-
     import torch
 
     try:
@@ -129,9 +127,8 @@ def _compiles(_target: Target) -> str | None:
 def _opencv_dnn(_target: Target) -> str | None:
     import cv2
 
-    if hasattr(cv2.dnn, "ENGINE_NEW"):
-        return None
-    return f"OpenCV {cv2.__version__} has no new engine in cv2.dnn; install OpenCV 5 or later"
+    missing = f"OpenCV {cv2.__version__} has no new engine in cv2.dnn; install OpenCV 5 or later"
+    return None if hasattr(cv2.dnn, "ENGINE_NEW") else missing
 
 
 def _tensorrt_bindings(_target: Target) -> str | None:
@@ -151,18 +148,13 @@ def _resident_memory(_target: Target) -> str | None:
 
 
 def _soak(target: Target) -> str | None:
-    if target.soak_s is not None:
-        return None
-    return "no length is given; to run each engine for a while, add --soak SECONDS"
+    missing = "no length is given; to run each engine for a while, add --soak SECONDS"
+    return missing if target.soak_s is None else None
 
 
+_MODULES = ("torch", "onnx", "onnxconverter_common", "onnxsim", "onnxruntime", "safetensors")
 PROBES: dict[str, Callable[[Target], str | None]] = {
-    "torch": _import("torch"),
-    "onnx": _import("onnx"),
-    "onnxconverter_common": _import("onnxconverter_common"),
-    "onnxsim": _import("onnxsim"),
-    "onnxruntime": _import("onnxruntime"),
-    "safetensors": _import("safetensors"),
+    **{name: _import(name) for name in _MODULES},
     "checkpoint": _checkpoint,
     "scorable": _scorable,
     "familiar-pictures": _familiar_pictures,
@@ -214,9 +206,8 @@ def _one_step(pool: EnginePool, engine: str) -> str | None:
     if (reason := opening_problem(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
-    if isinstance(opened, StagedEngine):
-        return None
-    return f"{type(opened).__name__} does not separate its run from its copies (StagedEngine)"
+    missing = f"{type(opened).__name__} does not separate its run from its copies (StagedEngine)"
+    return None if isinstance(opened, StagedEngine) else missing
 
 
 def _no_builds(pool: EnginePool, engine: str) -> str | None:
@@ -224,9 +215,8 @@ def _no_builds(pool: EnginePool, engine: str) -> str | None:
     if (reason := opening_problem(pool, engine)) is not None:
         return reason
     opened = pool.get(engine)
-    if opened.built_file is not None:
-        return None
-    return f"{type(opened).__name__} names no file that it built (built_file)"
+    missing = f"{type(opened).__name__} names no file that it built (built_file)"
+    return missing if opened.built_file is None else None
 
 
 def _slow(_pool: EnginePool, engine: str) -> str | None:

@@ -180,15 +180,14 @@ def make_target(
 def _checked_baseline(baseline: str) -> Path | None:
     if baseline == "auto":
         return None
-    if not Path(baseline).parent.is_dir():
-        raise TargetError(f"--baseline {baseline}: there is no folder {Path(baseline).parent}")
+    if not (folder := Path(baseline).parent).is_dir():
+        raise TargetError(f"--baseline {baseline}: there is no folder {folder}")
     return Path(baseline)
 
 
 def _holds_set(models: Sequence[Path], reference: ReferenceChoice) -> bool:
     """Tell whether files have the weights of the embedded set: then nothing of it is missing."""
-    weights = reference.weights
-    return bool(models) and weights is not None and weights.is_embedded
+    return bool(models and reference.weights is not None and reference.weights.is_embedded)
 
 
 def _weights_notes(weights: WeightsChoice) -> tuple[str, ...]:

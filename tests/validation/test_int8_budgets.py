@@ -20,7 +20,7 @@ from retinaface.suite.judged.costly_layers import N_IMAGES, Search, Variants, co
 from retinaface.verdicts import Check, Verdict
 from retinaface.widerface.evaluation import evaluate
 
-pytestmark = [pytest.mark.accuracy, pytest.mark.needs("images")]
+pytestmark = [pytest.mark.answers("ap"), pytest.mark.accuracy, pytest.mark.needs("images")]
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,6 @@ def run(engine, pipeline_name, dataset, truth, target):
     return evaluate(engine, pipeline, dataset, truth, batch_size=batch, skip_bad_images=True)
 
 
-@pytest.mark.answers("ap")
 @pytest.mark.quick
 @pytest.mark.precision("int8")
 @pytest.mark.needs("scorable")

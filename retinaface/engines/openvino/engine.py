@@ -13,13 +13,14 @@ from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_interface, check_precision, model_of
 from retinaface.engines.openvino.graph import (
+    mark_outputs,
     nodes_of,
     placement_from_nodes,
     port_of,
     reason_of,
     weight_precision,
 )
-from retinaface.engines.openvino.options import RUNTIME_OPTIONS, check_properties
+from retinaface.engines.openvino.options import RUNTIME_OPTIONS, check_properties, precision_hint
 from retinaface.engines.threads import threads_and_calls
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import OUTPUT_NAMES
@@ -129,7 +130,8 @@ class OpenVinoEngine(Engine):
 
     def _make_config(self) -> dict[str, str]:
         """Make the compiler's settings; the precision is never left to the device."""
-        config = {"PERF_COUNT": "YES", "INFERENCE_PRECISION_HINT": self._precision_hint()}
+        hint = precision_hint(self._core, self._device, self.spec.precision)
+        config = {"PERF_COUNT": "YES", "INFERENCE_PRECISION_HINT": hint}
         if self._device == "CPU":
             config["NUM_STREAMS"] = str(self.parallel_calls)
             if self.spec.shares_cpus:
@@ -139,21 +141,6 @@ class OpenVinoEngine(Engine):
         if self._threads is not None and self._device in ("CPU", "AUTO"):
             config["INFERENCE_NUM_THREADS"] = str(self._threads * self.parallel_calls)
         return config | dict(self.spec.options)
-
-    def _precision_hint(self) -> str:
-        """Ask for FP16 where the device has it.
-
-        A CPU without it takes the hint f16 as leave to compute in BF16, which keeps 8 bits of 11.
-        """
-        if self.spec.precision != "fp16":
-            return "f32"
-        if self._device != "CPU":
-            return "f16"
-        return (
-            "f16"
-            if "FP16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-            else "f32"
-        )
 
     def _compile(self, graph: Any) -> Any:
         try:
@@ -229,13 +216,10 @@ class OpenVinoEngine(Engine):
     def _marked_graph(self, names: tuple[str, ...]) -> Any:
         """Mark tensors of the file as outputs."""
         graph = self._read()
-        known = {name for op in graph.get_ops() for o in op.outputs() for name in o.get_names()}
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(
-                f"{self.spec.name}: {len(unknown)} of {len(names)} names are no tensors of "
-                f"{self._model}, first {unknown[0]}"
-            )
-        graph.add_outputs([n for n in dict.fromkeys(names) if n not in OUTPUT_NAMES])
+        try:
+            mark_outputs(graph, names, self._model)
+        except ValueError as error:
+            raise ValueError(f"{self.spec.name}: {error}") from error
         if self._device == "NPU":
             graph.reshape([self.fixed_batch, 3, self.spec.height_px, self.spec.width_px])
         return graph

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from retinaface.engines.onnx_model import Port
-from retinaface.network.config import PRECISION_KEY
+from retinaface.network.config import OUTPUT_NAMES, PRECISION_KEY
 from retinaface.typing import Precision
 
 _TYPES: dict[str, type[np.floating[Any]]] = {"f32": np.float32, "f16": np.float16}
@@ -126,3 +127,20 @@ def reason_of(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Exception from", "Check "))]
     return (told or lines or [type(error).__name__])[0].rstrip(".")
+
+
+def mark_outputs(graph: Any, names: Sequence[str], source: Path) -> None:
+    """Mark tensors of a graph as outputs.
+
+    Args:
+        source: The file that the graph was read from, for the message.
+
+    Raises:
+        ValueError: The graph has no tensor of a name.
+    """
+    known = {name for op in graph.get_ops() for o in op.outputs() for name in o.get_names()}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"{len(unknown)} of {len(names)} names are no tensors of {source}, first {unknown[0]}"
+        )
+    graph.add_outputs([name for name in dict.fromkeys(names) if name not in OUTPUT_NAMES])

@@ -12,6 +12,7 @@ from typing import Any
 from retinaface.engines.openvino.graph import reason_of
 from retinaface.engines.options import check_options
 from retinaface.errors import EngineUnavailable
+from retinaface.typing import Precision
 
 # What the runtime takes around every device; no device lists it.
 RUNTIME_OPTIONS: Mapping[str, str] = {
@@ -58,3 +59,19 @@ def _check_value(name: str, core: Any, device: str, option: str, value: str) -> 
             f"{name}: OpenVINO does not take {option}={value} on {device}: {reason_of(error)}; "
             "give another value with --engine-option"
         ) from error
+
+
+def precision_hint(core: Any, device: str, precision: Precision) -> str:
+    """Choose what to ask the compiler for: FP16 where the device has it.
+
+    A CPU without it takes the hint f16 as leave to compute in BF16, which keeps 8 bits of 11.
+
+    Args:
+        core: The runtime.
+        device: As OpenVINO calls it.
+    """
+    if precision != "fp16":
+        return "f32"
+    if device != "CPU":
+        return "f16"
+    return "f16" if "FP16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"

@@ -1,1 +1,1 @@
-"""Faults inside the runtimes of devices; rows of `faulty_devices`."""
+"""Faults inside the runtimes of devices; rows of `rows`."""

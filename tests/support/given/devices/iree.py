@@ -1,4 +1,4 @@
-"""Faults inside IREE; rows of `faulty_devices`."""
+"""Faults inside IREE; rows of `rows`."""
 
 from __future__ import annotations
 

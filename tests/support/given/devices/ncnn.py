@@ -1,4 +1,4 @@
-"""Faults inside ncnn on Vulkan; rows of `faulty_devices`."""
+"""Faults inside ncnn on Vulkan; rows of `rows`."""
 
 from __future__ import annotations
 

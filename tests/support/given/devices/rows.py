@@ -1,6 +1,6 @@
 """Engines of devices with one fault each, as further rows of the catalogue.
 
-A pytest plugin, `-p tests.support.given.faulty_devices --engine=drops_tail-ncnn-vulkan-fp16`. Rows,
+A pytest plugin, `-p tests.support.given.devices.rows --engine=drops_tail-ncnn-vulkan-fp16`. Rows,
 and not engines of a third party, because the row says which noise floor an engine is held to. A
 faulty row copies what the honest one says, and its engine runs the honest one's, which is opened
 once for all of them: a device in software takes many seconds to compile its kernels.
@@ -20,7 +20,7 @@ from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.opening import build_engine
 from retinaface.network.outputs import RawOutputs
 
-_HERE = "tests.support.given.faulty_devices"
+_HERE = "tests.support.given.devices.rows"
 _NCNN = "tests.support.given.devices.ncnn"
 _IREE = "tests.support.given.devices.iree"
 # Faults of any device, by the class that has it.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.given.faulty_devices import faults_of, row
+from tests.support.given.devices.rows import faults_of, row
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common")
-PLUGIN = "tests.support.given.faulty_devices"
+PLUGIN = "tests.support.given.devices.rows"
 TESTS = (
     f"{SUITES}/test_fp16_parity.py::test_outputs_lie_within_what_fp16_rounding_predicts",
     f"{SUITES}/test_placement.py",

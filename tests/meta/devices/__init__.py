@@ -1,0 +1,1 @@
+"""Devices in software, with and without a fault."""
