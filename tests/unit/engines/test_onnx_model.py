@@ -76,7 +76,8 @@ def test_weights_in_the_other_precision_are_refused():
     ("stored", "next_step"),
     [
         ("fp16", "use --engine ort-cpu-fp16, or export with --precision fp32"),
-        ("int8", "no engine here computes in it; export with --precision fp32"),
+        ("int8", "use --engine ort-cpu-int8, or export with --precision fp32"),
+        ("uint4", "no engine here computes in it; export with --precision fp32"),
     ],
 )
 def test_the_engine_that_fits_a_file_is_named(stored, next_step):

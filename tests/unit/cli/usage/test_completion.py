@@ -26,7 +26,10 @@ def offered(*words):
         (("val",), ["validate"]),
         (("assets", "fe"), ["fetch"]),
         (("evaluate", "--engine", ""), engine_names()),
-        (("validate", "--engine", "ort-cpu-"), ["ort-cpu-fp32", "ort-cpu-fp16"]),
+        (
+            ("validate", "--engine", "ort-cpu-"),
+            ["ort-cpu-fp32", "ort-cpu-fp16", "ort-cpu-int8"],
+        ),
         (("ab", "--engine-b", "tvm"), ["tvm-llvm-fp32"]),
         (("detect", "--pipeline", "up"), ["upstream-320", "upstream-640"]),
         (("validate", "--pipeline", "ix"), ["ixrt"]),

@@ -57,7 +57,10 @@ def test_engines_in_float_refuse_the_file_and_name_the_other(name, file):
         open_engine(name, model=file, max_batch=1)
 
 
-@pytest.mark.parametrize("name", ["ort-cpu-int8", "openvino-cpu-int8"])
+@pytest.mark.parametrize(
+    "name",
+    ["ort-cpu-int8", pytest.param("openvino-cpu-int8", marks=pytest.mark.needs("openvino"))],
+)
 def test_without_a_file_the_command_that_makes_one_is_named(name):
     with pytest.raises(EngineUnavailable, match="retinaface export --precision int8"):
         open_engine(name, weights="embedded")
