@@ -132,11 +132,12 @@ def image_differences(pair: Pair) -> list[ImageDifference] | None:
 
 def precision_of(pair: Pair) -> FloatPrecision:
     """Choose whose tolerances hold: those of FP16 where either side is, or is INT8."""
-    return "fp32" if all(_rounding_of(side) == "fp32" for side in pair.results) else "fp16"
+    return "fp16" if any(_rounding_of(side) == "fp16" for side in pair.results) else "fp32"
 
 
 def _rounding_of(result: Result) -> FloatPrecision:
-    return "fp32" if result.precision == "fp32" else "fp16"
+    """Give FP16 to INT8 too; a result that states no precision, as of `score`, is held to FP32."""
+    return "fp16" if result.precision in ("fp16", "int8") else "fp32"
 
 
 def detection_metrics(pair: Pair) -> list[Metric]:

@@ -64,6 +64,15 @@ def test_tolerances_are_those_of_fp16_where_either_side_is(tmp_path):
     assert precision_of(pair_of(old, old)) == "fp32"
 
 
+@pytest.mark.parametrize(("stated", "held_to"), [("", "fp32"), ("int8", "fp16")])
+def test_a_result_without_a_precision_is_held_to_fp32(two, stated, held_to):
+    """As one of `score`, which knows predictions alone."""
+    pair = two()
+    for result in pair.results:
+        result.precision = stated
+    assert precision_of(pair) == held_to
+
+
 def test_every_figure_on_detections_is_a_share_a_count_or_an_offset(two):
     metrics = detection_metrics(two())
     assert {metric.unit for metric in metrics} == set(DETECTION_UNITS)
