@@ -13,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from retinaface.errors import ExportError
+from retinaface.export.onnx_graph import opset_of
 
 FP16_MAX = 65_504.0
 FP16_SMALLEST = 2.0**-24  # subnormal
@@ -27,7 +28,7 @@ def lower_opset(model: onnx.ModelProto, opset: int) -> None:
     Raises:
         ExportError: A node uses a feature that the older opset lacks.
     """
-    current = next(o.version for o in model.opset_import if not o.domain)
+    current = opset_of(model)
     for node in model.graph.node:
         new = onnx.defs.get_schema(node.op_type, current).since_version
         old = onnx.defs.get_schema(node.op_type, opset).since_version

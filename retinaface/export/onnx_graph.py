@@ -89,4 +89,4 @@ def with_outputs(path: Path, names: Sequence[str]) -> bytes:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Read the version of ONNX's own operators."""
-    return int(next(o.version for o in model.opset_import if not o.domain))
+    return int(next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")))

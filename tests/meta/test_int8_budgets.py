@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.given.int8_exports import run_export
 from tests.support.runs import EMBEDDED, SUITES, pytest_run
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx", "onnxsim")
@@ -20,18 +21,13 @@ def honest(tmp_path_factory):
     """An INT8 file of the embedded weights, calibrated on some pictures of the embedded set."""
     from retinaface.detection.pipelines import PIPELINES, photograph_inputs
     from retinaface.embedded import embedded_root
-    from retinaface.export.exporter import export
     from retinaface.export.int8.calibration import CalibrationSet
-    from retinaface.export.int8.options import Int8Options
-    from retinaface.export.options import ExportOptions
     from retinaface.network.checkpoint import load_model
 
     path = tmp_path_factory.mktemp("int8") / "x.onnx"
     pictures = sorted(embedded_root().rglob("*.jpg"))[::4]
     images = photograph_inputs({p.name: p.read_bytes() for p in pictures}, PIPELINES["igie"])
-    calibration = CalibrationSet(images, tuple("0" * 64 for _ in pictures))
-    options = ExportOptions(precision="int8", int8=Int8Options())
-    export(load_model("embedded"), options, path, calibration=calibration)
+    run_export(load_model("embedded"), path, CalibrationSet(images, ("0" * 64,) * len(pictures)))
     return path
 
 

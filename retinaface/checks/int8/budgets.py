@@ -94,7 +94,7 @@ def check_ap_budget(fp32: Counts, int8: Counts, budget: Budget) -> list[Check]:
             text += f"; no budget is stated: add {AP_OPTION}, in points that may be lost"
             checks.append(Check(f"AP {split}", Verdict.INCONCLUSIVE, text, numbers, -change))
             continue
-        allowed = budget.ap_points[i] if len(budget.ap_points) > i else budget.ap_points[-1]
+        allowed = budget.ap_points[i]
         verdict = _judge_loss(low, high, allowed)
         text += f", budget -{allowed:g}"
         checks.append(

@@ -100,11 +100,11 @@ class Child:
         while child.poll() is None:
             self.watch.look()
             look()
-            seconds = time.monotonic() - self.watch.since
-            if self.watch.has_begun and seconds > timeout:
-                return f"took longer than --timeout {timeout:g} s"
-            if seconds > max(timeout, _STARTS_S):
-                return f"began no test within {max(timeout, _STARTS_S):g} s"
+            limit = timeout if self.watch.has_begun else max(timeout, _STARTS_S)
+            if time.monotonic() - self.watch.since > limit:
+                if self.watch.has_begun:
+                    return f"took longer than --timeout {limit:g} s"
+                return f"began no test within {limit:g} s"
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_POLL_S)
         return None

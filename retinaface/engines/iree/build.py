@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 INSTALL = "install the extra 'iree'"
 HOST = "host"  # the compiler's word for the processor that it runs on
-# IREE's importer reads some operators only as later opsets write them: 17 or newer is converted
-# from, never to an older one.
+# IREE's importer reads some operators only as later opsets write them; an older file is converted
+# to this one.
 _OLDEST_OPSET = 17
 _DIAGNOSTICS = "Diagnostics:"  # what the compiler's error begins its own lines with
 _ENTRY = "retinaface"  # the name of the graph, which becomes that of the module's function
@@ -98,8 +98,9 @@ def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     from onnx import AttributeProto, TensorProto, numpy_helper, version_converter
 
-    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset < _OLDEST_OPSET:
+    from retinaface.export.onnx_graph import opset_of
+
+    if opset_of(model) < _OLDEST_OPSET:
         model = version_converter.convert_version(model, _OLDEST_OPSET)
     model.graph.name = _ENTRY
     constants = [

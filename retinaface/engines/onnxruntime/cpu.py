@@ -24,7 +24,7 @@ from retinaface.engines.onnx_model import (
     read_precision,
 )
 from retinaface.engines.onnxruntime.device_memory import run_options
-from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet
+from retinaface.engines.onnxruntime.runtime import ort, placement_from_profile, quiet, why_not_int8
 from retinaface.engines.options import is_on
 from retinaface.engines.staged import StagedEngine
 from retinaface.engines.threads import threads_and_calls
@@ -49,6 +49,9 @@ class OnnxRuntimeEngine(Engine):
 
     _runtime = f"onnxruntime {ort.__version__}"
     provider = "CPUExecutionProvider"
+    # Where the provider is missing: the package that has it, None to name the device; what to do.
+    package: ClassVar[str | None] = None
+    install: ClassVar[str] = "install the extra 'gpu' in an environment without 'cpu'"
     shares_in_calls = True
     known_options: ClassVar[Mapping[str, str]] = {
         "fusions": "on or off: the runtime's optimizations of the graph (default on)",
@@ -117,9 +120,9 @@ class OnnxRuntimeEngine(Engine):
         available = ort.get_available_providers()
         if self.provider not in available:
             raise EngineUnavailable(
-                f"{self.spec.name} needs {self.spec.device}: onnxruntime {ort.__version__} here is "
-                f"built without {self.provider} (it has {', '.join(available)}); install the extra "
-                "'gpu' in an environment without 'cpu'"
+                f"{self.spec.name} needs {self.package or self.spec.device}: onnxruntime "
+                f"{ort.__version__} here is built without {self.provider} (it has "
+                f"{', '.join(available)}); {self.install}"
             )
 
     def _preload(self) -> None:
@@ -174,11 +177,7 @@ class OnnxRuntimeEngine(Engine):
             )
         fuses = is_on(spec.name, spec.options, "fusions", default=True)
         if spec.precision == "int8" and fuses and not placement["n_int8_nodes"]:
-            raise EngineUnavailable(
-                f"{spec.name}: asked for INT8, but onnxruntime {ort.__version__} computes no "
-                f"convolution of {self._model} in it: QuantizeLinear and DequantizeLinear stand "
-                "where it fuses none; export with: retinaface export --precision int8"
-            )
+            raise EngineUnavailable(f"{spec.name}: {why_not_int8(self._model)}")
         return placement
 
     def _run(self, images: FloatArray) -> RawOutputs:

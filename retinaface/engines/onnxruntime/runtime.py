@@ -18,7 +18,7 @@ from retinaface.errors import first_line
 with importing("onnxruntime", "install the extra 'cpu' or 'gpu'"):
     import onnxruntime as ort
 
-__all__ = ["missing_library", "ort", "placement_from_profile", "quiet"]
+__all__ = ["missing_library", "ort", "placement_from_profile", "quiet", "why_not_int8"]
 
 
 _INT8_OPERATORS = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGemm")
@@ -57,6 +57,15 @@ def placement_from_profile(profile: list[dict[str, Any]], provider: str) -> dict
         "fallback": fallback,
         "shape_nodes_elsewhere": n_shape,
     }
+
+
+def why_not_int8(model: Path) -> str:
+    """Say that no node of a file multiplied integers, why, and what to do."""
+    return (
+        f"asked for INT8, but onnxruntime {ort.__version__} computes no convolution of {model} in "
+        "it: QuantizeLinear and DequantizeLinear stand where it fuses none; export with: "
+        "retinaface export --precision int8"
+    )
 
 
 def missing_library(provider_library: str) -> str | None:

@@ -37,6 +37,11 @@ class OnnxRuntimeWebGpuEngine(StagedEngine, OnnxRuntimeEngine):
 
     _runtime = f"onnxruntime-webgpu {ort.__version__}"
     provider = "WebGpuExecutionProvider"
+    package = "onnxruntime-webgpu"
+    install = (
+        "install the extra 'webgpu' in an environment without 'cpu' and 'gpu', whose files it "
+        "overwrites"
+    )
     known_options: ClassVar[Mapping[str, str]] = OnnxRuntimeEngine.known_options
     other_options_go_to = "the WebGPU provider, as dawnBackendType"
     memory = _MEMORY
@@ -45,15 +50,6 @@ class OnnxRuntimeWebGpuEngine(StagedEngine, OnnxRuntimeEngine):
         super().__init__(spec)
         self._check_memory()
         self._binding: Any = None
-
-    def _check_provider(self) -> None:
-        available = ort.get_available_providers()
-        if self.provider not in available:
-            raise EngineUnavailable(
-                f"{self.spec.name} needs onnxruntime-webgpu: onnxruntime {ort.__version__} here is "
-                f"built without {self.provider} (it has {', '.join(available)}); install the extra "
-                "'webgpu' in an environment without 'cpu' and 'gpu', whose files it overwrites"
-            )
 
     def _why_unopened(self, error: Exception) -> str:
         if _NO_ADAPTER not in str(error):

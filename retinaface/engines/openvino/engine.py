@@ -15,6 +15,7 @@ from retinaface.engines.onnx_model import check_interface, check_precision, mode
 from retinaface.engines.openvino.graph import (
     mark_outputs,
     nodes_of,
+    numerics_of,
     placement_from_nodes,
     port_of,
     reason_of,
@@ -38,7 +39,6 @@ _ALLOWED: dict[Precision, tuple[str, ...]] = {
     "fp16": ("f16", "f32"),
     "int8": ("f32",),
 }
-_NOTE = "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
 
 
 class OpenVinoEngine(Engine):
@@ -70,16 +70,7 @@ class OpenVinoEngine(Engine):
         ran_on = placement["provider"].removeprefix("OpenVINO ").split(", ")[0]
         # What the maker calls it.
         self._device_name = str(self._core.get_property(ran_on, "FULL_DEVICE_NAME")).strip()
-        is_wide = spec.precision == "fp16" and "f16" not in placement["computed_in"]
-        n_int8 = placement["n_int8_nodes"]
-        self._numerics = (
-            f"computes {n_int8} convolutions in INT8, others in "
-            f"{', '.join(placement['computed_in']) or 'integers'}"
-            if spec.precision == "int8"
-            else _NOTE
-            if is_wide
-            else f"computes in {', '.join(placement['computed_in'])}"
-        )
+        self._numerics = numerics_of(spec.precision, placement)
         self._build_s = time.perf_counter() - started
 
     @classmethod

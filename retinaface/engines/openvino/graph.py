@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ from retinaface.typing import Precision
 _TYPES: dict[str, type[np.floating[Any]]] = {"f32": np.float32, "f16": np.float16}
 
 
+# What our own exports state; FP32 is not among them, since any other word means it.
+_STATED: dict[str, Precision] = {"fp16": "fp16", "int8": "int8"}
+_INTEGERS = frozenset({"i8", "u8"})
 # Operations that multiply; what they compute in is what a precision is about.
 _PRODUCTS = ("Convolution", "FullyConnected", "MatMul")
 
@@ -64,7 +67,7 @@ def placement_from_nodes(nodes: Sequence[Node], devices: Sequence[str]) -> dict[
         "n_nodes": len(nodes) - len(elsewhere),
         "fallback": [f"{n.name} ({n.kind}) by {n.kernel}" for n in elsewhere if n in floats],
         "shape_nodes_elsewhere": len([n for n in elsewhere if n not in floats]),
-        "n_int8_nodes": sum(n.kind in _PRODUCTS and n.precision in ("i8", "u8") for n in nodes),
+        "n_int8_nodes": sum(n.kind in _PRODUCTS and n.precision in _INTEGERS for n in nodes),
         "computed_in": dict(sorted(Counter(n.precision for n in floats).items())),
     }
 
@@ -94,6 +97,22 @@ def nodes_of(network: Any, request: Any) -> list[Node]:
     return found
 
 
+def numerics_of(precision: Precision, placement: Mapping[str, Any]) -> str:
+    """Say what the graph computed in.
+
+    Args:
+        precision: Of the engine.
+        placement: See `placement_from_nodes`.
+    """
+    types = ", ".join(placement["computed_in"])
+    if precision == "int8":
+        n = placement["n_int8_nodes"]
+        return f"computes {n} convolutions in INT8, others in {types or 'integers'}"
+    if precision == "fp16" and "f16" not in placement["computed_in"]:
+        return "computes in FP32 on FP16 weights, so it does not show FP16 numerics"
+    return f"computes in {types}"
+
+
 def port_of(port: Any) -> Port:
     """Describe an input or output of a model that was read."""
     names, kind = port.get_names(), port.get_element_type().get_type_name()
@@ -105,21 +124,15 @@ def weight_precision(graph: Any) -> Precision:
     """Tell the precision of the weights: what our own exports state, else that of the kernels."""
     key = ["framework", PRECISION_KEY]  # where the runtime keeps the metadata of a file
     if graph.has_rt_info(key):
-        stated = str(graph.get_rt_info(key).value)
-        return "int8" if stated == "int8" else "fp16" if stated == "fp16" else "fp32"
-    constants = [op for op in graph.get_ops() if op.get_type_name() == "Constant"]
-    if any(
-        op.get_output_element_type(0).get_type_name() in ("i8", "u8")
-        and len(op.get_output_partial_shape(0)) == 4
-        for op in constants
-    ):
+        return _STATED.get(str(graph.get_rt_info(key).value), "fp32")
+    kernels = {
+        op.get_output_element_type(0).get_type_name()
+        for op in graph.get_ops()
+        if op.get_type_name() == "Constant" and len(op.get_output_partial_shape(0)) == 4
+    }
+    if kernels & _INTEGERS:
         return "int8"
-    is_half = any(
-        op.get_output_element_type(0).get_type_name() == "f16"
-        and len(op.get_output_partial_shape(0)) == 4
-        for op in constants
-    )
-    return "fp16" if is_half else "fp32"
+    return "fp16" if "f16" in kernels else "fp32"
 
 
 def reason_of(error: Exception) -> str:
