@@ -51,9 +51,21 @@ _ALWAYS_ALLOWED = 4
 
 
 def check_differences(
-    name: str, found: Sequence[ImageDifference], tolerance: Tolerance
+    name: str,
+    found: Sequence[ImageDifference],
+    tolerance: Tolerance,
+    *,
+    predicted_share: float = 0.0,
 ) -> list[Check]:
-    """Judge differences: how many, how many unexplained, landmarks, and no image broken."""
+    """Judge differences: how many, how many unexplained, landmarks, and no image broken.
+
+    Args:
+        name: Of what is compared; before the name of each check.
+        found: By image.
+        tolerance: What they may show.
+        predicted_share: Of detections without a counterpart that an emulation of the device's
+            rounding explains; where it is more than the tolerance allows, it counts.
+    """
     changes = _changes(found)
     unexplained = [change for change in changes if change.is_unexplained]
     n_compared = sum(difference.n_compared for difference in found)
@@ -63,7 +75,7 @@ def check_differences(
             f"{name}: detections without a counterpart",
             len(changes),
             n_compared,
-            tolerance.unmatched_share,
+            max(tolerance.unmatched_share, predicted_share),
             _worst_lines(changes),
             numbers,
         ),

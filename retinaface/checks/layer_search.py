@@ -11,6 +11,7 @@ from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
 from retinaface.errors import RetinaFaceError
 from retinaface.network.model import RetinaFace
+from retinaface.reference.floors import FACTORS, Floor
 from retinaface.reference.layers import LayerDrift, LayerReference
 from retinaface.reference.layers_from_torch import layer_reference
 from retinaface.typing import FloatArray, FloatPrecision, float_of
@@ -53,9 +54,8 @@ def explain_drift(
     file: Path | None,
     images: FloatArray,
     *,
-    factor: float,
+    floor: Floor | None = None,
     reopen: Reopen | None = None,
-    precision: FloatPrecision | None = None,
 ) -> str:
     """Say in a few lines where an engine's drift begins and, as far as can be told, why.
 
@@ -65,16 +65,17 @@ def explain_drift(
             in for it, which tells whether the file drifts or only the engine.
         file: What the engine runs; None for one that builds the network itself.
         images: (N, 3, H, W) float32, on which they drift; a few.
-        factor: How many times its noise floor an error may be.
+        floor: The noise floor that it is held to, a few times over; None for that of the precision
+            of the engine.
         reopen: Opens the same engine with further options; called with `fusions` `off`.
-        precision: Whose rounding makes the noise floor; None for the engine's.
 
     Returns:
         Lines of text; they also name what is missing for an answer.
     """
     try:
-        reference = layer_reference(model, images, precision or float_of(engine.spec.precision))
-        case = _Case(model, file, images, factor, reference)
+        floor = floor or float_of(engine.spec.precision)
+        reference = layer_reference(model, images, floor)
+        case = _Case(model, file, images, FACTORS[floor].largest, reference)
         return "\n".join(_explain(case, engine, reopen))
     except _REASONS as error:
         return f"cannot find where the drift begins: {error}"

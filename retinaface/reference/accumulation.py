@@ -16,7 +16,9 @@ runtimes' shaders take, whose vectors have four values.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from itertools import product
 
 import torch
@@ -43,6 +45,20 @@ def accumulating_model(model: RetinaFace) -> RetinaFace:
             # What `nn.Conv2d.forward` calls; so the hooks that round input and output stay.
             layer._conv_forward = functools.partial(_convolve, layer)  # type: ignore[method-assign]
     return rounded
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: a network of `accumulating_model` takes small steps.
+
+    Threads that wait for each other in tens of thousands of them take minutes on a busy machine.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _convolve(layer: nn.Conv2d, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

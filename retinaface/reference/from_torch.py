@@ -15,7 +15,7 @@ from tqdm import tqdm
 from retinaface.network.checkpoint import LoadedModel
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.model import RetinaFace, fold_batch_norms
-from retinaface.reference.accumulation import accumulating_model
+from retinaface.reference.accumulation import accumulating_model, one_thread
 from retinaface.reference.layers import LayerValues
 from retinaface.reference.layers_from_torch import activation_ranges, layer_values
 from retinaface.reference.rounding import rounded_model
@@ -53,19 +53,14 @@ def torch_reference(model: RetinaFace, inputs: Mapping[str, FloatArray]) -> list
 def outputs_with_rounded_sums(model: RetinaFace, images: FloatArray) -> dict[str, FloatArray]:
     """Run the network with products and sums rounded to FP16 too; float32 by name.
 
-    It takes a third of a second of one processor for an image of 320x320, in one thread: threads
-    that wait for each other in tens of thousands of small steps take minutes on a busy machine.
+    It takes a third of a second of one processor for an image of 320x320.
 
     Args:
         model: In evaluation mode, float32.
         images: (N, 3, H, W) float32.
     """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _run(accumulating_model(model), images)
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 def with_rounded_sums(model: RetinaFace, cases: Iterable[ReferenceCase]) -> list[ReferenceCase]:

@@ -16,6 +16,8 @@ from torch import nn
 
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.model import RetinaFace, fold_batch_norms
+from retinaface.reference.accumulation import accumulating_model, one_thread
+from retinaface.reference.floors import Floor
 from retinaface.reference.layers import (
     N_LAYER_IMAGES,
     LayerMatch,
@@ -24,7 +26,7 @@ from retinaface.reference.layers import (
     sample,
 )
 from retinaface.reference.rounding import leaves, rounded_model
-from retinaface.typing import FloatArray, FloatPrecision
+from retinaface.typing import FloatArray
 
 
 @dataclass(frozen=True)
@@ -108,19 +110,20 @@ def torch_convolutions(model: RetinaFace) -> list[Convolution]:
     ]
 
 
-def layer_reference(
-    model: RetinaFace, images: FloatArray, precision: FloatPrecision
-) -> LayerReference:
-    """Run torch in float64 and in a given precision, with folded batch norms.
+def layer_reference(model: RetinaFace, images: FloatArray, floor: Floor) -> LayerReference:
+    """Run torch in float64 and as a noise floor has it, with folded batch norms.
 
     Args:
         model: In evaluation mode.
         images: (N, 3, H, W) float32, BGR minus the mean; a few.
-        precision: FP16 rounds the weights and every layer's input and output: see `rounded_model`.
+        floor: Which roundings count: see `floors`.
     """
-    network = rounded_model(model) if precision == "fp16" else fold_batch_norms(model).float()
     exact = activations(exact_model(model), images)
-    return LayerReference(exact, activations(network, images), precision)
+    if floor == "fp16-sums":
+        with one_thread():
+            return LayerReference(exact, activations(accumulating_model(model), images), "fp16")
+    network = rounded_model(model) if floor == "fp16" else fold_batch_norms(model).float()
+    return LayerReference(exact, activations(network, images), floor)
 
 
 def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]:
@@ -155,7 +158,7 @@ def layer_values(model: RetinaFace, images: FloatArray) -> LayerValues:
         images: (N, 3, H, W) float32, BGR minus the mean; only the first `N_LAYER_IMAGES` count.
     """
     images = images[:N_LAYER_IMAGES]
-    single, half = (layer_reference(model, images, precision) for precision in ("fp32", "fp16"))
+    single, half = (layer_reference(model, images, "fp32"), layer_reference(model, images, "fp16"))
     layers = tuple(match.layer for match in match_modules(model))
     exact, float32, float16 = (
         np.stack([sample(found[layer]) for layer in layers])

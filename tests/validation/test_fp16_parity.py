@@ -14,7 +14,12 @@ from retinaface.errors import EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.reference.inputs import N_IMAGES, REAL
 from retinaface.reference.stored import N_UNFOLDED
-from retinaface.suite.judged.outputs import agreement, infer_all, record_fidelity
+from retinaface.suite.judged.outputs import (
+    agreement,
+    infer_all,
+    record_fidelity,
+    share_moved_by_sums,
+)
 from retinaface.suite.matrix import DETECTION_KINDS, KIND_PARAMS, QUICK_KINDS
 from retinaface.suite.probes import PROBES
 from retinaface.verdicts import Check, Verdict
@@ -46,10 +51,11 @@ def test_outputs_lie_within_what_fp16_rounding_predicts(
 @pytest.mark.precision("fp16")
 @pytest.mark.parametrize("kind", DETECTION_KINDS)
 def test_detections_agree_with_fp32_of_the_same_engine(engine_name, kind, pool, cases, gate):
-    case = cases.get(kind, N_IMAGES[kind])
+    case = cases.judging(engine_name, kind, N_IMAGES[kind])
     half = infer_all(pool.get(engine_name), case.images)
     reference, whose = fp32_outputs(engine_name, pool, case)
-    gate(*agreement(f"{engine_name} against {whose}", reference, half, kind, "fp16"))
+    name, predicted = f"{engine_name} against {whose}", share_moved_by_sums(case)
+    gate(*agreement(name, reference, half, kind, "fp16", predicted_share=predicted))
 
 
 def fp32_outputs(engine_name, pool, case):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from retinaface.checks.detection_changes import differences
-from retinaface.checks.detections import TOLERANCES, check_differences
+from retinaface.checks.detection_changes import ImageDifference, differences
+from retinaface.checks.detections import TOLERANCES, check_differences, summarise
 from retinaface.checks.raw_outputs import OutputError
 from retinaface.detection.detections import detections_of_inputs
 from retinaface.engines.base import Engine
 from retinaface.engines.opening import open_engine
+from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.result_id import ResultId
 from retinaface.reference.floors import FACTORS
@@ -34,11 +35,42 @@ def infer_all(engine: Engine, images: FloatArray) -> RawOutputs:
 
 
 def agreement(
-    name: str, expected: RawOutputs, actual: RawOutputs, kind: str, precision: FloatPrecision
+    name: str,
+    expected: RawOutputs,
+    actual: RawOutputs,
+    kind: str,
+    precision: FloatPrecision,
+    *,
+    predicted_share: float = 0.0,
 ) -> list[Check]:
-    """Compare two sets of raw outputs by the detections that they give."""
-    found = differences(*(detections_of_inputs(o, kind) for o in (expected, actual)))
-    return check_differences(name, found, TOLERANCES[precision])
+    """Compare two sets of raw outputs by the detections that they give.
+
+    Args:
+        predicted_share: Of detections without a counterpart; see `check_differences`.
+    """
+    found = _changed(expected, actual, kind)
+    return check_differences(name, found, TOLERANCES[precision], predicted_share=predicted_share)
+
+
+def share_moved_by_sums(case: ReferenceCase) -> float:
+    """Predict the share of detections without a counterpart in FP32 on a device that rounds sums.
+
+    The emulation moves that share, and the device may move as many times more as its outputs may
+    err in the root mean square: it adds in another order. 0 for a device that keeps sums wide.
+    """
+    if case.fp16_floor != "fp16-sums":
+        return 0.0
+    numbers = summarise(_changed(_outputs(case.exact), _outputs(case.float16), case.name))
+    share: float = numbers["n_unmatched"] / max(numbers["n_compared"], 1)
+    return FACTORS["fp16-sums"].rms * share
+
+
+def _outputs(arrays: Mapping[str, FloatArray]) -> RawOutputs:
+    return RawOutputs(*(arrays[name].astype("float32") for name in OUTPUT_NAMES))
+
+
+def _changed(expected: RawOutputs, actual: RawOutputs, kind: str) -> list[ImageDifference]:
+    return differences(*(detections_of_inputs(o, kind) for o in (expected, actual)))
 
 
 def record_fidelity(
@@ -112,7 +144,6 @@ class Explainer:
             engine,
             path,
             case.images[:_N_EXPLAINED],
-            factor=FACTORS[precision].largest,
-            precision=precision,
+            floor=case.floor(precision),
             reopen=reopen,
         )

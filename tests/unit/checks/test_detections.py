@@ -49,6 +49,20 @@ def failing(checks):
     return [NAMES.index(c.name) for c in checks if c.verdict is Verdict.FAIL]
 
 
+def test_a_predicted_share_counts_for_moved_detections_alone():
+    old = many(20, 50)
+    new = dict(old)
+    for name in list(new)[:1]:
+        new[name] = found(*crowd(50)[:-20])
+    changed = differences(old, new)
+    strict = check_differences("x", changed, FP16)
+    predicted = check_differences("x", changed, FP16, predicted_share=0.03)
+    assert 0 in failing(strict)
+    assert set(failing(strict)) - set(failing(predicted)) == {0}
+    assert failing(check_differences("x", changed, FP16, predicted_share=0.001)) == failing(strict)
+    assert [c.limit for c in predicted[1:]] == [c.limit for c in strict[1:]]
+
+
 def test_identical_detections_pass():
     checks = check(many(2, 50), many(2, 50))
     assert {c.verdict for c in checks} == {Verdict.PASS}

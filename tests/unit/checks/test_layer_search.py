@@ -12,7 +12,6 @@ from tests.support.made.onnx_models import edited
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim", "onnxruntime")
 
-NOISE_FACTOR = 8
 IMAGES = synthetic_inputs(1, 7, 96, 128)  # small: float64 takes its time
 LAYER = "body.stage2.1.3"
 
@@ -100,9 +99,7 @@ def explain(loaded, engine, file, **options):
     from retinaface.checks.layer_search import explain_drift
 
     with engine:
-        return explain_drift(
-            loaded.model, engine, file, IMAGES, **({"factor": NOISE_FACTOR} | options)
-        )
+        return explain_drift(loaded.model, engine, file, IMAGES, **options)
 
 
 def test_an_engine_that_does_not_drift_is_reported_as_such(loaded, file):
@@ -272,7 +269,7 @@ def test_an_engine_without_a_file_is_explained_by_its_modules(loaded):
         model.get_submodule(LAYER).weight.data *= 1.01
         from retinaface.checks.layer_search import explain_drift
 
-        lines = explain_drift(model, engine, None, IMAGES, factor=NOISE_FACTOR).splitlines()
+        lines = explain_drift(model, engine, None, IMAGES).splitlines()
     assert f"the first layer that drifts is {LAYER}, " in lines[0]
     assert lines[1] == "weights were not compared: the engine runs no file"
 
@@ -291,5 +288,5 @@ def test_fp16_overflow_is_reported_with_its_layer(loaded, tmp_path):
     torch.save(large.state_dict(), tmp_path / "large.pth")
     weights = str(tmp_path / "large.pth")
     with open_engine("torch-cpu-fp16", weights=weights, input_size_px=None) as engine:
-        text = explain_drift(large, engine, None, IMAGES, factor=NOISE_FACTOR)
+        text = explain_drift(large, engine, None, IMAGES)
     assert "FP16 itself overflows from fpn.output3.0 on" in text

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 from retinaface.checks.raw_outputs import output_errors
+from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
+from retinaface.reference.floors import FACTORS
 from retinaface.reference.stored import ReferenceCase
-from retinaface.suite.judged.outputs import Explainer, agreement, infer_all, record_fidelity
+from retinaface.suite.judged.outputs import (
+    Explainer,
+    agreement,
+    infer_all,
+    record_fidelity,
+    share_moved_by_sums,
+)
 from retinaface.suite.run import ValidationRun
 from retinaface.verdicts import Check, Verdict, worst
 
@@ -55,6 +63,15 @@ def test_outputs_agree_by_their_detections(score, verdict):
     assert worst(check.verdict for check in checks) is verdict
 
 
+def test_sums_that_are_rounded_move_a_share_that_is_predicted():
+    exact, other = (dict(zip(OUTPUT_NAMES, outputs([s, 0.3]), strict=True)) for s in (0.9, 0.96))
+    wide = ReferenceCase("scene", np.zeros((1, 3, 8, 8)), exact, exact, other)
+    assert share_moved_by_sums(wide) == 0.0  # such a device is held to what always holds
+    assert share_moved_by_sums(wide.with_sums(exact)) == 0.0
+    # One of two detections moved, which both sides count.
+    assert share_moved_by_sums(wide.with_sums(other)) == FACTORS["fp16-sums"].rms / 2
+
+
 def test_errors_are_kept_under_the_engine_pipeline_and_batch():
     run, engine = ValidationRun({}, None), Echo()
     case = torch_free_case()
@@ -84,11 +101,12 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
     seen = []
 
     def explain(model, engine, file, images, **others):
-        seen.append((model, file, len(images), others["factor"], others["precision"]))
+        seen.append((model, file, len(images), others["floor"]))
         return "the layer body.stage1"
 
     monkeypatch.setattr("retinaface.checks.layer_search.explain_drift", explain)
-    case = SimpleNamespace(name="scene", images=np.zeros((32, 3, 8, 8), np.float32))
+    images = np.zeros((32, 3, 8, 8), np.float32)
+    case = ReferenceCase("scene", images, {}, {}, {}).with_sums({})
     explainer = Explainer(SimpleNamespace(model="network"))
     engine = Echo(tmp_path / "a.onnx")
     first, second = (explainer.explain(FAILED, engine, case, precision="fp16") for _ in range(2))
@@ -96,4 +114,4 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
     assert second.message == (
         "off by 3\nthe layer that starts it: see the failure on scene, 32 images"
     )
-    assert seen == [("network", tmp_path / "a.onnx", 4, 4.0, "fp16")]
+    assert seen == [("network", tmp_path / "a.onnx", 4, "fp16-sums")]
