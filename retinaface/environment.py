@@ -175,6 +175,17 @@ def device_name(engine: Mapping[str, Any]) -> str:
     return str(engine["device"])
 
 
+def result_device(engine: Mapping[str, Any]) -> str:
+    """Name the device of a result as its baselines do; INT8's depends on instructions too.
+
+    Args:
+        engine: The result of `Engine.describe`.
+    """
+    instructions = engine.get("int8_instructions")
+    name = device_name(engine)
+    return slug(name if instructions is None else f"{slug(name)} int8 {instructions}")
+
+
 def _nvidia_name() -> str | None:
     names = command_output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return names.splitlines()[0] if names else None

@@ -25,3 +25,15 @@ def float_of(precision: Precision) -> FloatPrecision:
     question, of budgets.
     """
     return "fp16" if precision == "int8" else precision
+
+
+def rounding_of(*precisions: str) -> FloatPrecision:
+    """Choose the precision whose tolerances hold for a comparison of detections.
+
+    Args:
+        precisions: Of each side; one that is not stated, as of `score`, is held to FP32.
+
+    Returns:
+        `fp16` where a side is FP16, or INT8, whose tolerances between two runs are FP16's.
+    """
+    return "fp16" if {"fp16", "int8"} & set(precisions) else "fp32"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from retinaface.cli.answers.speed import AbResult
     from retinaface.storage.location import Location
     from retinaface.suite.sources import DataChoice
-    from retinaface.typing import FloatArray, FloatPrecision
+    from retinaface.typing import FloatArray
     from retinaface.verdicts import Check
 
 
@@ -189,9 +189,9 @@ def _judge(
     from retinaface.checks.speed.ab import judge_outputs
     from retinaface.checks.speed.ab_judgement import judge_speed
     from retinaface.engines.catalogue import find_engine
+    from retinaface.typing import rounding_of
 
-    precisions = {find_engine(name).precision for name in engines}
-    precision: FloatPrecision = "fp16" if "fp16" in precisions else "fp32"
+    precision = rounding_of(*(find_engine(name).precision for name in engines))
     return [*judge_outputs(timings, precision, has_faces=has_faces), judge_speed(timings, wanted)]
 
 

@@ -14,8 +14,7 @@ from retinaface.checks.detections import TOLERANCES, check_differences
 from retinaface.checks.intervals import Interval, paired_ap_intervals
 from retinaface.checks.offsets.judged import check_offsets
 from retinaface.comparison.pairs import Pair
-from retinaface.records.schema import Result
-from retinaface.typing import FloatPrecision
+from retinaface.typing import FloatPrecision, rounding_of
 from retinaface.verdicts import Verdict, judge_interval
 from retinaface.widerface.average_precision import average_precision
 
@@ -131,13 +130,8 @@ def image_differences(pair: Pair) -> list[ImageDifference] | None:
 
 
 def precision_of(pair: Pair) -> FloatPrecision:
-    """Choose whose tolerances hold: those of FP16 where either side is, or is INT8."""
-    return "fp16" if any(_rounding_of(side) == "fp16" for side in pair.results) else "fp32"
-
-
-def _rounding_of(result: Result) -> FloatPrecision:
-    """Give FP16 to INT8 too; a result that states no precision, as of `score`, is held to FP32."""
-    return "fp16" if result.precision in ("fp16", "int8") else "fp32"
+    """Choose whose tolerances hold."""
+    return rounding_of(*(side.precision for side in pair.results))
 
 
 def detection_metrics(pair: Pair) -> list[Metric]:
@@ -157,7 +151,7 @@ def detection_metrics(pair: Pair) -> list[Metric]:
 
 def _offset_metrics(pair: Pair, found: Sequence[ImageDifference]) -> list[Metric]:
     """Judge whether matched detections are shifted: the worst size of face of each quantity."""
-    old, new = (_rounding_of(side) for side in pair.results)
+    old, new = (rounding_of(side.precision) for side in pair.results)
     metrics = []
     for check in check_offsets("", [one.offsets for one in found], (old, new)):
         change = None

@@ -10,8 +10,10 @@ from retinaface.environment import (
     describe_environment,
     n_usable_cpus,
     package_versions,
+    result_device,
     signal_name,
     slug,
+    vnni,
 )
 
 
@@ -45,6 +47,29 @@ def test_a_slug_fits_the_schema_and_stays(text):
     result = slug(text)
     assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", result)
     assert slug(result) == result
+
+
+def test_the_device_of_int8_has_its_instructions():
+    """Without them sums of products saturate, so a baseline of one holds for no other."""
+    gpu = {"device": "cuda", "device_name": "NVIDIA H100"}
+    assert result_device(gpu) == "nvidia-h100"
+    assert result_device(gpu | {"int8_instructions": "none"}) == "nvidia-h100-int8-none"
+    several = {"int8_instructions": "avx512_vnni, amx_int8"}
+    assert result_device(gpu | several) == "nvidia-h100-int8-avx512-vnni-amx-int8"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["avx2", "fma"], "none"),
+        ([], "none"),
+        (["avx2", "avx512_vnni", "amx_int8"], "avx512_vnni, amx_int8"),
+        (["asimddp", "neon"], "asimddp"),
+    ],
+)
+def test_instructions_for_sums_of_int8_are_named(monkeypatch, flags, named):
+    monkeypatch.setattr("retinaface.environment.cpu_flags", lambda: flags)
+    assert vnni() == named
 
 
 def test_a_signal_is_named_if_it_has_a_name():

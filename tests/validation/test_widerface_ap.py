@@ -18,7 +18,7 @@ from retinaface.checks.ap_changes import compare_with_entry, count_detections
 from retinaface.checks.image_list import check_list, check_splits, comparable_parts
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.embedded import embedded_truth_sha256
-from retinaface.environment import device_name, slug
+from retinaface.environment import result_device
 from retinaface.network.weights import embedded_weights
 from retinaface.records.result_id import ResultId
 from retinaface.records.write import images_sha256
@@ -43,18 +43,11 @@ def run_key(target, measured, pipeline_name, images):
     return {
         "pipeline": pipeline_name,
         "precision": engine["precision"],
-        "device": device_of(engine),
+        "device": result_device(engine),
         "n_images": len(images),
         "images_sha256": images_sha256({i: measured.evaluation.image_sha256[i] for i in images}),
         "weights_sha256": weights_sha256(target),
     }
-
-
-def device_of(engine):
-    """Name the device of a result; INT8 depends on the processor's instructions for it too."""
-    name = slug(device_name(engine))
-    instructions = engine.get("int8_instructions")
-    return name if instructions is None else slug(f"{name} int8 {instructions}")
 
 
 def weights_sha256(target):
@@ -157,7 +150,7 @@ def entry_of(measured, pipeline_name, target):
         n_images=len(evaluation.images),
         weights_sha256=weights_sha256(target),
         is_embedded=target.data.is_embedded,
-        device=device_of(measured.engine) if measured.engine["precision"] == "int8" else "any",
+        device=result_device(measured.engine) if measured.engine["precision"] == "int8" else "any",
     )
 
 

@@ -11,7 +11,7 @@ from retinaface.checks.agreement.sums import ShardSums
 from retinaface.checks.detections import CONFIDENT, TOLERANCES, Tolerance, share_check
 from retinaface.checks.intervals import CONFIDENCE
 from retinaface.checks.offsets.judged import MeanOffset, Precisions, check_means
-from retinaface.typing import FloatPrecision
+from retinaface.typing import rounding_of
 from retinaface.verdicts import Check, Verdict, judge_interval
 
 SHARE = "detections without a counterpart"
@@ -20,8 +20,7 @@ _N_LISTED = 5
 
 def tolerance_of(precisions: Precisions) -> Tolerance:
     """Give the limits of `validate` for detections: those of FP16 where one side is FP16."""
-    precision: FloatPrecision = "fp16" if "fp16" in precisions else "fp32"
-    return TOLERANCES[precision]
+    return TOLERANCES[rounding_of(*precisions)]
 
 
 def check_agreement(total: ShardSums, precisions: Precisions) -> list[Check]:

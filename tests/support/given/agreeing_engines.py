@@ -72,3 +72,4 @@ class Broken(Faces):
 
 # With the limits of FP16, for which a few pictures are enough.
 faces_cpu_fp16, moved_cpu_fp16, dropping_cpu_fp16 = Faces, Moved, Dropping
+faces_cpu_int8 = Faces

@@ -84,6 +84,15 @@ def test_the_table_has_every_shard(run, tmp_path, pictures):
     assert code == 0
 
 
+@pytest.mark.parametrize("side", ["--engine", "--engine-b"])
+def test_int8_is_held_to_budgets_and_so_refused(run, pictures, tmp_path, side):
+    given = agree(pictures, side, f"{ENGINES}:faces_cpu_int8")
+    code, out, err = run(*given)
+    assert (code, out) == (2, "")
+    assert "faces_cpu_int8 is INT8, which is held to budgets" in err
+    assert "retinaface validate --budget-ap" in err
+
+
 def test_nothing_found_is_no_agreement(run, pictures):
     code, out, _ = run(*agree(pictures, engine=f"{ENGINES}:Nothing"))
     assert code == 10

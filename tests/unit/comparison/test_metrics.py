@@ -64,7 +64,9 @@ def test_tolerances_are_those_of_fp16_where_either_side_is(tmp_path):
     assert precision_of(pair_of(old, old)) == "fp32"
 
 
-@pytest.mark.parametrize(("stated", "held_to"), [("", "fp32"), ("int8", "fp16")])
+@pytest.mark.parametrize(
+    ("stated", "held_to"), [("", "fp32"), ("fp32", "fp32"), ("fp16", "fp16"), ("int8", "fp16")]
+)
 def test_a_result_without_a_precision_is_held_to_fp32(two, stated, held_to):
     """As one of `score`, which knows predictions alone."""
     pair = two()

@@ -108,6 +108,14 @@ def test_what_is_not_gated_is_reported_and_not_offered(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_accuracy_that_is_not_gated_is_passed_over_in_words(tmp_path):
+    """As of INT8 on a device without a baseline: budgets judge it."""
+    key = {"pipeline": "igie", "precision": "int8", "device": "amd-epyc-int8-none"}
+    asked = query(key, name="baseline", metric="accuracy", ungated="judged by budgets")
+    check = find_or_offer(asked, Acceptance(False, "", tmp_path))
+    assert (check.verdict, check.message) == (Verdict.PASS, "judged by budgets")
+
+
 def test_accepting_offers_the_result_with_its_engine_and_entry(accept):
     acceptance = Acceptance(True, "a newer runtime", accept(entry()))
     check = find_or_offer(query(ungated="not gated on a CPU"), acceptance)
