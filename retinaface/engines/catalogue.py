@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from retinaface.errors import EngineUnavailable, unknown
 
 if TYPE_CHECKING:
+    from retinaface.reference.floors import SumFloor
     from retinaface.typing import Precision
 
 ENTRY_POINT_GROUP = "retinaface.engines"
@@ -33,8 +34,8 @@ class EngineEntry:
             data set.
         is_sluggish: Whether one image takes tenths of a second, or more; then the engine contract
             runs few batch sizes, and few images run a second time.
-        fp16_sums: Whether it rounds sums to FP16 too, by its runtime's own account; then its FP16
-            is compared with an emulation that does the same (see `reference.floors`).
+        sums: In which order it adds, where it rounds sums to FP16 too by its runtime's own account;
+            then its FP16 is compared with an emulation that does the same (`reference.floors`).
     """
 
     factory: str
@@ -46,7 +47,7 @@ class EngineEntry:
     builds_files: bool = False
     is_slow: bool = False
     is_sluggish: bool = False
-    fp16_sums: bool = False
+    sums: SumFloor | None = None
 
 
 def _builder(factory: str, device: str, precision: Precision) -> EngineEntry:
@@ -94,7 +95,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         # On a device in software, which is what most machines have, an image takes half a second.
         "ort-webgpu-fp32": EngineEntry(_ORT_WEBGPU, "webgpu", "fp32", is_sluggish=True),
         "ort-webgpu-fp16": EngineEntry(
-            _ORT_WEBGPU, "webgpu", "fp16", is_sluggish=True, fp16_sums=True
+            _ORT_WEBGPU, "webgpu", "fp16", is_sluggish=True, sums="fp16-products"
         ),
         "tensorrt-cuda-fp32": EngineEntry(_TENSORRT, "cuda", "fp32", builds_files=True),
         # From the FP16 file: TensorRT 11 always takes types from the file, and 10 can.
@@ -110,7 +111,7 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
         "ncnn-vulkan-fp32": EngineEntry(_NCNN_VULKAN, "vulkan", "fp32"),
         # Its shaders add in `afpvec4`, which is FP16 where arithmetic is.
-        "ncnn-vulkan-fp16": EngineEntry(_NCNN_VULKAN, "vulkan", "fp16", fp16_sums=True),
+        "ncnn-vulkan-fp16": EngineEntry(_NCNN_VULKAN, "vulkan", "fp16", sums="fp16-blocks"),
         "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
         "iree-cpu-fp32": EngineEntry(_IREE, "cpu", "fp32", builds_files=True),
         # From the FP16 file: its types are those of the arithmetic.

@@ -2,17 +2,21 @@
 
 A floor is the error that rounding alone causes on the same input: `fp32` that of float32 torch,
 `fp16` that of the network with every input, weight and output of a layer rounded to FP16 and sums
-kept wide (`rounding`), `fp16-sums` that with every product and partial sum rounded too
-(`accumulation`). The catalogue of engines says which of the last two an engine is held to.
+kept wide (`rounding`), the others that with every product and partial sum rounded too
+(`accumulation`), in the order in which a runtime adds. The catalogue of engines says which of
+those of FP16 an engine is held to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-Floor: TypeAlias = Literal["fp32", "fp16", "fp16-sums"]
+Floor: TypeAlias = Literal["fp32", "fp16", "fp16-blocks", "fp16-products"]
+# Those with rounded sums: of blocks of products, or product by product.
+SumFloor: TypeAlias = Literal["fp16-blocks", "fp16-products"]
+SUM_FLOORS: tuple[SumFloor, ...] = get_args(SumFloor)
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,13 @@ class Factors:
 FACTORS: Mapping[Floor, Factors] = {
     "fp32": Factors(8.0, 5.0),
     "fp16": Factors(4.0, 2.5),
-    # Tighter than those of `fp16`: this floor knows most of what such a device rounds.
-    "fp16-sums": Factors(3.0, 1.8),
+    # Tighter than that of `fp16`: they know most of what such a device rounds.
+    **dict.fromkeys(SUM_FLOORS, Factors(3.0, 1.8)),
 }
 # As messages name them.
 FLOOR_WORDS: Mapping[Floor, str] = {
     "fp32": "fp32 noise floor",
     "fp16": "fp16 noise floor",
-    "fp16-sums": "fp16 noise floor with rounded sums",
+    "fp16-blocks": "fp16 noise floor with rounded sums of blocks",
+    "fp16-products": "fp16 noise floor with rounded sums of products",
 }

@@ -119,11 +119,12 @@ def layer_reference(model: RetinaFace, images: FloatArray, floor: Floor) -> Laye
         floor: Which roundings count: see `floors`.
     """
     exact = activations(exact_model(model), images)
-    if floor == "fp16-sums":
-        with one_thread():
-            return LayerReference(exact, activations(accumulating_model(model), images), "fp16")
-    network = rounded_model(model) if floor == "fp16" else fold_batch_norms(model).float()
-    return LayerReference(exact, activations(network, images), floor)
+    if floor == "fp32":
+        return LayerReference(exact, activations(fold_batch_norms(model).float(), images), "fp32")
+    if floor == "fp16":
+        return LayerReference(exact, activations(rounded_model(model), images), "fp16")
+    with one_thread():
+        return LayerReference(exact, activations(accumulating_model(model, floor), images), "fp16")
 
 
 def activation_ranges(model: RetinaFace, images: FloatArray) -> dict[str, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 from retinaface.errors import DatasetError
 from retinaface.files import ZIP_ERRORS, refuse_pointer
 from retinaface.network.config import OUTPUT_NAMES
-from retinaface.reference.floors import Floor
+from retinaface.reference.floors import SUM_FLOORS, Floor, SumFloor
 from retinaface.reference.layers import LayerValues
 from retinaface.typing import FloatArray, FloatPrecision, IntArray
 
@@ -69,8 +69,9 @@ class ReferenceCase:
         float16: Outputs of the network with everything rounded to FP16 (see `rounding`), float32:
             its error is the noise floor of FP16.
         extras: Further values for these images; None in a small file.
-        sums: As `float16`, with sums rounded too (see `accumulation`); None where nobody made them.
-        fp16_floor: Which of the two `float16` holds.
+        sums: As `float16`, with sums rounded too, by their order (see `accumulation`); empty where
+            nobody made them.
+        fp16_floor: Which floor `float16` holds.
     """
 
     name: str
@@ -79,16 +80,16 @@ class ReferenceCase:
     float32: dict[str, FloatArray]
     float16: dict[str, FloatArray]
     extras: Extras | None = None
-    sums: dict[str, FloatArray] | None = None
+    sums: Mapping[SumFloor, dict[str, FloatArray]] = field(default_factory=dict)
     fp16_floor: Floor = "fp16"
 
     def floor(self, precision: FloatPrecision) -> Floor:
         """Name the noise floor of a precision."""
         return "fp32" if precision == "fp32" else self.fp16_floor
 
-    def with_sums(self, sums: dict[str, FloatArray]) -> ReferenceCase:
+    def with_sums(self, floor: SumFloor, outputs: dict[str, FloatArray]) -> ReferenceCase:
         """Make the case whose noise floor of FP16 is that of a device that rounds sums."""
-        return replace(self, float16=sums, sums=sums, fp16_floor="fp16-sums")
+        return replace(self, float16=outputs, fp16_floor=floor)
 
     def rounded(self, precision: FloatPrecision) -> dict[str, FloatArray]:
         """Give the rounded outputs; their error is the noise floor of the precision."""
@@ -97,7 +98,7 @@ class ReferenceCase:
     def take(self, rows: IntArray) -> ReferenceCase:
         """Take some of the images, in the given order."""
         exact, float32, float16 = ({k: v[rows] for k, v in d.items()} for d in self._outputs())
-        sums = self.sums and {k: v[rows] for k, v in self.sums.items()}
+        sums = {f: {k: v[rows] for k, v in d.items()} for f, d in self.sums.items()}
         taken = ReferenceCase(self.name, self.images[rows], exact, float32, float16, sums=sums)
         return replace(taken, fp16_floor=self.fp16_floor)
 
@@ -112,10 +113,11 @@ def join_cases(name: str, cases: Sequence[ReferenceCase]) -> ReferenceCase:
         {output: np.concatenate([part[output] for part in same]) for output in OUTPUT_NAMES}
         for same in zip(*(case._outputs() for case in cases), strict=True)
     )
-    parts = [case.sums for case in cases if case.sums is not None]
-    sums = None
-    if len(parts) == len(cases):
-        sums = {output: np.concatenate([part[output] for part in parts]) for output in OUTPUT_NAMES}
+    sums = {
+        floor: {o: np.concatenate([case.sums[floor][o] for case in cases]) for o in OUTPUT_NAMES}
+        for floor in SUM_FLOORS
+        if all(floor in case.sums for case in cases)
+    }
     return ReferenceCase(name, images, exact, float32, float16, sums=sums)
 
 
@@ -128,8 +130,8 @@ def save_reference(path: Path, cases: Sequence[ReferenceCase]) -> None:
             arrays[f"{case.name}/exact/{name}"] = case.exact[name]
             arrays[f"{case.name}/float32/{name}"] = case.float32[name]
             arrays[f"{case.name}/float16/{name}"] = case.float16[name].astype(np.float16)
-            if case.sums is not None:
-                arrays[f"{case.name}/sums/{name}"] = case.sums[name].astype(np.float16)
+            for floor, outputs in case.sums.items():
+                arrays[f"{case.name}/{floor}/{name}"] = outputs[name].astype(np.float16)
         arrays |= _extra_arrays(case)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
@@ -195,7 +197,7 @@ def _reading(path: Path) -> Iterator[Any]:
 def _case(arrays: Any, name: str) -> ReferenceCase:
     def outputs(kind: str) -> dict[str, FloatArray]:
         found = {output: arrays[f"{name}/{kind}/{output}"] for output in OUTPUT_NAMES}
-        is_half = kind in ("float16", "emulated", "unfolded", "sums")
+        is_half = kind in ("float16", "emulated", "unfolded", *SUM_FLOORS)
         return {k: v.astype(np.float32) if is_half else v for k, v in found.items()}
 
     extras = None
@@ -205,8 +207,7 @@ def _case(arrays: Any, name: str) -> ReferenceCase:
         values = _layer_values(arrays, f"{name}/layers")
         extras = StoredExtras(outputs("emulated"), outputs("unfolded"), ranges, values)
     exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
-    has_sums = f"{name}/sums/{OUTPUT_NAMES[0]}" in arrays.files
-    sums = outputs("sums") if has_sums else None
+    sums = {f: outputs(f) for f in SUM_FLOORS if f"{name}/{f}/{OUTPUT_NAMES[0]}" in arrays.files}
     return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras, sums)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from retinaface.engines.catalogue import find_engine
 from retinaface.errors import DatasetError
 from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.floors import SumFloor
 from retinaface.reference.inputs import _SIDE, REAL, kind_inputs
 from retinaface.reference.layers import LayerMatch
 from retinaface.reference.stored import (
@@ -64,7 +65,7 @@ class Cases:
         self._real_images = real_images
         self._made: dict[str, ReferenceCase] = {}
         self._extras: dict[str, Extras] = {}
-        self._sums: dict[str, dict[str, FloatArray]] = {}
+        self._sums: dict[tuple[SumFloor, str], dict[str, FloatArray]] = {}
 
     def get(self, kind: str, n: int) -> ReferenceCase:
         """Give the first n images of a kind, in turn where there are fewer.
@@ -86,32 +87,35 @@ class Cases:
             DatasetError: There is neither torch nor a reference file, or it lacks that floor.
         """
         case = self.get(kind, n)
-        if not find_engine(engine).fp16_sums:
+        if (floor := find_engine(engine).sums) is None:
             return case
         rows = np.arange(n) % len(self._made[kind].images)
-        sums = self._sums_of(engine, kind, int(rows.max()) + 1)
-        return case.with_sums({name: array[rows] for name, array in sums.items()})
+        sums = self._sums_of(engine, floor, kind, int(rows.max()) + 1)
+        return case.with_sums(floor, {name: array[rows] for name, array in sums.items()})
 
     def held_to(self, engine: str, case: ReferenceCase) -> ReferenceCase:
         """Give a case of `of_inputs` with the noise floor that an engine is held to."""
-        if not find_engine(engine).fp16_sums:
+        if (floor := find_engine(engine).sums) is None:
             return case
-        return case.with_sums(self._emulated_sums(engine, case.images))
+        return case.with_sums(floor, self._emulated_sums(engine, floor, case.images))
 
-    def _sums_of(self, engine: str, kind: str, n: int) -> dict[str, FloatArray]:
+    def _sums_of(self, engine: str, floor: SumFloor, kind: str, n: int) -> dict[str, FloatArray]:
         """Give outputs with rounded sums of the first n images, each emulated once."""
         made = self._made[kind]
-        if made.sums is not None:
-            return made.sums
-        earlier = self._sums.get(kind)
+        if floor in made.sums:
+            return made.sums[floor]
+        earlier = self._sums.get((floor, kind))
         n_earlier = 0 if earlier is None else len(earlier[OUTPUT_NAMES[0]])
         if n > n_earlier:
-            more = self._emulated_sums(engine, made.images[n_earlier:n])
+            more = self._emulated_sums(engine, floor, made.images[n_earlier:n])
             parts = [more] if earlier is None else [earlier, more]
-            self._sums[kind] = {k: np.concatenate([p[k] for p in parts]) for k in OUTPUT_NAMES}
-        return self._sums[kind]
+            joined = {k: np.concatenate([p[k] for p in parts]) for k in OUTPUT_NAMES}
+            self._sums[floor, kind] = joined
+        return self._sums[floor, kind]
 
-    def _emulated_sums(self, engine: str, images: FloatArray) -> dict[str, FloatArray]:
+    def _emulated_sums(
+        self, engine: str, floor: SumFloor, images: FloatArray
+    ) -> dict[str, FloatArray]:
         reference = self._target.reference
         if reference.file is not None:
             raise DatasetError(_NO_SUMS.format(engine=engine, file=reference.file))
@@ -119,7 +123,7 @@ class Cases:
             raise DatasetError(_NO_SUMS_OF_A_FILE.format(engine=engine, file=reference.model.name))
         from retinaface.reference.from_torch import outputs_with_rounded_sums
 
-        return outputs_with_rounded_sums(self.model, images)
+        return outputs_with_rounded_sums(self.model, images, floor)
 
     def extras(self, kind: str) -> Extras:
         """Give what else torch computes for all images of a kind: see `Extras`.

@@ -17,7 +17,7 @@ from retinaface.engines.opening import open_engine
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.records.result_id import ResultId
-from retinaface.reference.floors import FACTORS
+from retinaface.reference.floors import FACTORS, SUM_FLOORS
 from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.cases import Cases
 from retinaface.suite.run import ValidationRun
@@ -58,11 +58,11 @@ def share_moved_by_sums(case: ReferenceCase) -> float:
     The emulation moves that share, and the device may move as many times more as its outputs may
     err in the root mean square: it adds in another order. 0 for a device that keeps sums wide.
     """
-    if case.fp16_floor != "fp16-sums":
+    if case.fp16_floor not in SUM_FLOORS:
         return 0.0
     numbers = summarise(_changed(_outputs(case.exact), _outputs(case.float16), case.name))
     share: float = numbers["n_unmatched"] / max(numbers["n_compared"], 1)
-    return FACTORS["fp16-sums"].rms * share
+    return FACTORS[case.fp16_floor].rms * share
 
 
 def _outputs(arrays: Mapping[str, FloatArray]) -> RawOutputs:

@@ -9,15 +9,18 @@ import pytest
 
 from retinaface.checks.quantities import check_probabilities
 from retinaface.checks.raw_outputs import check_fidelity, output_errors
+from retinaface.engines.catalogue import find_engine
 from retinaface.engines.opening import open_engine
 from retinaface.network.outputs import RawOutputs
+from retinaface.reference.floors import SUM_FLOORS
 from retinaface.suite.judged.cases import Cases
 from retinaface.suite.target import Target
 from retinaface.verdicts import Verdict
 from tests.support.given.engine_fault_table import FAULTS, HONEST, MODULE
 
 pytestmark = pytest.mark.needs("torch", "onnxruntime", "onnx", "onnxsim", "onnxconverter_common")
-SUMS = "ncnn-vulkan-fp16"
+# One for each order of sums.
+SUMS = ("ncnn-vulkan-fp16", "ort-webgpu-fp16")
 OF_FP16 = [name for name in FAULTS if name.endswith("_fp16")]
 N = 3
 BLOCK = 4
@@ -30,10 +33,10 @@ def cases():
     return Cases(Target(weights=choose_weights("embedded")), lambda n: None)
 
 
-@pytest.fixture(scope="module")
-def held(cases):
+@pytest.fixture(scope="module", params=SUMS)
+def held(request, cases):
     """A few inputs, noise, with the noise floor of a device that rounds sums."""
-    return cases.judging(SUMS, "noise", N)
+    return cases.judging(request.param, "noise", N)
 
 
 def verdicts(outputs, case):
@@ -45,6 +48,10 @@ def verdicts(outputs, case):
 def outputs_of(name, images):
     with open_engine(f"{MODULE}:{name}", weights="embedded", max_batch=N) as engine:
         return engine.infer(images)
+
+
+def test_each_order_of_sums_is_that_of_an_engine():
+    assert {find_engine(name).sums for name in SUMS} == set(SUM_FLOORS)
 
 
 def test_there_are_faults_of_fp16():
@@ -93,5 +100,5 @@ def test_a_fault_of_summing_is_red_under_the_milder_floor(fault, held, cases):
 
     model = copy.deepcopy(cases.model)
     fault(model)
-    outputs = RawOutputs(*outputs_with_rounded_sums(model, held.images).values())
+    outputs = RawOutputs(*outputs_with_rounded_sums(model, held.images, held.fp16_floor).values())
     assert Verdict.FAIL in verdicts(outputs, held)

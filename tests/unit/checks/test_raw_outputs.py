@@ -140,25 +140,25 @@ def test_a_nan_is_worse_than_any_number():
     assert len(result.message.splitlines()) == 2
 
 
-HELD = CASE.with_sums(CASE.float16)
+HELD = CASE.with_sums("fp16-blocks", CASE.float16)
 
 
 @pytest.mark.parametrize("name", OUTPUT_NAMES)
 def test_a_floor_with_rounded_sums_has_factors_of_its_own(name):
     """The floor is the same here, so what passes shows which factors count."""
-    allowed = FACTORS["fp16-sums"].largest * FLOOR["fp16"]
+    allowed = FACTORS["fp16-blocks"].largest * FLOOR["fp16"]
     for size, verdict in ((0.98, Verdict.PASS), (1.02, Verdict.FAIL)):
         found = outputs(**spike(name, -size * allowed))
         errors = output_errors(found, HELD, "fp16")
         result = check_fidelity("export", errors)
         assert result.verdict is verdict
         assert worst_ratio(found, HELD, "fp16") == pytest.approx(result.numbers["ratio"])
-        assert {error.floor for error in errors} == {"fp16-sums"}
+        assert {error.floor for error in errors} == {"fp16-blocks"}
         assert check(found, "fp16").verdict is Verdict.PASS
-    assert "times the fp16 noise floor with rounded sums 0.01, allowed 3)" in result.message
-    assert errors[0].as_json()["floor"] == "fp16-sums"
+    assert "times the fp16 noise floor with rounded sums of blocks 0.01, allowed 3)" in result.message
+    assert errors[0].as_json()["floor"] == "fp16-blocks"
     limits = largest_allowed(HELD, "fp16")
-    assert limits["loc"] == pytest.approx(FACTORS["fp16-sums"].largest * FLOOR["fp16"], rel=1e-2)
+    assert limits["loc"] == pytest.approx(FACTORS["fp16-blocks"].largest * FLOOR["fp16"], rel=1e-2)
 
 
 def test_fp32_has_one_floor():

@@ -52,9 +52,9 @@ def test_names_contain_device_and_precision():
 
 def test_sums_in_fp16_are_stated_for_few_engines_and_for_no_third_party():
     """Whoever is held to the milder noise floor shows up here."""
-    known = {name for name, entry in BUILTIN.items() if entry.fp16_sums}
+    known = {name for name, entry in BUILTIN.items() if entry.sums}
     assert known == {"ncnn-vulkan-fp16", "ort-webgpu-fp16"}
-    assert not find_engine("acme.engines:ncnn_vulkan_fp16").fp16_sums
+    assert not find_engine("acme.engines:ncnn_vulkan_fp16").sums
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_or_the_known_ones():

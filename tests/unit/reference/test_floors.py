@@ -2,7 +2,7 @@ from retinaface.reference.floors import FACTORS, FLOOR_WORDS
 
 
 def test_the_milder_floor_has_the_tighter_factors():
-    strict, mild = FACTORS["fp16"], FACTORS["fp16-sums"]
+    strict, mild = FACTORS["fp16"], FACTORS["fp16-blocks"]
     assert mild.largest < strict.largest
     assert mild.rms < strict.rms
 

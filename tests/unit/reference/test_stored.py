@@ -5,6 +5,7 @@ import pytest
 
 from retinaface.errors import DatasetError
 from retinaface.network.config import OUTPUT_NAMES
+from retinaface.reference.floors import SUM_FLOORS
 from retinaface.reference.stored import ReferenceCase, join_cases, load_reference, save_reference
 
 
@@ -35,27 +36,33 @@ def test_cases_join_and_rows_are_taken_in_the_given_order():
 
 def summed(name):
     one = case(name)
-    return replace(one, sums={o: a + np.float32(0.5) for o, a in one.float16.items()})
+    return replace(
+        one,
+        sums={
+            f: {o: a + np.float32(0.5 + i) for o, a in one.float16.items()}
+            for i, f in enumerate(SUM_FLOORS)
+        },
+    )
 
 
 def test_outputs_with_rounded_sums_survive_a_file_a_join_and_a_choice_of_rows(tmp_path):
     save_reference(tmp_path / "r.npz", [summed("a"), case("b")])
     with_sums, without = load_reference(tmp_path / "r.npz")
-    assert with_sums.sums["loc"].dtype == np.float32
-    np.testing.assert_array_equal(with_sums.sums["conf"], summed("a").sums["conf"])
-    assert without.sums is None
-    assert len(join_cases("both", [with_sums, with_sums]).sums["loc"]) == 2
-    assert join_cases("both", [with_sums, without]).sums is None
-    assert with_sums.take(np.array([0, 0, 0])).sums["loc"].shape == (3, 3, 4)
+    for floor, outputs in summed("a").sums.items():
+        assert with_sums.sums[floor]["loc"].dtype == np.float32
+        np.testing.assert_array_equal(with_sums.sums[floor]["conf"], outputs["conf"])
+        assert len(join_cases("both", [with_sums, with_sums]).sums[floor]["loc"]) == 2
+        assert with_sums.take(np.array([0, 0, 0])).sums[floor]["loc"].shape == (3, 3, 4)
+    assert without.sums == {} == join_cases("both", [with_sums, without]).sums
 
 
 def test_the_floor_of_a_case_is_that_of_fp16_until_sums_are_chosen():
     one = summed("a")
-    held = one.with_sums(one.sums)
+    held = one.with_sums("fp16-blocks", one.sums["fp16-blocks"])
     assert [c.floor("fp16") for c in (one, held, held.take(np.array([0])))] == [
         "fp16",
-        "fp16-sums",
-        "fp16-sums",
+        "fp16-blocks",
+        "fp16-blocks",
     ]
     assert [c.floor("fp32") for c in (one, held)] == ["fp32", "fp32"]
     assert (one.rounded("fp16")["loc"].max(), held.rounded("fp16")["loc"].max()) == (0.25, 0.75)

@@ -53,8 +53,8 @@ def with_torch(monkeypatch):
         ran.extend(inputs)
         return [reference(name, images) for name, images in inputs.items()]
 
-    def outputs_with_rounded_sums(_model, images):
-        ran.append(f"sums of {len(images)}")
+    def outputs_with_rounded_sums(_model, images, floor):
+        ran.append(f"{floor} of {len(images)}")
         return summed(images)
 
     module = SimpleNamespace(
@@ -221,7 +221,7 @@ def test_the_catalogue_says_which_noise_floor_an_engine_is_held_to(with_torch):
         assert case.rounded("fp16")["loc"] is not case.exact["loc"]
         np.testing.assert_allclose(case.rounded("fp16")["loc"], case.exact["loc"], rtol=1e-6)
     case = cases.judging(SUMS, "constant", 2)
-    assert (case.floor("fp16"), case.floor("fp32")) == ("fp16-sums", "fp32")
+    assert (case.floor("fp16"), case.floor("fp32")) == ("fp16-blocks", "fp32")
     np.testing.assert_array_equal(case.rounded("fp16")["loc"], summed(case.images)["loc"])
 
 
@@ -241,7 +241,7 @@ def test_sums_of_an_image_are_emulated_once_and_not_before_they_are_asked_for(wi
     for n in (1, 3, 2, 40):
         case = cases.judging(SUMS, "constant", n)
         np.testing.assert_array_equal(case.float16["conf"], summed(case.images)["conf"])
-    assert with_torch == ["constant", "sums of 1", "sums of 2", "sums of 5"]
+    assert with_torch == ["constant", "fp16-blocks of 1", "fp16-blocks of 2", "fp16-blocks of 5"]
 
 
 def test_inputs_of_the_run_are_held_to_the_same_floor(with_torch):
@@ -249,16 +249,19 @@ def test_inputs_of_the_run_are_held_to_the_same_floor(with_torch):
     case = cases.of_inputs(photographs(2))
     assert cases.held_to(WIDE, case) is case
     held = cases.held_to(SUMS, case)
-    assert held.floor("fp16") == "fp16-sums"
+    assert held.floor("fp16") == "fp16-blocks"
     np.testing.assert_array_equal(held.float16["loc"], summed(case.images)["loc"])
 
 
 def test_without_torch_stored_sums_serve(without_torch, tmp_path):
     images = photographs(2)
-    stored = [replace(reference(k, images), sums=summed(images)) for k in ("scene", "noise")]
+    stored = [
+        replace(reference(k, images), sums={"fp16-blocks": summed(images)})
+        for k in ("scene", "noise")
+    ]
     save_reference(tmp_path / "a.reference.npz", stored)
     case = Cases(judging(tmp_path / "a.onnx"), photographs).judging(SUMS, "noise", 5)
-    assert case.floor("fp16") == "fp16-sums"
+    assert case.floor("fp16") == "fp16-blocks"
     np.testing.assert_array_equal(case.float16["loc"], summed(case.images)["loc"])
 
 

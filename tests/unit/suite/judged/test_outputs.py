@@ -67,9 +67,12 @@ def test_sums_that_are_rounded_move_a_share_that_is_predicted():
     exact, other = (dict(zip(OUTPUT_NAMES, outputs([s, 0.3]), strict=True)) for s in (0.9, 0.96))
     wide = ReferenceCase("scene", np.zeros((1, 3, 8, 8)), exact, exact, other)
     assert share_moved_by_sums(wide) == 0.0  # such a device is held to what always holds
-    assert share_moved_by_sums(wide.with_sums(exact)) == 0.0
+    assert share_moved_by_sums(wide.with_sums("fp16-products", exact)) == 0.0
     # One of two detections moved, which both sides count.
-    assert share_moved_by_sums(wide.with_sums(other)) == FACTORS["fp16-sums"].rms / 2
+    assert (
+        share_moved_by_sums(wide.with_sums("fp16-products", other))
+        == FACTORS["fp16-products"].rms / 2
+    )
 
 
 def test_errors_are_kept_under_the_engine_pipeline_and_batch():
@@ -106,7 +109,7 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
 
     monkeypatch.setattr("retinaface.checks.layer_search.explain_drift", explain)
     images = np.zeros((32, 3, 8, 8), np.float32)
-    case = ReferenceCase("scene", images, {}, {}, {}).with_sums({})
+    case = ReferenceCase("scene", images, {}, {}, {}).with_sums("fp16-blocks", {})
     explainer = Explainer(SimpleNamespace(model="network"))
     engine = Echo(tmp_path / "a.onnx")
     first, second = (explainer.explain(FAILED, engine, case, precision="fp16") for _ in range(2))
@@ -114,4 +117,4 @@ def test_a_file_is_explained_once_and_by_the_first_images(tmp_path, monkeypatch)
     assert second.message == (
         "off by 3\nthe layer that starts it: see the failure on scene, 32 images"
     )
-    assert seen == [("network", tmp_path / "a.onnx", 4, "fp16-sums")]
+    assert seen == [("network", tmp_path / "a.onnx", 4, "fp16-blocks")]
