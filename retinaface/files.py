@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import lzma
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from retinaface.errors import OutputError, RetinaFaceError
 
+# What the system says of a place where nothing more can be written.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 # What a clone holds in place of a large file that Git LFS has not fetched.
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
@@ -150,6 +153,11 @@ def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
     try:
         yield temporary
         succeeded = True
+    except OSError as error:
+        # A copy names its source first; there is no room where it goes.
+        if error.errno not in NO_ROOM:
+            raise
+        raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if not succeeded:

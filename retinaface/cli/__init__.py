@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from retinaface.assets import CACHE_VARIABLE
 from retinaface.cli.ab import ab
 from retinaface.cli.agree import agree
 from retinaface.cli.assets import assets
@@ -29,8 +30,11 @@ from retinaface.cli.score import score
 from retinaface.cli.usage.commands import Group
 from retinaface.cli.usage.completion import VARIABLE as COMPLETION
 from retinaface.cli.usage.completion import completion
+from retinaface.cli.usage.crashes import EXIT_SOFTWARE, crash_line
+from retinaface.cli.usage.streams import EXIT_PIPE, broken_stream, drop
 from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
+from retinaface.files import NO_ROOM
 from retinaface.suite.settings.variables import check_environment
 from retinaface.version import __version__
 
@@ -62,7 +66,8 @@ def cli() -> None:
     Options that are not typed may come from a variable, RETINAFACE_ and the name of the option, or
     from retinaface.toml.
 
-    Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE.
+    Exit codes: 0 PASS or done, 1 FAIL, 2 bad input or usage, 10 INCONCLUSIVE, 70 a mistake of
+    this program (no verdict), 130 interrupted, 141 nobody reads the output.
     """
 
 
@@ -93,7 +98,8 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         if not (_ANSWERS.intersection(words) or COMPLETION in os.environ):
             check_environment(os.environ)
             _check_opencv(name)
-        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        code = _run(command, name, words)
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
         sys.exit(EXIT_USAGE)
@@ -106,10 +112,41 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         _fail(name, " ".join(str(error).split()), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail(name, "interrupted", EXIT_INTERRUPTED)
-    except OSError as error:  # a full disk, say
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(name, f"{where}{error.strerror or error}; nothing was written", EXIT_USAGE)
+    except OSError as error:
+        _end_by_system(name, words, error)
+    except Exception as error:  # noqa: BLE001 - whatever no one foresaw, which is no verdict
+        _fail(name, crash_line(error, words), EXIT_SOFTWARE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(command: click.Command, name: str, words: list[str]) -> object:
+    """Run a command, and give its exit code.
+
+    `click.Command.main` would make 1 of a closed pipe, which is FAIL here, and an interruption of
+    an end of file.
+    """
+    if COMPLETION in os.environ:
+        return command.main(words, prog_name=name, standalone_mode=False)
+    try:
+        with command.make_context(name, list(words)) as context:
+            return command.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+def _end_by_system(name: str, words: list[str], error: OSError) -> NoReturn:
+    """End where the system refused: a stream that nobody reads, a full disk, or a mistake."""
+    if (broken := broken_stream(error)) is not None:
+        drop(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            drop(sys.stderr)
+            sys.exit(EXIT_PIPE)
+        _fail(name, f"cannot write {broken}: {error.strerror}; send it elsewhere", EXIT_USAGE)
+    if error.errno in NO_ROOM:
+        where = error.filename2 or error.filename or "a file"
+        room = f"make room, or name other places by TMPDIR and {CACHE_VARIABLE}"
+        _fail(name, f"cannot write {where}: {error.strerror}; {room}", EXIT_USAGE)
+    _fail(name, crash_line(error, words), EXIT_SOFTWARE)
 
 
 def _check_opencv(name: str) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from pathlib import Path
@@ -188,3 +189,19 @@ def test_what_only_begins_like_a_pointer_is_none(tmp_path):
         refuse_pointer(path, OutputError)
     assert pointer_problem("a", b"version https://git-lfs") == ""
     assert pointer_problem("a", POINTER) == f"a {REFUSED}"
+
+
+@pytest.mark.parametrize("make", [new_file, new_dir])
+def test_a_full_disk_names_what_could_not_be_written(tmp_path, make):
+    """A copy's error names its source first."""
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*target: No space left on device; name"),
+        make(tmp_path / "target"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device", "source", None, "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_error_of_the_system_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), new_file(tmp_path / "target"):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "source")

@@ -12,6 +12,7 @@ from retinaface.cli.output.options import STDOUT, wants_progress, write_answer
 from retinaface.cli.supervision import supervise as supervisor
 from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
 from retinaface.cli.supervision.selection import wants_own_output
+from retinaface.cli.usage.crashes import EXIT_SOFTWARE
 from retinaface.storage.writing import new_folder
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run_and_answer(
         ended = supervisor.supervise_on_screen(
             command, root, folder, timeout, kept=kept, display=display, is_silent=is_silent
         )
-    if json_file is not None and ended.code != EXIT_USAGE:
+    if json_file is not None and ended.code not in (EXIT_USAGE, EXIT_SOFTWARE):
         write_answer(_answer(ended, folder, kept), json_file)
     return ended.code
 

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from retinaface.cli.usage.crashes import EXIT_SOFTWARE
 from retinaface.environment import signal_name
 
-# Exit codes of the command by pytest's own: a run that was interrupted or had an internal error
-# does not pass; 4 is bad usage; a run that found no test decides nothing.
-EXIT_CODES = {0: 0, 1: 1, 2: 1, 3: 1, 4: 2, 5: 10, 10: 10}
+# How pytest ends where it, a plugin or this program went wrong.
+INTERNAL_ERROR = 3
+# Exit codes of the command by pytest's own: a run that was interrupted does not pass; an internal
+# error is no verdict; 4 is bad usage; a run that found no test decides nothing.
+EXIT_CODES = {0: 0, 1: 1, 2: 1, INTERNAL_ERROR: EXIT_SOFTWARE, 4: 2, 5: 10, 10: 10}
 # Options that pytest answers without running a test.
 _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 # Columns of an output that is no terminal: its lines stay whole.
@@ -63,7 +66,7 @@ class Child:
         err: Path | None = None,
     ) -> None:
         """Store the arguments; without files the child shares this process's output."""
-        self._command, self._root, self.watch = command, root, watch
+        self.command, self._root, self.watch = command, root, watch
         self._out, self._err = out, err
         self.code = 0
 
@@ -79,7 +82,7 @@ class Child:
                 for path in (self._out, self._err)
             )
             child = subprocess.Popen(  # noqa: S603 - this Python
-                self._command,
+                self.command,
                 cwd=self._root,
                 env=_environment(keeps_lines=self._out is not None),
                 start_new_session=True,
@@ -118,7 +121,7 @@ class Child:
             return f"the process ended itself with exit code {code}"
         if watch.running is not None:
             return f"the process ended with exit code {code} inside a test"
-        runs_tests = not _NO_RUN.intersection(self._command)
+        runs_tests = not _NO_RUN.intersection(self.command)
         if code in (0, 10) and runs_tests and watch.state != "finished":
             return f"the process ended with exit code {code} and left an incomplete record"
         return None

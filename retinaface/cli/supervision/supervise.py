@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
 from retinaface.cli.output.terminal import COLOURS
-from retinaface.cli.supervision.child import EXIT_CODES, Child, Watch
+from retinaface.cli.supervision.child import EXIT_CODES, INTERNAL_ERROR, Child, Watch
 from retinaface.cli.supervision.screen import Display, Screen, open_display
+from retinaface.cli.usage.crashes import unforeseen
 from retinaface.storage.location import Location
 from retinaface.verdicts import Verdict, verdict_line
 
@@ -21,6 +23,7 @@ _TAIL_OF_ERROR = 30
 _TAIL = {4: 0, 5: 1}
 # How pytest ends, and how a line begins, where it refuses an option.
 _USAGE, _REFUSED = 4, "ERROR: "
+_INTERNAL = "INTERNALERROR>"  # before each line of a traceback
 # `faulthandler` writes all threads; the one that crashed comes last.
 _BEFORE_CRASH = 4
 _NOWHERE = "before the first test or after the last one"
@@ -83,6 +86,8 @@ def supervise_on_screen(
             problem = child.run(timeout, screen.look)
         finally:
             screen.close()
+        if problem is None and child.code == INTERNAL_ERROR:
+            return _mistake(command, _lines(out))
         if problem is None and screen.closing:
             if not is_silent:
                 _show_closing(screen.closing)
@@ -106,6 +111,8 @@ def _conclude(
     is_silent: bool = False,
 ) -> Ended:
     """Report a problem of the process, and give the exit code of the command."""
+    if problem is None and child.code == INTERNAL_ERROR:
+        return _mistake(child.command, [])
     if problem is None:
         return Ended(EXIT_CODES[child.code])
     from retinaface.records.write import write_crash
@@ -118,6 +125,20 @@ def _conclude(
             click.echo(f"Record: {kept}")
         click.secho(verdict_line(Verdict.FAIL), fg=COLOURS[Verdict.FAIL], bold=True)
     return Ended(1, f"{where}: {problem}")
+
+
+def _mistake(command: Sequence[str], lines: Sequence[str]) -> Ended:
+    """Say that the run ended by a mistake of its own, which is no verdict on an engine.
+
+    Args:
+        command: Of the child.
+        lines: Of its output; none where it wrote to the terminal itself.
+    """
+    told = [line[len(_INTERNAL) :].strip() for line in lines if line.startswith(_INTERNAL)]
+    what = f"internal error of pytest: {told[-1] if told else 'see above'}"
+    line = unforeseen(what, "".join(f"{one}\n" for one in lines), command)
+    click.echo(f"retinaface: error: {line}", err=True)
+    return Ended(EXIT_CODES[INTERNAL_ERROR], what)
 
 
 def _as_ours(line: str) -> str:

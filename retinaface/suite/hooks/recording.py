@@ -155,6 +155,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         is_whole = session.exitstatus in _ENDED
         if not is_whole or (run.unfinished() and not session.shouldfail):
             run.problem = f"the run was cut off: {len(run.unfinished())} tests did not end"
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            run.problem = "an internal error cut the run off, which says nothing about an engine"
         run.noted += session.config.stash[ACCEPTANCE].notes
         target = session.config.stash[TARGET]
         if not target.has_files:

@@ -155,7 +155,9 @@ def test_a_floor_with_rounded_sums_has_factors_of_its_own(name):
         assert worst_ratio(found, HELD, "fp16") == pytest.approx(result.numbers["ratio"])
         assert {error.floor for error in errors} == {"fp16-blocks"}
         assert check(found, "fp16").verdict is Verdict.PASS
-    assert "times the fp16 noise floor with rounded sums of blocks 0.01, allowed 3)" in result.message
+    assert (
+        "times the fp16 noise floor with rounded sums of blocks 0.01, allowed 3)" in result.message
+    )
     assert errors[0].as_json()["floor"] == "fp16-blocks"
     limits = largest_allowed(HELD, "fp16")
     assert limits["loc"] == pytest.approx(FACTORS["fp16-blocks"].largest * FLOOR["fp16"], rel=1e-2)

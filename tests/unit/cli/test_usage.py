@@ -54,7 +54,7 @@ def test_a_full_disk_is_one_line(refuse, tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.write_text", full)
     options = ["--engine", FINDER, "--model", "any.model", "--json", "a.json"]
-    refuse("detect", path, *options, match="No space left on device; nothing was written")
+    refuse("detect", path, *options, match=r"cannot write a\.json: No space left on device; name")
     assert not (tmp_path / "a.json").exists()
 
 

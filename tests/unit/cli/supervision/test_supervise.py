@@ -9,7 +9,7 @@ from tests.support.children import BEGIN, TEST
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 10), (10, 10)]
+    ("code", "expected"), [(0, 0), (1, 1), (2, 1), (3, 70), (4, 2), (5, 10), (10, 10)]
 )
 def test_exit_codes_of_pytest_are_mapped(supervise, code, expected):
     result, out, record = supervise(f"record(None, 'finished'); sys.exit({code})")
@@ -134,6 +134,25 @@ def test_bad_usage_shows_the_message_of_pytest_as_every_command_does(on_screen):
     result, out, err = on_screen("print('ERROR: no such option', file=sys.stderr); sys.exit(4)")
     assert (result, out) == (2, "what is tested\n")
     assert err.endswith("retinaface: error: no such option\n")
+
+
+def test_an_internal_error_is_no_verdict_and_keeps_what_is_known(on_screen, tmp_path, monkeypatch):
+    monkeypatch.setenv("RETINAFACE_CACHE", str(tmp_path / "cache"))
+    lines = ["INTERNALERROR> Traceback (most recent call last):", "INTERNALERROR> KeyError: 'loc'"]
+    result, out, err = on_screen(f"print({chr(10).join(lines)!r}); record(None); sys.exit(3)")
+    assert (result, out) == (70, "what is tested\n")
+    (kept,) = (tmp_path / "cache/crashes").iterdir()
+    assert err.splitlines() == [
+        "retinaface: error: unforeseen internal error of pytest: KeyError: 'loc'; this is a "
+        f"mistake of retinaface and no verdict: report it with {kept}"
+    ]
+    assert lines[0] in kept.read_text().splitlines()
+
+
+def test_an_engine_that_ends_python_as_pytest_does_after_a_mistake_fails(on_screen):
+    result, out, _ = on_screen(f"record({TEST!r}); os._exit(3)")
+    assert result == 1
+    assert "the process ended with exit code 3 inside a test" in out
 
 
 def test_a_run_without_a_test_shows_the_last_line_of_pytest(on_screen):
