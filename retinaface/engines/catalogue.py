@@ -109,9 +109,11 @@ BUILTIN: Mapping[str, EngineEntry] = MappingProxyType(
         "openvino-auto-fp32": EngineEntry(_OPENVINO, "auto", "fp32"),
         "ncnn-cpu-fp32": EngineEntry(_NCNN, "cpu", "fp32"),
         "ncnn-cpu-fp16": EngineEntry(_NCNN, "cpu", "fp16"),
-        "ncnn-vulkan-fp32": EngineEntry(_NCNN_VULKAN, "vulkan", "fp32"),
+        "ncnn-vulkan-fp32": EngineEntry(_NCNN_VULKAN, "vulkan", "fp32", is_sluggish=True),
         # Its shaders add in `afpvec4`, which is FP16 where arithmetic is.
-        "ncnn-vulkan-fp16": EngineEntry(_NCNN_VULKAN, "vulkan", "fp16", sums="fp16-blocks"),
+        "ncnn-vulkan-fp16": EngineEntry(
+            _NCNN_VULKAN, "vulkan", "fp16", is_sluggish=True, sums="fp16-blocks"
+        ),
         "tvm-llvm-fp32": _builder(_TVM, "cpu", "fp32"),
         "iree-cpu-fp32": EngineEntry(_IREE, "cpu", "fp32", builds_files=True),
         # From the FP16 file: its types are those of the arithmetic.
