@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
 from retinaface.files import NO_ROOM
 from retinaface.suite.settings.variables import check_environment
+from retinaface.telling.visible import one_line
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
@@ -91,6 +93,9 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         arguments: None for the arguments of the process.
     """
     _end_cleanly_by_signals()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one that knows few letters shows the others so
+            stream.reconfigure(errors="backslashreplace")
     if "" not in sys.path:  # `module:factory` in the working directory, as with `python -m`
         sys.path.append("")
     try:
@@ -106,10 +111,10 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command_path = context.command_path if context else name
-        message = " ".join(error.format_message().split())
+        message = one_line(error.format_message())
         _fail(name, f"{message} (see: {command_path} --help)", EXIT_USAGE)
     except RetinaFaceError as error:
-        _fail(name, " ".join(str(error).split()), error.exit_code)
+        _fail(name, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail(name, "interrupted", EXIT_INTERRUPTED)
     except OSError as error:
@@ -179,5 +184,5 @@ def _exit_by_signal(number: int, _frame: object) -> NoReturn:
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
-    click.echo(click.format_filename(f"{name}: error: {message}"), err=True)
+    click.echo(f"{name}: error: {one_line(message)}", err=True)
     sys.exit(code)

@@ -14,6 +14,7 @@ from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
 from retinaface.cli.validate import validate
 from retinaface.suite.settings.given import NO_FILE
+from retinaface.telling.visible import one_line, visible
 from retinaface.telling.words import count
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _run(
     n_ended = 0
     if wants_progress():
         n_workers = count(len(client.nthreads()), "worker")
-        click.echo(f"{count(len(targets), 'target')} on {n_workers} of {scheduler} ...", err=True)
+        said = f"{count(len(targets), 'target')} on {n_workers} of {scheduler} ..."
+        click.echo(one_line(said), err=True)
     try:
         for finished in Placing(client, targets, wait_s=wait_s).run():
             row, run = bring_home(finished, folder)
@@ -122,17 +124,18 @@ def _run(
                 _tell(row, f"[{n_ended}/{len(targets)}]", finished.outcome.output)
             yield row.name, (row, run)
     except (KeyboardInterrupt, SystemExit):
-        click.echo(f"{count(n_ended, 'target')} ended before; see {folder}", err=True)
+        click.echo(one_line(f"{count(n_ended, 'target')} ended before; see {folder}"), err=True)
         raise
 
 
 def _tell(row: TargetRow, counted: str, output: str) -> None:
     """Say in a line how a target ended; of one without a record, what it said last."""
     reason = f": {row.reason}" if row.reason else ""
-    click.echo(f"{counted} {row.verdict} {row.name} in {row.seconds:.1f} s{reason}", err=True)
+    said = f"{counted} {row.verdict} {row.name} in {row.seconds:.1f} s{reason}"
+    click.echo(one_line(said), err=True)
     if row.record is None:
         for line in output.rstrip().splitlines()[-_TAIL:]:
-            click.echo(f"    {line}", err=True)
+            click.echo(f"    {visible(line)}", err=True)
 
 
 def _check_options(plan: Path, targets: Sequence[Target]) -> None:

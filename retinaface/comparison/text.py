@@ -14,7 +14,7 @@ from retinaface.comparison.times.speed import RATE_UNIT
 from retinaface.comparison.turns import TURN_COLUMNS, turn_rows
 from retinaface.records.ab_session import AbSession
 from retinaface.records.find import Unavailable
-from retinaface.telling.markdown import markdown_table
+from retinaface.telling.markdown import block, inline, markdown_table
 from retinaface.verdicts import Verdict
 
 REPORTED = "not judged"
@@ -155,15 +155,14 @@ def markdown(
     """Write Markdown for the step summary of a CI run."""
     parts = []
     for comparison in comparisons:
-        title = f"{comparison.new.name} against {comparison.old.name}"
-        parts += [f"## {comparison.verdict}: {title}", summary(comparison)]
-        parts += [f"Warning: {text}" for text in comparison.warnings]
+        title = inline(f"{comparison.new.name} against {comparison.old.name}")
+        parts += [f"## {comparison.verdict}: {title}", inline(summary(comparison))]
+        parts += [f"Warning: {inline(text)}" for text in comparison.warnings]
         parts += _environment_markdown(comparison)
         if comparison.metrics:
             parts += ["### Metrics", _table(METRIC_COLUMNS, metric_rows(comparison))]
         if commands := open_commands(comparison):
-            block = "\n".join(commands)
-            parts += ["Not judged more closely; turn by turn:", f"```sh\n{block}\n```"]
+            parts += ["Not judged more closely; turn by turn:", block(commands, "sh")]
         if comparison.outcomes:
             rows = [[c.test, c.old, c.new, c.reason] for c in comparison.outcomes]
             columns = ("test", "old", "new", "reason")
@@ -184,13 +183,13 @@ def markdown(
 def attribution_markdown(found: Attribution) -> str:
     """Write where the difference of two results begins."""
     rows = [[stage.name, stage.state, stage.text] for stage in found.stages]
-    title = f"### Where it begins: {found.name}"
+    title = f"### Where it begins: {inline(found.name)}"
     table = _table(("stage", "state", "what was found"), rows)
-    return f"\n{title}\n\n{found.sentence}\n\n{table}\n"
+    return f"\n{title}\n\n{inline(found.sentence)}\n\n{table}\n"
 
 
 def _environment_markdown(comparison: RunComparison) -> list[str]:
-    unknown = [f"{line[0].upper()}{line[1:]}." for line in unknown_texts(comparison)]
+    unknown = [inline(f"{line[0].upper()}{line[1:]}.") for line in unknown_texts(comparison)]
     if not comparison.environment:
         return [same_environment_text(comparison), *unknown]
     rows = [[d.key, d.old, d.new] for d in comparison.environment]
@@ -198,9 +197,7 @@ def _environment_markdown(comparison: RunComparison) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    shown = [
-        [" ".join(cell.replace("<", "&lt;").split()) for cell in row] for row in rows[:_MAX_ROWS]
-    ]
+    shown = list(rows[:_MAX_ROWS])
     if len(rows) > _MAX_ROWS:
         rest = f"{len(rows) - _MAX_ROWS} more rows; see --json"
         shown.append([rest, *[""] * (len(columns) - 1)])

@@ -41,6 +41,7 @@ from retinaface.report.plots import (
 )
 from retinaface.report.scorecard_text import basis_rows, margin_title
 from retinaface.report.svg import STYLE, swatch
+from retinaface.telling.visible import visible
 
 _FOLDER = Path(__file__).parent
 # Named here, so that a report shows them in the order of the run.
@@ -75,7 +76,7 @@ def render_html(page: Page) -> str:
     style = Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     sections = _sections(page, content)
     environment.globals |= content | {"page": page, "style": style, "sections": sections}
-    return environment.get_template("report.html.j2").render()
+    return visible(environment.get_template("report.html.j2").render(), keep="\n\t")
 
 
 def template_environment(folder: Path) -> jinja2.Environment:

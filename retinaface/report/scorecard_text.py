@@ -9,7 +9,8 @@ from retinaface.report.answers import Answer, Finding
 from retinaface.report.content import Page
 from retinaface.report.margins import Margin, text_bar
 from retinaface.report.scorecard import Scorecard
-from retinaface.telling.markdown import markdown_table
+from retinaface.telling.markdown import Marked, block, code, inline, markdown_table
+from retinaface.telling.visible import one_line
 from retinaface.telling.words import count
 
 WIDTH = 80
@@ -139,10 +140,13 @@ def markdown_parts(card: Scorecard, *, level: int = 2) -> Iterator[str]:
         level: Of the headings inside.
     """
     mark = "#" * level
-    yield card.sentence
-    yield from (text for text in (card.problem, card.note) if text)
-    facts = [f"- {label}: **{figure}** {text}".strip() for label, figure, text in basis_rows(card)]
-    facts += [f"- Warning: {text}" for text in card.warnings]
+    yield inline(card.sentence)
+    yield from (inline(text) for text in (card.problem, card.note) if text)
+    facts = [
+        f"- {label}: **{inline(figure)}** {inline(text)}".strip()
+        for label, figure, text in basis_rows(card)
+    ]
+    facts += [f"- Warning: {inline(text)}" for text in card.warnings]
     yield "\n".join(facts)
     if card.answers:
         yield markdown_table(
@@ -156,20 +160,20 @@ def markdown_parts(card: Scorecard, *, level: int = 2) -> Iterator[str]:
             [[_bar(m), m.check.name, m.where, _value(m), m.limit_text] for m in card.weakest],
         )
     for finding in card.findings:
-        yield f"{mark} {finding.verdict}: {finding.title}"
+        yield f"{mark} {finding.verdict}: {inline(finding.title)}"
         yield "\n".join(_finding_markdown(finding))
 
 
 def _answer_cells(answer: Answer) -> list[str]:
     found = answer.margin
     if found is None:
-        return [f"**{answer.verdict}**", answer.title, "", "", "", "", answer.note]
+        return [Marked(f"**{answer.verdict}**"), answer.title, "", "", "", "", answer.note]
     texts = [found.value_text, found.baseline_text, found.limit_text, answer.note]
-    return [f"**{answer.verdict}**", answer.title, _bar(found), *texts]
+    return [Marked(f"**{answer.verdict}**"), answer.title, _bar(found), *texts]
 
 
-def _bar(margin: Margin) -> str:
-    return f"`{text_bar(margin.share)}` {margin.left_text}"
+def _bar(margin: Margin) -> Marked:
+    return Marked(f"`{text_bar(margin.share)}` {inline(margin.left_text)}")
 
 
 def _value(margin: Margin) -> str:
@@ -178,10 +182,10 @@ def _value(margin: Margin) -> str:
 
 
 def _finding_markdown(finding: Finding) -> list[str]:
-    lines = [f"{finding.n_bad} of {finding.n_tests} tests; first: `{finding.tests[0].id}`"]
-    lines += [f"First layer of {result}: {text}" for result, text in finding.layers.items()]
+    lines = [f"{finding.n_bad} of {finding.n_tests} tests; first: {code(finding.tests[0].id)}"]
+    lines += [inline(f"First layer of {result}: {text}") for result, text in finding.layers.items()]
     said = finding.reason.splitlines()[:_MOST_LINES]
-    lines += ["", "```text", *(line.replace("```", "'''") for line in said), "```"]
+    lines += ["", block(said)]
     for command in finding.commands:
-        lines += ["", f"{command.why}:", "", f"    {command.text}"]
+        lines += ["", f"{inline(command.why)}:", "", f"    {one_line(command.text)}"]
     return lines

@@ -22,6 +22,7 @@ from retinaface.suite.engine_marks import is_for_engine
 from retinaface.suite.hooks.stash import POOL, TARGET, option
 from retinaface.suite.pool import EnginePool
 from retinaface.suite.probes import ENGINE_PROBES, PROBES, opening_problem
+from retinaface.telling.visible import one_line
 
 _FOUND: pytest.StashKey[dict[Need, str | None]] = pytest.StashKey()
 ENGINE = "engine"
@@ -141,9 +142,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     lacking = {need: why for need, why in lacking.items() if not _is_implied(need, lacking)}
     for need, why in lacking.items():
         if (demand := _demand(need, config)) is not None:
-            pytest.fail(f"{demand}: {why}", pytrace=False)
+            pytest.fail(one_line(f"{demand}: {why}"), pytrace=False)
     if lacking:
-        pytest.skip("; ".join(f"needs {need}: {why}" for need, why in lacking.items()))
+        reasons = "; ".join(f"needs {need}: {why}" for need, why in lacking.items())
+        pytest.skip(one_line(reasons))
 
 
 def _is_implied(need: Need, lacking: dict[Need, str]) -> bool:

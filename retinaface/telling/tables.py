@@ -8,10 +8,14 @@ import math
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from retinaface.telling.visible import visible
+
 _GAP = 2
 _INDENT = "  "
 # A cell that is folded over more lines is harder to read than a list.
 _MOST_FOLDS = 3
+# What begins a formula in a spreadsheet.
+_FORMULA = ("=", "+", "-", "@")
 
 Cells = Sequence[str]
 
@@ -42,12 +46,31 @@ def table_lines(
 
 
 def csv_text(columns: Cells, rows: Iterable[Iterable[object]]) -> str:
-    """Write a table as CSV; a cell is empty where there is nothing."""
+    """Write a table as CSV; a cell is empty where there is nothing.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe, as spreadsheets
+    themselves mark a text; numbers stay numbers.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
     return file.getvalue()
+
+
+def _csv_cell(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    shown = visible(cell)
+    return f"'{shown}" if shown.startswith(_FORMULA) and not _is_number(shown) else shown
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fitted(columns: Cells, rows: Sequence[Cells], width: int | None) -> list[int] | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import click
 
 from retinaface.telling.tables import table_lines
+from retinaface.telling.visible import indented, one_line, visible
 
 # Colours of verdicts.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
@@ -39,7 +40,7 @@ class Printer:
     def say(self, text: str = "", *, verdict: str | None = None, is_bold: bool = False) -> None:
         """Print a line, in the colour of a verdict if it has one; fold it between words."""
         colour = COLOURS[verdict] if verdict else None
-        for line in self._folded(text):
+        for line in self._folded(indented(text)):
             is_plain = colour is None and not is_bold
             click.echo(line if is_plain else click.style(line, fg=colour, bold=is_bold))
 
@@ -51,16 +52,16 @@ class Printer:
     def notes(self, texts: Iterable[str], kind: str = "note") -> None:
         """Print notes, unless quiet."""
         for text in texts:
-            self.aside(f"{kind}: {text}")
+            self.aside(f"{kind}: {one_line(text)}")
 
     def warnings(self, texts: Iterable[str]) -> None:
         """Print warnings, even if quiet."""
         for text in texts:
-            self.say(f"warning: {text}")
+            self.say(f"warning: {one_line(text)}")
 
     def line(self, text: object) -> None:
-        """Print a line as it is, to be copied: a command, or a path."""
-        click.echo(text)
+        """Print a line that is not folded, to be copied: a command, or a path."""
+        click.echo(visible(str(text)))
 
     def table(
         self,
@@ -70,7 +71,8 @@ class Printer:
         right: Collection[int] = (),
     ) -> None:
         """Print a table; `right` has the indices of columns to align at the right."""
-        for line in table_lines(columns, rows, right=right, width=self._width):
+        shown = [[visible(row[0]), *(visible(c, keep="\n") for c in row[1:])] for row in rows]
+        for line in table_lines(columns, shown, right=right, width=self._width):
             click.echo(line)
 
     def ap(self, title: str, ap: Mapping[str, float]) -> None:
@@ -107,10 +109,10 @@ def status_line(what: str) -> Iterator[None]:
     It fits for `retinaface.telling.work.shown_by`.
     """
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        click.echo(f"{what} ...", err=True)
+        click.echo(f"{visible(what)} ...", err=True)
         yield
         return
-    text = f"{what} ..."[: shutil.get_terminal_size().columns - 1]
+    text = f"{visible(what)} ..."[: shutil.get_terminal_size().columns - 1]
     sys.stderr.write(text)
     sys.stderr.flush()
     try:

@@ -29,7 +29,8 @@ from retinaface.history.told import Told
 from retinaface.report.history.trends import trend
 from retinaface.report.render import template_environment
 from retinaface.report.svg import STYLE
-from retinaface.telling.markdown import markdown_table
+from retinaface.telling.markdown import inline, markdown_table
+from retinaface.telling.visible import visible
 from retinaface.telling.words import count
 
 _FOLDER = Path(__file__).parent
@@ -78,7 +79,7 @@ def render_html(told: Told, title: str) -> str:
     with mpl.rc_context(STYLE):
         cards = _cards(told.lines, numbered)
     changed = [card for card in cards if card.breaks]
-    return (
+    page = (
         template_environment(_FOLDER)
         .get_template("history.html.j2")
         .render(
@@ -99,6 +100,7 @@ def render_html(told: Told, title: str) -> str:
             most_shown=_MOST_SHOWN,
         )
     )
+    return visible(page, keep="\n\t")
 
 
 def _numbered(told: Told) -> list[Numbered]:
@@ -153,9 +155,10 @@ def render_markdown(told: Told, title: str) -> str:
     numbered = _numbered(told)
     judgement = told.judgement
     word = f"{judgement.verdict}: " if judgement is not None else ""
-    parts = [f"# {word}{title}", runs_text(told.history, told.lines), headline(told)]
+    said = (runs_text(told.history, told.lines), headline(told))
+    parts = [f"# {word}{inline(title)}", *map(inline, said)]
     if judgement is not None:
-        parts.append(f"## {judgement.run.name} beside the last {judgement.n_last}")
+        parts.append(f"## {inline(judgement.run.name)} beside the last {judgement.n_last}")
         rows = _judged_rows(judgement, is_shown=True)
         parts.append(markdown_table(("verdict", "of", "found"), rows) if rows else "")
         n_as_before = len(_judged_rows(judgement, is_shown=False))
@@ -180,9 +183,7 @@ def render_markdown(told: Told, title: str) -> str:
             "## Damaged records",
             markdown_table(("run", "why"), [*told.history.damaged.items()]),
         ]
-    return (
-        "\n\n".join(filter(None, parts)).replace("<", "&lt;") + "\n"
-    )  # no text of a record becomes markup
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _series_rows(lines: Sequence[Line]) -> Iterable[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
+from retinaface.telling.visible import indented, visible
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -19,20 +20,21 @@ def header(config: pytest.Config, width: int) -> list[str]:
     """Write the first lines of a run."""
     from retinaface.suite.display.header import header_lines
 
-    return header_lines(
+    lines = header_lines(
         config.stash[TARGET],
         config=config.stash[SETTINGS].description,
         is_quick=config.getoption("quick"),
         width=width,
     )
+    return [visible(line) for line in lines]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say the verdict, what it rests on, and what would make it rest on more."""
     for report in terminalreporter.stats.get("inconclusive", []):
-        terminalreporter.section(f"INCONCLUSIVE {report.nodeid}", sep="_")
-        terminalreporter.line(str(report.longrepr))
+        terminalreporter.section(f"INCONCLUSIVE {visible(report.nodeid)}", sep="_")
+        terminalreporter.line(indented(str(report.longrepr)))
     if not (lines := closing_text(config, shutil.get_terminal_size().columns)):
         return
     for line in lines[:-1]:
@@ -53,4 +55,5 @@ def closing_text(config: pytest.Config, width: int) -> list[str]:
     is_kept = folder is not None and not config.getoption("record_is_temporary")
     record = [f"Record: {config.getoption('record_goes_to') or folder}"] if is_kept else []
     after = [*record, *config.stash[ACCEPTANCE].lines()]
-    return closing_lines(run, config.stash[TARGET], after, width=width)
+    lines = closing_lines(run, config.stash[TARGET], after, width=width)
+    return [visible(line) for line in lines]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retinaface.suite.hooks.stash import RUN
+from retinaface.telling.visible import indented
 from retinaface.verdicts import Check, Verdict, worst
 
 # A property of the report of a test that could not decide.
@@ -38,7 +39,7 @@ def gate(request: pytest.FixtureRequest) -> Gate:
             if result is not None:
                 run.add_checks(result, *checks)
         bad = [check for check in checks if check.verdict is not Verdict.PASS]
-        text = "\n".join(str(check) for check in bad)
+        text = "\n".join(indented(str(check)) for check in bad)
         verdict = worst(check.verdict for check in checks)
         if verdict is Verdict.FAIL:
             pytest.fail(text, pytrace=False)

@@ -15,6 +15,7 @@ import pytest
 
 from retinaface.suite.hooks.gate import UNDECIDED
 from retinaface.suite.hooks.stash import RUN
+from retinaface.telling.visible import visible
 from retinaface.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def complete(path: Path, run: ValidationRun) -> None:
         for counted, change in (("failures", -1), ("skipped", 1)):
             suite.set(counted, str(int(suite.get(counted, "0")) + change * len(undecided)))
         suite.insert(0, _properties(run_properties(run)))
+    _show(tree.iter())
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
@@ -64,6 +66,14 @@ def _properties(pairs: Iterable[tuple[str, str]]) -> ET.Element:
     for name, value in pairs:
         ET.SubElement(element, "property", name=name, value=value)
     return element
+
+
+def _show(elements: Iterable[ET.Element]) -> None:
+    """Write out what XML may not hold, and what acts in the viewer of a server."""
+    for element in elements:
+        element.text = element.text and visible(element.text, keep="\n\t")
+        for name, value in element.attrib.items():
+            element.set(name, visible(value, keep="\n\t"))
 
 
 def _is_undecided(case: ET.Element) -> bool:

@@ -19,6 +19,7 @@ from retinaface.suite.place import SHIPPED, Place, is_of_suites
 from retinaface.suite.settings.given import NO_FILE, Settings, read_settings
 from retinaface.suite.settings.variables import CONFIG_VARIABLE, check_environment
 from retinaface.suite.target import Target, make_target
+from retinaface.telling.visible import one_line
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
             target=target,
         )
     except RetinaFaceError as error:
-        raise pytest.UsageError(" ".join(str(error).split())) from error
+        raise pytest.UsageError(one_line(str(error))) from error
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -100,7 +101,7 @@ def _budget(config: pytest.Config) -> Budget:
             last_option(config, "budget_ap"), last_option(config, "budget_detections")
         )
     except ValueError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(one_line(str(error))) from error
 
 
 def _batch(value: str | None) -> int | None:
