@@ -9,6 +9,7 @@ from retinaface.telling.visible import one_line, visible
 
 # What makes emphasis, code, a link, a picture, a tag, an entity or a formula, or ends a cell.
 _MARKS = re.compile(r"[\\`*<|~$]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 # What begins a heading, a quote or a list, where it begins a line.
 _BEGINS = re.compile(r"^(?:([#>+=-])|(\d+)([.)]))")
@@ -32,16 +33,15 @@ def _escaped(text: str) -> str:
 
 
 def code(text: str) -> Marked:
-    """Write a text as code."""
-    shown = one_line(text)
-    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
-    pad = " " if "`" in shown else ""
-    return Marked(f"{fence}{pad}{shown}{pad}{fence}")
+    """Write a text as code, or as text where a simpler reader would find markup in it."""
+    if _escaped(text).replace("\\_", "_") != text:
+        return Marked(_escaped(text))
+    return Marked(f"`{text}`")
 
 
 def block(lines: Sequence[str], language: str = "text") -> Marked:
-    """Write lines as a block of code, which none of them ends."""
-    shown = [visible(line) for line in lines]
+    """Write lines as a block of code, which none of them ends, nor begins a tag."""
+    shown = [_TAG.sub("&lt;", visible(line)) for line in lines]
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "\n".join(shown))), default=0))
     return Marked("\n".join([f"{fence}{language}", *shown, fence]))
 

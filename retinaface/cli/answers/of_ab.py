@@ -101,4 +101,6 @@ def show(answer: AbResult, printer: Printer) -> None:
     if all(str(check.verdict) == "PASS" for check in outputs) and not printer.is_verbose:
         outputs = outputs[:1]  # the share of unmatched detections covers the others
     for check in (*outputs, speed):
-        printer.say(f"{check.verdict} {check.name}: {check.message}", verdict=str(check.verdict))
+        printer.say_lines(
+            f"{check.verdict} {check.name}: {check.message}", verdict=str(check.verdict)
+        )

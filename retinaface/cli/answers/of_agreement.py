@@ -129,7 +129,9 @@ def _show_checks(checks: Sequence[CheckResult], printer: Printer) -> None:
     share, *others = checks
     passed = [] if printer.is_verbose else [c for c in others if str(c.verdict) == "PASS"]
     for check in (share, *(c for c in others if c not in passed)):
-        printer.say(f"{check.verdict} {check.name}: {check.message}", verdict=str(check.verdict))
+        printer.say_lines(
+            f"{check.verdict} {check.name}: {check.message}", verdict=str(check.verdict)
+        )
     if passed:
         n = f"{len(passed)} of {len(others)} other checks"
         printer.say(f"PASS {n}: offsets, unexplained changes (-v shows them)", verdict="PASS")

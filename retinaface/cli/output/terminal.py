@@ -39,8 +39,15 @@ class Printer:
 
     def say(self, text: str = "", *, verdict: str | None = None, is_bold: bool = False) -> None:
         """Print a line, in the colour of a verdict if it has one; fold it between words."""
+        self._show(visible(text), verdict, is_bold=is_bold)
+
+    def say_lines(self, text: str, *, verdict: str | None = None) -> None:
+        """Print a text of several lines, as the message of a check, likewise."""
+        self._show(indented(text), verdict)
+
+    def _show(self, text: str, verdict: str | None, *, is_bold: bool = False) -> None:
         colour = COLOURS[verdict] if verdict else None
-        for line in self._folded(indented(text)):
+        for line in self._folded(text):
             is_plain = colour is None and not is_bold
             click.echo(line if is_plain else click.style(line, fg=colour, bold=is_bold))
 
@@ -71,7 +78,7 @@ class Printer:
         right: Collection[int] = (),
     ) -> None:
         """Print a table; `right` has the indices of columns to align at the right."""
-        shown = [[visible(row[0]), *(visible(c, keep="\n") for c in row[1:])] for row in rows]
+        shown = [[visible(cell) for cell in row] for row in rows]
         for line in table_lines(columns, shown, right=right, width=self._width):
             click.echo(line)
 

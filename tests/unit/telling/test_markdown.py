@@ -45,9 +45,10 @@ def test_a_negative_number_in_a_cell_stays_a_number():
 
 def test_code_and_blocks_are_not_ended_by_what_they_hold():
     assert code("a[b]") == "`a[b]`"
-    assert code("a`b``c") == "``` a`b``c ```"
+    assert code("__init__") == "`__init__`"
+    assert code("a`b`<c>") == r"a\`b\`&lt;c>"
     lines = ["fine", "```", "<b>", "a\x1b\n# b"]
     shown = block(lines).split("\n")
     assert shown[0] == "````text"
     assert shown[-1] == "````"
-    assert shown[1:-1] == ["fine", "```", "<b>", r"a\x1b\n# b"]
+    assert shown[1:-1] == ["fine", "```", "&lt;b>", r"a\x1b\n# b"]
