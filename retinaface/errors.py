@@ -78,6 +78,16 @@ class RecordError(RetinaFaceError, ValueError):
     """A run record is missing, damaged, or of a version that this release cannot read."""
 
 
+# An excerpt of a file in a message: enough to find the line, too little to reveal a file.
+_EXCERPT = 60
+
+
+def excerpt(text: object) -> str:
+    """Quote the beginning of a text from a file, on one line, with control characters escaped."""
+    whole = str(text)
+    return repr(whole[:_EXCERPT]) + ("..." if len(whole) > _EXCERPT else "")
+
+
 def first_line(error: Exception) -> str:
     """Reduce an exception's message to its first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
