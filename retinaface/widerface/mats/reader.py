@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,8 @@ from retinaface.widerface.mats.content import Content, checked
 _MAX_NAMES_BYTES, _MAX_NUMBERS_BYTES = 64 << 20, 256 << 20
 # For the start: Python, NumPy and SciPy, 0.35 s from a warm disk.
 _START_S = 60
+# For the exit code of a child whose output has ended.
+_LAST_WORDS_S = 2
 
 
 class _Ended(Exception):  # noqa: N818 - a state of the child
@@ -83,6 +86,8 @@ class MatReader:
                 f"cannot read ground truth {path}: the process that read it {error}, so the file "
                 "is damaged; fetch it again"
             ) from error
+        if status == child.NO_MEMORY:
+            self.close()
         return checked(path, status, (parts[0], parts[1], parts[2]), is_split=is_split)
 
     def close(self) -> None:
@@ -108,6 +113,8 @@ class MatReader:
         try:
             return self._exchange(head, data)
         except (OSError, EOFError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_WORDS_S)
             self.close()
             what = f"took more than {limit_s:g} s" if is_late.is_set() else self._end_in_words()
             raise _Ended(what) from error
