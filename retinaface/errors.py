@@ -82,10 +82,12 @@ class RecordError(RetinaFaceError, ValueError):
 _EXCERPT = 60
 
 
-def excerpt(text: object) -> str:
-    """Quote the beginning of a text from a file, on one line, with control characters escaped."""
-    whole = str(text)
-    return repr(whole[:_EXCERPT]) + ("..." if len(whole) > _EXCERPT else "")
+def excerpt(value: object) -> str:
+    """Write the beginning of what a file holds: a text quoted and escaped, a number as it is."""
+    whole = str(value)
+    start = whole[:_EXCERPT]
+    shown = repr(start) if isinstance(value, str) else start
+    return shown + ("..." if len(whole) > _EXCERPT else "")
 
 
 def first_line(error: Exception) -> str:

@@ -76,7 +76,7 @@ def test_of_several_categories_the_one_named_face_is_read(tmp_path):
     assert notes[1] == "1 boxes of other categories than 'face' are left out"
     content["categories"][0]["name"] = "head"
     with pytest.raises(
-        DatasetError, match=r"2 categories \(head, person\), expected one, or one n"
+        DatasetError, match=r"2 categories \('head', 'person'\), expected one, or one n"
     ):
         read_coco(write_json(tmp_path / "t.json", content))
 
