@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from retinaface.errors import DatasetError
-from retinaface.widerface.reading.json_text import parse_json
+from retinaface.widerface.json_text import parse_json
 
 RUN_LIST_FILE = "retinaface-images.json"
 

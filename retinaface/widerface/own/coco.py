@@ -13,7 +13,7 @@ import numpy as np
 from retinaface.errors import DatasetError, excerpt
 from retinaface.files import read_bounded
 from retinaface.widerface.ground_truth import ALL_FACES, LARGEST, GroundTruth, image_id
-from retinaface.widerface.reading.json_text import parse_json
+from retinaface.widerface.json_text import parse_json
 
 ENDING = ".json"
 FACE = "face"

@@ -9,8 +9,8 @@ from pathlib import Path
 from retinaface.errors import DatasetError
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading import deviations as kinds
-from retinaface.widerface.reading.both import read_members
 from retinaface.widerface.reading.deviations import Deviations
+from retinaface.widerface.reading.listing import read_members
 from retinaface.widerface.reading.members import Member, is_hidden
 from retinaface.widerface.reading.names import ImageNames, is_usual
 from retinaface.widerface.reading.text import (

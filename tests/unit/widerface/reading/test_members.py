@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from retinaface.errors import DatasetError
-from retinaface.widerface.reading.both import read_members
+from retinaface.widerface.reading.listing import read_members
 from retinaface.widerface.reading.members import is_hidden
 
 
