@@ -66,6 +66,12 @@ def check_regular(path: Path, error: type[RetinaFaceError]) -> None:
         raise error(f"cannot read {path}: it is {kind}, expected a file; write its content to one")
 
 
+def check_inside(path: Path, folder: Path, error: type[RetinaFaceError]) -> None:
+    """Refuse a file of a folder that a link takes out of it, without opening it."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise error(f"cannot read {path}: a link leads out of {folder}; put the file itself there")
+
+
 def read_bounded(path: Path, limit_bytes: int, error: type[RetinaFaceError]) -> bytes:
     """Read a file that is not longer than a limit, without reading one that is.
 
@@ -233,13 +239,5 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 
 # Errors of reading a zip file: damage, encryption, an unknown method.
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_ZIP = (KeyError, NotImplementedError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+ZIP_ERRORS = (OSError, EOFError, *_ZIP)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from retinaface.detection.image_folders import MAX_IMAGE_BYTES
 from retinaface.detection.image_size import is_image, size_problem
 from retinaface.detection.png import png_is_whole
 from retinaface.errors import ImageError
@@ -15,8 +16,6 @@ from retinaface.typing import ByteArray
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# An uncompressed 8-bit image of the most pixels that are read has 300 MiB.
-MAX_IMAGE_BYTES = 512 << 20
 
 # OpenCV reports damaged files on stderr; `ImageError` reports them to the caller instead.
 # OpenCV 4 has the setter at the top level, OpenCV 5 in a module.

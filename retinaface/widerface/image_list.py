@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from retinaface.errors import DatasetError
-from retinaface.files import read_bounded
+from retinaface.files import check_inside, read_bounded
 from retinaface.widerface.ground_truth import image_id
 
 # IGIE's list, and ixRT's, which lies beside its `images/`.
@@ -22,6 +22,8 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
         DatasetError: It is damaged, or there are two that differ.
     """
     files = [root / name for name in LIST_FILES if (root / name).is_file()]
+    for file in files:
+        check_inside(file, root, DatasetError)
     lists = [read_image_list(file) for file in files]
     if not lists:
         return None

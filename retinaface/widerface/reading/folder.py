@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from retinaface.errors import DatasetError
-from retinaface.files import read_bounded
+from retinaface.files import check_inside, read_bounded
 from retinaface.widerface.reading.members import (
     MAX_TEXT_BYTES,
     Member,
@@ -30,19 +30,19 @@ def read_folder(top: Path, wanted: Callable[[Parts], bool]) -> Iterator[Member]:
         DatasetError: A wanted file is a pipe, socket or device, a link leads out of `top`, or a
             limit is exceeded; nothing of the file is read.
     """
-    inside, total = os.path.realpath(top), 0
-    for parts, file in sorted(_files_below(top, inside)):
+    total = 0
+    for parts, file in sorted(_files_below(top)):
         if is_hidden(parts) or not wanted(parts):
             yield Member(parts, None)
             continue
-        _check_inside(file, inside)
+        check_inside(file, top, DatasetError)
         data = read_bounded(file, MAX_TEXT_BYTES, DatasetError)
         total += len(data)
         check_total(total, top)
         yield Member(parts, data)
 
 
-def _files_below(top: Path, inside: str) -> Iterator[tuple[Parts, Path]]:
+def _files_below(top: Path) -> Iterator[tuple[Parts, Path]]:
     """List what is no folder, with its parts; hidden links are listed, and not followed."""
     n_entries = 0
     # Each folder with its parts, and the real places of the folders that it was reached through.
@@ -61,22 +61,8 @@ def _files_below(top: Path, inside: str) -> Iterator[tuple[Parts, Path]]:
                 if is_passed_over or not entry.is_dir():
                     yield parts, path
                     continue
-                _check_inside(path, inside)
+                check_inside(path, top, DatasetError)
                 waiting.append((path, parts, places | {place}))
-
-
-def _check_inside(path: Path, inside: str) -> None:
-    """Refuse what a link names elsewhere; one that leads nowhere is an error when it is read.
-
-    Raises:
-        DatasetError: The path leads out of the folder.
-    """
-    place = os.path.realpath(path)
-    if os.path.commonpath((inside, place)) != inside:
-        raise DatasetError(
-            f"cannot read {path}: it is a link that leads out of the folder of predictions; put "
-            "the file itself there"
-        )
 
 
 def _printable(name: str) -> str:
