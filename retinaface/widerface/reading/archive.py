@@ -49,7 +49,7 @@ def read_zip(path: Path, wanted: Callable[[Parts], bool]) -> Iterator[Member]:
             encrypted, or a limit is exceeded; then nothing is unpacked beyond it.
     """
     refuse_pointer(path, DatasetError)
-    _check_directory(path)
+    check_directory(path)
     with zipfile.ZipFile(path) as archive:
         infos = sorted(archive.infolist(), key=lambda one: one.filename)
         check_entries(len(infos), path)
@@ -66,10 +66,13 @@ def read_zip(path: Path, wanted: Callable[[Parts], bool]) -> Iterator[Member]:
             yield Member(parts, data, has_backslashes="\\" in info.filename)
 
 
-def _check_directory(path: Path) -> None:
+def check_directory(path: Path) -> None:
     """Look at the size of the directory before it is read, as a whole, into memory.
 
     Its number of entries may be a lie; its size is what is read.
+
+    Raises:
+        DatasetError: It has more entries than `MAX_ENTRIES`, or names too long for so many.
     """
     with path.open("rb") as file:
         n_bytes = file.seek(0, 2)
@@ -80,18 +83,18 @@ def _check_directory(path: Path) -> None:
             return  # no zip, as its reader will say
         _, _, n_entries, size, _, _ = _END.unpack_from(tail, start)
     if n_entries == 0xFFFF or size == 0xFFFFFFFF:  # the true ones stand in another place
-        size = min(n_bytes, _size_of_zip64(tail[:start], n_bytes))
-    if size > _MAX_DIRECTORY_BYTES or n_entries > MAX_ENTRIES:
+        n_entries, size = _end_of_zip64(tail[:start], (n_entries, size))
+    if n_entries > MAX_ENTRIES or min(size, n_bytes) > _MAX_DIRECTORY_BYTES:
         check_entries(MAX_ENTRIES + 1, path)
 
 
-def _size_of_zip64(tail: bytes, otherwise: int) -> int:
-    """Read the size of a large directory from its own end (APPNOTE.TXT 4.3.14)."""
+def _end_of_zip64(tail: bytes, otherwise: tuple[int, int]) -> tuple[int, int]:
+    """Read number and size of a large directory from its own end (APPNOTE.TXT 4.3.14)."""
     start = tail.rfind(b"PK\6\6")
     if start < 0 or len(tail) < start + 48:
         return otherwise
-    size: int = struct.unpack_from("<Q", tail, start + 40)[0]
-    return size
+    n_entries, size = struct.unpack_from("<QQ", tail, start + 32)
+    return n_entries, size
 
 
 def _parts(path: Path, info: zipfile.ZipInfo) -> Parts:

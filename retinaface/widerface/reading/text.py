@@ -17,8 +17,8 @@ from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading.deviations import UTF8_MARK, UTF16
 
 N_COLUMNS = 5
-# The network has 16 800 priors at 640x640, and a list of a few thousand is long.
-MAX_DETECTIONS = 100_000
+# Of one image; the network has 16 800 priors at 640x640, before suppression.
+MAX_DETECTIONS = 20_000
 # Ten whole numbers between commas may be five with decimal commas.
 _DOUBTFUL = 2 * N_COLUMNS
 _EXPECTED = "x y w h score"

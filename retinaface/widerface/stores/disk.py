@@ -12,6 +12,7 @@ from retinaface.detection.image_folders import MAX_IMAGE_BYTES
 from retinaface.errors import DatasetError, ImageError
 from retinaface.files import read_bounded, refuse_pointer, too_long
 from retinaface.widerface.ground_truth import file_name
+from retinaface.widerface.reading.archive import check_directory
 
 _PIECE_BYTES = 1 << 16
 IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
@@ -84,6 +85,7 @@ def open_store(root: Path, names: Sequence[str] = ()) -> ImageFolder | ImageArch
             f"{', '.join(d + '/<event>/' for d in IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
         )
     refuse_pointer(path, DatasetError)
+    check_directory(path)
     try:
         return _open_archive(path)
     except zipfile.BadZipFile as error:
