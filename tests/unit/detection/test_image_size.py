@@ -18,7 +18,7 @@ from retinaface.detection.image_size import (
 )
 from retinaface.detection.images import decode_image
 from retinaface.errors import ImageError
-from tests.support.made.pngs import png
+from tests.support.hostile.pngs import png
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
 WAYS = {

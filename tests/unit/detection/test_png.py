@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from retinaface.detection.png import png_is_whole
-from tests.support.made.pngs import chunk, png
+from tests.support.hostile.pngs import chunk, png
 
 
 def noise(side):
