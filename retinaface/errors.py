@@ -78,6 +78,18 @@ class RecordError(RetinaFaceError, ValueError):
     """A run record is missing, damaged, or of a version that this release cannot read."""
 
 
+# An excerpt of a file in a message: enough to find the line, too little to reveal a file.
+_EXCERPT = 60
+
+
+def excerpt(value: object) -> str:
+    """Write the beginning of what a file holds: a text quoted and escaped, a number as it is."""
+    whole = str(value)
+    start = whole[:_EXCERPT]
+    shown = repr(start) if isinstance(value, str) else start
+    return shown + ("..." if len(whole) > _EXCERPT else "")
+
+
 def first_line(error: Exception) -> str:
     """Reduce an exception's message to its first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, hash them, and refuse pointers that stand for them."""
+"""Write files whole or not at all, hash them, and refuse what is no file or stands for one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import errno
 import hashlib
 import lzma
+import os
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -19,6 +21,15 @@ from retinaface.errors import OutputError, RetinaFaceError
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 # What a clone holds in place of a large file that Git LFS has not fetched.
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+
+
+# What is no file, and would hang a reader, never end, or act when read.
+_SPECIAL = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def file_sha256(path: Path) -> str:
@@ -38,13 +49,67 @@ def pointer_problem(name: object, content: bytes) -> str:
     return f"{name} is a Git LFS pointer, not the file; git lfs pull"
 
 
+def special_kind(path: Path) -> str:
+    """Name what is neither a file nor a folder, behind links too; empty for all else."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # missing, or a circle of links: whoever reads it says so
+        return ""
+    return next((name for is_kind, name in _SPECIAL if is_kind(mode)), "")
+
+
+def check_regular(path: Path, error: type[RetinaFaceError]) -> None:
+    """Refuse a pipe, socket or device in place of a file, without opening it.
+
+    Args:
+        path: A file; one that is missing, or a folder, is left to whoever reads it.
+        error: What to raise.
+    """
+    if kind := special_kind(path):
+        raise error(f"cannot read {path}: it is {kind}, expected a file; write its content to one")
+
+
+def check_inside(path: Path, folder: Path, error: type[RetinaFaceError]) -> None:
+    """Refuse a file of a folder that a link takes out of it, without opening it."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise error(f"cannot read {path}: a link leads out of {folder}; put the file itself there")
+
+
+def read_bounded(path: Path, limit_bytes: int, error: type[RetinaFaceError]) -> bytes:
+    """Read a file that is not longer than a limit, without reading one that is.
+
+    Raises:
+        OSError: It cannot be read.
+        RetinaFaceError: Of the given type: it is no file, is a Git LFS pointer, or is longer.
+    """
+    check_regular(path, error)
+    with path.open("rb") as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        data = file.read(limit_bytes + 1) if n_bytes <= limit_bytes else b""
+    n_bytes = max(n_bytes, len(data))  # files of /proc state 0, and a file may grow
+    if n_bytes > limit_bytes:
+        raise error(too_long(path, n_bytes, limit_bytes))
+    if problem := pointer_problem(path, data):
+        raise error(problem)
+    return data
+
+
+def too_long(name: object, n_bytes: int, limit_bytes: int) -> str:
+    """Say that a file is longer than its reader takes."""
+    return (
+        f"cannot read {name}: it has {n_bytes / 2**20:.1f} MiB or more, expected at most "
+        f"{limit_bytes / 2**20:g}; check that it is the file that you mean"
+    )
+
+
 def refuse_pointer(path: Path, error: type[RetinaFaceError]) -> None:
-    """Refuse a Git LFS pointer in place of a file; call it where an input file is first opened.
+    """Refuse a Git LFS pointer, or a pipe, in place of a file; call it before a file is opened.
 
     Args:
         path: A file; one that cannot be opened is left to whoever reads it.
         error: What to raise.
     """
+    check_regular(path, error)
     try:
         with path.open("rb") as file:
             start = file.read(len(_LFS_POINTER))
@@ -182,13 +247,5 @@ def _output_errors(path: Path) -> Iterator[None]:
 
 
 # Errors of reading a zip file: damage, encryption, an unknown method.
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_ZIP = (KeyError, NotImplementedError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+ZIP_ERRORS = (OSError, EOFError, *_ZIP)

@@ -17,7 +17,7 @@ from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
-from retinaface.files import file_sha256, new_file
+from retinaface.files import file_sha256, new_file, refuse_pointer
 
 SCHEMA_VERSION = 2
 ANY = "any"
@@ -106,6 +106,7 @@ def load_baselines(path: Path) -> list[Entry]:
 
 
 def _load_file(path: Path) -> list[Entry]:
+    refuse_pointer(path, BaselineError)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         _check_version(path, content)

@@ -156,14 +156,18 @@ def _weights(
         return asked, []
     if find_asset(get_asset(CHECKPOINT)) is not None:
         return None, []
-    if not all(path.is_file() and is_embedded_picture(path.read_bytes()) for path in images):
+    if not all(path.is_file() and is_embedded_picture(_read(str(path))) for path in images):
         return None, []
     note = f"using the weights of the embedded set; {CHECKPOINT} is not on this machine"
     return EMBEDDED, [note]
 
 
 def _read(name: str) -> bytes:
-    return Path(name).read_bytes()
+    from retinaface.detection.image_folders import MAX_IMAGE_BYTES
+    from retinaface.errors import ImageError
+    from retinaface.files import read_bounded
+
+    return read_bounded(Path(name), MAX_IMAGE_BYTES, ImageError)
 
 
 def _check_names(reason: str, names: list[str]) -> None:

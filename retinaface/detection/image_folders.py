@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retinaface.errors import DatasetError, ImageError
+from retinaface.files import read_bounded
 
 # What every OpenCV wheel decodes, in lower case.
 IMAGE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
     *(".pbm", ".pgm", ".ppm", ".pnm"),
 )
+# An uncompressed 8-bit image of the most pixels that are read has 192 MiB.
+MAX_IMAGE_BYTES = 512 << 20
 HIDDEN = "hidden"
 OUTSIDE = "links to folders, or to files outside of the folder"
 SPECIAL = "neither files nor folders"
@@ -64,7 +67,7 @@ class FolderScan:
             ImageError: It cannot be read.
         """
         try:
-            return (self.folder / name).read_bytes()
+            return read_bounded(self.folder / name, MAX_IMAGE_BYTES, ImageError)
         except OSError as error:
             raise ImageError(
                 f"cannot read image {name} in {self.folder}: {error.strerror}; check the file"

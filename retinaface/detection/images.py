@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from retinaface.detection.image_folders import MAX_IMAGE_BYTES
+from retinaface.detection.image_size import is_image, size_problem
+from retinaface.detection.png import png_is_whole
 from retinaface.errors import ImageError
-from retinaface.files import pointer_problem
+from retinaface.files import pointer_problem, read_bounded
 from retinaface.typing import ByteArray
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# First bytes of the usual formats, which show whether a file is a damaged image or no image at all.
-_SIGNATURES = (_JPEG_SIGNATURE, _PNG_SIGNATURE, b"BM", b"GIF8", b"RIFF", b"II*\x00", b"MM\x00*")
 
 # OpenCV reports damaged files on stderr; `ImageError` reports them to the caller instead.
 # OpenCV 4 has the setter at the top level, OpenCV 5 in a module.
@@ -37,7 +37,7 @@ def read_image(path: Path) -> ByteArray:
         ImageError: The file is missing, unreadable, empty, damaged, or not an image.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, MAX_IMAGE_BYTES, ImageError)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ImageError(f"cannot read image {path}: {reason}; check the path") from error
@@ -58,12 +58,20 @@ def decode_image(data: bytes, name: str) -> ByteArray:
         (H, W, 3) uint8, BGR, with the EXIF orientation applied.
 
     Raises:
-        ImageError: The data is empty, cut short, or not an image.
+        ImageError: The data is empty, cut short, not an image, or has more pixels than
+            `image_size.MAX_PIXELS`, which is read from the header before anything is decoded.
     """
     if not data:
         raise ImageError(f"cannot decode image {name}: the file is empty (0 bytes); fetch it again")
     if problem := pointer_problem(name, data):
         raise ImageError(problem)
+    if not is_image(data):
+        raise ImageError(
+            f"cannot decode image {name}: not an image in a format that OpenCV reads; check the "
+            "path"
+        )
+    if problem := size_problem(data):
+        raise ImageError(f"cannot decode image {name}: {problem}")
     image = None
     if _is_whole(data):
         try:
@@ -71,12 +79,10 @@ def decode_image(data: bytes, name: str) -> ByteArray:
         except cv2.error as error:
             raise ImageError(f"cannot decode image {name}: {error.err}") from error
     if image is None:
-        reason = (
-            f"the file is damaged or cut short after {len(data)} bytes; fetch it again"
-            if data.startswith(_SIGNATURES)
-            else "not an image in a format that OpenCV reads; check the path"
+        raise ImageError(
+            f"cannot decode image {name}: the file is damaged or cut short after {len(data)} "
+            "bytes; fetch it again"
         )
-        raise ImageError(f"cannot decode image {name}: {reason}")
     return np.asarray(image, dtype=np.uint8)
 
 
@@ -86,20 +92,4 @@ def _is_whole(data: bytes) -> bool:
         # The end marker with no start of a scan after it; compressed data cannot contain either.
         end = data.rfind(b"\xff\xd9")
         return end >= 0 and data.find(b"\xff\xda", end) < 0
-    if data.startswith(_PNG_SIGNATURE):
-        return _png_is_whole(data)
-    return True
-
-
-def _png_is_whole(data: bytes) -> bool:
-    """Walk over the chunks up to IEND, because libpng would print a line for a wrong checksum."""
-    position = len(_PNG_SIGNATURE)
-    while position + 12 <= len(data):  # length, type, checksum
-        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            return False
-        if kind == b"IEND":
-            return True
-        position = end + 4
-    return False
+    return png_is_whole(data) if data.startswith(_PNG_SIGNATURE) else True

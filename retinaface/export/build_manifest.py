@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from retinaface.errors import EngineUnavailable, ManifestError
-from retinaface.files import file_sha256, new_file
+from retinaface.files import file_sha256, new_file, refuse_pointer
 
 _KIND = "engine-file"
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -69,6 +69,7 @@ def read_build_manifest(file: Path) -> BuildManifest | None:
         ManifestError: It is damaged.
     """
     path = manifest_of(file)
+    refuse_pointer(path, ManifestError)
     try:
         content = path.read_bytes()
     except FileNotFoundError:

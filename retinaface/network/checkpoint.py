@@ -20,7 +20,7 @@ from torch import nn
 from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
-from retinaface.files import file_sha256
+from retinaface.files import check_regular, file_sha256
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
@@ -80,6 +80,7 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
         WeightsError: The file is missing, damaged, of another kind or of another network, would run
             code, or has other names or shapes; lists what is missing, extra, or different.
     """
+    check_regular(path, WeightsError)
     try:
         path.open("rb").close()
     except OSError as error:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from retinaface.errors import RecordError
+from retinaface.files import refuse_pointer
 from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict
@@ -85,6 +86,7 @@ def read_sessions(paths: Iterable[Path]) -> list[AbSession]:
 
 
 def _read(path: Path) -> AbSession:
+    refuse_pointer(path, RecordError)
     try:
         data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         session = msgspec.convert({**data, "name": path.stem}, AbSession)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_ERRORS, file_sha256, refuse_pointer
+from retinaface.files import ZIP_ERRORS, check_inside, file_sha256, refuse_pointer
 from retinaface.records.result_id import array_prefix
 
 _ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
@@ -55,6 +55,7 @@ class ArrayFiles:
         path = self.folder / file
         if not path.is_file():
             return False
+        check_inside(path, self.folder, RecordError)
         with (
             self.reading(file),
             path.open("rb") as source,
@@ -64,6 +65,7 @@ class ArrayFiles:
 
     def _check_hash(self, path: Path) -> None:
         """Compare a file of arrays with the hash that the record has of it, once."""
+        check_inside(path, self.folder, RecordError)
         expected = self.sha256.get(path.name)
         if expected is None or path.name in self._checked:
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retinaface.errors import RecordError
+from retinaface.files import refuse_pointer
 from retinaface.records.read import Run, read_run
 from retinaface.records.write import RECORD_FILE
 from retinaface.storage.location import Location
@@ -40,6 +41,7 @@ def read_unavailable(folder: Path) -> Unavailable:
     """
     path = folder / UNAVAILABLE_FILE
     fields = ("name", "package", "version", "python", "reason")
+    refuse_pointer(path, RecordError)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Unavailable(*(str(data[field]) for field in fields))

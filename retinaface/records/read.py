@@ -12,7 +12,7 @@ import msgspec
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import ExportError, RecordError
-from retinaface.files import file_sha256, refuse_pointer
+from retinaface.files import check_inside, file_sha256, refuse_pointer
 from retinaface.records.array_files import ArrayFiles
 from retinaface.records.consistency import (
     ap_contradiction,
@@ -185,6 +185,7 @@ def read_run(folder: Path, name: str | None = None) -> Run:
             release does not read.
     """
     path = folder / RECORD_FILE
+    check_inside(path, folder, RecordError)
     refuse_pointer(path, RecordError)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -69,7 +69,15 @@ def connect(url: Url) -> tuple[Any, str]:
 
 
 def list_files(url: Url) -> list[str]:
+    """List all files below a URL by their names relative to it; see `list_sizes`."""
+    return list(list_sizes(url))
+
+
+def list_sizes(url: Url) -> dict[str, int | None]:
     """List all files below a URL by their names relative to it; a file itself has an empty name.
+
+    Returns:
+        The size of each in bytes; None where the storage states none.
 
     Raises:
         StorageError: It is not there, or cannot be listed.
@@ -77,7 +85,7 @@ def list_files(url: Url) -> list[str]:
     files, top = connect(url)
     with storage_errors("list", url):
         files.invalidate_cache()
-        found = files.find(top)
+        found = files.find(top, detail=True)
         if not found:
             raise FileNotFoundError("nothing is there")
-        return [path[len(top) + 1 :] for path in found]
+        return {path[len(top) + 1 :]: about.get("size") for path, about in found.items()}

@@ -7,12 +7,19 @@ import contextlib
 import functools
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from retinaface.errors import RetinaFaceError
-from retinaface.storage.connection import connect, list_files, storage_errors
+from retinaface.errors import RetinaFaceError, StorageError
+from retinaface.files import too_long
+from retinaface.storage.connection import connect, list_sizes, storage_errors
 from retinaface.storage.location import Location, Url
+
+# Of one file that is copied: a model, the arrays of a record, or ground truth. What reads the copy
+# has limits of its own.
+MAX_COPY_BYTES = 1 << 30
+_UNKNOWN: Mapping[str, int | None] = MappingProxyType({})
 
 
 def local_copy(where: Location, wanted: Collection[str] | None = None) -> Path:
@@ -24,28 +31,33 @@ def local_copy(where: Location, wanted: Collection[str] | None = None) -> Path:
         wanted: Names of files in a folder, of which those are copied that are there; None for all.
 
     Raises:
-        StorageError: It cannot be read.
+        StorageError: It cannot be read, or a file is larger than `MAX_COPY_BYTES`.
     """
     if isinstance(where, Path):
         return where
     copy = temporary_folder().joinpath(*where.parts[-2:])
-    found = list_files(where)
-    fetch(where, [name for name in found if not name or wanted is None or name in wanted], copy)
+    found = list_sizes(where)
+    fetch(where, [n for n in found if not n or wanted is None or n in wanted], copy, found)
     return copy
 
 
-def fetch(url: Url, names: Iterable[str], folder: Path) -> None:
+def fetch(
+    url: Url, names: Iterable[str], folder: Path, sizes: Mapping[str, int | None] = _UNKNOWN
+) -> None:
     """Copy files of a storage into a folder.
 
     Args:
-        names: Relative to the URL; see `list_files`.
+        names: Relative to the URL; see `list_sizes`.
+        sizes: What the storage states, in bytes; larger files than `MAX_COPY_BYTES` are refused.
 
     Raises:
-        StorageError: One cannot be read, or its name leads out of the folder.
+        StorageError: One cannot be read, is too large, or its name leads out of the folder.
     """
     files, top = connect(url)
     for name in names:
         target = folder / name
+        if (size := sizes.get(name) or 0) > MAX_COPY_BYTES:
+            raise StorageError(too_long(f"{name} in {url}", size, MAX_COPY_BYTES))
         with storage_errors(f"read {name} in", url):
             if ".." in Path(name).parts or Path(name).is_absolute():
                 raise ValueError("the name leads out of the folder")

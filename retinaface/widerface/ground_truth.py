@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from retinaface.detection.image_folders import has_image_ending
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, excerpt
 from retinaface.typing import BoolArray, FloatArray
 from retinaface.widerface.subsets import images_of_subset
 
@@ -15,9 +15,12 @@ SPLITS = ("easy", "medium", "hard")
 # The one split of a ground truth without lists of easy, medium and hard faces.
 ALL_FACES = ("all faces",)
 OFFICIAL_N_IMAGES = 3226
+LARGEST = 1e9  # no pixel and no score is near it
 # Control characters, and what leads out of a folder on Windows: backslashes, and a drive in front.
 _UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
 _ENDING = ".jpg"
+# Characters of a path that systems open; those of WIDER FACE have 70.
+_MAX_NAME = 4096
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,15 @@ def id_parts(image: str) -> list[str]:
         DatasetError: It leads out of the folder.
     """
     parts = image.split("/")
-    if any(p in ("", ".", "..", _ENDING) or _UNSAFE.search(p) for p in parts):
+    if len(image) > _MAX_NAME or any(
+        p in ("", ".", "..", _ENDING) or _UNSAFE.search(p) for p in parts
+    ):
         raise DatasetError(_bad_name(image))
     return parts
 
 
 def _bad_name(text: str) -> str:
     return (
-        f"image name {text!r} is not of the form <event>/<name>.jpg, nor another path to an image "
-        "inside the folder of images"
+        f"image name {excerpt(text)} is not of the form <event>/<name>.jpg, nor another path "
+        "to an image inside the folder of images"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from retinaface.assets import REGISTRY, fetch_asset
 from retinaface.errors import AssetError, DatasetError
+from retinaface.files import check_inside
 from retinaface.storage.location import Location, location
 from retinaface.storage.reading import local_copy, naming
 from retinaface.widerface.ground_truth import GroundTruth
@@ -138,7 +139,10 @@ def find_mats(root: Path) -> dict[str, Path | None]:
 
 
 def _texts(root: Path) -> list[Path]:
-    return [path for path in _places(root, TEXT_FILE) if path.is_file()]
+    found = [path for path in _places(root, TEXT_FILE) if path.is_file()]
+    for path in found:
+        check_inside(path, root, DatasetError)
+    return found
 
 
 def _places(root: Path, name: str) -> list[Path]:

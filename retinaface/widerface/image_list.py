@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from retinaface.errors import DatasetError
-from retinaface.files import refuse_pointer
+from retinaface.files import check_inside, read_bounded
 from retinaface.widerface.ground_truth import image_id
 
 # IGIE's list, and ixRT's, which lies beside its `images/`.
 LIST_FILES = ("val/wider_val.txt", "wider_val.txt")
+# The official list has 0.2 MiB for 3226 images.
+MAX_LIST_BYTES = 16 << 20
 
 
 def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -19,6 +22,8 @@ def own_list(root: Path) -> tuple[Path, tuple[str, ...]] | None:
         DatasetError: It is damaged, or there are two that differ.
     """
     files = [root / name for name in LIST_FILES if (root / name).is_file()]
+    for file in files:
+        check_inside(file, root, DatasetError)
     lists = [read_image_list(file) for file in files]
     if not lists:
         return None
@@ -38,17 +43,20 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     Raises:
         DatasetError: A line has another form, or an image is listed twice.
     """
-    refuse_pointer(path, DatasetError)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read image list {path}: {error}; expected UTF-8") from error
+        text = read_bounded(path, MAX_LIST_BYTES, DatasetError).decode("utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"cannot read image list {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(
+            f"cannot read image list {path}: byte {error.start} is none, expected UTF-8"
+        ) from error
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         images = tuple(image_id(line.replace("\\", "/")) for line in lines)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
-    if len(set(images)) != len(images):
-        twice = next(image for image in images if images.count(image) > 1)
+    twice, n = Counter(images).most_common(1)[0] if images else ("", 0)
+    if n > 1:
         raise DatasetError(f"{path}: {twice} is listed twice; remove one line")
     return images

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from retinaface.errors import DatasetError
+from retinaface.widerface.json_text import parse_json
 
 RUN_LIST_FILE = "retinaface-images.json"
 
@@ -66,12 +67,13 @@ def parse_run_list(data: bytes, source: str) -> RunList:
         DatasetError: It is damaged, or names no image.
     """
     try:
-        found = msgspec.json.decode(data, type=RunList)
-    except msgspec.DecodeError as error:
+        found = parse_json(data, RunList)
+    except DatasetError as error:
         raise DatasetError(
             f"cannot read the images of a run, {source}: {error}; write the predictions again, or "
             "delete this file to score them over the whole set"
         ) from error
-    if not found.images:
-        raise DatasetError(f"{source} names no image; write the predictions again")
+    if not found.images or len(set(found.images)) != len(found.images):
+        what = "names an image twice" if found.images else "names no image"
+        raise DatasetError(f"{source} {what}; write the predictions again")
     return found

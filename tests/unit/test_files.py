@@ -1,5 +1,6 @@
 import errno
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -9,15 +10,19 @@ from retinaface.assets import CHECKPOINT, find_asset, get_asset
 from retinaface.baselines.detections_file import read_detections
 from retinaface.detection.images import read_image
 from retinaface.engines.opening import specify
-from retinaface.errors import OutputError, RetinaFaceError
+from retinaface.errors import DatasetError, OutputError, RetinaFaceError
 from retinaface.export.manifest import read_manifest
 from retinaface.files import (
+    check_inside,
     check_output_dir,
     check_output_file,
+    check_regular,
     new_dir,
     new_file,
     pointer_problem,
+    read_bounded,
     refuse_pointer,
+    special_kind,
 )
 from retinaface.network.weights import choose_weights
 from retinaface.records.array_files import ArrayFiles
@@ -205,3 +210,58 @@ def test_a_full_disk_names_what_could_not_be_written(tmp_path, make):
 def test_another_error_of_the_system_stays_what_it_is(tmp_path):
     with pytest.raises(FileNotFoundError), new_file(tmp_path / "target"):
         raise FileNotFoundError(errno.ENOENT, "No such file", "source")
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a socket", "a device"])
+def test_what_is_no_file_is_refused_without_being_opened(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a socket":
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind("x")
+    else:
+        path.symlink_to(os.devnull)
+    assert special_kind(path) == kind
+    for refuse in (check_regular, refuse_pointer):
+        with pytest.raises(DatasetError, match=f"x: it is {kind}, expected a file; write its"):
+            refuse(path, DatasetError)
+    with pytest.raises(DatasetError, match=f"it is {kind}"):
+        read_bounded(path, 10, DatasetError)
+
+
+def test_what_is_missing_or_a_folder_is_left_to_its_reader(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("missing", "loop", "."):
+        check_regular(tmp_path / name, DatasetError)
+        with pytest.raises(OSError, match=name):
+            read_bounded(tmp_path / name, 10, DatasetError)
+
+
+def test_a_file_is_read_up_to_its_limit_and_refused_beyond(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    (tmp_path / "link").symlink_to("a")
+    assert read_bounded(tmp_path / "link", 10, DatasetError) == b"0123456789"
+    with pytest.raises(DatasetError, match=r"a: it has 0\.0 MiB or more, expected at most"):
+        read_bounded(tmp_path / "a", 9, DatasetError)
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 42)
+    with pytest.raises(DatasetError, match=r"sparse: it has 4194304\.0 MiB"):
+        read_bounded(tmp_path / "sparse", 1 << 20, DatasetError)
+
+
+def test_a_file_that_states_no_size_is_read_up_to_its_limit():
+    with pytest.raises(DatasetError, match="expected at most"):
+        read_bounded(Path("/proc/cpuinfo"), 5, DatasetError)
+
+
+def test_a_link_may_stay_in_its_folder_and_not_leave_it(tmp_path):
+    (tmp_path / "d/e").mkdir(parents=True)
+    (tmp_path / "d/e/in").symlink_to(tmp_path / "d/real")
+    (tmp_path / "d/e/out").symlink_to("/etc/passwd")
+    (tmp_path / "linked").symlink_to(tmp_path / "d")
+    for folder in ("d", "linked"):
+        check_inside(tmp_path / folder / "e/in", tmp_path / folder, DatasetError)
+        with pytest.raises(DatasetError, match="e/out: a link leads out of"):
+            check_inside(tmp_path / folder / "e/out", tmp_path / folder, DatasetError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +15,7 @@ from msgspec import Meta, Struct
 from retinaface.errors import RetinaFaceError, nearest
 from retinaface.suite.options import OPTIONS
 from retinaface.suite.settings.files import read_options
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
+from retinaface.suite.settings.toml_text import read_toml
 
 DEFAULTS, TARGET = "defaults", "target"
 # Where the record goes is the matrix's business.
@@ -135,11 +130,9 @@ def read_plan(file: Path) -> list[Target]:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file, PlanError)
     except OSError as error:
         raise PlanError(f"cannot read the plan {file}: {error.strerror}; name another") from error
-    except ValueError as error:  # of TOML, or of UTF-8
-        raise PlanError(f"{file} is not TOML: {error}; correct it") from error
 
 
 def _read_table(

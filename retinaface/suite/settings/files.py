@@ -7,7 +7,6 @@ for that command.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,7 @@ from typing import Any
 from retinaface.errors import nearest, unknown
 from retinaface.suite.options import Option, TargetError
 from retinaface.suite.settings.known import COMMANDS, KNOWN, MUST_BE_TYPED, TYPED
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # pragma: no cover
-    import tomli as tomllib
+from retinaface.suite.settings.toml_text import read_toml
 
 OWN_FILE, SHARED_FILE = "retinaface.toml", "pyproject.toml"
 _TABLE = "tool.retinaface"
@@ -72,13 +67,11 @@ def read_file(file: Path) -> dict[str, dict[str, tuple[str, ...]]]:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file, TargetError)
     except OSError as error:
         raise TargetError(
             f"cannot read the configuration {file}: {error.strerror}; name another with --config"
         ) from error
-    except ValueError as error:  # of TOML, or of UTF-8
-        raise TargetError(f"{file} is not TOML: {error}; correct it") from error
 
 
 def _own_table(file: Path, content: Mapping[str, Any]) -> dict[str, Any] | None:

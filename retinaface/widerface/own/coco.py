@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,13 +10,18 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from retinaface.errors import DatasetError
-from retinaface.files import file_sha256, refuse_pointer
-from retinaface.widerface.ground_truth import ALL_FACES, GroundTruth, image_id
+from retinaface.errors import DatasetError, excerpt
+from retinaface.files import read_bounded
+from retinaface.widerface.ground_truth import ALL_FACES, LARGEST, GroundTruth, image_id
+from retinaface.widerface.json_text import parse_json
 
 ENDING = ".json"
 FACE = "face"
+# Categories that a message lists.
+_FEW = 8
 _FORM = "expected COCO's form: images (id, file_name), annotations (image_id, bbox), categories"
+# About 200 000 faces as tools write them, with masks; what is read takes ten times as much memory.
+MAX_COCO_BYTES = 64 << 20
 Id = int | str
 
 
@@ -63,15 +69,18 @@ def read_coco(path: Path) -> tuple[GroundTruth, tuple[str, ...]]:
         DatasetError: The file cannot be read, has another form, contradicts itself, names an image
             outside of the folder, or has several categories and none of them is `face`.
     """
-    refuse_pointer(path, DatasetError)
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError) as error:
+        data = read_bounded(path, MAX_COCO_BYTES, DatasetError)
+    except OSError as error:
+        raise DatasetError(f"cannot read ground truth {path}: {error.strerror}; {_FORM}") from error
+    try:
+        content = parse_json(data, _File)
+    except DatasetError as error:
         raise DatasetError(f"cannot read ground truth {path}: {error}; {_FORM}") from error
     try:
         names = _names(content.images)
         kept, notes = _of_faces(content)
-        truth = _truth(names, kept, path)
+        truth = _truth(names, kept, {path.name: hashlib.sha256(data).hexdigest()})
     except DatasetError as error:
         raise DatasetError(f"ground truth {path}: {error}") from error
     n_ignored = sum(bool(one.iscrowd or one.ignore) for one in kept)
@@ -89,11 +98,11 @@ def _names(images: Sequence[_Image]) -> dict[Id, str]:
     names: dict[Id, str] = {}
     for image in images:
         if image.id in names:
-            raise DatasetError(f"two images have the id {image.id!r}; give each its own")
+            raise DatasetError(f"two images have the id {excerpt(image.id)}; give each its own")
         names[image.id] = image_id(image.file_name)
     name, n = Counter(names.values()).most_common(1)[0]
     if n > 1:
-        raise DatasetError(f"{n} images have the name {name!r}; keep one of them")
+        raise DatasetError(f"{n} images have the name {excerpt(name)}; keep one of them")
     return names
 
 
@@ -105,7 +114,8 @@ def _of_faces(content: _File) -> tuple[list[_Annotation], list[str]]:
     names = {category.id: category.name for category in content.categories}
     words = {i: names.get(i, f"category {i}") for i in counts if i is not None}
     faces = [i for i, name in words.items() if name.strip().lower() == FACE]
-    listed = ", ".join(sorted(words.values())) + (" and none" if None in counts else "")
+    some = [excerpt(word) for word in sorted(words.values())[:_FEW]]
+    listed = ", ".join(some) + (" and none" if None in counts else "")
     if len(faces) != 1:
         raise DatasetError(
             f"its boxes are of {len(counts)} categories ({listed}), expected one, or one named "
@@ -116,18 +126,20 @@ def _of_faces(content: _File) -> tuple[list[_Annotation], list[str]]:
     return kept, [f"{n_other} boxes of other categories than {FACE!r} are left out"]
 
 
-def _truth(names: dict[Id, str], faces: Iterable[_Annotation], path: Path) -> GroundTruth:
+def _truth(
+    names: dict[Id, str], faces: Iterable[_Annotation], sha256: dict[str, str]
+) -> GroundTruth:
     by_image: dict[Id, list[_Annotation]] = {one: [] for one in names}
     for face in faces:
         if face.image_id not in by_image:
             raise DatasetError(
-                f"a box is of image {face.image_id!r}, which `images` lacks; add the image, or "
-                "leave out the box"
+                f"a box is of image {excerpt(face.image_id)}, which `images` lacks; add the image, "
+                "or leave out the box"
             )
-        if min(face.bbox[2:]) < 0:
+        if min(face.bbox[2:]) < 0 or not all(abs(value) <= LARGEST for value in face.bbox):
             raise DatasetError(
                 f"a box in {names[face.image_id]} is {list(face.bbox)}, expected left, top, width, "
-                "height in pixels, and no size below 0"
+                f"height in pixels, no size below 0, and nothing beyond {LARGEST:g}"
             )
         by_image[face.image_id].append(face)
     images, rows = tuple(names.values()), list(by_image.values())
@@ -138,6 +150,6 @@ def _truth(names: dict[Id, str], faces: Iterable[_Annotation], path: Path) -> Gr
         tuple(boxes),
         tuple(np.array(row, bool).reshape(-1, 1) for row in counted),
         images,
-        {path.name: file_sha256(path)},
+        sha256,
         ALL_FACES,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from retinaface.detection.image_folders import IMAGE_ENDINGS
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, excerpt
 
 _TEXT = ".txt"
 
@@ -98,14 +98,14 @@ class ImageNames:
         """
         both = [image for image in candidates if image in self.named_by(stated)]
         if stated and not both:
-            expected = candidates[0].rpartition("/")[2]
+            expected, got = candidates[0].rpartition("/")[2], excerpt(stated)
             if any(image in self.ids for image in self.named_by(stated)):
                 raise DatasetError(
-                    f"{source}: its first line names another image, {stated!r}; the file was "
+                    f"{source}: its first line names another image, {got}; the file was "
                     "exchanged with another or has a wrong name: give it the name of its image"
                 )
             raise DatasetError(
-                f"{source}: its first line is {stated!r}, expected the image's name, {expected}; "
+                f"{source}: its first line is {got}, expected the image's name, {expected}; "
                 "write that"
             )
         left = both or list(candidates)

@@ -10,7 +10,8 @@ from retinaface.errors import DatasetError
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading import deviations as kinds
 from retinaface.widerface.reading.deviations import Deviations
-from retinaface.widerface.reading.members import Member, is_hidden, read_members
+from retinaface.widerface.reading.listing import read_members
+from retinaface.widerface.reading.members import Member, is_hidden
 from retinaface.widerface.reading.names import ImageNames, is_usual
 from retinaface.widerface.reading.text import (
     Parsed,
@@ -20,6 +21,9 @@ from retinaface.widerface.reading.text import (
     parse_predictions,
 )
 from retinaface.widerface.run_list import RUN_LIST_FILE, RunList, parse_run_list
+
+# 1550 for each image of the official set; scoring takes 160 bytes for each, 0.8 GB in all.
+MAX_ALL_DETECTIONS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class _Reader:
     unknown: list[str] = field(default_factory=list)
     deviations: Deviations = field(default_factory=Deviations)
     run_lists: dict[str, RunList] = field(default_factory=dict)
+    n_detections: int = 0
 
     def add(self, member: Member) -> None:
         """Read one file."""
@@ -98,6 +103,12 @@ class _Reader:
                 f"{source}: it is the second file for {image}, beside {self.files[image]}; keep one"
             )
         self.found[image], self.files[image] = parsed.predictions, source
+        self.n_detections += len(parsed.predictions.scores)
+        if self.n_detections > MAX_ALL_DETECTIONS:
+            raise DatasetError(
+                f"{self.path} holds more than {MAX_ALL_DETECTIONS} detections; write fewer of low "
+                "scores"
+            )
         seen = {
             kinds.BACKSLASHES: member.has_backslashes,
             mark: bool(mark),

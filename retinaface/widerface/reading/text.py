@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, excerpt
 from retinaface.files import pointer_problem
 from retinaface.typing import FloatArray
+from retinaface.widerface.ground_truth import LARGEST
 from retinaface.widerface.predictions import Predictions
 from retinaface.widerface.reading.deviations import UTF8_MARK, UTF16
 
 N_COLUMNS = 5
-LARGEST = 1e9  # no pixel and no score is near it
+# Of one image; the network has 16 800 priors at 640x640, before suppression.
+MAX_DETECTIONS = 20_000
 # Ten whole numbers between commas may be five with decimal commas.
 _DOUBTFUL = 2 * N_COLUMNS
 _EXPECTED = "x y w h score"
@@ -73,7 +75,8 @@ def decode(data: bytes, source: str) -> tuple[str, str]:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{source}: {error}; save it as UTF-8") from error
+        where = f"byte {error.start} is not {error.encoding.upper()}"
+        raise DatasetError(f"{source}: {where}; save it as UTF-8") from error
     if "\0" in text:
         raise DatasetError(f"{source}: it holds NUL characters, as UTF-16 does; save it as UTF-8")
     return text.lstrip("\ufeff"), kind
@@ -104,6 +107,11 @@ def parse_predictions(text: str, source: str) -> Parsed:
         raise DatasetError(
             f"{source}: line {lines[1][0]} announces {count} detections, but {len(rows)} follow; "
             "the file is cut short or was edited"
+        )
+    if count > MAX_DETECTIONS:
+        raise DatasetError(
+            f"{source}: {count} detections in one image, expected at most {MAX_DETECTIONS}; write "
+            "fewer of low scores"
         )
     columns, separators = _split_rows(rows, source)
     n_columns = _number_of_columns(rows, columns, source)
@@ -145,9 +153,10 @@ def _header_problem(lines: Sequence[_Line]) -> str:
     if all(_is_row(line) for _, line in lines):
         return f"{expected}, got rows of numbers alone; write the two lines above them"
     if len(lines) == 1:
-        return f"{expected}, got {lines[0][1]!r} alone; for no detection, write 0 below it"
+        return f"{expected}, got {excerpt(lines[0][1])} alone; for no detection, write 0 below it"
     return (
-        f"{expected}, got {[line for _, line in lines[:2]]!r}; write it in the official format: "
+        f"{expected}, got {' and '.join(excerpt(line) for _, line in lines[:2])}; write it in the "
+        "official format: "
         f"the name, the number, then {_EXPECTED} in each line"
     )
 
@@ -183,8 +192,8 @@ def _split(line: _Line, source: str) -> tuple[list[str], str]:
     is_whole = all(_WHOLE.fullmatch(column) for column in columns)
     if is_decimal or (mark == "," and len(columns) == _DOUBTFUL and is_whole):
         raise DatasetError(
-            f"{source}: line {number} has commas that may be decimal commas: {text!r}; write "
-            f"{_EXPECTED} with spaces between them and decimal points"
+            f"{source}: line {number} has commas that may be decimal commas: {excerpt(text)}; "
+            f"write {_EXPECTED} with spaces between them and decimal points"
         )
     return columns, "commas" if mark == "," else "semicolons"
 
@@ -217,7 +226,16 @@ def _values(rows: Sequence[_Line], columns: Sequence[Sequence[str]], source: str
     try:
         values = np.array(used, dtype=np.float64).reshape(-1, N_COLUMNS)
     except ValueError as error:
-        raise DatasetError(f"{source}: {error}; expected numbers: {_EXPECTED}") from error
+        wrong = (
+            (number, word)
+            for (number, _), words in zip(rows, used, strict=True)
+            for word in words
+            if not _is_number(word)
+        )
+        number, word = next(wrong, rows[0])
+        raise DatasetError(
+            f"{source}: line {number} has {excerpt(word)}, expected numbers: {_EXPECTED}"
+        ) from error
     usable = (np.abs(values) <= LARGEST).all(axis=1)  # false for a NaN
     if not usable.all():
         number = rows[int(np.flatnonzero(~usable)[0])][0]

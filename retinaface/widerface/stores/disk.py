@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE
-from retinaface.errors import DatasetError
-from retinaface.files import refuse_pointer
+from retinaface.detection.image_folders import MAX_IMAGE_BYTES
+from retinaface.errors import DatasetError, ImageError
+from retinaface.files import read_bounded, refuse_pointer, too_long
 from retinaface.widerface.ground_truth import file_name
+from retinaface.widerface.reading.archive import check_directory
 
+_PIECE_BYTES = 1 << 16
 IMAGE_DIRS = ("val/images", "WIDER_val/images", "images")
 
 
@@ -27,7 +30,7 @@ class ImageFolder:
 
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file."""
-        return (self.folder / file_name(image)).read_bytes()
+        return read_bounded(self.folder / file_name(image), MAX_IMAGE_BYTES, ImageError)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,12 @@ class ImageArchive:
 
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file."""
-        return self.archive.read(f"WIDER_val/images/{file_name(image)}")
+        name = f"WIDER_val/images/{file_name(image)}"
+        stated = self.archive.getinfo(name).file_size
+        if stated > MAX_IMAGE_BYTES:
+            raise ImageError(too_long(name, stated, MAX_IMAGE_BYTES))
+        with self.archive.open(name) as source:  # in pieces: a directory may state too little
+            return b"".join(iter(lambda: source.read(_PIECE_BYTES), b""))
 
     def __reduce__(self) -> tuple[Callable[[Path], ImageArchive], tuple[Path]]:
         """Be opened anew in another process."""
@@ -77,6 +85,7 @@ def open_store(root: Path, names: Sequence[str] = ()) -> ImageFolder | ImageArch
             f"{', '.join(d + '/<event>/' for d in IMAGE_DIRS)} or {IMAGES_ARCHIVE}"
         )
     refuse_pointer(path, DatasetError)
+    check_directory(path)
     try:
         return _open_archive(path)
     except zipfile.BadZipFile as error:

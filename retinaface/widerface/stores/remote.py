@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retinaface.errors import DatasetError
-from retinaface.storage.connection import connect, list_files, storage_errors
+from retinaface.detection.image_folders import MAX_IMAGE_BYTES
+from retinaface.errors import DatasetError, ImageError
+from retinaface.files import too_long
+from retinaface.storage.connection import connect, list_sizes, storage_errors
 from retinaface.storage.location import Url
 from retinaface.storage.reading import fetch, temporary_folder
 from retinaface.widerface.ground_truth import file_name
@@ -23,27 +25,30 @@ class StoredImages:
         url: Of the data set.
         files: The file system of fsspec; it may be read from several threads.
         top: The path of the data set in it.
-        names: Of all files of the data set, relative to it.
+        sizes: Of all files of the data set, in bytes, by name relative to it; see `list_sizes`.
         folder: Folder of the images in the data set, with a `/` at its end; else empty.
     """
 
     url: Url
     files: Any
     top: str
-    names: frozenset[str]
+    sizes: Mapping[str, int | None]
     folder: str = ""
 
     def has(self, image: str) -> bool:
         """Tell whether the image is there."""
-        return f"{self.folder}{file_name(image)}" in self.names
+        return f"{self.folder}{file_name(image)}" in self.sizes
 
     def read(self, image: str) -> bytes:
         """Read the bytes of the image file.
 
         Raises:
+            ImageError: It is larger than any image that is read.
             StorageError: It cannot be read, after the driver's retries.
         """
         name = f"{self.folder}{file_name(image)}"
+        if (size := self.sizes.get(name) or 0) > MAX_IMAGE_BYTES:
+            raise ImageError(too_long(f"{name} in {self.url}", size, MAX_IMAGE_BYTES))
         with storage_errors(f"read {name} in", self.url):
             content: bytes = self.files.cat_file(f"{self.top}/{name}")
             return content
@@ -70,9 +75,9 @@ class StoredSet:
         """
         whole = self.everything
         layouts = [
-            StoredImages(whole.url, whole.files, whole.top, whole.names, f"{folder}/")
+            StoredImages(whole.url, whole.files, whole.top, whole.sizes, f"{folder}/")
             for folder in IMAGE_DIRS
-            if any(name.startswith(f"{folder}/") for name in whole.names)
+            if any(name.startswith(f"{folder}/") for name in whole.sizes)
         ]
         for store in (whole, *layouts):
             if any(map(store.has, names)):
@@ -97,7 +102,7 @@ class StoredSet:
         whole = self.everything
         place = temporary_folder() / (whole.url.parts or ["set"])[-1]
         place.mkdir()
-        fetch(whole.url, sorted(whole.names.intersection(wanted)), place)
+        fetch(whole.url, sorted(set(whole.sizes).intersection(wanted)), place, whole.sizes)
         return place
 
 
@@ -108,4 +113,4 @@ def list_set(url: Url) -> StoredSet:
         StorageError: It cannot be listed, or nothing is there.
     """
     files, top = connect(url)
-    return StoredSet(StoredImages(url, files, top, frozenset(list_files(url))))
+    return StoredSet(StoredImages(url, files, top, list_sizes(url)))

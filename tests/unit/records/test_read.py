@@ -132,3 +132,12 @@ def test_no_record_is_an_error_with_the_next_step(tmp_path):
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(RecordError, match=r"cannot read a run record from .*--record"):
         read_run(tmp_path)
+
+
+def test_a_record_that_a_link_takes_out_of_its_folder_is_refused_unread(tmp_path):
+    (tmp_path / "secret").write_text("secret words")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/record.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(RecordError, match=r"record\.json: a link leads out of") as caught:
+        read_run(tmp_path / "run")
+    assert "secret words" not in str(caught.value)

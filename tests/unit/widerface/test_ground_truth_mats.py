@@ -54,7 +54,7 @@ def test_a_damaged_file_is_refused_by_name(root, how):
 def test_a_file_that_lacks_its_last_bytes_is_refused(root):
     path = root / "ground_truth/wider_medium_val.mat"
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(DatasetError, match=r"wider_medium_val\.mat: ValueError: .* cut short"):
+    with pytest.raises(DatasetError, match=r"wider_medium_val\.mat: .* cut short"):
         read(root)
 
 

@@ -89,3 +89,30 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "truth.txt").write_bytes(b"\xff\xff")
     with pytest.raises(DatasetError, match="cannot read ground truth .*truth.txt"):
         read_truth_text(tmp_path / "truth.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A" * 10**6,
+        "e/a.jpg\n" + "9" * 5000,
+        "e/a.jpg\n\N{ARABIC-INDIC DIGIT ONE}\n1 1 1 1\n",
+        "e/a.jpg\n1\n" + "x" * 10**6,
+        "e/a.jpg\n1\n1 1 1 1e10\n",
+        "e/a.jpg\n1\n1 1 1 nan\n",
+        "e/a.jpg\n999999999\n1 1 1 1\n",
+        "a" * 5000 + "/a.jpg\n0\n",
+    ],
+    ids=["line", "count", "digit", "row", "large", "nan", "many", "name"],
+)
+def test_a_hostile_text_is_refused_in_a_short_line(tmp_path, text):
+    with pytest.raises(DatasetError, match=r"truth\.txt: .*fetch it again") as caught:
+        read(tmp_path, text)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_a_text_that_is_too_long_is_refused_unread(tmp_path):
+    with (tmp_path / "truth.txt").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DatasetError, match=r"truth\.txt: it has 1048576\.0 MiB or more"):
+        read_truth_text(tmp_path / "truth.txt")

@@ -25,6 +25,8 @@ def test_a_list_is_read_back_as_it_was_written(tmp_path):
         (b'{"schema_version": 2, "images": ["e/a"]}', "Invalid enum value 2"),
         (b'{"schema_version": 1}', "missing required field `images`"),
         (b'{"schema_version": 1, "images": []}', "list names no image"),
+        (b'{"schema_version": 1, "images": ["a", "a"]}', "list names an image twice"),
+        (b'{"images": ["a"], "x": ' + b"[" * 100_000, "inside each other, too deep"),
     ],
 )
 def test_a_damaged_list_is_refused_with_what_to_do(data, message):

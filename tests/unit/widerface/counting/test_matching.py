@@ -13,6 +13,7 @@ from retinaface.widerface.average_precision import (
     threshold_indices,
     total,
 )
+from retinaface.widerface.counting import matching
 from retinaface.widerface.counting.matching import match_image
 from tests.support.widerface import fixed_range_counts, images
 
@@ -48,3 +49,15 @@ def test_nothing_is_matched_with_nothing(lacks):
     assert found.n_faces.tolist() == [n_faces] * 3
     assert found.scores.shape == (0,)
     assert found.is_hit.shape == found.is_proposal.shape == (0, 3)
+
+
+@given(images())
+def test_faces_are_found_the_same_piece_by_piece(items):
+    """A large image takes no more memory than a small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        whole = [match_image(i["boxes"], i["scores"], i["faces"], i["counted"]) for i in items]
+        patch.setattr(matching, "_AT_ONCE", 1)
+        pieces = [match_image(i["boxes"], i["scores"], i["faces"], i["counted"]) for i in items]
+    for one, other in zip(whole, pieces, strict=True):
+        np.testing.assert_array_equal(one.is_hit, other.is_hit)
+        np.testing.assert_array_equal(one.is_proposal, other.is_proposal)

@@ -76,7 +76,7 @@ def test_of_several_categories_the_one_named_face_is_read(tmp_path):
     assert notes[1] == "1 boxes of other categories than 'face' are left out"
     content["categories"][0]["name"] = "head"
     with pytest.raises(
-        DatasetError, match=r"2 categories \(head, person\), expected one, or one n"
+        DatasetError, match=r"2 categories \('head', 'person'\), expected one, or one n"
     ):
         read_coco(write_json(tmp_path / "t.json", content))
 
@@ -194,3 +194,37 @@ def test_hits_are_those_of_coco_and_ap_differs_by_its_recall_points(tmp_path, se
     ap = average_precision(counts)["all faces"]
     assert ap == pytest.approx(expected_ap, abs=AP_TOLERANCE)
     assert 0.2 < ap < 0.95
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b'{"images": [], "x": ' + b"[" * 100_000, "inside each other, too deep"),
+        (b'{"images": [{"id": 1, "file_name": "\xff"}]}', "not UTF-8"),
+        (b'{"images": [{"id": ' + b"9" * 5000 + b"}]}", "out of range"),
+    ],
+)
+def test_hostile_json_is_refused_by_name(tmp_path, data, text):
+    (tmp_path / "t.json").write_bytes(data)
+    with pytest.raises(DatasetError, match=rf"t\.json: .*{text}"):
+        read_coco(tmp_path / "t.json")
+
+
+def test_names_and_numbers_of_a_file_are_shown_in_short(tmp_path):
+    long = "x" * 10**5
+    for content in (
+        changed(images=[IMAGE | {"file_name": long}]),
+        changed(images=[IMAGE | {"id": long}, IMAGE | {"id": long}]),
+        changed(annotations=[BOX | {"image_id": long}]),
+        changed(annotations=[BOX | {"bbox": [1e300, 1, 1, 1]}]),
+    ):
+        with pytest.raises(DatasetError) as caught:
+            read_coco(write_json(tmp_path / "t.json", content))
+        assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_a_file_that_is_too_long_is_refused_unread(tmp_path):
+    with (tmp_path / "t.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DatasetError, match=r"t\.json: it has 1048576\.0 MiB or more"):
+        read_coco(tmp_path / "t.json")

@@ -173,3 +173,11 @@ def test_many_detections_keep_their_order(tmp_path):
     text = "\n".join(["a", "100", *(" ".join(map(str, row)) for row in rows)])
     found = read_predictions(tree(tmp_path, {"e/a.txt": text}), IMAGES).predictions["e/a"]
     np.testing.assert_array_equal(np.c_[found.boxes_xywh, found.scores], rows)
+
+
+def test_all_detections_together_are_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr("retinaface.widerface.reading.predictions.MAX_ALL_DETECTIONS", 3)
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"{name}\n2\n1 1 1 1 1\n1 1 1 1 1\n")
+    with pytest.raises(DatasetError, match="holds more than 3 detections; write fewer"):
+        read_predictions(tmp_path, ["e/a", "e/b"])

@@ -12,6 +12,7 @@ from retinaface.errors import DatasetError
 from retinaface.widerface.predictions import format_predictions, official_form
 from retinaface.widerface.reading.deviations import UTF8_MARK, UTF16
 from retinaface.widerface.reading.text import (
+    MAX_DETECTIONS,
     decode,
     has_foreign_line_ends,
     has_prediction_form,
@@ -157,3 +158,33 @@ def test_line_ends_of_other_systems_are_told():
 )
 def test_text_is_told_from_predictions(text, expected):
     assert has_prediction_form(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A" * 10**6,
+        "A" * 10**6 + "\n" + "B" * 10**6,
+        "n\n1\n" + "C" * 10**6 + " 1 1 1 1\n",
+        "n\n1\n" + "1" * 10**6 + ",5,5,5,5,5,5,5,5,5,5\n",
+        "n\n" + "9" * 5000 + "\n",
+        "n\n1\n\x1b[2J 1 1 1 1\n",
+    ],
+    ids=["line", "lines", "word", "commas", "count", "escape"],
+)
+def test_messages_show_short_and_escaped_excerpts(text):
+    with pytest.raises(DatasetError) as caught:
+        parse_predictions(text, "file")
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+def test_more_detections_in_an_image_than_the_limit_are_refused():
+    rows = "1 1 1 1 1\n" * (MAX_DETECTIONS + 1)
+    with pytest.raises(DatasetError, match="20001 detections in one image, expected at most 20000"):
+        parse_predictions(f"n\n{MAX_DETECTIONS + 1}\n{rows}", "file")
+    shorter = rows.partition("\n")[2]
+    assert (
+        len(parse_predictions(f"n\n{MAX_DETECTIONS}\n{shorter}", "f").predictions.scores)
+        == MAX_DETECTIONS
+    )

@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from retinaface.errors import DatasetError
+from retinaface.errors import DatasetError, ImageError
 from retinaface.widerface.stores.disk import ImageArchive, ImageFolder, open_store
 from tests.support.made.widerface_copy import IMAGES, write_official_layout, write_vendor_layout
 
@@ -22,3 +24,21 @@ def test_names_of_a_ground_truth_may_be_relative_to_the_folder_itself(tmp_path):
         open_store(tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
     assert open_store(tmp_path, ["a.png"]) == ImageFolder(tmp_path)
+
+
+def test_an_image_that_is_too_long_is_refused_unread(tmp_path):
+    (tmp_path / "images/e").mkdir(parents=True)
+    with (tmp_path / "images/e/a.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ImageError, match=r"a\.jpg: it has 1048576\.0 MiB or more"):
+        open_store(tmp_path).read("e/a")
+
+
+def test_the_file_of_an_image_may_be_a_link(tmp_path):
+    """Data sets are made of links to another disk; what is linked is decoded as an image alone."""
+    (tmp_path / "images/e").mkdir(parents=True)
+    (tmp_path / "real.jpg").write_bytes(b"x")
+    (tmp_path / "images/e/a.jpg").symlink_to(tmp_path / "real.jpg")
+    assert open_store(tmp_path).read("e/a") == b"x"
+    os.mkfifo(tmp_path / "images/e/b.jpg")
+    assert not open_store(tmp_path).has("e/b")

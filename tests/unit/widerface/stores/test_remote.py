@@ -101,3 +101,16 @@ def test_own_images_by_url_are_named_by_their_ground_truth(memory, tmp_path):
     words = "1 of 2 images are missing in memory://own, first a.png; names in the ground truth are"
     with pytest.raises(DatasetError, match=words):
         dataset.select()
+
+
+def test_what_is_too_large_in_a_storage_is_not_fetched(memory, tmp_path, monkeypatch):
+    memory.put(str(write_vendor_layout(tmp_path / "set")), "/set", recursive=True)
+    dataset = open_widerface(Url("memory://set"))
+    monkeypatch.setattr("retinaface.widerface.stores.remote.MAX_IMAGE_BYTES", 1)
+    monkeypatch.setattr(type(memory), "cat_file", None)
+    with pytest.raises(ImageError, match="cannot read val/images/.*jpg in memory://set: it has"):
+        dataset.read_bytes(IMAGES[0])
+    monkeypatch.setattr("retinaface.storage.reading.MAX_COPY_BYTES", 1)
+    monkeypatch.setattr(type(memory), "get_file", None)
+    with pytest.raises(StorageError, match="cannot read .* in memory://set: it has"):
+        open_widerface(Url("memory://set"))

@@ -1,0 +1,153 @@
+"""Read the texts of a zip, with limits that hold whatever its directory says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from retinaface.errors import DatasetError, excerpt
+from retinaface.files import refuse_pointer, too_long
+from retinaface.widerface.reading.members import (
+    MAX_ENTRIES,
+    MAX_TEXT_BYTES,
+    Member,
+    check_depth,
+    check_entries,
+    check_total,
+    is_hidden,
+)
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_DOS_FOLDER = 0x10
+_ENCRYPTED = 0x1
+# Whose decompressors stop at a limit; those of bzip2 and LZMA take what the data says.
+_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+_CHUNK_BYTES = 1 << 16
+# End of the directory: signature, 4 bytes, entries on this disk and in all, 4 + 4 bytes of size and
+# place, length of the comment, which may have 64 KiB (APPNOTE.TXT 4.3.16).
+_END = struct.Struct("<4s4xHHIIH")
+_END_SIGNATURE, _LONGEST_END = b"PK\5\6", 22 + (1 << 16)
+# An entry of the directory without its name.
+_ENTRY_BYTES = 46
+# Names of 300 bytes, for as many entries as are read.
+_MAX_DIRECTORY_BYTES = MAX_ENTRIES * (_ENTRY_BYTES + 300)
+
+Parts = tuple[str, ...]
+
+
+def read_zip(path: Path, wanted: Callable[[Parts], bool]) -> Iterator[Member]:
+    """Read the wanted files, sorted by name.
+
+    Raises:
+        OSError: The file cannot be read; so do the others of `ZIP_ERRORS`.
+        DatasetError: A name leads out of the zip or stands there twice, a file is a link or
+            encrypted, or a limit is exceeded; then nothing is unpacked beyond it.
+    """
+    refuse_pointer(path, DatasetError)
+    check_directory(path)
+    with zipfile.ZipFile(path) as archive:
+        infos = sorted(archive.infolist(), key=lambda one: one.filename)
+        check_entries(len(infos), path)
+        listed = [(parts, one) for one in infos if (parts := _parts(path, one))]
+        read = {one.filename for parts, one in listed if not is_hidden(parts) and wanted(parts)}
+        chosen = [one for _, one in listed if one.filename in read]
+        for info in chosen:
+            _check(path, info)
+        check_total(sum(info.file_size for info in chosen), path)
+        if len(read) != len(chosen):
+            raise DatasetError(f"{path} {_twice([one.filename for one in chosen])}")
+        for parts, info in listed:
+            data = _unpack(archive, info, path) if info.filename in read else None
+            yield Member(parts, data, has_backslashes="\\" in info.filename)
+
+
+def check_directory(path: Path) -> None:
+    """Look at the size of the directory before it is read, as a whole, into memory.
+
+    Its number of entries may be a lie; its size is what is read.
+
+    Raises:
+        DatasetError: It has more entries than `MAX_ENTRIES`, or names too long for so many.
+    """
+    with path.open("rb") as file:
+        n_bytes = file.seek(0, 2)
+        file.seek(max(0, n_bytes - _LONGEST_END))
+        tail = file.read(_LONGEST_END)
+        start = tail.rfind(_END_SIGNATURE)
+        if start < 0 or len(tail) - start < _END.size:
+            return  # no zip, as its reader will say
+        _, _, n_entries, size, _, _ = _END.unpack_from(tail, start)
+    if n_entries == 0xFFFF or size == 0xFFFFFFFF:  # the true ones stand in another place
+        n_entries, size = _end_of_zip64(tail[:start], (n_entries, size))
+    if n_entries > MAX_ENTRIES or min(size, n_bytes) > _MAX_DIRECTORY_BYTES:
+        check_entries(MAX_ENTRIES + 1, path)
+
+
+def _end_of_zip64(tail: bytes, otherwise: tuple[int, int]) -> tuple[int, int]:
+    """Read number and size of a large directory from its own end (APPNOTE.TXT 4.3.14)."""
+    start = tail.rfind(b"PK\6\6")
+    if start < 0 or len(tail) < start + 48:
+        return otherwise
+    n_entries, size = struct.unpack_from("<QQ", tail, start + 32)
+    return n_entries, size
+
+
+def _parts(path: Path, info: zipfile.ZipInfo) -> Parts:
+    """Split a name; empty for a folder.
+
+    Raises:
+        DatasetError: It leads out of the zip, or is too deep.
+    """
+    name = info.filename.replace("\\", "/")
+    parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
+        raise DatasetError(
+            f"{path}/{info.filename}: expected <event>/<name>.txt inside the zip, got a "
+            "name that leads out of it; pack the folder again"
+        )
+    check_depth(parts, path)
+    is_folder = name.endswith("/") or info.external_attr & _DOS_FOLDER
+    return () if is_folder else parts
+
+
+def _check(path: Path, info: zipfile.ZipInfo) -> None:
+    """Refuse a file that is not to be unpacked, by what the directory says of it.
+
+    Raises:
+        DatasetError: It is a link or another special file, encrypted, of another method, too long.
+    """
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        what = "a link" if kind == stat.S_IFLNK else "no file"
+        raise DatasetError(f"{path}/{info.filename}: it is {what}, and is not read; pack the file")
+    if info.flag_bits & _ENCRYPTED:
+        raise DatasetError(f"{path}/{info.filename}: it is encrypted; pack it without a password")
+    if info.compress_type not in _METHODS:
+        raise DatasetError(
+            f"{path}/{info.filename}: it is compressed by method {info.compress_type}, expected "
+            f"{' or '.join(_METHODS.values())}; pack it again with zip"
+        )
+    if info.file_size > MAX_TEXT_BYTES:
+        raise DatasetError(too_long(f"{path}/{info.filename}", info.file_size, MAX_TEXT_BYTES))
+
+
+def _twice(names: list[str]) -> str:
+    first = next(one for one, other in itertools.pairwise(names) if one == other)
+    return f"holds {excerpt(first)} twice, and which one counts is open; keep one"
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+    """Unpack one file in chunks, so that no more is unpacked than the limit allows."""
+    chunks, n_bytes = [], 0
+    with archive.open(info) as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            chunks.append(chunk)
+            n_bytes += len(chunk)
+            if n_bytes > MAX_TEXT_BYTES:
+                raise DatasetError(too_long(f"{path}/{info.filename}", n_bytes, MAX_TEXT_BYTES))
+    return b"".join(chunks)
