@@ -21,8 +21,6 @@ from retinaface.errors import OutputError, RetinaFaceError
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 # What a clone holds in place of a large file that Git LFS has not fetched.
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
-
-
 # What is no file, and would hang a reader, never end, or act when read.
 _SPECIAL = (
     (stat.S_ISFIFO, "a pipe"),

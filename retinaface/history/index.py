@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,9 +26,9 @@ from retinaface.records.read import read_run
 from retinaface.records.write import RECORD_FILE
 
 # Counts up when rows get other content: other releases keep files of their own.
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS runs (name BLOB PRIMARY KEY, mtime_ns INTEGER NOT NULL, "
     "size INTEGER NOT NULL, inode INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID"
 )
 # Rows are kept as they come, so that a long first reading is not lost when it is interrupted.
@@ -148,19 +149,21 @@ def _listed(
     """Bring the index up to date and read it: rows, damaged records, number of records read."""
     with _open(path) as database:
         known = {
-            name: (mtime_ns, size, inode)
+            os.fsdecode(name): (mtime_ns, size, inode)
             for name, mtime_ns, size, inode in database.execute(
                 "SELECT name, mtime_ns, size, inode FROM runs"
             )
         }
-        if gone := [(name,) for name in known.keys() - stamps.keys()]:
+        if gone := [(os.fsencode(name),) for name in known.keys() - stamps.keys()]:
             with database:
                 database.executemany("DELETE FROM runs WHERE name = ?", gone)
         stale = sorted(name for name, stamp in stamps.items() if known.get(name) != stamp)
         damaged: dict[str, str] = {}
         for names in _batches(stale, progress=progress):
             with database:
-                database.executemany("DELETE FROM runs WHERE name = ?", [(n,) for n in names])
+                database.executemany(
+                    "DELETE FROM runs WHERE name = ?", [(os.fsencode(n),) for n in names]
+                )
                 database.executemany(
                     "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
                     _encoded(folder, names, stamps, damaged),
@@ -169,7 +172,7 @@ def _listed(
         rows = [
             decode(row)
             for name, row in database.execute("SELECT name, row FROM runs")
-            if name in stamps and name not in damaged
+            if os.fsdecode(name) in stamps and os.fsdecode(name) not in damaged
         ]
         return rows, damaged, len(stale)
 
@@ -186,17 +189,38 @@ def _open(path: Path | None) -> Iterator[sqlite3.Connection]:
 
 def _encoded(
     folder: Path, names: Iterable[str], stamps: dict[str, Stamp], damaged: dict[str, str]
-) -> list[tuple[str, int, int, int, bytes]]:
+) -> list[tuple[bytes, int, int, int, bytes]]:
     """Read records; note those that are damaged, which have no row."""
     rows = []
     for name in names:
         try:
-            row = row_of(read_run(folder / name, name))
+            row = row_of(read_run(folder / name, _text(name)))
         except RecordError as error:
             damaged[name] = str(error)
         else:
-            rows.append((name, *stamps[name], msgspec.msgpack.encode(row)))
+            rows.append((os.fsencode(name), *stamps[name], _packed(row)))
     return rows
+
+
+def _packed(row: RunRow) -> bytes:
+    """Encode a row; bytes of names that are no UTF-8 are written out."""
+    try:
+        return msgspec.msgpack.encode(row)
+    except UnicodeEncodeError:
+        return msgspec.msgpack.encode(msgspec.convert(_plain(msgspec.to_builtins(row)), RunRow))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _text(name: str) -> str:
+    """Write bytes of a name that are no UTF-8 out, which no text of a file can hold."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _batches(names: Sequence[str], *, progress: bool) -> Iterator[Sequence[str]]:
