@@ -11,6 +11,7 @@ from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
+from retinaface.export.manifest import read_manifest
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 
@@ -60,7 +61,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         EngineUnavailable: The engine is unknown, or a file is missing or does not fit the others.
         WeightsError: The checkpoint cannot be used.
         AssetError: The published checkpoint cannot be found.
-        ExportError: The export cannot be made.
+        ExportError: The export cannot be made, or the model is not the file of its manifest.
         ModelError: The model is damaged, or not of this network.
     """
     entry = find_engine(name)
@@ -80,6 +81,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         raise EngineUnavailable(f"{name}: model {spec.model} does not exist; check --model")
     if spec.model is not None:
         refuse_pointer(spec.model, EngineUnavailable)
+        read_manifest(spec.model)  # which refuses a file that was changed since its export
     if spec.scores == "logits" and not (spec.engine_file or (spec.model and entry.loads_onnx)):
         raise EngineUnavailable(
             f"{name}: --scores logits says what a file gives, but this engine gets none; leave it "

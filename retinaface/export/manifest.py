@@ -137,10 +137,11 @@ def read_manifest(model: Path) -> Manifest | None:
     """Read the manifest beside a file.
 
     Returns:
-        None where there is none: no such file, one of a vendor's, or that of another model.
+        None where there is none: no such file, or one of a vendor's.
 
     Raises:
-        ManifestError: It is damaged, or of a version that this release does not read.
+        ManifestError: It is damaged, of a version that this release does not read, or of another
+            file: then nobody knows what the file holds.
     """
     path = sidecars(model)[1]
     if not (path.is_file() and model.is_file()):
@@ -152,8 +153,12 @@ def read_manifest(model: Path) -> Manifest | None:
         raise _unreadable(path, str(error)) from error
     if not isinstance(data, dict) or not any(mark in data for mark in _MARKS):
         return None
-    if isinstance(data.get("sha256"), str) and data["sha256"] != model_sha256(model):
-        return None
+    if isinstance(data.get("sha256"), str) and data["sha256"] != (found := model_sha256(model)):
+        raise ManifestError(
+            f"{model} is not the file of the manifest {path.name} beside it: expected sha256 "
+            f"{data['sha256'][:16]}, got {found[:16]}; it was changed or damaged since: export it "
+            "again, or move the manifest away from it"
+        )
     version = data.get("manifest_version", MANIFEST_VERSION)
     if version != MANIFEST_VERSION:
         raise _unreadable(path, f"it has version {version!r}, this release reads 1")

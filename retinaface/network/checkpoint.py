@@ -24,6 +24,7 @@ from retinaface.files import check_regular, file_sha256
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
+from retinaface.network.published import damage_note
 from retinaface.network.weights import refuse_foreign
 
 
@@ -61,7 +62,9 @@ def load_model(weights: str | Path | None = None, *, progress: bool = False) -> 
     model = RetinaFace()
     found = read_checkpoint(path, model.state_dict())
     model.load_state_dict(found.tensors)
-    return LoadedModel(model.eval(), str(path), file_sha256(path), found.notes)
+    note = damage_note(path.name, model.state_dict())
+    notes = (*found.notes, *([note] if note else []))
+    return LoadedModel(model.eval(), str(path), file_sha256(path), notes)
 
 
 def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
