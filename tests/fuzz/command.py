@@ -53,9 +53,9 @@ def run(
         for target in chosen:
             end = until if count else min(until, time.monotonic() + _SLICE_S)
             fuzz(target, tallies[target.name], seed, range(at, at + step), end)
-            click.echo(_line(tallies[target.name]))
+            _show(tallies[target.name], store=store)
         at += step
-    _conclude(list(tallies.values()), store=store)
+    _conclude(list(tallies.values()))
 
 
 @main.command("replay")
@@ -78,11 +78,11 @@ def replay_command(
             fuzz(target, tally, seed, range(number, number + 1), float("inf"))
         tallies.append(tally)
         if not as_json:
-            click.echo(_line(tally))
+            _show(tally, store=False)
     if as_json:
         click.echo(json.dumps({tally.target: tally.as_dict() for tally in tallies}))
     else:
-        _conclude(tallies, store=False)
+        _conclude(tallies)
 
 
 @main.command()
@@ -115,19 +115,22 @@ def _chosen(names: Sequence[str]) -> list[Target]:
     return [TARGETS[name] for name in (names or TARGETS)]
 
 
-def _line(tally: Tally) -> str:
+def _show(tally: Tally, *, store: bool) -> None:
+    """Print what a target did so far, and keep the smallest input of each failure."""
     counts = ", ".join(f"{tally.counts[w]} {w}" for w in ("read", "refused", "failure"))
     total = sum(tally.counts.values())
-    return f"{tally.target}: {total} inputs: {counts}; slowest {tally.slowest_s:.1f} s"
+    click.echo(f"{tally.target}: {total} inputs: {counts}; slowest {tally.slowest_s:.1f} s")
+    for one in tally.findings.values():
+        if store:
+            one.path = cases.store(tally.target, one.data, instead_of=one.path)
+        place = one.path or f"python -m tests.fuzz replay {one.origin}"
+        click.echo(f"  FAILURE {one.outcome.signature}: {one.outcome.message}")
+        click.echo(f"    {one.count} times; {len(one.data)} bytes; {place}")
+    sys.stdout.flush()
 
 
-def _conclude(tallies: Sequence[Tally], *, store: bool) -> None:
+def _conclude(tallies: Sequence[Tally]) -> None:
     n_inputs = sum(sum(tally.counts.values()) for tally in tallies)
-    failed = [(tally, one) for tally in tallies for one in tally.findings.values()]
-    for tally, one in failed:
-        path = cases.store(tally.target, one.data) if store else None
-        click.echo(f"FAILURE {tally.target}: {one.outcome.signature}: {one.outcome.message}")
-        again = f"python -m tests.fuzz replay {one.origin}"
-        click.echo(f"  {one.count} times; {len(one.data)} bytes; {path or again}")
-    click.echo(f"{n_inputs} inputs, {len(failed)} kinds of failure")
-    sys.exit(1 if failed else 0)
+    n_failed = sum(len(tally.findings) for tally in tallies)
+    click.echo(f"{n_inputs} inputs, {n_failed} kinds of failure")
+    sys.exit(1 if n_failed else 0)

@@ -6,6 +6,7 @@ import ast
 import io
 import random
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -91,7 +92,8 @@ def _members(data: bytes) -> list[tuple[zipfile.ZipInfo, bytes]]:
 
 def _written(members: list[tuple[zipfile.ZipInfo, bytes]]) -> bytes:
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(target, "w") as archive:
+        warnings.simplefilter("ignore", UserWarning)  # of a name that is there twice
         for info, content in members:
             fresh = zipfile.ZipInfo(info.filename or "x", (1980, 1, 1, 0, 0, 0))
             fresh.external_attr = info.external_attr

@@ -49,7 +49,7 @@ def change_value(content: Any, rng: random.Random, replacement: Any = None) -> A
         replacement: Put in place of a value; one of many where None.
     """
     places: list[tuple[Any, Any]] = []
-    stack = [content]
+    stack = [content] if isinstance(content, dict | list) else []
     while stack and len(places) < 200_000:
         node = stack.pop()
         pairs = node.items() if isinstance(node, dict) else enumerate(node)

@@ -27,14 +27,16 @@ def read(path: Path) -> bytes:
     return lzma.decompress(data) if path.name.endswith(_PACKED) else data
 
 
-def store(target: str, data: bytes) -> Path | None:
-    """Store a case; None where it is too long."""
+def store(target: str, data: bytes, *, instead_of: Path | None = None) -> Path | None:
+    """Store a case, and drop a longer one of the same failure; None where it is too long."""
     name = hashlib.sha256(data).hexdigest()[:12]
     packed = len(data) > _PLAIN_BYTES
     content = lzma.compress(data, preset=9) if packed else data
     if len(content) > _MAX_BYTES:
         return None
     path = CASES / target / (name + (_PACKED if packed else _ENDING))
+    if instead_of is not None and instead_of != path:
+        instead_of.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

@@ -31,12 +31,14 @@ class Finding:
         data: The smallest input.
         origin: How it is made again.
         count: How many inputs ended so.
+        path: Where it is stored; None where it is not, or too long.
     """
 
     outcome: Outcome
     data: bytes
     origin: str
     count: int = 0
+    path: Path | None = None
 
 
 @dataclass

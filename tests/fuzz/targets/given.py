@@ -11,10 +11,9 @@ _OPTIONS = """\
 [validate]
 engine = ["ort-cpu-fp32", "ort-cpu-fp16"]
 pipeline = "igie"
-batch = [1, 32]
+batch = 32
 widerface = "data"
 soak = 5.5
-full = true
 """
 _PLAN = """\
 [defaults]
@@ -24,7 +23,7 @@ time-limit = 3600
 [[target]]
 name = "one"
 engine = ["ort-cpu-fp32"]
-batch = [1, 32]
+batch = 32
 
 [[target]]
 engine = ["ort-cpu-fp16"]
@@ -33,9 +32,8 @@ python = "envs/a/bin/python"
 """
 
 
-def _make_options(folder: Path) -> list[bytes]:
+def _make_options(folder: Path) -> None:
     (folder / "retinaface.toml").write_text(_OPTIONS)
-    return []
 
 
 def _read_options(folder: Path) -> None:
@@ -43,6 +41,19 @@ def _read_options(folder: Path) -> None:
 
     find_file(folder)
     read_file(folder / "retinaface.toml")
+
+
+def _make_shared(folder: Path) -> None:
+    text = _OPTIONS.replace("[validate]", "[tool.retinaface.validate]")
+    (folder / "pyproject.toml").write_text('[project]\nname = "x"\n' + text)
+
+
+def _read_shared(folder: Path) -> None:
+    from retinaface.suite.settings.files import find_file, read_file
+
+    file = find_file(folder)
+    if file is not None:
+        read_file(file)
 
 
 def _make_plan(folder: Path) -> None:
@@ -57,5 +68,6 @@ def _read_plan(folder: Path) -> None:
 
 TARGETS = (
     Target("options.toml", "text", "retinaface.toml", _make_options, _read_options),
+    Target("options.pyproject", "text", "pyproject.toml", _make_shared, _read_shared),
     Target("plan.toml", "text", "plan.toml", _make_plan, _read_plan),
 )

@@ -29,7 +29,7 @@ def _make_truth(folder: Path) -> None:
     write_truth_text(folder).rename(folder / _TRUTH)
 
 
-def _make_folder(folder: Path) -> list[bytes]:
+def _make_folder(folder: Path) -> None:
     from retinaface.widerface.run_list import write_run_list
     from tests.support.made.widerface_copy import IMAGES
 
@@ -39,7 +39,6 @@ def _make_folder(folder: Path) -> list[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     write_run_list(folder / _FOUND, IMAGES, "a part")
-    return [b"a.jpg\r\n1\r\n10,12,30,40,0.9\r\n", b"# image\n0\n"]
 
 
 def _first_text() -> str:
@@ -64,7 +63,7 @@ def _zip(prefix: str, method: int) -> bytes:
 
 def _score(name: str):  # noqa: ANN202 - a reader
     def read(folder: Path) -> None:
-        command("score", folder / name, "--ground-truth", folder / _TRUTH, "--json")
+        command("score", folder / name, "--ground-truth", folder / _TRUTH, "--json", "-")
 
     return read
 

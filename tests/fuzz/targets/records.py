@@ -29,18 +29,18 @@ def _forget_hashes(path: Path) -> None:
 
 
 def _compare(folder: Path) -> None:
-    command("compare", folder / "a", folder / "b", "--json")
+    command("compare", folder / "a", folder / "b", "--json", "-")
     command("compare", folder / "b", folder / "a")
     command("engines", folder / "a")
-    command("runs", folder, "--json")
+    command("runs", folder, "--json", "-")
 
 
 def _compare_arrays(folder: Path) -> None:
-    command("compare", folder / "a", folder / "b", "--attribute", "--json")
+    command("compare", folder / "a", folder / "b", "--attribute", "--json", "-")
 
 
 def _compare_traced(folder: Path) -> None:
-    command("compare", folder / "t", folder / "t", "--attribute", "--json")
+    command("compare", folder / "t", folder / "t", "--attribute", "--json", "-")
 
 
 def _report(folder: Path) -> None:
@@ -59,7 +59,7 @@ def _make_history(folder: Path) -> None:
 
 
 def _history(folder: Path) -> None:
-    for words in (("history", folder, "--run", "run-0003"), ("history", folder, "--json")):
+    for words in (("history", folder, "--run", "run-0003"), ("history", folder, "--json", "-")):
         command(*words)
     _drop_index(folder)
 
@@ -83,7 +83,7 @@ def _history_by_index(folder: Path) -> None:
     from retinaface.history.index import index_path
 
     index_path(folder / "runs").write_bytes((folder / "index").read_bytes())
-    command("history", folder / "runs", "--json")
+    command("history", folder / "runs", "--json", "-")
 
 
 def _make_unavailable(folder: Path) -> None:
@@ -94,7 +94,7 @@ def _make_unavailable(folder: Path) -> None:
 
 
 def _compare_unavailable(folder: Path) -> None:
-    command("compare", folder / "a", folder / "u", "--json")
+    command("compare", folder / "a", folder / "b", folder / "u", "--json", "-")
 
 
 def _make_session(folder: Path) -> None:
@@ -108,7 +108,7 @@ def _compare_session(folder: Path) -> None:
     from retinaface.records.ab_session import read_sessions
 
     read_sessions([folder / "ab.json"])
-    command("compare", folder / "a", folder / "b", "--ab", folder / "ab.json", "--json")
+    command("compare", folder / "a", folder / "b", "--ab", folder / "ab.json", "--json", "-")
 
 
 def _make_baseline(folder: Path) -> None:

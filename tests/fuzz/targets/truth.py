@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.target import Target
 
+_ALL, _HARD = (f"ground_truth/wider_{name}_val.mat" for name in ("face", "hard"))
 
-def _make_mats(folder: Path) -> list[bytes]:
-    import scipy.io
 
+def _make_mats(folder: Path) -> None:
     from tests.support.made.widerface_copy import write_vendor_layout
 
     write_vendor_layout(folder)
-    path = folder / "ground_truth/wider_hard_val.mat"
-    content = {k: v for k, v in scipy.io.loadmat(path).items() if not k.startswith("__")}
-    more = folder / "more.mat"
-    scipy.io.savemat(more, content, do_compression=True)
-    data = more.read_bytes()
-    more.unlink()
-    return [data]
+
+
+def _make_both(name: str) -> Callable[[Path], list[bytes]]:
+    """Make a set, and one of its files once more, compressed as the official ones are."""
+
+    def make(folder: Path) -> list[bytes]:
+        import scipy.io
+
+        _make_mats(folder)
+        content = scipy.io.loadmat(folder / name)
+        target = io.BytesIO()
+        kept = {key: value for key, value in content.items() if not key.startswith("__")}
+        scipy.io.savemat(target, kept, do_compression=True)
+        return [target.getvalue()]
+
+    return make
 
 
 def _make_text(folder: Path) -> None:
@@ -60,8 +71,8 @@ def _open_set(folder: Path) -> None:
 
 
 TARGETS = (
-    Target("truth.mat", "mat", "ground_truth/wider_face_val.mat", _make_mats, _score_with),
-    Target("truth.mat-list", "mat", "ground_truth/wider_hard_val.mat", _make_mats, _score_with),
+    Target("truth.mat", "mat", _ALL, _make_both(_ALL), _score_with),
+    Target("truth.mat-list", "mat", _HARD, _make_both(_HARD), _score_with),
     Target("truth.text", "text", "wider_face_val_bbx_gt.txt", _make_text, _score_with),
     Target("truth.coco", "json", "truth.json", _make_coco, _score_with),
     Target("images.list", "text", "val/wider_val.txt", _make_mats, _open_set),
