@@ -1,0 +1,70 @@
+"""Judge what a reader did with an input: read, refused in one line, or a failure."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retinaface.errors import RetinaFaceError
+from tests.fuzz.target import Target
+
+READ, REFUSED, FAILURE = "read", "refused", "failure"
+_PACKAGE = "retinaface"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input.
+
+    Attributes:
+        what: `read`, `refused` or `failure`.
+        kind: Name of the exception; `signal 11`, `timeout` of a child.
+        where: Innermost place in the package: `module:function`.
+        message: First line.
+        seconds: It took.
+    """
+
+    what: str
+    kind: str = ""
+    where: str = ""
+    message: str = ""
+    seconds: float = 0.0
+
+    @property
+    def signature(self) -> str:
+        """Name a failure, so that it is stored once."""
+        return f"{self.kind} in {self.where}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give plain data."""
+        return asdict(self)
+
+
+def judge(target: Target, folder: Path) -> Outcome:
+    """Read an input in this process."""
+    try:
+        target.read(folder)
+    except (RetinaFaceError, click.ClickException) as error:
+        return Outcome(REFUSED, type(error).__name__, _place(error), _line(error))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return Outcome(FAILURE, type(error).__name__, _place(error), _line(error))
+    return Outcome(READ)
+
+
+def _line(error: BaseException) -> str:
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return ascii(" ".join(text.split())[:300])[1:-1]
+
+
+def _place(error: BaseException) -> str:
+    found = "outside of the package"
+    for frame in traceback.extract_tb(error.__traceback__):
+        parts = Path(frame.filename).with_suffix("").parts
+        if _PACKAGE in parts:
+            last = len(parts) - 1 - parts[::-1].index(_PACKAGE)
+            found = f"{'.'.join(parts[last + 1 :])}:{frame.name}"
+    return found

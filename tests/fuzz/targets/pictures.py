@@ -1,0 +1,63 @@
+"""Image files, and the zip of images as it is downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.fuzz.target import Target
+
+
+def _encoded(ending: str, height: int = 60, width: int = 90) -> bytes:
+    import cv2
+
+    from retinaface.network.scenes import scene
+
+    return bytes(cv2.imencode(ending, scene(height, width, 3))[1])
+
+
+def _make(ending: str):  # noqa: ANN202 - a maker
+    def make(folder: Path) -> list[bytes]:
+        (folder / f"x{ending}").write_bytes(_encoded(ending))
+        return [_encoded(ending, 33, 400)]
+
+    return make
+
+
+def _detect(ending: str):  # noqa: ANN202 - a reader
+    def read(folder: Path) -> None:
+        from retinaface.detection.image_folders import FolderScan
+        from retinaface.detection.images import decode_image, read_image
+        from retinaface.detection.pipelines import PIPELINES, preprocess
+
+        path = folder / f"x{ending}"
+        read_image(path)
+        image = decode_image(FolderScan(folder).read(path.name), path.name)
+        for name in ("igie", "ixrt"):
+            preprocess(image, PIPELINES[name])
+
+    return read
+
+
+def _make_archive(folder: Path) -> None:
+    from tests.support.made.widerface_copy import write_official_layout
+
+    write_official_layout(folder, zipped=True)
+
+
+def _read_archive(folder: Path) -> None:
+    from retinaface.detection.images import decode_image
+    from retinaface.widerface.dataset import open_widerface
+
+    dataset = open_widerface(folder)
+    for image in dataset.select().images:
+        decode_image(dataset.read_bytes(image), image)
+
+
+TARGETS = (
+    Target("image.jpeg", "jpeg", "x.jpg", _make(".jpg"), _detect(".jpg")),
+    Target("image.png", "png", "x.png", _make(".png"), _detect(".png")),
+    Target("image.bmp", "bytes", "x.bmp", _make(".bmp"), _detect(".bmp")),
+    Target("image.webp", "bytes", "x.webp", _make(".webp"), _detect(".webp")),
+    Target("image.tiff", "bytes", "x.tiff", _make(".tiff"), _detect(".tiff")),
+    Target("images.zip", "zip", "WIDER_val.zip", _make_archive, _read_archive),
+)

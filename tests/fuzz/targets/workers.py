@@ -1,0 +1,100 @@
+"""What workers answer: engines in other environments, and targets of a cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.fuzz.target import Target
+
+_N_PRIORS = 4200
+# The answers lie ready: whoever waits longer waits for what never comes.
+_PATIENCE_S = 0.5
+
+
+def _frame(header: dict, arrays: list[np.ndarray]) -> bytes:
+    from retinaface.engines.remote import frames
+
+    kinds = [{"shape": list(a.shape), "dtype": a.dtype.str} for a in arrays]
+    text = json.dumps({**header, "arrays": kinds}).encode()
+    prefix = frames._PREFIX.pack(frames._MAGIC, len(text))
+    return prefix + text + b"".join(array.tobytes() for array in arrays)
+
+
+def _make_answers(folder: Path) -> None:
+    """Write an answer to each request, one after the other."""
+    from retinaface.engines.remote import messages
+    import msgspec
+
+    opened = messages.Opened(fixed_batch=None, environment={"python": "3.11.7"})
+    outputs = [np.full((1, _N_PRIORS, n), 0.5, np.float32) for n in (4, 2, 10)]
+    answers = [
+        _frame(msgspec.to_builtins(opened), []),
+        _frame(msgspec.to_builtins(messages.Description(description={"runtime": "x 1"})), []),
+        _frame(msgspec.to_builtins(messages.Outputs(seconds=0.1)), outputs),
+    ]
+    (folder / "answers").write_bytes(b"".join(answers))
+
+
+def _ask(folder: Path) -> None:
+    """Ask an engine in another environment, whose worker writes what is in a file."""
+    from retinaface.engines.remote.engine import RemoteEngine
+    from retinaface.engines.remote.transport import open_channel
+    from retinaface.engines.spec import EngineSpec
+    from unittest.mock import patch
+
+    class Replayed:
+        where, shares_disk = "a replayed worker", True
+
+        def start(self, name):
+            def spawn(their_read, their_write, stderr):
+                return subprocess.Popen(
+                    ["/bin/sh", "-c", 'cat "$0"; exec cat > /dev/null', folder / "answers"],
+                    stdin=their_read,
+                    stdout=their_write,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+
+            return open_channel(spawn)
+
+        def prepare(self, channel, deadline):
+            pass
+
+        def describe_end(self, code, doing, last_words):
+            return f"ended with {code} during {doing}{last_words}"
+
+    limits = {"build_timeout_s": _PATIENCE_S, "call_timeout_s": _PATIENCE_S}
+    spec = EngineSpec("ort-cpu-fp32", "fp32", "cpu", height_px=320, width_px=320)
+    with patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed()):
+        with RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
+            json.dumps(engine.describe())
+            engine.infer(np.zeros((1, 3, 320, 320), np.float32))
+
+
+def _make_packed(folder: Path) -> None:
+    from retinaface.cluster.targets.packing import pack
+    from tests.support.made.records import make_run
+
+    make_run(folder / "run")
+    (folder / "packed.zip").write_bytes(pack(folder / "run"))
+
+
+def _unpack(folder: Path) -> None:
+    from retinaface.cluster.targets.packing import unpack
+    from retinaface.records.read import read_run
+
+    with tempfile.TemporaryDirectory() as place:
+        unpack((folder / "packed.zip").read_bytes(), Path(place) / "run")
+        read_run(Path(place) / "run")
+
+
+TARGETS = (
+    Target("worker.answers", "frames", "answers", _make_answers, _ask),
+    Target("worker.record", "zip", "packed.zip", _make_packed, _unpack),
+)
