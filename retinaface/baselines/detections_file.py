@@ -15,11 +15,27 @@ import numpy as np
 
 from retinaface.detection.detections import Detections, pack_detections
 from retinaface.errors import BaselineError
-from retinaface.files import ZIP_ERRORS, refuse_pointer
+from retinaface.files import refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.npz import (
+    Array,
+    check_arrays,
+    check_names,
+    check_offsets,
+    check_range,
+    read_arrays,
+)
 from retinaface.typing import FloatArray, IntArray
 
 _PER_PX = 16
 PER_SIDE = 64
+_FORM = {
+    "images": Array("US", ("I",)),
+    "counts": Array("iu", ("I",)),
+    "boxes": Array("iu", (4, "D")),
+    "scores": Array("f", ("D",)),
+    "landmarks": Array("iu", (10, "D")),
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal detections give equal bytes
 
 
@@ -55,17 +71,22 @@ def read_detections(path: Path) -> dict[str, Detections]:
     """
     refuse_pointer(path, BaselineError)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            corners = arrays["boxes"].T.astype(np.int64)
-            corners[:, 2:] += corners[:, :2]
-            boxes, landmarks = _pixels(corners, arrays["landmarks"].T.reshape(-1, 5, 2))
-            offsets = np.concatenate([[0], np.cumsum(arrays["counts"])])
-            scores, images = arrays["scores"], arrays["images"].tolist()
-    except (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS) as error:
+        arrays = read_arrays(path)
+        lengths = check_arrays(arrays, _FORM)
+        check_range("counts", arrays["counts"], 0, lengths["D"])
+        offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
+        check_offsets("counts", offsets, lengths["D"])
+        images = arrays["images"].tolist()
+        check_names("images", images)
+    except (OSError, FormatError) as error:
         raise BaselineError(
-            f"cannot read the baseline's detections {path}: {type(error).__name__}: {error}; "
-            "restore the file: git checkout -- baselines"
+            f"cannot read the baseline's detections {path}: {error}; restore the file: git "
+            "checkout -- baselines"
         ) from error
+    corners = arrays["boxes"].T.astype(np.int64)
+    corners[:, 2:] += corners[:, :2]
+    boxes, landmarks = _pixels(corners, arrays["landmarks"].T.reshape(-1, 5, 2))
+    scores = arrays["scores"]
     return {
         image: _rows(boxes, scores, landmarks, offsets[i], offsets[i + 1])
         for i, image in enumerate(images)

@@ -18,6 +18,8 @@ from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
 from retinaface.files import file_sha256, new_file, refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 
 SCHEMA_VERSION = 2
 ANY = "any"
@@ -108,10 +110,10 @@ def load_baselines(path: Path) -> list[Entry]:
 def _load_file(path: Path) -> list[Entry]:
     refuse_pointer(path, BaselineError)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
         _check_version(path, content)
         check_schema(content)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, FormatError) as error:
         raise BaselineError(f"cannot read baseline {path}: {error}; check --baseline") from error
     except ValueError as error:  # its message names the field
         raise BaselineError(

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from retinaface.errors import EngineUnavailable, ManifestError
 from retinaface.files import file_sha256, new_file, refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 
 _KIND = "engine-file"
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -75,11 +77,11 @@ def read_build_manifest(file: Path) -> BuildManifest | None:
     except FileNotFoundError:
         return None
     try:
-        data = msgspec.json.decode(content)
+        data = parse_json(content)
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             return None
         return msgspec.convert(data, BuildManifest)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (FormatError, msgspec.ValidationError) as error:
         raise ManifestError(
             f"cannot read the manifest {path}: {error}; build the file again with: retinaface "
             "build, or move the manifest away from it"

@@ -16,6 +16,8 @@ from retinaface.errors import ExportError, ManifestError
 from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
 from retinaface.files import refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1
@@ -148,8 +150,8 @@ def read_manifest(model: Path) -> Manifest | None:
         return None
     refuse_pointer(path, ManifestError)
     try:
-        data = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+        data = parse_json(path.read_bytes())
+    except (OSError, FormatError) as error:
         raise _unreadable(path, str(error)) from error
     if not isinstance(data, dict) or not any(mark in data for mark in _MARKS):
         return None

@@ -20,6 +20,7 @@ import msgspec
 from retinaface.assets import cache_dir
 from retinaface.environment import slug
 from retinaface.errors import RecordError
+from retinaface.formats.faults import FormatError
 from retinaface.history.rows import RunRow, row_of
 from retinaface.records.find import UNAVAILABLE_FILE
 from retinaface.records.read import read_run
@@ -33,6 +34,7 @@ _TABLE = (
 )
 # Rows are kept as they come, so that a long first reading is not lost when it is interrupted.
 _BATCH = 100
+_DECODER = msgspec.msgpack.Decoder(RunRow)
 # How long another process may write before the records are read without the index.
 _PATIENCE_S = 10.0
 _IN_MEMORY = ":memory:"
@@ -103,7 +105,7 @@ def read_history(folder: Path, *, progress: bool = False, keeps: bool = True) ->
                 n_read,
                 note if place is None else "",
             )
-        except (sqlite3.Error, msgspec.MsgspecError, OSError) as error:
+        except (sqlite3.Error, msgspec.MsgspecError, FormatError, OSError) as error:
             if place is None:
                 raise
             note = f"no index can be kept in {path} ({error}): every record was read"
@@ -149,7 +151,7 @@ def _listed(
     """Bring the index up to date and read it: rows, damaged records, number of records read."""
     with _open(path) as database:
         known = {
-            os.fsdecode(name): (mtime_ns, size, inode)
+            _name_of(name): (mtime_ns, size, inode)
             for name, mtime_ns, size, inode in database.execute(
                 "SELECT name, mtime_ns, size, inode FROM runs"
             )
@@ -168,11 +170,10 @@ def _listed(
                     "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
                     _encoded(folder, names, stamps, damaged),
                 )
-        decode = msgspec.msgpack.Decoder(RunRow).decode
         rows = [
-            decode(row)
+            _row_of(row)
             for name, row in database.execute("SELECT name, row FROM runs")
-            if os.fsdecode(name) in stamps and os.fsdecode(name) not in damaged
+            if (found := _name_of(name)) in stamps and found not in damaged
         ]
         return rows, damaged, len(stale)
 
@@ -200,6 +201,19 @@ def _encoded(
         else:
             rows.append((os.fsencode(name), *stamps[name], _packed(row)))
     return rows
+
+
+def _row_of(content: object) -> RunRow:
+    try:
+        return _DECODER.decode(content)  # type: ignore[arg-type]  # what is no bytes is refused
+    except (UnicodeDecodeError, TypeError) as error:
+        raise FormatError(f"a row in it is damaged: {error}") from error
+
+
+def _name_of(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise FormatError("a name in it is none")
+    return os.fsdecode(value)
 
 
 def _packed(row: RunRow) -> bytes:

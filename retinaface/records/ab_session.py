@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from retinaface.errors import RecordError
 from retinaface.files import refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict
@@ -88,9 +89,11 @@ def read_sessions(paths: Iterable[Path]) -> list[AbSession]:
 def _read(path: Path) -> AbSession:
     refuse_pointer(path, RecordError)
     try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_bytes())
+        if not isinstance(data, dict):
+            raise FormatError("expected an object")
         session = msgspec.convert({**data, "name": path.stem}, AbSession)
-    except (OSError, ValueError, TypeError, msgspec.ValidationError) as error:
+    except (OSError, FormatError, msgspec.ValidationError) as error:
         raise RecordError(
             f"cannot read a session from {path}: {error}; run ab again with --json"
         ) from error

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_ERRORS, check_inside, file_sha256, refuse_pointer
+from retinaface.files import check_inside, file_sha256, refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.npz import member_names, read_arrays
 from retinaface.records.result_id import array_prefix
-
-_ARRAY_ERRORS = (OSError, LookupError, EOFError, ValueError, TypeError, *ZIP_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,9 @@ class ArrayFiles:
             return {}
         self._check_hash(path)
         prefix = array_prefix(result_id)
-        # Opened here: NumPy leaves a damaged file open.
-        with (
-            self.reading(file),
-            path.open("rb") as source,
-            np.load(source, allow_pickle=False) as arrays,
-        ):
-            names = [name for name in arrays.files if name.startswith(prefix)]
-            return {name.removeprefix(prefix): arrays[name] for name in names}
+        with self.reading(file):
+            found = read_arrays(path, lambda name: name.startswith(prefix))
+            return {name.removeprefix(prefix): array for name, array in found.items()}
 
     def has_any(self, file: str) -> bool:
         """Tell whether a file holds arrays of any result."""
@@ -56,12 +49,8 @@ class ArrayFiles:
         if not path.is_file():
             return False
         check_inside(path, self.folder, RecordError)
-        with (
-            self.reading(file),
-            path.open("rb") as source,
-            np.load(source, allow_pickle=False) as arrays,
-        ):
-            return bool(arrays.files)
+        with self.reading(file):
+            return bool(member_names(path))
 
     def _check_hash(self, path: Path) -> None:
         """Compare a file of arrays with the hash that the record has of it, once."""
@@ -82,10 +71,8 @@ class ArrayFiles:
         """Turn what damaged arrays raise into one error."""
         try:
             yield
-        except RecordError:
-            raise
-        except _ARRAY_ERRORS as error:
+        except (FormatError, OSError) as error:
             raise RecordError(
-                f"cannot read {self.folder / file}: {type(error).__name__}: {error}; run again "
-                "with --record, or restore the folder"
+                f"cannot read {self.folder / file}: {error}; run again with --record, or restore "
+                "the folder"
             ) from error

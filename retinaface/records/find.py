@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retinaface.errors import RecordError
 from retinaface.files import refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 from retinaface.records.read import Run, read_run
 from retinaface.records.write import RECORD_FILE
 from retinaface.storage.location import Location
@@ -43,10 +44,15 @@ def read_unavailable(folder: Path) -> Unavailable:
     fields = ("name", "package", "version", "python", "reason")
     refuse_pointer(path, RecordError)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Unavailable(*(str(data[field]) for field in fields))
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        data = parse_json(path.read_bytes())
+    except (OSError, FormatError) as error:
         raise RecordError(f"cannot read {path}: {error}; run the row again") from error
+    if not isinstance(data, dict) or not all(isinstance(data.get(name), str) for name in fields):
+        raise RecordError(
+            f"cannot read {path}: expected an object with the texts {', '.join(fields)}; run the "
+            "row again"
+        )
+    return Unavailable(*(data[name] for name in fields))
 
 
 def find_runs(places: Iterable[Location]) -> tuple[list[Run], list[Unavailable]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,10 @@ import msgspec
 from retinaface.detection.detections import Detections
 from retinaface.errors import ExportError, RecordError
 from retinaface.files import check_inside, file_sha256, refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.json_text import parse_json
 from retinaface.records.array_files import ArrayFiles
+from retinaface.records.array_forms import check_counts, check_detections, check_stages
 from retinaface.records.consistency import (
     ap_contradiction,
     array_contradictions,
@@ -103,6 +105,7 @@ class Run:
         if not arrays:
             return None
         with self.arrays.reading(DETECTIONS_FILE):
+            check_detections(arrays)
             offsets = arrays["offsets"]
             columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
             return {
@@ -122,6 +125,7 @@ class Run:
         if not arrays:
             return None
         with self.arrays.reading(COUNTS_FILE):
+            check_counts(arrays)
             images = tuple(str(image) for image in arrays.pop("images").tolist())
             arrays.pop("image_sha256", None)
             counts = Counts(**arrays)
@@ -141,6 +145,7 @@ class Run:
         if "image_sha256" not in arrays:
             return {}
         with self.arrays.reading(COUNTS_FILE):
+            check_counts(arrays)
             names, hashes = (arrays[key].tolist() for key in ("images", "image_sha256"))
             return {str(name): str(sha256) for name, sha256 in zip(names, hashes, strict=True)}
 
@@ -152,8 +157,11 @@ class Run:
         """
         facts = msgspec.to_builtins(self.results[result_id].traced)
         arrays = self.arrays.read(STAGES_FILE, result_id)
+        if not arrays:
+            return []
         with self.arrays.reading(STAGES_FILE):
-            return unpack_stages(facts, arrays) if arrays else []
+            check_stages(arrays, len(facts))
+            return unpack_stages(facts, arrays)
 
     def model(self, result_id: str) -> Path | None:
         """Find the kept file that a result was made with; None where there is none.
@@ -188,8 +196,8 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     check_inside(path, folder, RecordError)
     refuse_pointer(path, RecordError)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        data = parse_json(path.read_bytes())
+    except (OSError, FormatError) as error:
         raise RecordError(
             f"cannot read a run record from {folder}: {error}; give the folder that --record named"
         ) from error
@@ -212,15 +220,15 @@ def _check_arrays(run: Run) -> None:
     """Compare each result with the arrays beside it, whoever reads the record and for what."""
     has_others = run.arrays.has_any(COUNTS_FILE)
     for name, result in run.results.items():
-        counted, offsets = run.counts(name), run.arrays.read(DETECTIONS_FILE, name).get("offsets")
-        found = array_contradictions(
+        counted, found = run.counts(name), run.detections(name)
+        contradicting = array_contradictions(
             result,
             counted[1] if counted is not None else None,
             run.image_sha256(name),
-            int(offsets[-1]) if offsets is not None else None,
+            sum(len(one.scores) for one in found.values()) if found is not None else None,
             has_others=has_others,
         )
-        if (text := next(found, None)) is not None:
+        if (text := next(contradicting, None)) is not None:
             raise _contradicts_itself(run.folder / RECORD_FILE, text)
 
 

@@ -6,10 +6,10 @@ lacks was not measured.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from retinaface.export.manifest import Manifest, Sha256
 from retinaface.records.changed_images import Differences
@@ -124,11 +124,23 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
         return self.margin / room if room > 0 else None
 
 
+class TracedGeometry(Struct, kw_only=True):
+    """The way from an input back to its image: see `detection.pipelines.Geometry`."""
+
+    original_height_px: Annotated[int, Meta(ge=1)]
+    original_width_px: Annotated[int, Meta(ge=1)]
+    input_height_px: Annotated[int, Meta(ge=1)]
+    input_width_px: Annotated[int, Meta(ge=1)]
+    offset_xy_px: tuple[float, float]
+    gain: Annotated[float, Meta(gt=0)]
+    clip: bool
+
+
 class Traced(Struct, kw_only=True):
     """An image that is kept at every stage, and the way back from its input."""
 
     image: str
-    geometry: Json
+    geometry: TracedGeometry
 
 
 class ModelFile(Struct, kw_only=True, omit_defaults=True):

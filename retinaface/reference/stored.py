@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,8 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from retinaface.errors import DatasetError
-from retinaface.files import ZIP_ERRORS, refuse_pointer
-from retinaface.network.config import OUTPUT_NAMES
+from retinaface.files import refuse_pointer
+from retinaface.formats.faults import FormatError
+from retinaface.formats.npz import Array, check_arrays, member_names, read_arrays
+from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.reference.floors import SUM_FLOORS, Floor, SumFloor
 from retinaface.reference.layers import LayerValues
 from retinaface.typing import FloatArray, FloatPrecision, IntArray
@@ -166,9 +168,10 @@ def load_reference(path: Path, names: Sequence[str] | None = None) -> list[Refer
     Raises:
         DatasetError: The file is missing, damaged, or not a reference.
     """
-    with _reading(path) as arrays:
-        found = dict.fromkeys(key.split("/")[0] for key in arrays.files)
-        return [_case(arrays, name) for name in found if names is None or name in names]
+    with _reading(path):
+        arrays = read_arrays(path, lambda key: names is None or key.split("/")[0] in names)
+        found = dict.fromkeys(key.split("/")[0] for key in arrays)
+        return [_case(arrays, name) for name in found]
 
 
 def reference_names(path: Path) -> dict[str, bool]:
@@ -177,42 +180,64 @@ def reference_names(path: Path) -> dict[str, bool]:
     Raises:
         DatasetError: The file is missing, damaged, or not a reference.
     """
-    with _reading(path) as arrays:
-        names = dict.fromkeys(key.split("/")[0] for key in arrays.files)
-        return {name: f"{name}/ranges/layers" in arrays.files for name in names}
+    with _reading(path):
+        listed = member_names(path)
+        names = dict.fromkeys(key.split("/")[0] for key in listed)
+        return {name: f"{name}/ranges/layers" in listed for name in names}
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[Any]:
+def _reading(path: Path) -> Iterator[None]:
     refuse_pointer(path, DatasetError)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            yield arrays
-    except (OSError, LookupError, EOFError, ValueError, *ZIP_ERRORS) as error:
+        yield
+    except (OSError, FormatError) as error:
         raise DatasetError(
             f"cannot read reference {path}: {error}; make it again with: retinaface export"
         ) from error
 
 
-def _case(arrays: Any, name: str) -> ReferenceCase:
+def _case(arrays: Mapping[str, Any], name: str) -> ReferenceCase:
+    has_extras = f"{name}/ranges/layers" in arrays
+    sums = [f for f in SUM_FLOORS if f"{name}/{f}/{OUTPUT_NAMES[0]}" in arrays]
+    halves = ["float16", *sums, *(("emulated", "unfolded") if has_extras else ())]
+    check_arrays(arrays, _form_of(name, ["exact", "float32", *halves], has_extras=has_extras))
+
     def outputs(kind: str) -> dict[str, FloatArray]:
         found = {output: arrays[f"{name}/{kind}/{output}"] for output in OUTPUT_NAMES}
-        is_half = kind in ("float16", "emulated", "unfolded", *SUM_FLOORS)
-        return {k: v.astype(np.float32) if is_half else v for k, v in found.items()}
+        return {k: v.astype(np.float32) if kind in halves else v for k, v in found.items()}
 
     extras = None
-    if f"{name}/ranges/layers" in arrays.files:
+    if has_extras:
         layers, largest = arrays[f"{name}/ranges/layers"], arrays[f"{name}/ranges/largest"]
         ranges = dict(zip(layers.tolist(), largest.tolist(), strict=True))
         values = _layer_values(arrays, f"{name}/layers")
         extras = StoredExtras(outputs("emulated"), outputs("unfolded"), ranges, values)
     exact, float32, float16 = (outputs(kind) for kind in ("exact", "float32", "float16"))
-    sums = {f: outputs(f) for f in SUM_FLOORS if f"{name}/{f}/{OUTPUT_NAMES[0]}" in arrays.files}
-    return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras, sums)
+    rounded = {floor: outputs(floor) for floor in sums}
+    return ReferenceCase(name, arrays[f"{name}/images"], exact, float32, float16, extras, rounded)
 
 
-def _layer_values(arrays: Any, prefix: str) -> LayerValues | None:
-    if f"{prefix}/names" not in arrays.files:
+def _form_of(name: str, kinds: Iterable[str], *, has_extras: bool) -> dict[str, Array]:
+    """Say what the arrays of a case must be; the emulator ran on some of the images alone."""
+    form = {f"{name}/images": Array("f", ("N", 3, "H", "W"))}
+    for kind in kinds:
+        n = kind if kind in ("emulated", "unfolded") else "N"
+        for output, width in OUTPUT_WIDTHS.items():
+            form[f"{name}/{kind}/{output}"] = Array("f", (n, "P", width))
+    if has_extras:
+        form[f"{name}/ranges/layers"] = Array("U", ("R",))
+        form[f"{name}/ranges/largest"] = Array("f", ("R",))
+        form[f"{name}/layers/names"] = Array("U", ("L",), is_optional=True)
+        for kind in ("exact", "float32", "float16"):
+            array = Array("f", ("L", "S", "V"), is_optional=True)
+            form[f"{name}/layers/{kind}"] = array
+    return form
+
+
+def _layer_values(arrays: Mapping[str, Any], prefix: str) -> LayerValues | None:
+    keys = [f"{prefix}/{key}" for key in ("names", "exact", "float32", "float16")]
+    if not all(key in arrays for key in keys):
         return None
-    names = tuple(str(name) for name in arrays[f"{prefix}/names"].tolist())
-    return LayerValues(names, *(arrays[f"{prefix}/{k}"] for k in ("exact", "float32", "float16")))
+    names = tuple(str(name) for name in arrays[keys[0]].tolist())
+    return LayerValues(names, *(arrays[key] for key in keys[1:]))

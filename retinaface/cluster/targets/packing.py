@@ -6,8 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
-from retinaface.errors import RecordError
-from retinaface.files import new_dir
+from retinaface.errors import RecordError, RetinaFaceError
+from retinaface.files import ZIP_ERRORS, new_dir
 
 # What travels as one message; a record of all of WIDER FACE with a model has some tens of MB.
 MAX_BYTES = 512 * 2**20
@@ -47,7 +47,9 @@ def unpack(content: bytes, folder: Path) -> None:
                     )
             with new_dir(folder) as new:
                 archive.extractall(new)
-    except zipfile.BadZipFile as error:
+    except (*ZIP_ERRORS, ValueError) as error:  # a damaged archive, and positions in it
+        if isinstance(error, RetinaFaceError):
+            raise
         raise RecordError(
             f"the record for {folder} came home damaged: {error}; run its target again"
         ) from error

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from retinaface.formats.json_text import parse_json
 from retinaface.typing import FloatArray
 
 _MAGIC = b"RFACE\x00\r\n"
@@ -83,7 +84,7 @@ def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], lis
     text = bytearray(size)
     _read(fd, memoryview(text), deadline)
     try:
-        header = json.loads(text)
+        header = parse_json(bytes(text))
         arrays = [_allocate(kind) for kind in header.pop("arrays")]
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise GarbageError(f"it sent a message that cannot be read: {error}") from error

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.remote.frames import GarbageError
 from retinaface.network.config import OUTPUT_NAMES
+
+# Of one call; what claims more is garbage.
+MOST_IMAGES = 65_536
 
 
 class Message(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -75,7 +78,7 @@ class Opened(Message, frozen=True, tag="opened"):
         environment: See `environment.describe_environment`.
     """
 
-    fixed_batch: int | None
+    fixed_batch: Annotated[int, Meta(ge=1, le=MOST_IMAGES)] | None
     environment: dict[str, Any]
 
 
@@ -143,7 +146,7 @@ def decode_answer(header: Mapping[str, Any], n_arrays: int, expected: type[A]) -
     """
     try:
         answer: Answer = msgspec.convert(header, Answer)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise GarbageError(f"it sent an answer that is not right: {error}") from error
     if not isinstance(answer, (expected, Failed)):
         raise GarbageError(f"it answered {kind_of(answer)!r}, expected {kind_of(expected)!r}")

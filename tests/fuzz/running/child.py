@@ -133,9 +133,7 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def _serve(
-    target: Target, folder: Path, seeds: list[bytes], orders: int, replies: int
-) -> None:
+def _serve(target: Target, folder: Path, seeds: list[bytes], orders: int, replies: int) -> None:
     """Read whatever lies in the folder, each time a byte comes; never returns."""
     os.setpgid(0, 0)
     _be_quiet()

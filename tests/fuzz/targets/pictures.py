@@ -15,7 +15,7 @@ def _encoded(ending: str, height: int = 60, width: int = 90) -> bytes:
     return bytes(cv2.imencode(ending, scene(height, width, 3))[1])
 
 
-def _make(ending: str):  # noqa: ANN202 - a maker
+def _make(ending: str):
     def make(folder: Path) -> list[bytes]:
         (folder / f"x{ending}").write_bytes(_encoded(ending))
         return [_encoded(ending, 33, 400)]
@@ -23,7 +23,7 @@ def _make(ending: str):  # noqa: ANN202 - a maker
     return make
 
 
-def _detect(ending: str):  # noqa: ANN202 - a reader
+def _detect(ending: str):
     def read(folder: Path) -> None:
         from retinaface.detection.image_folders import FolderScan
         from retinaface.detection.images import decode_image, read_image

@@ -28,8 +28,9 @@ def _frame(header: dict, arrays: list[np.ndarray]) -> bytes:
 
 def _make_answers(folder: Path) -> None:
     """Write an answer to each request, one after the other."""
-    from retinaface.engines.remote import messages
     import msgspec
+
+    from retinaface.engines.remote import messages
 
     opened = messages.Opened(fixed_batch=None, environment={"python": "3.11.7"})
     outputs = [np.full((1, _N_PRIORS, n), 0.5, np.float32) for n in (4, 2, 10)]
@@ -43,10 +44,11 @@ def _make_answers(folder: Path) -> None:
 
 def _ask(folder: Path) -> None:
     """Ask an engine in another environment, whose worker writes what is in a file."""
+    from unittest.mock import patch
+
     from retinaface.engines.remote.engine import RemoteEngine
     from retinaface.engines.remote.transport import open_channel
     from retinaface.engines.spec import EngineSpec
-    from unittest.mock import patch
 
     class Replayed:
         where, shares_disk = "a replayed worker", True
