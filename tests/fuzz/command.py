@@ -22,7 +22,11 @@ SMOKE_SEED = 23
 # Targets take turns, so that a night ends with about as many inputs for each.
 _SLICE_S = 60.0
 _NAMES = click.option(
-    "--target", "names", multiple=True, type=click.Choice(sorted(TARGETS)), metavar="NAME",
+    "--target",
+    "names",
+    multiple=True,
+    type=click.Choice(sorted(TARGETS)),
+    metavar="NAME",
     help="A target; may be repeated. All of them if none is given.",
 )
 
@@ -35,7 +39,9 @@ def main() -> None:
 @main.command()
 @_NAMES
 @click.option("--seconds", type=float, default=3600.0, show_default=True, help="In all.")
-@click.option("--count", type=int, default=None, help="Inputs of each target; no limit if left out.")
+@click.option(
+    "--count", type=int, default=None, help="Inputs of each target; no limit if left out."
+)
 @click.option("--seed", type=int, default=None, help="Of the changes; any if left out.")
 @click.option("--store/--no-store", default=True, help="Keep what fails under tests/fuzz/cases.")
 def run(

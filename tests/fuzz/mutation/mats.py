@@ -42,7 +42,9 @@ def _words_changed(content: bytes, rng: random.Random) -> bytes:
         raise ValueError("an empty element")
     changed = bytearray(content)
     likely = [
-        i for i in range(min(n, 4096)) if 0 < int.from_bytes(content[4 * i : 4 * i + 4], "little") < 64
+        i
+        for i in range(min(n, 4096))
+        if 0 < int.from_bytes(content[4 * i : 4 * i + 4], "little") < 64
     ]
     for _ in range(rng.choice((1, 1, 2))):
         at = 4 * (rng.choice(likely) if likely and rng.random() < 0.9 else rng.randrange(n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -90,10 +91,8 @@ class Child:
         while not ended and time.monotonic() < until:
             time.sleep(0.01)
             ended, status = os.waitpid(pid, os.WNOHANG)
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         if not ended:
             _, status = os.waitpid(pid, 0)
         os.close(self._replies)
@@ -133,9 +132,7 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def _serve(
-    target: Target, folder: Path, seeds: list[bytes], orders: int, replies: int
-) -> None:
+def _serve(target: Target, folder: Path, seeds: list[bytes], orders: int, replies: int) -> None:
     """Read whatever lies in the folder, each time a byte comes; never returns."""
     os.setpgid(0, 0)
     _be_quiet()

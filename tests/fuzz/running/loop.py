@@ -64,7 +64,8 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:
         """Give plain data."""
         found = [
-            one.outcome.as_dict() | {"count": one.count, "origin": one.origin, "size": len(one.data)}
+            one.outcome.as_dict()
+            | {"count": one.count, "origin": one.origin, "size": len(one.data)}
             for one in self.findings.values()
         ]
         counts = {what: self.counts[what] for what in ("read", "refused", "failure")}
@@ -93,7 +94,9 @@ def made(target: Target, seeds: list[bytes], seed: int, number: int) -> bytes:
     rng = random.Random(f"{seed}/{target.name}/{number}")  # noqa: S311 - no secret
     data = damage(rng.choice(seeds), target.form, rng)
     if target.seal is not None and rng.random() < 0.8:
-        with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        with contextlib.suppress(
+            ValueError, TypeError, LookupError, AttributeError, RecursionError
+        ):
             data = target.seal(data)
     return data
 

@@ -61,7 +61,7 @@ def _zip(prefix: str, method: int) -> bytes:
     return target.getvalue()
 
 
-def _score(name: str):  # noqa: ANN202 - a reader
+def _score(name: str):
     def read(folder: Path) -> None:
         command("score", folder / name, "--ground-truth", folder / _TRUTH, "--json", "-")
 
@@ -71,5 +71,11 @@ def _score(name: str):  # noqa: ANN202 - a reader
 TARGETS = (
     Target("predictions.text", "text", _first_text(), _make_folder, _score(_FOUND)),
     Target("predictions.zip", "zip", "found.zip", _make_zip, _score("found.zip")),
-    Target("predictions.run-list", "json", f"{_FOUND}/retinaface-images.json", _make_folder, _score(_FOUND)),
+    Target(
+        "predictions.run-list",
+        "json",
+        f"{_FOUND}/retinaface-images.json",
+        _make_folder,
+        _score(_FOUND),
+    ),
 )

@@ -161,7 +161,9 @@ TARGETS = (
     Target("record.counts", "npz", "a/counts.npz", _make_runs, _compare_arrays),
     Target("record.detections", "npz", "a/detections.npz", _make_runs, _compare_arrays),
     Target("record.stages", "npz", "t/stages.npz", _make_runs, _compare_traced),
-    Target("record.unavailable", "json", "u/unavailable.json", _make_unavailable, _compare_unavailable),
+    Target(
+        "record.unavailable", "json", "u/unavailable.json", _make_unavailable, _compare_unavailable
+    ),
     Target("history.record", "json", "run-0003/record.json", _make_history, _history),
     Target("history.index", "bytes", "index", _make_index, _history_by_index),
     Target("ab.session", "json", "ab.json", _make_session, _compare_session),

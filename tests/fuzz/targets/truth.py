@@ -56,7 +56,9 @@ def _score_with(folder: Path) -> None:
     from retinaface.widerface.predictions import Predictions
     from retinaface.widerface.scoring import score_predictions
 
-    files = [p for p in (folder / "truth.json", folder / "wider_face_val_bbx_gt.txt") if p.is_file()]
+    files = [
+        p for p in (folder / "truth.json", folder / "wider_face_val_bbx_gt.txt") if p.is_file()
+    ]
     truth, _ = read_truth(folder, files[0] if files else None)
     one = Predictions(np.array([[10.0, 10.0, 30.0, 30.0]]), np.array([0.9]))
     score_predictions({truth.images[0]: one}, truth)

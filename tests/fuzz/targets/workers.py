@@ -28,8 +28,9 @@ def _frame(header: dict, arrays: list[np.ndarray]) -> bytes:
 
 def _make_answers(folder: Path) -> None:
     """Write an answer to each request, one after the other."""
-    from retinaface.engines.remote import messages
     import msgspec
+
+    from retinaface.engines.remote import messages
 
     opened = messages.Opened(fixed_batch=None, environment={"python": "3.11.7"})
     outputs = [np.full((1, _N_PRIORS, n), 0.5, np.float32) for n in (4, 2, 10)]
@@ -43,10 +44,11 @@ def _make_answers(folder: Path) -> None:
 
 def _ask(folder: Path) -> None:
     """Ask an engine in another environment, whose worker writes what is in a file."""
+    from unittest.mock import patch
+
     from retinaface.engines.remote.engine import RemoteEngine
     from retinaface.engines.remote.transport import open_channel
     from retinaface.engines.spec import EngineSpec
-    from unittest.mock import patch
 
     class Replayed:
         where, shares_disk = "a replayed worker", True
@@ -71,10 +73,10 @@ def _ask(folder: Path) -> None:
 
     limits = {"build_timeout_s": _PATIENCE_S, "call_timeout_s": _PATIENCE_S}
     spec = EngineSpec("ort-cpu-fp32", "fp32", "cpu", height_px=320, width_px=320)
-    with patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed()):
-        with RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
-            json.dumps(engine.describe())
-            engine.infer(np.zeros((1, 3, 320, 320), np.float32))
+    replayed = patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed())
+    with replayed, RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
+        json.dumps(engine.describe())
+        engine.infer(np.zeros((1, 3, 320, 320), np.float32))
 
 
 def _make_packed(folder: Path) -> None:
