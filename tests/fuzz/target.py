@@ -25,6 +25,7 @@ class Target:
         make: Writes a whole input into a new folder; may give further whole contents of the file.
         read: Reads what is in the folder; raises only what a user is told in one line.
         seal: Makes checksums inside the file right again, so that damage gets past them.
+        cost: A short run makes so many times fewer new inputs, because the reader is slow.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Target:
     make: Callable[[Path], Sequence[bytes] | None]
     read: Callable[[Path], object]
     seal: Bytes | None = None
+    cost: int = 1

@@ -25,12 +25,12 @@ def outcomes() -> dict:
     return json.loads(run.stdout)
 
 
-@pytest.mark.needs("torch", "cv2")
+@pytest.mark.needs("torch", "onnx", "safetensors")
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_damaged_input_is_read_or_refused_in_one_line(outcomes, name):
     found = outcomes[name]
     assert found["findings"] == []
-    assert found["read"] + found["refused"] >= _N_NEW
+    assert found["read"] + found["refused"] >= _N_NEW // TARGETS[name].cost
 
 
 def test_a_case_is_made_again_by_its_seed_and_number(tmp_path):

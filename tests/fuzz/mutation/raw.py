@@ -21,22 +21,17 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     kind = rng.randrange(8)
     if kind == 0:
         return _flipped(data, rng)
-    if kind == 1:
-        return data[:at]
-    if kind == 2:
-        return data[:at] + rng.randbytes(n) + data[at:]
-    if kind == 3:
-        return data[:at] + data[at + n :]
-    if kind == 4:
-        other = rng.randrange(len(data))
-        return data[:at] + data[other : other + n] + data[at + n :]
-    if kind == 5:
-        return data[:at] + rng.choice((b"\0", b"\xff")) * n + data[at + n :]
-    if kind == 6:
-        number = number_bytes(rng)
-        return data[:at] + number + data[at + len(number) :]
-    magic = rng.choice(_MAGIC)
-    return data[:at] + magic + data[at + len(magic) :]
+    if kind in (1, 3):  # cut off the end, or cut something out
+        return data[:at] + (data[at + n :] if kind == 3 else b"")
+    other = rng.randrange(len(data))
+    new = {
+        2: rng.randbytes(n),
+        4: data[other : other + n],
+        5: rng.choice((b"\0", b"\xff")) * n,
+        6: number_bytes(rng),
+        7: rng.choice(_MAGIC),
+    }[kind]
+    return data[:at] + new + data[at + (0 if kind == 2 else len(new)) :]
 
 
 def number_bytes(rng: random.Random) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -27,8 +28,11 @@ class ChildError(Exception):
 class Child:
     """A process in which a target reads; replaced after each that it does not survive."""
 
-    def __init__(self, target: Target, folder: Path, seeds: list[bytes]) -> None:
+    def __init__(
+        self, target: Target, folder: Path, seeds: list[bytes], limit_s: float = LIMIT_S
+    ) -> None:
         self._target, self._folder, self._seeds = target, folder, seeds
+        self._limit_s = limit_s
         self._pid: int | None = None
 
     def __enter__(self) -> Child:
@@ -44,7 +48,7 @@ class Child:
         (self._folder / self._target.file).write_bytes(data)
         started = time.monotonic()
         os.write(self._orders, b"\n")
-        reply = self._reply(LIMIT_S)
+        reply = self._reply(self._limit_s)
         seconds = time.monotonic() - started
         if reply:
             return Outcome(**json.loads(reply) | {"seconds": seconds})
@@ -90,10 +94,8 @@ class Child:
         while not ended and time.monotonic() < until:
             time.sleep(0.01)
             ended, status = os.waitpid(pid, os.WNOHANG)
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         if not ended:
             _, status = os.waitpid(pid, 0)
         os.close(self._replies)

@@ -13,6 +13,8 @@ from retinaface.errors import RetinaFaceError
 from tests.fuzz.target import Target
 
 READ, REFUSED, FAILURE = "read", "refused", "failure"
+# What libraries in C say; they raise other types than MemoryError.
+_NO_MEMORY = ("can't allocate memory", "insufficient memory", "bad_alloc", "out of memory")
 _PACKAGE = "retinaface"
 
 
@@ -49,10 +51,23 @@ def judge(target: Target, folder: Path) -> Outcome:
     try:
         target.read(folder)
     except (RetinaFaceError, click.ClickException) as error:
+        if (cause := _lack_of_memory(error)) is not None:
+            return Outcome(FAILURE, "out of memory", _place(error), _line(cause))
         return Outcome(REFUSED, type(error).__name__, _place(error), _line(error))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Outcome(FAILURE, type(error).__name__, _place(error), _line(error))
     return Outcome(READ)
+
+
+def _lack_of_memory(error: BaseException) -> BaseException | None:
+    """Find what was turned into an error of one line only after memory was asked for."""
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause).lower()
+        if isinstance(cause, MemoryError) or any(words in text for words in _NO_MEMORY):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _line(error: BaseException) -> str:

@@ -60,14 +60,15 @@ def _read(name: str) -> Callable[[Path], None]:
 
 
 TARGETS = (
-    Target("checkpoint.zip", "torch", "x.pth", _make_zip, _read("x.pth")),
-    Target("checkpoint.legacy", "bytes", "x.pth", _make_legacy, _read("x.pth")),
-    Target("checkpoint.embedded", "torch", "x.pth", _make_embedded, _read("x.pth")),
+    Target("checkpoint.zip", "torch", "x.pth", _make_zip, _read("x.pth"), cost=2),
+    Target("checkpoint.legacy", "bytes", "x.pth", _make_legacy, _read("x.pth"), cost=2),
+    Target("checkpoint.embedded", "torch", "x.pth", _make_embedded, _read("x.pth"), cost=2),
     Target(
         "checkpoint.safetensors",
         "safetensors",
         "x.safetensors",
         _make_safetensors,
         _read("x.safetensors"),
+        cost=2,
     ),
 )

@@ -202,11 +202,13 @@ def _load_reference(folder: Path) -> None:
 
 TARGETS = (
     Target("onnx.verify", "onnx", "x.onnx", _make_tiny, _verify),
-    Target("onnx.layers", "onnx", "x.onnx", _make_layers, _match_layers),
+    Target("onnx.layers", "onnx", "x.onnx", _make_layers, _match_layers, cost=2),
     Target("onnx.engine", "onnx", "x.onnx", _make_exported, _specify),
     Target("onnx.build-source", "onnx", "x.onnx", _make_exported, _to_build_from),
     Target("onnx.external", "onnx", "x.onnx", _make_external, _specify),
-    Target("onnx.external-data", "bytes", "weights.bin", _make_layers_outside, _match_layers),
+    Target(
+        "onnx.external-data", "bytes", "weights.bin", _make_layers_outside, _match_layers, cost=2
+    ),
     Target("reference.npz", "npz", "x.reference.npz", _make_reference, _load_reference),
     Target("manifest.export", "json", "x.json", _make_manifest, _read_manifest),
     Target("manifest.build", "json", "x.so.json", _make_build_manifest, _check_build),

@@ -157,10 +157,10 @@ def _explain_ap(folder: Path) -> None:
 
 TARGETS = (
     Target("record.json", "json", "a/record.json", _make_runs, _compare),
-    Target("record.report", "json", "a/record.json", _make_runs, _report),
+    Target("record.report", "json", "a/record.json", _make_runs, _report, cost=4),
     Target("record.counts", "npz", "a/counts.npz", _make_runs, _compare_arrays),
     Target("record.detections", "npz", "a/detections.npz", _make_runs, _compare_arrays),
-    Target("record.stages", "npz", "t/stages.npz", _make_runs, _compare_traced),
+    Target("record.stages", "npz", "t/stages.npz", _make_runs, _compare_traced, cost=2),
     Target(
         "record.unavailable", "json", "u/unavailable.json", _make_unavailable, _compare_unavailable
     ),

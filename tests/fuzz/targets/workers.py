@@ -73,10 +73,10 @@ def _ask(folder: Path) -> None:
 
     limits = {"build_timeout_s": _PATIENCE_S, "call_timeout_s": _PATIENCE_S}
     spec = EngineSpec("ort-cpu-fp32", "fp32", "cpu", height_px=320, width_px=320)
-    with patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed()):
-        with RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
-            json.dumps(engine.describe())
-            engine.infer(np.zeros((1, 3, 320, 320), np.float32))
+    replayed = patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed())
+    with replayed, RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
+        json.dumps(engine.describe())
+        engine.infer(np.zeros((1, 3, 320, 320), np.float32))
 
 
 def _make_packed(folder: Path) -> None:
