@@ -11,7 +11,7 @@ from retinaface.comparison.compare import RunComparison
 from retinaface.comparison.environments import compare_descriptions
 from retinaface.comparison.metrics import Metric
 from retinaface.comparison.pairs import Pair, matched_pairs
-from retinaface.records.ab_session import AbSession
+from retinaface.records.ab_session import SIDES, AbSession
 from retinaface.verdicts import Verdict
 
 TURN_COLUMNS = (
@@ -25,7 +25,6 @@ TURN_COLUMNS = (
     "verdict",
     "what was found",
 )
-_SIDES = "A", "B"
 
 
 def turn_rows(sessions: Sequence[AbSession]) -> list[list[str]]:
@@ -33,7 +32,7 @@ def turn_rows(sessions: Sequence[AbSession]) -> list[list[str]]:
     return [
         [
             session.name,
-            _both(*(str(session.engines[side].get("name", "?")) for side in _SIDES)),
+            _both(*(str(session.engines[side].get("name", "?")) for side in SIDES)),
             str(session.batch),
             _what_differs(session),
             ratio_text(session),
@@ -58,11 +57,11 @@ def _both(old: str, new: str) -> str:
 
 def _what_differs(session: AbSession) -> str:
     """The runtimes, where they differ; else what else does."""
-    runtimes = [str(session.engines[side].get("runtime", "?")) for side in _SIDES]
+    runtimes = [str(session.engines[side].get("runtime", "?")) for side in SIDES]
     if runtimes[0] != runtimes[1]:
         return " -> ".join(runtimes)
-    environments = [session.environments[side] for side in _SIDES]
-    engines = [session.engines[side] for side in _SIDES]
+    environments = [session.environments[side] for side in SIDES]
+    engines = [session.engines[side] for side in SIDES]
     differences = compare_descriptions(environments, engines).differences
     texts = [f"{d.key} {d.old} -> {d.new}" for d in differences[:2]]
     more = [f"and {len(differences) - 2} more"] if len(differences) > 2 else []
@@ -101,7 +100,7 @@ def _settled(metric: Metric, pair: Pair | None, sessions: Sequence[AbSession]) -
 
 def _is_of(session: AbSession, pair: Pair) -> bool:
     """Tell whether a session timed the engines of a pair, of the same names and versions."""
-    for side, result in zip(_SIDES, pair.results, strict=True):
+    for side, result in zip(SIDES, pair.results, strict=True):
         timed = session.engines[side]
         if (timed.get("name"), timed.get("runtime"), session.batch) != (
             result.key.engine,

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from retinaface.errors import EngineUnavailable, ManifestError
 from retinaface.files import file_sha256, new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import parse_json, typed
 
 _KIND = "engine-file"
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -80,8 +80,8 @@ def read_build_manifest(file: Path) -> BuildManifest | None:
         data = parse_json(content)
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             return None
-        return msgspec.convert(data, BuildManifest)
-    except (FormatError, msgspec.ValidationError) as error:
+        return typed(data, BuildManifest)
+    except FormatError as error:
         raise ManifestError(
             f"cannot read the manifest {path}: {error}; build the file again with: retinaface "
             "build, or move the manifest away from it"

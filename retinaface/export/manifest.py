@@ -17,7 +17,7 @@ from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
 from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import parse_json, typed
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1
@@ -165,8 +165,8 @@ def read_manifest(model: Path) -> Manifest | None:
     if version != MANIFEST_VERSION:
         raise _unreadable(path, f"it has version {version!r}, this release reads 1")
     try:
-        return msgspec.convert(data, Manifest)
-    except (msgspec.ValidationError, ExportError) as error:
+        return typed(data, Manifest)
+    except (FormatError, ExportError) as error:
         raise _unreadable(path, str(error)) from error
 
 

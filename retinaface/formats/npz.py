@@ -7,6 +7,7 @@ run code, are never read.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ MAX_MEMBERS = 100_000
 _KINDS = "fiubUS"
 _ENDING = ".npy"
 # What NumPy's reader of a header raises: it parses a literal of Python.
-_HEADER_ERRORS = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, UnicodeError)
+_HEADER_ERRORS = (
+    *(ValueError, SyntaxError, TypeError, RecursionError, MemoryError),
+    tokenize.TokenError,
+)
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 Arrays = dict[str, Any]

@@ -34,6 +34,8 @@ _TABLE = (
 )
 # Rows are kept as they come, so that a long first reading is not lost when it is interrupted.
 _BATCH = 100
+# What SQLite raises over a damaged file: it also puts damaged bytes into its messages.
+_DAMAGE = (sqlite3.Error, msgspec.MsgspecError, FormatError, UnicodeDecodeError)
 _DECODER = msgspec.msgpack.Decoder(RunRow)
 # How long another process may write before the records are read without the index.
 _PATIENCE_S = 10.0
@@ -105,7 +107,7 @@ def read_history(folder: Path, *, progress: bool = False, keeps: bool = True) ->
                 n_read,
                 note if place is None else "",
             )
-        except (sqlite3.Error, msgspec.MsgspecError, FormatError, OSError) as error:
+        except (*_DAMAGE, OSError) as error:
             if place is None:
                 raise
             note = f"no index can be kept in {path} ({error}): every record was read"

@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
 from retinaface.errors import RecordError
 from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import parse_json, typed
 from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict
 
 AB_VERSION: Final = 2
+# Those that are compared.
+SIDES = ("A", "B")
 
 
 class AbSpeed(Struct, kw_only=True):
@@ -92,8 +93,10 @@ def _read(path: Path) -> AbSession:
         data = parse_json(path.read_bytes())
         if not isinstance(data, dict):
             raise FormatError("expected an object")
-        session = msgspec.convert({**data, "name": path.stem}, AbSession)
-    except (OSError, FormatError, msgspec.ValidationError) as error:
+        session = typed({**data, "name": path.stem}, AbSession)
+        if missing := [side for side in SIDES if side not in session.engines]:
+            raise FormatError(f"`engines` lacks {missing[0]}")
+    except (OSError, FormatError) as error:
         raise RecordError(
             f"cannot read a session from {path}: {error}; run ab again with --json"
         ) from error

@@ -28,10 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 EXAMPLE = ROOT / "docs" / "add-an-engine.md"
-# Options of other programs that the pages show: of pip, venv, Dask, and the vendor's scripts.
+# Options of other programs that the pages show: of pip, venv, Dask, the vendor's scripts, and
+# `python -m tests.fuzz`.
 OTHERS = {
     *("--index-url", "--no-deps", "--no-loadscope-reorder", "--format", "--system-site-packages"),
     *("--without-pip", "--host", "--nthreads", "--resources"),
+    *("--seconds", "--count", "--seed", "--number", "--target"),
     *("--bs", "--datasets", "--input", "--perf", "--weight"),
 }
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")

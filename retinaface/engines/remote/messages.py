@@ -81,6 +81,11 @@ class Opened(Message, frozen=True, tag="opened"):
     fixed_batch: Annotated[int, Meta(ge=1, le=MOST_IMAGES)] | None
     environment: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        """Refuse an environment of unknown Python, which a record must name."""
+        if not isinstance(self.environment.get("python"), str):
+            raise ValueError("`environment` names no Python")
+
 
 class Outputs(Message, frozen=True, tag="outputs"):
     """Three arrays, and the seconds that the call took there."""
