@@ -6,8 +6,15 @@ import random
 
 from tests.fuzz.mutation import raw
 
-_VARINTS = (0, 1, 2, 7, 10, 16, 22, 63, 127, 2**31 - 1, 2**32, 2**63, 2**64 - 1)
+_VARINTS = (
+    *(0, 1, 2, 7, 10, 16, 22, 63, 127, 2**31 - 1, 2**32, 2**63, 2**64 - 1),
+    # Sizes in pixels that nobody has, and a negative one.
+    *(8192, 2**16, 2**20, 2**40, 2**64 - 7),
+)
 _STRINGS = (b"", b"\xff", b"../../x", b"/etc/hostname", b"x" * 3000, b"\x1b[2J", b"input", b"Conv")
+
+# So often a number is changed, each kind of place as likely.
+_RARE_SHARE = 0.4
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -19,7 +26,46 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     fields = _fields(data)
     if not fields:
         raise ValueError("an empty message")
+    if rng.random() < _RARE_SHARE:
+        return _with_rare_number(fields, rng)
     return _joined(_changed(fields, rng, depth=0))
+
+
+def _with_rare_number(fields: list[tuple[int, int, object]], rng: random.Random) -> bytes:
+    """Change a number, each kind of place as likely: axes and types are few among weights."""
+    places: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    _collect(fields, (), (), places)
+    if not places:
+        raise ValueError("no numbers")
+    where = rng.choice(places[rng.choice(sorted(places))])
+    return _replaced(fields, where, rng.choice(_VARINTS))
+
+
+def _collect(
+    fields: list[tuple[int, int, object]],
+    kinds: tuple[int, ...],
+    where: tuple[int, ...],
+    places: dict[tuple[int, ...], list[tuple[int, ...]]],
+) -> None:
+    """List the places of numbers by the fields that lead to them."""
+    for at, (number, kind, value) in enumerate(fields):
+        if kind == 0:
+            places.setdefault((*kinds, number), []).append((*where, at))
+        elif isinstance(value, bytes) and kind == 2 and len(where) < 8 and value:
+            try:
+                _collect(_fields(value), (*kinds, number), (*where, at), places)
+            except ValueError:  # a text, or weights
+                continue
+
+
+def _replaced(fields: list[tuple[int, int, object]], where: tuple[int, ...], new: int) -> bytes:
+    number, kind, value = fields[where[0]]
+    if len(where) > 1:
+        assert isinstance(value, bytes)
+        fields[where[0]] = number, kind, _replaced(_fields(value), where[1:], new)
+    else:
+        fields[where[0]] = number, kind, new
+    return _joined(fields)
 
 
 def _changed(

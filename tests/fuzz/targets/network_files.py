@@ -32,6 +32,35 @@ def _make_tiny(folder: Path) -> list[bytes]:
     return [data]
 
 
+def _make_foreign(folder: Path) -> list[bytes]:
+    """Write a file with other names and a free batch; two more state sizes, or compute a shape."""
+    import onnx
+    from onnx import helper
+
+    from retinaface.export.tiny_model import write_model
+
+    more = []
+    for batch, size in (("n", (320, 320)), (2, (64, 96)), (1, ("h", "w"))):
+        write_model(folder / "x.onnx", batch=batch, size=size, outputs=("output", "607", "606"))
+        model = onnx.load(folder / "x.onnx")
+        if batch == 2:  # its shape is known only after a run
+            boxes = next(node for node in model.graph.node if "output" in node.output)
+            boxes.output[0] = "whole"
+            model.graph.node.append(helper.make_node("NonZero", ["607"], ["places"]))
+            model.graph.node.append(helper.make_node("Identity", ["whole"], ["output"]))
+            model.graph.output.append(helper.make_empty_tensor_value_info("places"))
+            onnx.save(model, folder / "x.onnx")
+        more.append((folder / "x.onnx").read_bytes())
+    (folder / "x.onnx").write_bytes(more[0])
+    return more[1:]
+
+
+def _adopt(folder: Path) -> None:
+    from retinaface.export.foreign.adopt import adopt
+
+    adopt(folder / "x.onnx")
+
+
 def _verify(folder: Path) -> None:
     from retinaface.errors import ExportError
     from retinaface.export.interface import interface_of
@@ -204,6 +233,7 @@ TARGETS = (
     Target("onnx.verify", "onnx", "x.onnx", _make_tiny, _verify),
     Target("onnx.layers", "onnx", "x.onnx", _make_layers, _match_layers, cost=2),
     Target("onnx.engine", "onnx", "x.onnx", _make_exported, _specify),
+    Target("onnx.foreign", "onnx", "x.onnx", _make_foreign, _adopt),
     Target("onnx.build-source", "onnx", "x.onnx", _make_exported, _to_build_from),
     Target("onnx.external", "onnx", "x.onnx", _make_external, _specify),
     Target(

@@ -35,6 +35,29 @@ def _compare(folder: Path) -> None:
     command("runs", folder, "--json", "-")
 
 
+def _make_older(folder: Path) -> list[bytes]:
+    """Write a record as version 2 had it, with errors of raw outputs among the checks."""
+    _make_runs(folder)
+    path = folder / "a/record.json"
+    content = json.loads(path.read_text())
+    worst = {"case": "noise", "output": "conf", "max_abs": 1e-5, "floor_max": 1e-6}
+    check = {"verdict": "FAIL", "message": "", "numbers": {"worst": worst, "ratio": 1.25}}
+    checks = [check | {"name": f"ort-cpu-fp32{more}, batch 3"} for more in ("", " on x.onnx")]
+    test = {"id": "s.py::t", "verdict": "FAIL", "reason": "", "seconds": 1.0, "checks": checks}
+    for result in content["results"]:
+        result.pop("fidelity", None)
+    more = []
+    for version in (1, 2):
+        content |= {"schema_version": version, "tests": [test], "verdict": "FAIL"}
+        more.append(json.dumps(content).encode())
+    path.write_bytes(more[1])
+    return more[:1]
+
+
+def _compare_older(folder: Path) -> None:
+    command("compare", folder / "a", folder / "b", "--json", "-")
+
+
 def _compare_arrays(folder: Path) -> None:
     command("compare", folder / "a", folder / "b", "--attribute", "--json", "-")
 
@@ -157,6 +180,7 @@ def _explain_ap(folder: Path) -> None:
 
 TARGETS = (
     Target("record.json", "json", "a/record.json", _make_runs, _compare),
+    Target("record.older", "json", "a/record.json", _make_older, _compare_older),
     Target("record.report", "json", "a/record.json", _make_runs, _report, cost=4),
     Target("record.counts", "npz", "a/counts.npz", _make_runs, _compare_arrays),
     Target("record.detections", "npz", "a/detections.npz", _make_runs, _compare_arrays),
