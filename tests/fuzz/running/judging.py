@@ -48,15 +48,28 @@ class Outcome:
 
 def judge(target: Target, folder: Path) -> Outcome:
     """Read an input in this process."""
+    before = _files(folder.parent)
     try:
         target.read(folder)
     except (RetinaFaceError, click.ClickException) as error:
+        if left := sorted(_files(folder.parent) - before):
+            return Outcome(FAILURE, "left behind", _place(error), ascii(", ".join(left))[:300])
         if (cause := _lack_of_memory(error)) is not None:
             return Outcome(FAILURE, "out of memory", _place(error), _line(cause))
         return Outcome(REFUSED, type(error).__name__, _place(error), _line(error))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Outcome(FAILURE, type(error).__name__, _place(error), _line(error))
     return Outcome(READ)
+
+
+def _files(work: Path) -> set[str]:
+    """List what lies there but whole files in the cache, where those of other runs are kept."""
+    found = {path.relative_to(work) for path in work.rglob("*") if not path.is_dir()}
+    return {
+        str(path)
+        for path in found
+        if path.parts[0] != "cache" or any(part.startswith(".") for part in path.parts)
+    }
 
 
 def _lack_of_memory(error: BaseException) -> BaseException | None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tests.fuzz.target import Target
 
+# Further formats that OpenCV decodes, whatever the name of the file says.
+_OTHERS = ("gif", "jp2", "avif", "hdr", "ppm", "pam", "pfm", "sr")
+
 
 def _encoded(ending: str, height: int = 60, width: int = 90) -> bytes:
     import cv2
@@ -64,5 +67,9 @@ TARGETS = (
     Target("image.bmp", "bytes", "x.bmp", _make(".bmp"), _detect(".bmp")),
     Target("image.webp", "bytes", "x.webp", _make(".webp"), _detect(".webp")),
     Target("image.tiff", "bytes", "x.tiff", _make(".tiff"), _detect(".tiff")),
+    *(
+        Target(f"image.{kind}", "bytes", f"x.{kind}", _make(f".{kind}"), _detect(f".{kind}"))
+        for kind in _OTHERS
+    ),
     Target("images.zip", "zip", "WIDER_val.zip", _make_archive, _read_archive),
 )
