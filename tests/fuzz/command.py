@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import random
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,6 +93,30 @@ def replay_command(
         click.echo(json.dumps({tally.target: tally.as_dict() for tally in tallies}))
     else:
         _conclude(tallies)
+
+
+@main.command()
+@_NAMES
+@click.option("--seconds", type=int, default=600, show_default=True, help="Of each target.")
+@click.option("--seed", type=int, default=SMOKE_SEED, show_default=True)
+def guided(names: tuple[str, ...], seconds: int, seed: int) -> None:
+    """Let atheris look for inputs that reach new lines; it stands in no extra: install it."""
+    if importlib.util.find_spec("atheris") is None:
+        raise click.UsageError("atheris is not installed; pip install atheris, or take `run`")
+    before = set(cases.CASES.glob("*/*"))
+    for target in _chosen(names):
+        click.echo(f"--- {target.name}")
+        with tempfile.TemporaryDirectory() as place:
+            ended = Path(place) / "ended"
+            ended.mkdir()
+            words = [sys.executable, "-m", "tests.fuzz.guided", target.name]
+            words += [str(seconds), str(seed), str(ended)]
+            subprocess.run(words, env=os.environ | {"TMPDIR": place}, check=False)
+            for path in sorted(ended.iterdir()):  # what ended the process
+                click.echo(f"FAILURE {path.name}: {cases.store(target.name, path.read_bytes())}")
+    new = sorted(set(cases.CASES.glob("*/*")) - before)
+    click.echo(f"{len(new)} new cases")
+    sys.exit(1 if new else 0)
 
 
 @main.command()

@@ -145,7 +145,7 @@ def _serve(target: Target, folder: Path, seeds: list[bytes], orders: int, replie
         outcome = judge(target, folder)
         if outcome.what != READ:
             break
-    _limit_memory()
+    limit_memory()
     _answer(replies, outcome)
     while os.read(orders, 1):
         _answer(replies, judge(target, folder))
@@ -164,7 +164,7 @@ def _be_quiet() -> None:
     tempfile.tempdir = None
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
     """Allow some addresses more than whole inputs took; where the system does not say, none."""
     status = Path("/proc/self/statm")
     if status.is_file():

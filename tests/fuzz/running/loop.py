@@ -76,26 +76,38 @@ class Tally:
 
 
 @contextlib.contextmanager
-def ready(target: Target, limit_s: float = LIMIT_S) -> Iterator[tuple[Child, list[bytes]]]:
-    """Make a whole input and a child that reads; the user's cache and settings are not used."""
+def surroundings() -> Iterator[Path]:
+    """Make a folder to work in; the user's cache and settings are not used."""
     work = Path(tempfile.mkdtemp(prefix="retinaface-fuzz-"))
     before = dict(os.environ)
     os.environ.update({CACHE_VARIABLE: str(work / "cache"), "RETINAFACE_CONFIG": "none"})
     os.environ["TMPDIR"] = str(work)
     try:
-        seeds = prepare(target, work / "input")
-        with Child(target, work / "input", seeds, limit_s) as child:
-            yield child, seeds
+        yield work
     finally:
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def ready(target: Target, limit_s: float = LIMIT_S) -> Iterator[tuple[Child, list[bytes]]]:
+    """Make a whole input and a child that reads."""
+    with surroundings() as work:
+        seeds = prepare(target, work / "input")
+        with Child(target, work / "input", seeds, limit_s) as child:
+            yield child, seeds
+
+
 def made(target: Target, seeds: list[bytes], seed: int, number: int) -> bytes:
     """Make a damaged input: the same for the same target, seed and number."""
     rng = random.Random(f"{seed}/{target.name}/{number}")  # noqa: S311 - no secret
-    data = damage(rng.choice(seeds), target.form, rng)
+    return changed(target, rng.choice(seeds), rng)
+
+
+def changed(target: Target, data: bytes, rng: random.Random) -> bytes:
+    """Damage an input, and most often make the checksums inside it right again."""
+    data = damage(data, target.form, rng)
     if target.seal is not None and rng.random() < 0.8:
         with contextlib.suppress(
             ValueError, TypeError, LookupError, AttributeError, RecursionError
