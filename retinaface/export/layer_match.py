@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retinaface.errors import ExportError
+from retinaface.formats.faults import FormatError
 from retinaface.network.model import RetinaFace
 from retinaface.reference.layers import LayerMatch
 from retinaface.reference.layers_from_torch import Convolution, torch_convolutions
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # A bias below this share of the kernel's norm is measured relative to the kernel, because the
 # rounding of a bias near zero would look like a difference.
 _SMALL_BIAS = 0.1
+_N_OF_NORM = 5  # inputs of a batch norm
+# Types of ONNX that hold texts or complex numbers.
+_NO_NUMBERS = {8, 14, 15}
 
 
 def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
@@ -92,7 +96,9 @@ def _file_convolutions(file: Path) -> list[Convolution]:
     norms = {
         node.input[0]: node
         for node in graph.node
-        if node.op_type == "BatchNormalization" and all(n in constants for n in node.input[1:])
+        if node.op_type == "BatchNormalization"
+        and len(node.input) == _N_OF_NORM
+        and all(n in constants for n in node.input[1:])
     }
     found = []
     for node in graph.node:
@@ -100,10 +106,17 @@ def _file_convolutions(file: Path) -> list[Convolution]:
         if not names or not all(name in constants for name in names):
             continue
         kernel, *biases = (constants[name] for name in names)
-        convolution = Convolution(
-            node.output[0], kernel, biases[0] if biases else np.zeros(len(kernel))
-        )
+        if kernel.ndim != 4:  # of one axis, or of three: no layer of this network
+            continue
+        bias = biases[0] if biases else np.zeros(len(kernel))
         norm = norms.get(node.output[0])
+        parameters = [] if norm is None else [constants[name] for name in norm.input[1:]]
+        if any(one.shape != (len(kernel),) for one in (bias, *parameters)):
+            raise ExportError(
+                f"cannot match the layers of {file}: of {node.output[0]} the kernel has "
+                f"{len(kernel)} outputs, and bias or batch norm have other ones; check the file"
+            )
+        convolution = Convolution(node.output[0], kernel, bias)
         found.append(convolution if norm is None else _fold(convolution, norm, constants))
     return found
 
@@ -140,17 +153,17 @@ def _fold(
 
 def _load_graph(file: Path) -> onnx.GraphProto:
     try:
-        import onnx
+        from retinaface.export.onnx_read import read_graph
 
-        return onnx.load(file).graph
+        return read_graph(file).graph
     except ImportError as error:
         raise ExportError(
             f"cannot match the layers of {file}: onnx is not installed; pip install onnx"
         ) from error
-    except Exception as error:  # protobuf's errors have no common base
+    except (FormatError, OSError) as error:
         raise ExportError(
-            f"cannot match the layers of {file}: it cannot be read as ONNX "
-            f"({type(error).__name__}: {error}); check the file"
+            f"cannot match the layers of {file}: it cannot be read as ONNX ({error}); check the "
+            "file"
         ) from error
 
 
@@ -166,7 +179,9 @@ def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
         elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
     found: dict[str, FloatArray] = {
-        name: numpy_helper.to_array(t).astype(np.float64) for name, t in tensors.items()
+        name: numpy_helper.to_array(tensor).astype(np.float64)
+        for name, tensor in tensors.items()
+        if tensor.data_type not in _NO_NUMBERS
     }
     return found | dict(_real_numbers(graph, found))
 
@@ -195,7 +210,10 @@ def _real_numbers(
 def _real(values: FloatArray, scale: FloatArray, zero: FloatArray, axis: int) -> FloatArray:
     """Compute (values - zero) * scale; both of one number, or one for each index of the axis."""
     shape = [1] * values.ndim
-    if values.ndim:
+    if values.ndim and -values.ndim <= axis < values.ndim:
         shape[axis] = -1
+    per_index = values.shape[axis] if -1 in shape else 1
+    if any(x.size not in (1, per_index) for x in (zero, scale)):
+        return np.full(values.shape, np.nan)  # matches no layer
     spread = [x.reshape(shape) if x.size > 1 else x.reshape(()) for x in (zero, scale)]
     return np.asarray((values - spread[0]) * spread[1])

@@ -9,7 +9,9 @@ import onnx
 from retinaface.errors import ExportError
 from retinaface.export.interface import Interface
 from retinaface.export.onnx_graph import axes_of, set_axes
+from retinaface.export.onnx_read import read_graph
 from retinaface.export.options import Axis
+from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.priors import prior_boxes
 from retinaface.typing import Precision
@@ -77,7 +79,10 @@ def verify(
     Raises:
         ExportError: The file differs; lists all differences.
     """
-    model = onnx.load(path, load_external_data=False)
+    try:
+        model = read_graph(path, with_weights=False)
+    except FormatError as error:
+        raise ExportError(f"the export is not what was asked for: {error}") from error
     problems = [
         *_interface_problems(model, expected),
         *_content_problems(model, precision, n_float),
@@ -100,6 +105,8 @@ def check_standard(path: Path) -> str:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         return f"the ONNX checker says: {str(error).splitlines()[0]}"
+    except UnicodeDecodeError:  # it quotes a damaged name
+        return "the ONNX checker says that a name is no UTF-8"
     return ""
 
 
@@ -127,7 +134,9 @@ def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str
                 f"axes of {value.name}: expected {expected.axes[value.name]}, got {axes_of(value)}"
             )
         if value.type.tensor_type.elem_type != _ELEMENT_TYPE[expected.io]:
-            got = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+            kind = value.type.tensor_type.elem_type
+            names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+            got = names.get(kind, f"type {kind}")
             problems.append(f"type of {value.name}: expected {expected.io}, got {got}")
     return problems
 

@@ -16,12 +16,14 @@ from typing import NamedTuple
 import onnx
 
 from retinaface.assets import cache_dir
-from retinaface.errors import ModelError, first_line
+from retinaface.errors import ModelError
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
 from retinaface.export.foreign.probabilities import gives_probabilities
+from retinaface.export.onnx_read import read_graph
 from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
+from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.typing import Scores
 
@@ -92,26 +94,13 @@ def _inspect(file: Path, _sha256: str, scores: Scores, *, takes_integers: bool) 
 
 def _load(file: Path) -> tuple[onnx.ModelProto, bool]:
     """Read a file with its weights; tell whether they lie in other files."""
+    others = weight_files(file)
+    for path in others:
+        refuse_pointer(path, ModelError)
     try:
-        model = onnx.load(file, load_external_data=False)
-    except Exception as error:  # protobuf's errors have no public base
-        why = first_line(error)
-        raise ModelError(f"it is no whole ONNX file ({why}); check the file") from error
-    if not model.graph.node:
-        raise ModelError("it is no ONNX file with a graph; check the file")
-    tensors = list(_tensors(model.graph))
-    is_external = any(t.data_location == onnx.TensorProto.EXTERNAL for t in tensors)
-    if is_external:
-        for path in weight_files(file):
-            refuse_pointer(path, ModelError)
-        try:
-            onnx.load_external_data_for_model(model, str(file.parent))
-        except Exception as error:  # onnx's own checks share no base with the system's errors
-            raise ModelError(
-                f"its weights are in another file, which cannot be read ({first_line(error)}); "
-                "copy that file beside it, under the name that it had when both were written"
-            ) from error
-    return model, is_external
+        return read_graph(file), bool(others)
+    except (FormatError, OSError) as error:
+        raise ModelError(f"{error}; check the file") from error
 
 
 def _check_floats(model: onnx.ModelProto) -> None:
