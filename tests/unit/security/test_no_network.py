@@ -10,6 +10,7 @@ import pytest
 from tests.support.histories import write_history
 from tests.support.made.pictures import image
 from tests.support.made.records import make_run
+from tests.support.made.widerface_copy import IMAGES, write_truth_text
 
 _ROOT = Path(__file__).resolve().parents[3]
 _FINDER = "tests.support.widerface:Finder"
@@ -41,6 +42,11 @@ def inputs(tmp_path_factory):
         make_run(folder / name)
     write_history(folder / "runs", [46.5, 46.5])
     image(folder / "images/x.png")
+    write_truth_text(folder).rename(folder / "truth.txt")
+    for name in IMAGES:
+        text = folder / "found" / f"{name}.txt"
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text(f"{text.stem}\n1\n10 12 30 40 0.9\n")
     return folder
 
 
@@ -77,6 +83,9 @@ def offline(inputs, tmp_path):
         ["engines", "a"],
         ["history", "runs"],
         ["report", "a", "b", "--output", "page.html"],
+        ["score", "found", "--ground-truth", "truth.txt", "--record", "s"],
+        ["bench", "--engine", _FINDER, "--batch", "1", "--seconds", "0.2"],
+        ["export", "--output", "x.onnx", "--weights", "embedded"],
         ["evaluate", "--engine", _FINDER, "--pipeline", "igie", "--limit", "2", "--output", "e"],
         ["detect", "images/x.png", "--engine", "torch-cpu-fp32", "--weights", "embedded"],
         ["agree", "images", "--engine", _FINDER, "--engine-b", _FINDER, "--pipeline", "igie"],
