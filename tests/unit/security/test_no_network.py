@@ -84,7 +84,6 @@ def offline(inputs, tmp_path):
         ["history", "runs"],
         ["report", "a", "b", "--output", "page.html"],
         ["score", "found", "--ground-truth", "truth.txt", "--record", "s"],
-        ["bench", "--engine", _FINDER, "--batch", "1", "--seconds", "0.2"],
         ["export", "--output", "x.onnx", "--weights", "embedded"],
         ["evaluate", "--engine", _FINDER, "--pipeline", "igie", "--limit", "2", "--output", "e"],
         ["detect", "images/x.png", "--engine", "torch-cpu-fp32", "--weights", "embedded"],
