@@ -12,7 +12,6 @@ from tests.fuzz.running.child import Child
 from tests.fuzz.running.judging import FAILURE, READ, REFUSED
 from tests.fuzz.target import Target
 
-
 # The child is forked beside the threads of pytest-xdist, and runs only what is below.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
