@@ -129,7 +129,7 @@ def _show(tally: Tally, *, store: bool) -> None:
     for one in tally.findings.values():
         if store:
             one.path = cases.store(tally.target, one.data, instead_of=one.path)
-        place = one.path or f"python -m tests.fuzz replay {one.origin}"
+        place = one.path or f"python -m tests.fuzz {one.origin}"
         click.echo(f"  FAILURE {one.outcome.signature}: {one.outcome.message}")
         click.echo(f"    {one.count} times; {len(one.data)} bytes; {place}")
     sys.stdout.flush()

@@ -32,7 +32,7 @@ class Finding:
     Attributes:
         outcome: Of the smallest input.
         data: The smallest input.
-        origin: How it is made again.
+        origin: The command that reads it again, after `python -m tests.fuzz`.
         count: How many inputs ended so.
         path: Where it is stored; None where it is not, or too long.
     """
@@ -111,7 +111,7 @@ def fuzz(target: Target, tally: Tally, seed: int, numbers: range, until: float) 
             if time.monotonic() > until:
                 return
             data = made(target, seeds, seed, number)
-            origin = f"--target {target.name} --seed {seed} --number {number}"
+            origin = f"replay --target {target.name} --seed {seed} --number {number}"
             tally.add(child.outcome(data), data, origin)
 
 
@@ -119,8 +119,8 @@ def replay(target: Target, tally: Tally, seed: int, n_more: int) -> None:
     """Read the stored cases of a target, and a few new inputs."""
     with ready(target, _PATIENCE * LIMIT_S) as (child, seeds):
         for name, data in cases.stored(target.name):
-            tally.add(child.outcome(data), data, f"cases/{target.name}/{name}")
+            tally.add(child.outcome(data), data, f"show {cases.CASES / target.name / name}")
         for number in range(n_more // target.cost):
             data = made(target, seeds, seed, number)
-            origin = f"--target {target.name} --seed {seed} --number {number}"
+            origin = f"replay --target {target.name} --seed {seed} --number {number}"
             tally.add(child.outcome(data), data, origin)

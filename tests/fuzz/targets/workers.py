@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.fuzz.target import Target
+from tests.fuzz.targets.records import make_alike
 
 _N_PRIORS = 4200
 # The answers lie ready: whoever waits longer waits for what never comes.
@@ -84,6 +85,7 @@ def _make_packed(folder: Path) -> None:
     from tests.support.made.records import make_run
 
     make_run(folder / "run")
+    make_alike(folder / "run/record.json")
     (folder / "packed.zip").write_bytes(pack(folder / "run"))
 
 

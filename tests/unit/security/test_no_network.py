@@ -90,6 +90,7 @@ def test_a_command_reaches_nothing(offline, words):
     assert tried == []
 
 
+@pytest.mark.alone  # an export and a run of the suites: a minute
 @pytest.mark.needs("torch", "onnxruntime")
 def test_validate_and_its_children_reach_nothing(offline):
     words = ["--engine", "ort-cpu-fp32", "--pipeline", "igie", "-k", "contract", "--record", "v"]
