@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -10,11 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from retinaface.errors import AssetError, unknown
-from retinaface.files import refuse_pointer
+from retinaface.files import file_sha256, refuse_pointer
 from retinaface.foreign import foreign_problem
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
+_FOLDERS = (ASSETS_VARIABLE, CACHE_VARIABLE)
 CHECKPOINT = "mobilenet0.25_Final.pth"
 IMAGES_ARCHIVE = "WIDER_val.zip"
 # The set that ships with the package, and the name that asks for it. Hashes pin its content,
@@ -162,7 +164,7 @@ def find_asset(asset: Asset) -> Path | None:
     for folder in (mirror_dir(), cache_dir()):
         if folder is None or not (path := folder / asset.relative_path).is_file():
             continue
-        _verify(asset, path)
+        verify(asset, path)
         return path
     return None
 
@@ -206,11 +208,34 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
     )
 
 
-def _verify(asset: Asset, path: Path) -> None:
-    import pooch
+def asset_at(path: Path) -> Asset | None:
+    """Find the asset whose place in the mirror or the cache a path is; None for any other place.
 
+    A folder that is not there, or whose name needs a package that is missing, is no such place.
+    """
+    asset = REGISTRY.get(path.name)
+    if asset is None:
+        return None
+    folders = [Path(value) for name in _FOLDERS if (value := os.environ.get(name))]
+    if CACHE_VARIABLE not in os.environ and importlib.util.find_spec("pooch"):
+        folders.append(cache_dir())
+    places = [(folder / asset.relative_path).parent.resolve() for folder in folders]
+    return asset if path.parent.resolve() in places else None
+
+
+def verify(asset: Asset, path: Path) -> None:
+    """Compare a file with the pinned hash of an asset.
+
+    Raises:
+        AssetError: It has another hash.
+    """
     algorithm, expected = asset.known_hash.split(":")
-    actual = pooch.file_hash(str(path), alg=algorithm)
+    if algorithm == "sha256":
+        actual = file_sha256(path)
+    else:
+        import pooch
+
+        actual = pooch.file_hash(str(path), alg=algorithm)
     if actual != expected:
         refuse_pointer(path, AssetError)
         if foreign := foreign_problem(path, actual):

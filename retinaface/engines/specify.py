@@ -62,6 +62,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         AssetError: The published checkpoint cannot be found.
         ExportError: The export cannot be made.
         ModelError: The model is damaged, or not of this network.
+        ManifestError: The model is not the file of the manifest beside it.
     """
     entry = find_engine(name)
     fields: dict[str, Any] = dict(settings)
@@ -80,6 +81,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         raise EngineUnavailable(f"{name}: model {spec.model} does not exist; check --model")
     if spec.model is not None:
         refuse_pointer(spec.model, EngineUnavailable)
+        _check_model_file(spec.model)
     if spec.scores == "logits" and not (spec.engine_file or (spec.model and entry.loads_onnx)):
         raise EngineUnavailable(
             f"{name}: --scores logits says what a file gives, but this engine gets none; leave it "
@@ -98,6 +100,14 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         is_free = height_px is None
         return replace(spec, model=_export_file(name, entry, spec.weights, dynamic_size=is_free))
     return spec
+
+
+def _check_model_file(model: Path) -> None:
+    """Compare a model with the manifest beside it: whoever opens an engine judges that file."""
+    # Reads JSON with a package that a worker, which imports this module, does not have.
+    from retinaface.export.manifest import read_manifest
+
+    read_manifest(model)
 
 
 def _is_onnx(name: str, model: Path) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from retinaface.errors import ModelError
 from retinaface.files import file_sha256
 
 # An entry of ONNX's `external_data` is a key and a value, each with its length before it.
@@ -13,10 +14,28 @@ _LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,
 
 
 def weight_files(model: Path) -> list[Path]:
-    """List the files of weights that an ONNX graph names and that lie beside it."""
-    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
-    paths = {model.parent / name.decode(errors="replace") for name in names}
-    return sorted(path for path in paths if path.is_file())
+    """List the files of weights that an ONNX graph names and that lie beside it.
+
+    Raises:
+        ModelError: It names one by a whole path, or outside its own folder.
+    """
+    found = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = set()
+    for name in {name.decode(errors="replace") for name in found}:
+        if not _is_there(path := model.parent / name):
+            continue
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ModelError(
+                f"cannot use {model}: its weights are in {name!r}, expected a file in its own "
+                "folder; export again, with the weights beside it"
+            )
+        paths.add(path)
+    return sorted(paths)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there; bytes of weights that look like an entry name none."""
+    return "\0" not in str(path) and path.is_file()
 
 
 def model_sha256(model: Path) -> str:
