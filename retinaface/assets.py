@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from retinaface.foreign import foreign_problem
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
-_FOLDERS = (ASSETS_VARIABLE, CACHE_VARIABLE)
 CHECKPOINT = "mobilenet0.25_Final.pth"
 IMAGES_ARCHIVE = "WIDER_val.zip"
 # The set that ships with the package, and the name that asks for it. Hashes pin its content,
@@ -206,21 +204,6 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
         f"or set {ASSETS_VARIABLE} to a folder that contains {asset.relative_path}"
         + (_OWN_WEIGHTS if asset.name == CHECKPOINT else "")
     )
-
-
-def asset_at(path: Path) -> Asset | None:
-    """Find the asset whose place in the mirror or the cache a path is; None for any other place.
-
-    A folder that is not there, or whose name needs a package that is missing, is no such place.
-    """
-    asset = REGISTRY.get(path.name)
-    if asset is None:
-        return None
-    folders = [Path(value) for name in _FOLDERS if (value := os.environ.get(name))]
-    if CACHE_VARIABLE not in os.environ and importlib.util.find_spec("pooch"):
-        folders.append(cache_dir())
-    places = [(folder / asset.relative_path).parent.resolve() for folder in folders]
-    return asset if path.parent.resolve() in places else None
 
 
 def verify(asset: Asset, path: Path) -> None:

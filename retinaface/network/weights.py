@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from retinaface.assets import (
+    ASSETS_VARIABLE,
+    CACHE_VARIABLE,
     CHECKPOINT,
     EMBEDDED,
     EMBEDDED_CHECKPOINT_SHA256,
-    asset_at,
+    REGISTRY,
+    Asset,
+    cache_dir,
     find_asset,
     get_asset,
     verify,
@@ -108,7 +114,7 @@ def check_pinned(path: Path, sha256: str) -> tuple[str, ...]:
     """
     if is_known(sha256):
         return ()
-    if (asset := asset_at(path)) is not None:
+    if (asset := _asset_at(path)) is not None:
         verify(asset, path)
     if path.name == CHECKPOINT_FILE and path.resolve().parent == PACKAGE_DIR:
         embedded_checkpoint()
@@ -123,6 +129,22 @@ def check_pinned(path: Path, sha256: str) -> tuple[str, ...]:
         f"{path} has the name of {owner} checkpoint and is another file: expected sha256 "
         f"{pin[:16]}, got {sha256[:16]}; its weights are others, or damaged",
     )
+
+
+def _asset_at(path: Path) -> Asset | None:
+    """Find the asset whose place in the mirror or the cache a path is; None for any other place.
+
+    A folder that is not there, or whose name needs a package that is missing, is no such place.
+    """
+    asset = REGISTRY.get(path.name)
+    if asset is None:
+        return None
+    named = map(os.environ.get, (ASSETS_VARIABLE, CACHE_VARIABLE))
+    folders = [Path(value) for value in named if value]
+    if CACHE_VARIABLE not in os.environ and importlib.util.find_spec("pooch"):
+        folders.append(cache_dir())
+    places = [(folder / asset.relative_path).parent.resolve() for folder in folders]
+    return asset if path.parent.resolve() in places else None
 
 
 def is_known(sha256: str) -> bool:

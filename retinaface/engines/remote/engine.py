@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import find_engine
+from retinaface.engines.remote.answers import one_line
 from retinaface.engines.remote.messages import (
     A,
     Describe,
@@ -25,7 +26,6 @@ from retinaface.engines.remote.messages import (
     Store,
     Stored,
     Tensors,
-    one_line,
     whole_paths,
 )
 from retinaface.engines.remote.pipes import Pipes
@@ -132,7 +132,9 @@ class RemoteEngine(Engine):
         if (kind := raised.get(answer.type)) is not None:
             raise kind(f"{words} (in {self._transport.where})")
         where = f"{self.spec.name} in {self._transport.where}"
-        raise EngineFault(f"{where}: {one_line(answer.type)}: {words}")
+        raise EngineFault(
+            f"{where}: {one_line(answer.type)}: {words}; run the engine by itself in that Python"
+        )
 
     def _most_bytes(self, request: Request) -> int:
         """Say how much an answer may hold: three outputs of this batch, or tensors."""

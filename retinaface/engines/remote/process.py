@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from retinaface.engines.remote.answers import check_ready, decode_answer, one_line
 from retinaface.engines.remote.frames import (
     ClosedError,
     FrameError,
@@ -22,11 +23,8 @@ from retinaface.engines.remote.messages import (
     A,
     Failed,
     Request,
-    check_ready,
-    decode_answer,
     encode_request,
     kind_of,
-    one_line,
 )
 from retinaface.engines.remote.transport import GRACE_S, START_TIMEOUT_S, Transport
 from retinaface.errors import EngineFault, EngineUnavailable

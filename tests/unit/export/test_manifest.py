@@ -43,7 +43,7 @@ def test_a_manifest_is_read_only_for_the_file_that_it_is_of(model):
     written = write_manifest_of(model, exported={"Conv": 56}, layers={"stem": "/stem/Conv"})
     assert read_manifest(model) == written
     model.write_bytes(b"y")
-    with pytest.raises(ManifestError, match=r"a\.onnx is not the file of its manifest a\.json: exp"):
+    with pytest.raises(ManifestError, match=r"a\.onnx is not the file of its manifest a\.json"):
         read_manifest(model)
     model.unlink()
     assert read_manifest(model) is None
