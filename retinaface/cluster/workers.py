@@ -106,10 +106,12 @@ class Workers:
 
         Raises:
             ClusterError: Workers were lost on it, or the scheduler; or the worker has another
-                version of the runtime than the first.
+                version of the runtime than the first, or answered with something else.
             RetinaFaceError: What the task raised.
         """
         from distributed import KilledWorker
+
+        from retinaface.cluster.worker import check_outcome
 
         if future.status in ("cancelled", "lost"):
             raise self.gone()
@@ -128,7 +130,7 @@ class Workers:
             ) from error
         except (OSError, TimeoutError) as error:
             raise self.gone() from error
-        _check_outcome(outcome, what)
+        check_outcome(outcome, what)
         if outcome.error is not None:
             raise outcome.error
         self._check_runtime(outcome)
@@ -148,28 +150,6 @@ class Workers:
             where_one=f"on the worker {outcome.worker}",
             where_other=f"on {first}",
         )
-
-
-def _check_outcome(outcome: object, what: str) -> None:
-    """Refuse what is no outcome of a task of this package.
-
-    Raises:
-        ClusterError: Says what came, and on what.
-    """
-    from retinaface.cluster.worker import Outcome
-
-    if not isinstance(outcome, Outcome):
-        got = type(outcome).__name__
-    elif not isinstance(outcome.error, (RetinaFaceError, NoneType)):
-        got = f"an error of type {type(outcome.error).__name__}"
-    elif not isinstance(outcome.worker, str) or not isinstance(outcome.runtime, (str, NoneType)):
-        got = "an outcome that names no worker"
-    else:
-        return
-    raise ClusterError(
-        f"{what}: a worker answered with {got}, expected an outcome of this package; start all "
-        "workers in the same environment"
-    )
 
 
 @contextlib.contextmanager
