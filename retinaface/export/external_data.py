@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 
 from retinaface.errors import ModelError
 from retinaface.files import file_sha256
@@ -17,18 +17,25 @@ def weight_files(model: Path) -> list[Path]:
     """List the files of weights that an ONNX graph names and that lie beside it.
 
     Raises:
-        ModelError: It names one outside of its folder.
+        ModelError: It names one by a whole path, or outside its own folder.
     """
-    names = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
-    given = {name.decode(errors="replace") for name in names}
-    for name in given:
-        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+    found = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
+    paths = set()
+    for name in {name.decode(errors="replace") for name in found}:
+        if not _is_there(path := model.parent / name):
+            continue
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ModelError(
-                f"{model} keeps weights in {name!r}, outside of its folder, where nothing is read; "
-                "save it again with the weights beside it"
+                f"cannot use {model}: its weights are in {name!r}, expected a file in its own "
+                "folder; export again, with the weights beside it"
             )
-    paths = {model.parent / name for name in given}
-    return sorted(path for path in paths if path.is_file())
+        paths.add(path)
+    return sorted(paths)
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file is there; bytes of weights that look like an entry name none."""
+    return "\0" not in str(path) and path.is_file()
 
 
 def model_sha256(model: Path) -> str:

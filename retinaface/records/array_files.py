@@ -35,29 +35,51 @@ class ArrayFiles:
             RecordError: The file is damaged, or of another run.
         """
         path = self.folder / file
-        if not path.is_file():
+        if not self._is_checked(path):
             return {}
-        self._check_hash(path)
         prefix = array_prefix(result_id)
         with self.reading(file):
             found = read_arrays(path, lambda name: name.startswith(prefix))
             return {name.removeprefix(prefix): array for name, array in found.items()}
 
     def has_any(self, file: str) -> bool:
-        """Tell whether a file holds arrays of any result."""
+        """Tell whether a file holds arrays of any result.
+
+        Raises:
+            RecordError: The file is damaged, or of another run.
+        """
         path = self.folder / file
-        if not path.is_file():
+        if not self._is_checked(path):
             return False
-        check_inside(path, self.folder, RecordError)
         with self.reading(file):
             return bool(member_names(path))
 
-    def _check_hash(self, path: Path) -> None:
-        """Compare a file of arrays with the hash that the record has of it, once."""
-        check_inside(path, self.folder, RecordError)
+    def _is_checked(self, path: Path) -> bool:
+        """Compare a file with the hash that the record has of it, once; False where there is none.
+
+        Raises:
+            RecordError: The record names a file that is gone, or has no hash of this one beside
+                those of others.
+        """
         expected = self.sha256.get(path.name)
-        if expected is None or path.name in self._checked:
-            return
+        if not path.is_file():
+            if expected is None:
+                return False
+            raise RecordError(
+                f"cannot read {path}: it is not there, and the record has its SHA-256 as "
+                f"arrays/{path.name}; run again with --record, or restore the folder"
+            )
+        check_inside(path, self.folder, RecordError)
+        if expected is None and self.sha256:
+            raise RecordError(
+                f"cannot read {path}: the record has no SHA-256 of it, only of "
+                f"{', '.join(sorted(self.sha256))}; run again with --record, or take it away"
+            )
+        if expected is not None and path.name not in self._checked:
+            self._check_hash(path, expected)
+        return True
+
+    def _check_hash(self, path: Path, expected: str) -> None:
         refuse_pointer(path, RecordError)
         if (actual := file_sha256(path)) != expected:
             raise RecordError(

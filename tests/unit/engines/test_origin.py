@@ -3,6 +3,7 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.opening import open_engine
 from retinaface.engines.origin import checkpoint_of
+from retinaface.errors import ManifestError
 from retinaface.export.tiny_model import write_model
 from tests.support.made.manifests import sha256_of, write_manifest_of
 from tests.support.widerface import Recorder
@@ -30,7 +31,8 @@ def test_the_manifest_beside_a_file_names_its_checkpoint(tmp_path):
         write_manifest_of(model, weights="w")
         assert checkpoint_of(engine).sha256 == sha256_of("w")
         model.with_suffix(".json").write_text("{")
-        assert checkpoint_of(engine) is None
+        with pytest.raises(ManifestError, match="cannot read the manifest"):
+            checkpoint_of(engine)
 
 
 def test_an_engine_of_a_third_party_may_describe_anything():

@@ -74,6 +74,7 @@ def export(_loaded, _options, path):
     print("exporting", flush=True)
     sys.stdin.readline()
     path.write_text("whole")
+    path.with_suffix(".json").write_text("{}")
 
 @contextlib.contextmanager
 def show(what):

@@ -31,10 +31,25 @@ def test_a_file_that_is_not_there_or_empty_has_nothing(folder):
     assert not files.has_any("stages.npz")
 
 
+def test_a_file_that_the_record_names_and_that_is_gone_is_an_error(folder):
+    files = ArrayFiles(folder, {"stages.npz": "0" * 64})
+    for read in (lambda: files.read("stages.npz", "a"), lambda: files.has_any("stages.npz")):
+        with pytest.raises(RecordError, match=r"stages.npz: it is not there, and the record has"):
+            read()
+
+
+def test_a_file_that_was_laid_beside_a_record_of_others_is_an_error(folder):
+    files = ArrayFiles(folder, {"stages.npz": "0" * 64})
+    with pytest.raises(RecordError, match=r"has no SHA-256 of it, only of stages.npz"):
+        files.read(FILE, "a--b1")
+
+
 def test_a_file_of_another_run_is_refused_with_both_hashes(folder):
     files = ArrayFiles(folder, {FILE: "0" * 64})
     with pytest.raises(RecordError, match=f"expected {'0' * 64} as in arrays/{FILE}"):
         files.read(FILE, "a--b1")
+    with pytest.raises(RecordError, match="expected 0000"):
+        ArrayFiles(folder, {FILE: "0" * 64}).has_any(FILE)
 
 
 def test_a_damaged_file_is_one_error(folder):
