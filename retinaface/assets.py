@@ -10,8 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from retinaface.errors import AssetError, unknown
-from retinaface.files import file_sha256, refuse_pointer
+from retinaface.files import refuse_pointer
 from retinaface.foreign import foreign_problem
+from retinaface.storage.hashing import file_sha256
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from retinaface.assets import EMBEDDED, EMBEDDED_CHECKPOINT_SHA256, EMBEDDED_SET_SHA256
 from retinaface.errors import AssetError
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 CHECKPOINT_FILE = "embedded.pth"
 PACKAGE_DIR = Path(__file__).parent

@@ -11,7 +11,6 @@ from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
-from retinaface.export.manifest import read_manifest
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 
@@ -105,6 +104,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
 def _check_model_file(model: Path) -> None:
     """Compare a model with the manifest beside it: whoever opens an engine judges that file."""
     # Reads JSON with a package that a worker, which imports this module, does not have.
+    from retinaface.export.manifest import read_manifest
 
     read_manifest(model)
 

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
-from retinaface.cached_files import is_as_written, remember, why_again
 from retinaface.environment import package_versions
 from retinaface.errors import ManifestError
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
 from retinaface.export.manifest import check_reference, sidecars
 from retinaface.export.options import ExportOptions
-from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
+from retinaface.storage.cached_files import is_as_written, remember, why_again
+from retinaface.storage.hashing import file_sha256
 from retinaface.telling.work import working
 from retinaface.typing import FloatPrecision
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from retinaface.errors import ModelError
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 # An entry of ONNX's `external_data` is a key and a value, each with its length before it.
 _LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)

@@ -15,9 +15,11 @@ from msgspec import Meta, Struct
 from retinaface.errors import ExportError, ManifestError
 from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
-from retinaface.files import file_sha256, refuse_pointer
+from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json, typed
+from retinaface.formats.json_text import parse_json
+from retinaface.formats.types import typed
+from retinaface.storage.hashing import file_sha256
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1

@@ -20,12 +20,13 @@ from torch import nn
 from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
-from retinaface.files import check_regular, file_sha256
+from retinaface.files import check_regular
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
 from retinaface.network.published import damage_note
 from retinaface.network.weights import check_pinned, refuse_foreign
+from retinaface.storage.hashing import file_sha256
 
 
 @dataclass(frozen=True)

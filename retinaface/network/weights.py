@@ -22,9 +22,9 @@ from retinaface.assets import (
 )
 from retinaface.embedded import CHECKPOINT_FILE, PACKAGE_DIR, embedded_checkpoint
 from retinaface.errors import WeightsError
-from retinaface.files import file_sha256
 from retinaface.foreign import foreign_problem
 from retinaface.network.file_kinds import refuse_other_kinds
+from retinaface.storage.hashing import file_sha256
 
 
 @dataclass(frozen=True)

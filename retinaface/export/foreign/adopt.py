@@ -16,7 +16,6 @@ from typing import NamedTuple
 import onnx
 
 from retinaface.assets import cache_dir
-from retinaface.cached_files import is_as_written, remember, why_again
 from retinaface.errors import ModelError
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
@@ -26,6 +25,7 @@ from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.storage.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import Scores
 

@@ -16,7 +16,7 @@ from retinaface.export.manifest import (
     write_manifest,
 )
 from retinaface.export.options import ExportOptions
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 
 def sha256_of(text: str) -> str:

@@ -45,8 +45,8 @@ def test_an_engine_of_a_third_party_may_describe_anything():
 def test_torch_describes_its_checkpoint_with_the_notes_on_it(tmp_path):
     import torch
 
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     path = tmp_path / "w.pth"
     torch.save({"net": load_model("embedded").model.state_dict()}, path)

@@ -2,7 +2,7 @@ import pytest
 
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.tiny_model import write_model
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 from tests.support.foreign_files import change_last_weight, move_weights_outside
 
 pytestmark = pytest.mark.needs("onnx")

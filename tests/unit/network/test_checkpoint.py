@@ -158,8 +158,8 @@ def test_safetensors_without_their_package_are_refused_with_its_name(tmp_path, m
 
 def test_a_known_checkpoint_of_another_network_is_refused(tmp_path, state, monkeypatch):
     from retinaface import foreign
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     path = save(dict(state), tmp_path / "w.pth")
     monkeypatch.setattr(foreign, "FOREIGN", {file_sha256(path): "that of X"})
@@ -259,8 +259,8 @@ def test_the_default_is_the_published_checkpoint(tmp_path, monkeypatch):
 
 def test_the_embedded_checkpoint_is_used_on_request():
     from retinaface.embedded import embedded_checkpoint
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     loaded = load_model("embedded")
     assert loaded.source == str(embedded_checkpoint())

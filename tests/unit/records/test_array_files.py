@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from retinaface.errors import RecordError
-from retinaface.files import file_sha256
-from retinaface.records.array_files import ArrayFiles
+from retinaface.formats.faults import FormatError
+from retinaface.records.array_files import (
+    ArrayFiles,
+    check_counts,
+    check_detections,
+    check_stages,
+)
+from retinaface.storage.hashing import file_sha256
 
 FILE = "counts.npz"
 
@@ -58,3 +64,45 @@ def test_a_damaged_file_is_one_error(folder):
     for read in (lambda: files.read(FILE, "a--b1"), lambda: files.has_any(FILE)):
         with pytest.raises(RecordError, match=f"cannot read .*{FILE}: .*; run again with --record"):
             read()
+
+
+DETECTIONS = {
+    "images": np.array(["a", "b"]),
+    "offsets": np.array([0, 1, 3]),
+    "boxes": np.zeros((3, 4), np.float32),
+    "scores": np.zeros(3, np.float32),
+    "landmarks": np.zeros((3, 5, 2), np.float32),
+}
+COUNTS = {
+    "images": np.array(["a", "b"]),
+    "n_faces": np.ones((2, 3), np.int32),
+    "image_index": np.array([0, 1, 1], np.int32),
+    "threshold_index": np.array([0, 5, 999], np.int16),
+    "is_proposal": np.ones((3, 3), bool),
+    "is_hit": np.ones((3, 3), bool),
+}
+
+
+def test_whole_arrays_are_right():
+    check_detections(DETECTIONS)
+    check_counts(COUNTS)
+    check_stages({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("check", "whole", "changed"),
+    [
+        (check_detections, DETECTIONS, {"offsets": np.array([0, 1, 4])}),
+        (check_detections, DETECTIONS, {"offsets": np.array([0, 3, 1])}),
+        (check_detections, DETECTIONS, {"images": np.array(["a", "a"])}),
+        (check_detections, DETECTIONS, {"boxes": np.zeros((3, 5), np.float32)}),
+        (check_detections, DETECTIONS, {"scores": np.zeros(2, np.float32)}),
+        (check_counts, COUNTS, {"image_index": np.array([0, 1, 2])}),
+        (check_counts, COUNTS, {"threshold_index": np.array([0, 1, 1000])}),
+        (check_counts, COUNTS, {"n_faces": -np.ones((2, 3), np.int32)}),
+        (check_counts, COUNTS, {"n_faces": np.ones((2, 2), np.int32)}),
+    ],
+)
+def test_arrays_that_contradict_each_other_are_refused(check, whole, changed):
+    with pytest.raises(FormatError, match="array '"):
+        check(whole | changed)

@@ -115,10 +115,10 @@ KINDS = {
     "not UTF-8": ('frame(b\'{"kind": "\\xff\\xfe"}\')', "cannot be read"),
     "no object": ('frame(b"[]")', "cannot be read"),
     "null": ('frame(b"null")', "cannot be read"),
-    "deep": ('frame(b"[" * 500000)', "nested too deeply"),
+    "deep": ('frame(b"[" * 500000)', "at most 64 deep is read"),
     "deep fields": (
         'frame(b\'{"arrays": [], "turn": 2, "x": \' + b"[" * 500 + b"]" * 500 + b"}")',
-        "is not right",
+        "at most 64 deep is read",
     ),
     "long number": ('frame(b"1" * 100000)', "cannot be read"),
     "cut short": ('raw(struct.pack("<8sI", b"RFACE\\0\\r\\n", 90) + b"{"); sys.exit(3)', "code 3"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retinaface.files import file_sha256, new_file
+from retinaface.files import new_file
+from retinaface.storage.hashing import file_sha256
 
 DAMAGED = "again: the one in the cache is not what was written there"
 UNKNOWN = "again: of the one in the cache no hash was kept"
