@@ -1,5 +1,7 @@
+import hashlib
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from retinaface.export.manifest import read_manifest
 from retinaface.files import (
     check_output_dir,
     check_output_file,
+    file_sha256,
     new_dir,
     new_file,
     pointer_problem,
@@ -188,3 +191,36 @@ def test_what_only_begins_like_a_pointer_is_none(tmp_path):
         refuse_pointer(path, OutputError)
     assert pointer_problem("a", b"version https://git-lfs") == ""
     assert pointer_problem("a", POINTER) == f"a {REFUSED}"
+
+
+def test_a_hash_is_that_of_the_content_however_soon_it_changes(tmp_path):
+    path = tmp_path / "x"
+    for i in range(50):
+        content = f"{i:03}".encode()
+        path.write_bytes(content)
+        assert file_sha256(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_settled_file_is_hashed_once_and_again_after_any_change(tmp_path, monkeypatch):
+    """Also after one that keeps its size and sets its time back: the time of the inode moves."""
+    from retinaface import files
+
+    made, real = [], hashlib.sha256
+
+    def counted(*content):
+        made.append(content)
+        return real(*content)
+
+    path = tmp_path / "x"
+    path.write_bytes(b"one")
+    before = path.stat()
+    monkeypatch.setattr(files.hashlib, "sha256", counted)
+    later = time.time_ns() + 3 * 10**9
+    monkeypatch.setattr(files.time, "time_ns", lambda: later)
+    first = file_sha256(path)
+    assert file_sha256(path) == first
+    assert len(made) == 1
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file_sha256(path) != first
+    assert len(made) == 2
