@@ -51,9 +51,7 @@ def test_weights_outside_the_folder_of_the_graph_are_refused_unread(tmp_path, pl
             if entry.key == "location":
                 entry.value = name
     onnx.save(model, folder / "a.onnx")
-    with pytest.raises(
-        ModelError, match="its weights are in .*, expected a file in its own"
-    ):
+    with pytest.raises(ModelError, match="its weights are in .*, expected a file in its own"):
         weight_files(folder / "a.onnx")
 
 
