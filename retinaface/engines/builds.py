@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from retinaface.assets import cache_dir
-from retinaface.cached_files import is_as_written, remember, why_again
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.devices.failures import device_failure
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS

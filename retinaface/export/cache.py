@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
-from retinaface.cached_files import is_as_written, remember
 from retinaface.environment import package_versions
 from retinaface.errors import ManifestError
+from retinaface.export.cached_files import is_as_written, remember
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
 from retinaface.export.manifest import check_reference, sidecars
 from retinaface.export.options import ExportOptions

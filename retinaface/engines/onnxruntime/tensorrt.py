@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.assets import cache_dir
-from retinaface.cached_files import remember_new, remove_damaged
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.onnxruntime.cpu import OnnxRuntimeEngine
 from retinaface.engines.onnxruntime.cuda import OnnxRuntimeDeviceEngine
@@ -24,6 +23,7 @@ from retinaface.engines.tensorrt.libraries import PACKAGES, loaded_version, prep
 from retinaface.engines.tensorrt.profile import Profile, profile_of, written
 from retinaface.environment import command_output, package_versions
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.export.cached_files import remember_new, remove_damaged
 from retinaface.export.external_data import model_sha256
 from retinaface.telling.work import working
 

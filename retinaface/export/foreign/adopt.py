@@ -16,8 +16,8 @@ from typing import NamedTuple
 import onnx
 
 from retinaface.assets import cache_dir
-from retinaface.cached_files import is_as_written, remember, why_again
 from retinaface.errors import ModelError, first_line
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
 from retinaface.export.foreign.probabilities import gives_probabilities

@@ -1,6 +1,6 @@
 """A file in the cache is taken only if it is what was written there."""
 
-from retinaface.cached_files import (
+from retinaface.export.cached_files import (
     is_as_written,
     note_of,
     remember,
