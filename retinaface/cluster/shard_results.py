@@ -103,11 +103,10 @@ def _tally_problem(value: ShardTally, n_images: int) -> str:
             f"a tally of {value.n_images} images, {value.n_used} used, {value.n_detections} "
             f"detections; expected one of {n_images}"
         )
-    kinds = [(value.scores.dtype, value.scores.ndim), (value.flags.dtype, value.flags.ndim)]
-    if kinds != [(np.dtype(np.float64), 1), (np.dtype(np.uint8), 1)] or len(value.scores) != len(
-        value.flags
-    ):
-        return f"{len(value.scores)} scores and {len(value.flags)} flags, expected one of each"
+    kinds = [f"{array.dtype} of shape {array.shape}" for array in (value.scores, value.flags)]
+    n = len(value.scores)
+    if kinds != [f"float64 of shape ({n},)", f"uint8 of shape ({n},)"]:
+        return f"scores {kinds[0]} and flags {kinds[1]}, expected as many float64 and uint8"
     return "scores that are not finite" if not np.isfinite(value.scores).all() else ""
 
 

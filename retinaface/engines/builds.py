@@ -16,10 +16,11 @@ from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.devices.failures import device_failure
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
-from retinaface.storage.cached_files import is_as_written, remember, why_again
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import FloatArray
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.errors import ManifestError
+from retinaface.export.cached_files import is_as_written, remember
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
 from retinaface.export.manifest import check_reference, sidecars
 from retinaface.export.options import ExportOptions
 from retinaface.network.checkpoint import load_model
-from retinaface.storage.cached_files import is_as_written, remember, why_again
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.storage.hashing import file_sha256
 from retinaface.telling.work import working
 from retinaface.typing import FloatPrecision
@@ -60,7 +61,7 @@ def cached_export(
         with _alone(path):
             if not _is_whole(path):  # else another process has made it meanwhile
                 what = f"exporting the checkpoint to ONNX ({precision}), once; the cache keeps it"
-                what += why_again(path)
+                what += " (again: the one in the cache was damaged)" if path.exists() else ""
                 with working(what):
                     export(loaded, options, path)
                 remember(sidecars(path)[1])

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from retinaface.errors import ModelError
 from retinaface.storage.hashing import file_sha256
 
-# An entry of ONNX's `external_data` is a key and a value, each with its length before it.
-_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f])(?=(?P<rest>.{1,127}))", re.DOTALL)
+# An entry of ONNX's `external_data` is a key and a value, each with its length before it: one byte,
+# or from 128 on two, the lower seven bits first. A path of Linux has 4095 bytes at most.
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?P<n>[\x01-\x7f]|[\x80-\xff][\x01-\x1f])", re.DOTALL)
 
 
 def weight_files(model: Path) -> list[Path]:
@@ -19,9 +20,10 @@ def weight_files(model: Path) -> list[Path]:
     Raises:
         ModelError: It names one by a whole path, or outside its own folder.
     """
-    found = (match["rest"][: match["n"][0]] for match in _LOCATION.finditer(model.read_bytes()))
-    paths = set()
-    for name in {name.decode(errors="replace") for name in found}:
+    content, paths = model.read_bytes(), set()
+    ends = {match.end(): match["n"] for match in _LOCATION.finditer(content)}
+    found = {content[end : end + _length(n)] for end, n in ends.items()}
+    for name in (name.decode(errors="replace") for name in found):
         if not _is_there(path := model.parent / name):
             continue
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
@@ -31,6 +33,10 @@ def weight_files(model: Path) -> list[Path]:
             )
         paths.add(path)
     return sorted(paths)
+
+
+def _length(varint: bytes) -> int:
+    return sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(varint))
 
 
 def _is_there(path: Path) -> bool:

@@ -207,12 +207,13 @@ def write_crash(folder: Path, problem: str, running: str | None) -> None:
     """
     path = folder / RECORD_FILE
     record = None
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # which deep nesting raises
         record = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(record, dict):
         record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
-        for test in record.get("tests", []):
-            if test["id"] == running:
+        tests = record.get("tests")
+        for test in tests if isinstance(tests, list) else []:
+            if isinstance(test, dict) and test.get("id") == running:
                 test |= {"verdict": "FAIL", "reason": problem}
         with new_file(path) as file:
             file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ import onnx
 
 from retinaface.assets import cache_dir
 from retinaface.errors import ModelError
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
 from retinaface.export.foreign.probabilities import gives_probabilities
@@ -25,7 +26,7 @@ from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
-from retinaface.storage.cached_files import is_as_written, remember, why_again
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import Scores
 

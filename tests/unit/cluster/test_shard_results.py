@@ -77,7 +77,7 @@ def test_what_is_no_result_of_the_shard_is_refused(embedded):
         (found, "a ShardDetections, expected a ShardTally"),
         (replace(summed, n_images=3), "a tally of 3 images"),
         (replace(summed, n_used=-1), "-1 used"),
-        (replace(summed, scores=summed.scores[1:]), "scores and"),
+        (replace(summed, scores=summed.scores[1:]), "expected as many float64 and uint8"),
         (replace(summed, scores=summed.scores * np.inf), "not finite"),
     ):
         with pytest.raises(ClusterError, match=match):

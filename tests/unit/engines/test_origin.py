@@ -35,6 +35,19 @@ def test_the_manifest_beside_a_file_names_its_checkpoint(tmp_path):
             checkpoint_of(engine)
 
 
+def test_no_engine_is_opened_on_a_file_that_is_not_the_one_of_its_manifest(tmp_path):
+    model = tmp_path / "a.onnx"
+    write_model(model)
+    write_manifest_of(model)
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    with pytest.raises(ManifestError, match=r"a\.onnx is not the file of its manifest a\.json"):
+        open_engine(FINDER, model=model)
+    model.with_suffix(".json").unlink()
+    open_engine(FINDER, model=model).close()
+
+
 def test_an_engine_of_a_third_party_may_describe_anything():
     for weights in (None, "w.pth", {"sha256": 3}):
         engine = Engine(EngineSpec("a", "fp32", "cpu"), {"weights": weights})

@@ -267,3 +267,26 @@ def test_the_embedded_checkpoint_is_used_on_request():
     assert loaded.sha256 == file_sha256(embedded_checkpoint())
     assert len(loaded.model.state_dict()) == 300
     assert not loaded.model.training
+
+
+def test_a_file_with_the_name_of_the_published_checkpoint_says_that_it_is_another(tmp_path, state):
+    from retinaface.network.checkpoint import load_model
+
+    loaded = load_model(save(dict(state), tmp_path / "mobilenet0.25_Final.pth"))
+    assert "has the name of the published checkpoint and is another file" in loaded.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ssh2.conv3X3.1.bias", 1e30), ("body.stage1.0.1.running_var", -1.0)],
+    ids=["exponent", "variance"],
+)
+def test_damage_that_no_training_gives_is_refused(tmp_path, state, name, value):
+    """One bit of an exponent, which is finite; a variance below 0, whose root is none."""
+    from retinaface.network.checkpoint import load_model
+
+    content = dict(state)
+    content[name] = content[name].clone()
+    content[name][0] = value
+    with pytest.raises(WeightsError, match=rf"cannot use checkpoint .*1 not plausible.*: {name}"):
+        load_model(save(content, tmp_path / "w.pth"))
