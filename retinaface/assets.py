@@ -12,6 +12,7 @@ from types import MappingProxyType
 from retinaface.errors import AssetError, unknown
 from retinaface.files import refuse_pointer
 from retinaface.foreign import foreign_problem
+from retinaface.storage.hashing import file_sha256
 
 ASSETS_VARIABLE = "RETINAFACE_ASSETS"
 CACHE_VARIABLE = "RETINAFACE_CACHE"
@@ -162,7 +163,7 @@ def find_asset(asset: Asset) -> Path | None:
     for folder in (mirror_dir(), cache_dir()):
         if folder is None or not (path := folder / asset.relative_path).is_file():
             continue
-        _verify(asset, path)
+        verify(asset, path)
         return path
     return None
 
@@ -206,11 +207,19 @@ def fetch_asset(asset: Asset, *, progress: bool = False) -> Path:
     )
 
 
-def _verify(asset: Asset, path: Path) -> None:
-    import pooch
+def verify(asset: Asset, path: Path) -> None:
+    """Compare a file with the pinned hash of an asset.
 
+    Raises:
+        AssetError: It has another hash.
+    """
     algorithm, expected = asset.known_hash.split(":")
-    actual = pooch.file_hash(str(path), alg=algorithm)
+    if algorithm == "sha256":
+        actual = file_sha256(path)
+    else:
+        import pooch
+
+        actual = pooch.file_hash(str(path), alg=algorithm)
     if actual != expected:
         refuse_pointer(path, AssetError)
         if foreign := foreign_problem(path, actual):

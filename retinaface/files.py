@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import lzma
 import os
 import shutil
@@ -28,11 +27,6 @@ _SPECIAL = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file with SHA-256, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def pointer_problem(name: object, content: bytes) -> str:

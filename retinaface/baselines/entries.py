@@ -17,9 +17,10 @@ from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
-from retinaface.files import file_sha256, new_file, refuse_pointer
+from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.formats.json_text import parse_json
+from retinaface.storage.hashing import file_sha256
 
 SCHEMA_VERSION = 2
 ANY = "any"

@@ -15,6 +15,7 @@ from retinaface.cluster.connection import connect, n_local
 from retinaface.cluster.engine import ClusterEngine
 from retinaface.cluster.in_order import Happened, InOrder
 from retinaface.cluster.sent_files import pack
+from retinaface.cluster.shard_results import check_result
 from retinaface.cluster.shards import Shard, Shards, border_step
 from retinaface.cluster.tally import Figures, Tally
 from retinaface.cluster.versions import versions
@@ -66,7 +67,13 @@ class Crew:
             grow with the number of images.
         """
         shards = Shards(len(truth.images), self.step)
-        stream = InOrder(self.workers, shards, self._sender(truth), self.happened).results()
+
+        def check(shard: Shard, value: Any) -> None:
+            asked = truth.images[shard.begin : shard.end]
+            check_result(value, asked, keeps_detections=self.keeps_detections)
+
+        send = self._sender(truth)
+        stream = InOrder(self.workers, shards, send, self.happened, check).results()
         title = f"{self.engine.spec.name} on {self.happened.n_workers} workers"
         hidden = None if progress else True
         with tqdm(total=len(truth.images), unit="image", desc=title, disable=hidden) as bar:

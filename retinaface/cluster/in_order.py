@@ -57,6 +57,7 @@ class InOrder:
 
     Args:
         send: Submits a shard, to one worker alone where its address is given.
+        check: Raises a ClusterError where a result is not one of its shard.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class InOrder:
         shards: Shards,
         send: Callable[[Shard, str | None], Future[Any]],
         happened: Happened,
+        check: Callable[[Shard, Any], None] = lambda _shard, _value: None,
     ) -> None:
+        self._check = check
         self._workers, self._shards, self._send = workers, shards, send
         self._happened = happened
         self._running: dict[int, _Running] = {}
@@ -139,6 +142,7 @@ class InOrder:
         """Give a result, or an error, which has its turn too: the first bad image is reported."""
         try:
             value = self._workers.outcome(future, str(shard))
+            self._check(shard, value)
         except SchedulerLostError:
             raise
         except RetinaFaceError as error:

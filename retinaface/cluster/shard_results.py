@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from retinaface.detection.detector import Job, Pass
 from retinaface.detection.lanes import Result
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
+from retinaface.errors import ClusterError
 from retinaface.typing import BoolArray, ByteArray, FloatArray, IntArray
 from retinaface.widerface.average_precision import ScoreRange, score_range
 from retinaface.widerface.counting.matching import match_image
@@ -60,6 +63,51 @@ class ShardTally:
     n_detections: int
     bad_images: dict[str, str]
     seconds: float
+
+
+def check_result(value: object, images: Sequence[str], *, keeps_detections: bool) -> None:
+    """Compare what a worker gives for a shard with what was asked of it.
+
+    Args:
+        images: Of the shard, in order.
+        keeps_detections: Whether all detections were asked for.
+
+    Raises:
+        ClusterError: It is of another type, of other images, or tells of a time that cannot be.
+    """
+    problem = ""
+    if keeps_detections != isinstance(value, ShardDetections) or not isinstance(
+        value, (ShardDetections, ShardTally)
+    ):
+        wanted = ShardDetections if keeps_detections else ShardTally
+        problem = f"a {type(value).__name__}, expected a {wanted.__name__}"
+    elif not (isinstance(value.seconds, float) and 0 <= value.seconds < math.inf):
+        problem = f"a time of {value.seconds!r} s, expected 0 or more"
+    elif isinstance(value, ShardDetections):
+        if [name for name, _ in value.results] != list(images):
+            problem = (
+                f"results of {len(value.results)} images, expected the {len(images)} asked for"
+            )
+    else:
+        problem = _tally_problem(value, len(images))
+    if problem:
+        raise ClusterError(
+            f"a worker answered with {problem}; start all workers in the same environment, and "
+            "run again"
+        )
+
+
+def _tally_problem(value: ShardTally, n_images: int) -> str:
+    if value.n_images != n_images or not 0 <= value.n_used <= n_images or value.n_detections < 0:
+        return (
+            f"a tally of {value.n_images} images, {value.n_used} used, {value.n_detections} "
+            f"detections; expected one of {n_images}"
+        )
+    kinds = [f"{array.dtype} of shape {array.shape}" for array in (value.scores, value.flags)]
+    n = len(value.scores)
+    if kinds != [f"float64 of shape ({n},)", f"uint8 of shape ({n},)"]:
+        return f"scores {kinds[0]} and flags {kinds[1]}, expected as many float64 and uint8"
+    return "scores that are not finite" if not np.isfinite(value.scores).all() else ""
 
 
 def detect_shard(

@@ -70,6 +70,26 @@ class Outcome:
     runtime: str | None = None
 
 
+def check_outcome(outcome: object, what: str) -> None:
+    """Refuse what is no outcome of a task of this package.
+
+    Raises:
+        ClusterError: Says what came, and on what.
+    """
+    if not isinstance(outcome, Outcome):
+        got = f"a {type(outcome).__name__}"
+    elif outcome.error is not None and not isinstance(outcome.error, RetinaFaceError):
+        got = f"an error of type {type(outcome.error).__name__}"
+    elif not isinstance(outcome.worker, str):
+        got = "an outcome that names no worker"
+    else:
+        return
+    raise ClusterError(
+        f"{what}: a worker answered with {got}, expected an outcome of this package; start all "
+        "workers in the same environment"
+    )
+
+
 @dataclass(frozen=True)
 class _Opened:
     engine: Engine

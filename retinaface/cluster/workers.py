@@ -106,10 +106,12 @@ class Workers:
 
         Raises:
             ClusterError: Workers were lost on it, or the scheduler; or the worker has another
-                version of the runtime than the first.
+                version of the runtime than the first, or answered with something else.
             RetinaFaceError: What the task raised.
         """
         from distributed import KilledWorker
+
+        from retinaface.cluster.worker import check_outcome
 
         if future.status in ("cancelled", "lost"):
             raise self.gone()
@@ -128,6 +130,7 @@ class Workers:
             ) from error
         except (OSError, TimeoutError) as error:
             raise self.gone() from error
+        check_outcome(outcome, what)
         if outcome.error is not None:
             raise outcome.error
         self._check_runtime(outcome)

@@ -13,21 +13,20 @@ from pathlib import Path
 
 from retinaface.assets import EMBEDDED, EMBEDDED_CHECKPOINT_SHA256, EMBEDDED_SET_SHA256
 from retinaface.errors import AssetError
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 CHECKPOINT_FILE = "embedded.pth"
-_HERE = Path(__file__).parent
+PACKAGE_DIR = Path(__file__).parent
 _SET = "widerface"
 
 
-@functools.cache
 def embedded_checkpoint() -> Path:
     """Give the path of the checkpoint, after a check of its hash.
 
     Raises:
         AssetError: The file is missing or is not the pinned one.
     """
-    path = _HERE / CHECKPOINT_FILE
+    path = PACKAGE_DIR / CHECKPOINT_FILE
     actual = file_sha256(path) if path.is_file() else "nothing"
     _check(path, EMBEDDED_CHECKPOINT_SHA256, actual)
     return path
@@ -40,7 +39,7 @@ def embedded_root() -> Path:
     Raises:
         AssetError: A file is missing, changed, or does not belong there.
     """
-    root = _HERE / _SET
+    root = PACKAGE_DIR / _SET
     _check(root, EMBEDDED_SET_SHA256, folder_sha256(root))
     return root
 

@@ -16,9 +16,11 @@ from retinaface.assets import cache_dir
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.devices.failures import device_failure
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import FloatArray
 
@@ -34,7 +36,8 @@ def cached_build(
 ) -> Path:
     """Find a build in the cache or make it, once for each source, setting, version and number.
 
-    A note beside the build holds its key and its build time: see `build_seconds`.
+    A note beside the build holds its key and its build time: see `build_seconds`. A build whose
+    content is not what was written is made again, and the work says so.
 
     Args:
         spec: Its name, precision, size, options and `build` are part of the key.
@@ -52,14 +55,16 @@ def cached_build(
     }
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_dir() / "builds" / spec.name / f"retinaface-{digest}{suffix}"
-    if not path.is_file():
+    if not is_as_written(path):
         started = time.perf_counter()
         what = f"building {spec.name} from {source.name}, once; the cache keeps it"
+        what += why_again(path)
         with working(what), new_file(path) as temporary:
             build(temporary)
         made = {**whole, "build_s": time.perf_counter() - started}
         with new_file(_note_of(path)) as temporary:
             temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
+        remember(path)
     return path
 
 

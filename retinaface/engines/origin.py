@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from retinaface.engines.base import Engine
-from retinaface.errors import ManifestError
 from retinaface.export.manifest import WeightsSource, read_manifest
 
 
@@ -14,12 +13,12 @@ def checkpoint_of(engine: Engine) -> WeightsSource | None:
 
     Returns:
         None where neither names one: an engine file, or a model that another program exported.
+
+    Raises:
+        ManifestError: The file is not that of its manifest any more.
     """
     if (file := engine.spec.given or engine.spec.model) is not None:
-        try:
-            manifest = read_manifest(file)
-        except ManifestError:  # a damaged one says nothing; whoever needs it reports that
-            return None
+        manifest = read_manifest(file)
         return None if manifest is None else manifest.weights
     try:
         return msgspec.convert(engine.describe().get("weights"), WeightsSource)

@@ -11,7 +11,6 @@ from retinaface.engines.catalogue import BUILTIN, EngineEntry, find_engine
 from retinaface.engines.importing import importing
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable, ModelError
-from retinaface.export.manifest import read_manifest
 from retinaface.files import refuse_pointer
 from retinaface.typing import Scores
 
@@ -81,7 +80,7 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         raise EngineUnavailable(f"{name}: model {spec.model} does not exist; check --model")
     if spec.model is not None:
         refuse_pointer(spec.model, EngineUnavailable)
-        read_manifest(spec.model)  # which refuses a file that was changed since its export
+        _check_model_file(spec.model)
     if spec.scores == "logits" and not (spec.engine_file or (spec.model and entry.loads_onnx)):
         raise EngineUnavailable(
             f"{name}: --scores logits says what a file gives, but this engine gets none; leave it "
@@ -100,6 +99,14 @@ def specify(name: str, **settings: Unpack[EngineSettings]) -> EngineSpec:
         is_free = height_px is None
         return replace(spec, model=_export_file(name, entry, spec.weights, dynamic_size=is_free))
     return spec
+
+
+def _check_model_file(model: Path) -> None:
+    """Compare a model with the manifest beside it: whoever opens an engine judges that file."""
+    # Reads JSON with a package that a worker, which imports this module, does not have.
+    from retinaface.export.manifest import read_manifest
+
+    read_manifest(model)
 
 
 def _is_onnx(name: str, model: Path) -> bool:

@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from retinaface.errors import EngineUnavailable, ManifestError
-from retinaface.files import file_sha256, new_file, refuse_pointer
+from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json, typed
+from retinaface.formats.json_text import parse_json
+from retinaface.formats.types import typed
+from retinaface.storage.hashing import file_sha256
 
 _KIND = "engine-file"
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]

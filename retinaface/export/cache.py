@@ -12,11 +12,13 @@ from pathlib import Path
 from retinaface.assets import CHECKPOINT, EMBEDDED, cache_dir, fetch_asset, get_asset
 from retinaface.environment import package_versions
 from retinaface.errors import ManifestError
+from retinaface.export.cached_files import is_as_written, remember
 from retinaface.export.exporter import VERSIONED_PACKAGES, export
-from retinaface.export.manifest import read_manifest
+from retinaface.export.manifest import check_reference, sidecars
 from retinaface.export.options import ExportOptions
-from retinaface.files import file_sha256
 from retinaface.network.checkpoint import load_model
+from retinaface.export.cached_files import is_as_written, remember, why_again
+from retinaface.storage.hashing import file_sha256
 from retinaface.telling.work import working
 from retinaface.typing import FloatPrecision
 
@@ -59,8 +61,10 @@ def cached_export(
         with _alone(path):
             if not _is_whole(path):  # else another process has made it meanwhile
                 what = f"exporting the checkpoint to ONNX ({precision}), once; the cache keeps it"
+                what += " (again: the one in the cache was damaged)" if path.exists() else ""
                 with working(what):
                     export(loaded, options, path)
+                remember(sidecars(path)[1])
     return path
 
 
@@ -86,9 +90,15 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell whether a file and its manifest are as they were written; else both are made again."""
+    """Tell whether a file, its manifest and its reference are as written; else all are made again.
+
+    The manifest holds the hashes of the other two.
+    """
+    if not is_as_written(sidecars(path)[1]):
+        return False
     try:
-        return read_manifest(path) is not None
+        reference = sidecars(path)[0]
+        return reference.is_file() and check_reference(path, reference)
     except ManifestError:
         return False
 

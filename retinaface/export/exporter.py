@@ -31,22 +31,18 @@ from retinaface.export.manifest import (
 from retinaface.export.onnx_graph import graph_sha256, operator_counts, opset_of, set_axes
 from retinaface.export.options import ExportOptions
 from retinaface.export.verification import check_exported_axes, verify
-from retinaface.files import file_sha256, new_file
+from retinaface.files import new_file
 from retinaface.network.checkpoint import LoadedModel, tensors_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 from retinaface.network.model import RetinaFace
 from retinaface.reference.from_torch import torch_reference
 from retinaface.reference.inputs import reference_inputs
 from retinaface.reference.stored import ReferenceCase, save_reference
+from retinaface.storage.hashing import file_sha256
 
 _DYNAMO_OPSET = 18  # the exporter's own; lower ones are converted
 VERSIONED_PACKAGES = (
-    "torch",
-    "onnx",
-    "onnxscript",
-    "onnxsim",
-    "onnxconverter-common",
-    "onnxruntime",
+    *("torch", "onnx", "onnxscript", "onnxsim", "onnxconverter-common", "onnxruntime"),
     "retinaface",
 )
 

@@ -17,13 +17,15 @@ from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
 from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json, typed
+from retinaface.formats.json_text import parse_json
+from retinaface.formats.types import typed
+from retinaface.storage.hashing import file_sha256
 
 # 1: every manifest so far, those without a version too. What was added since is marked below.
 MANIFEST_VERSION: Final = 1
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-# One of these in a JSON object beside a model: it is a manifest, and no file of a vendor's.
-_MARKS = ("manifest_version", "sha256")
+# One of these sets in a JSON object beside a model: it is a manifest, and no file of a vendor's.
+_MARKS = ({"manifest_version"}, {"sha256", "reference_sha256"})
 _NEXT_STEP = "restore it, export again with: retinaface export, or move it away from the model"
 
 
@@ -136,14 +138,15 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(model: Path) -> Manifest | None:
-    """Read the manifest beside a file.
+    """Read the manifest beside a file, and compare the file with it: there is no other reader.
 
     Returns:
-        None where there is none: no such file, or one of a vendor's.
+        None where there is none: no such file, one of a vendor's, or that of a file of another
+        format, as beside an engine that was built from an export.
 
     Raises:
-        ManifestError: It is damaged, of a version that this release does not read, or of another
-            file: then nobody knows what the file holds.
+        ManifestError: The file, with its files of weights, is not the one that was exported; or the
+            manifest is damaged, or of a version that this release does not read.
     """
     path = sidecars(model)[1]
     if not (path.is_file() and model.is_file()):
@@ -153,21 +156,50 @@ def read_manifest(model: Path) -> Manifest | None:
         data = parse_json(path.read_bytes())
     except (OSError, FormatError) as error:
         raise _unreadable(path, str(error)) from error
-    if not isinstance(data, dict) or not any(mark in data for mark in _MARKS):
+    if not isinstance(data, dict) or not any(marks <= data.keys() for marks in _MARKS):
         return None
-    if isinstance(data.get("sha256"), str) and data["sha256"] != (found := model_sha256(model)):
-        raise ManifestError(
-            f"{model} is not the file of the manifest {path.name} beside it: expected sha256 "
-            f"{data['sha256'][:16]}, got {found[:16]}; it was changed or damaged since: export it "
-            "again, or move the manifest away from it"
-        )
     version = data.get("manifest_version", MANIFEST_VERSION)
     if version != MANIFEST_VERSION:
         raise _unreadable(path, f"it has version {version!r}, this release reads 1")
     try:
-        return typed(data, Manifest)
+        manifest = typed(data, Manifest)
     except (FormatError, ExportError) as error:
         raise _unreadable(path, str(error)) from error
+    if (found := model_sha256(model)) == manifest.sha256:
+        return manifest
+    if Path(manifest.file).suffix != model.suffix:
+        return None
+    raise ManifestError(
+        f"{model} is not the file of its manifest {path.name}: expected sha256 "
+        f"{manifest.sha256[:16]}, got {found[:16]}; export it again with: retinaface export, or "
+        "move the manifest away from it"
+    )
+
+
+def check_reference(model: Path, reference: Path) -> bool:
+    """Compare a file of reference outputs with the manifest of a model that it stands beside.
+
+    Returns:
+        Whether the manifest holds its hash; False where there is no manifest, or where it names
+        another reference.
+
+    Raises:
+        ManifestError: The reference is not the one that was written with the model; or as
+            `read_manifest` says.
+    """
+    manifest = read_manifest(model)
+    if manifest is None or reference.parent != model.parent:
+        return False
+    if reference.name != manifest.reference and reference != sidecars(model)[0]:
+        return False
+    refuse_pointer(reference, ManifestError)
+    if (found := file_sha256(reference)) != manifest.reference_sha256:
+        raise ManifestError(
+            f"{reference} is not the reference of the manifest {sidecars(model)[1].name}: expected "
+            f"sha256 {manifest.reference_sha256[:16]}, got {found[:16]}; export again with: "
+            "retinaface export, or move the reference away from the model"
+        )
+    return True
 
 
 def _unreadable(path: Path, why: str) -> ManifestError:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from retinaface.formats.faults import FormatError
-
-Form = TypeVar("Form")
 
 # The largest record of ours, of all suites over all engines, has 20 MB.
 MAX_JSON_BYTES = 256 * 2**20
@@ -47,20 +43,6 @@ def parse_json(data: bytes | str) -> Any:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=float)
     except json.JSONDecodeError as error:
         raise FormatError(f"it is no JSON: {error}") from error
-
-
-def typed(content: Any, form: type[Form]) -> Form:
-    """Check parsed content against a type of msgspec, whose constraints are the ranges.
-
-    Raises:
-        FormatError: A field is missing or of another type, or lies out of range; names its place.
-    """
-    try:
-        return msgspec.convert(content, form)
-    except msgspec.ValidationError as error:
-        raise FormatError(str(error)) from error
-    except UnicodeEncodeError as error:  # half a pair where the type expects one of few words
-        raise FormatError("a text in it is no Unicode") from error
 
 
 def _check_depth(text: str) -> None:

@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -21,6 +20,7 @@ from retinaface.assets import cache_dir
 from retinaface.environment import slug
 from retinaface.errors import RecordError
 from retinaface.formats.faults import FormatError
+from retinaface.history.packing import name_of, packed, text_of, unpacked
 from retinaface.history.rows import RunRow, row_of
 from retinaface.records.find import UNAVAILABLE_FILE
 from retinaface.records.read import read_run
@@ -36,7 +36,6 @@ _TABLE = (
 _BATCH = 100
 # What SQLite raises over a damaged file: it also puts damaged bytes into its messages.
 _DAMAGE = (sqlite3.Error, msgspec.MsgspecError, FormatError, UnicodeDecodeError)
-_DECODER = msgspec.msgpack.Decoder(RunRow)
 # How long another process may write before the records are read without the index.
 _PATIENCE_S = 10.0
 _IN_MEMORY = ":memory:"
@@ -153,7 +152,7 @@ def _listed(
     """Bring the index up to date and read it: rows, damaged records, number of records read."""
     with _open(path) as database:
         known = {
-            _name_of(name): (mtime_ns, size, inode)
+            name_of(name): (mtime_ns, size, inode)
             for name, mtime_ns, size, inode in database.execute(
                 "SELECT name, mtime_ns, size, inode FROM runs"
             )
@@ -173,9 +172,9 @@ def _listed(
                     _encoded(folder, names, stamps, damaged),
                 )
         rows = [
-            _row_of(row)
+            unpacked(row)
             for name, row in database.execute("SELECT name, row FROM runs")
-            if (found := _name_of(name)) in stamps and found not in damaged
+            if (found := name_of(name)) in stamps and found not in damaged
         ]
         return rows, damaged, len(stale)
 
@@ -197,46 +196,12 @@ def _encoded(
     rows = []
     for name in names:
         try:
-            row = row_of(read_run(folder / name, _text(name)))
+            row = row_of(read_run(folder / name, text_of(name)))
         except RecordError as error:
             damaged[name] = str(error)
         else:
-            rows.append((os.fsencode(name), *stamps[name], _packed(row)))
+            rows.append((os.fsencode(name), *stamps[name], packed(row)))
     return rows
-
-
-def _row_of(content: object) -> RunRow:
-    try:
-        return _DECODER.decode(content)  # type: ignore[arg-type]  # what is no bytes is refused
-    except (UnicodeDecodeError, TypeError) as error:
-        raise FormatError(f"a row in it is damaged: {error}") from error
-
-
-def _name_of(value: object) -> str:
-    if not isinstance(value, bytes):
-        raise FormatError("a name in it is none")
-    return os.fsdecode(value)
-
-
-def _packed(row: RunRow) -> bytes:
-    """Encode a row; bytes of names that are no UTF-8 are written out."""
-    try:
-        return msgspec.msgpack.encode(row)
-    except UnicodeEncodeError:
-        return msgspec.msgpack.encode(msgspec.convert(_plain(msgspec.to_builtins(row)), RunRow))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_plain(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _text(name: str) -> str:
-    """Write bytes of a name that are no UTF-8 out, which no text of a file can hold."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _batches(names: Sequence[str], *, progress: bool) -> Iterator[Sequence[str]]:

@@ -9,7 +9,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from torch import nn
 from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
-from retinaface.files import check_regular, file_sha256
+from retinaface.files import check_regular
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
 from retinaface.network.published import damage_note
-from retinaface.network.weights import refuse_foreign
+from retinaface.network.weights import check_pinned, refuse_foreign
+from retinaface.storage.hashing import file_sha256
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
         The tensors by name, on the CPU, and notes on what was removed, left out or converted.
 
     Raises:
+        AssetError: It lies in the place of a pinned file, and is not that file.
         WeightsError: The file is missing, damaged, of another kind or of another network, would run
             code, or has other names or shapes; lists what is missing, extra, or different.
     """
@@ -91,9 +93,11 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
             f"cannot read checkpoint {path}: {error.strerror}; check the path"
         ) from error
     refuse_other_kinds(path)
-    refuse_foreign(path, file_sha256(path))
+    refuse_foreign(path, sha256 := file_sha256(path))
+    notes = check_pinned(path, sha256)
     read = _read_safetensors if holds_safetensors(path) else _read_pickle
-    return fit_tensors(read(path), expected, path)
+    fitted = fit_tensors(read(path), expected, path)
+    return replace(fitted, notes=(*notes, *fitted.notes))
 
 
 def _read_safetensors(path: Path) -> object:

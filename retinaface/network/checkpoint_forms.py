@@ -10,7 +10,13 @@ from pathlib import Path
 import torch
 
 from retinaface.errors import WeightsError
-from retinaface.network.tensor_checks import NOT_FINITE, differences, list_names, to_network_types
+from retinaface.network.tensor_checks import (
+    NOT_FINITE,
+    NOT_PLAUSIBLE,
+    differences,
+    list_names,
+    to_network_types,
+)
 
 # Names that training and profilers add, which hold no weights.
 _NO_WEIGHTS = ("num_batches_tracked", "total_ops", "total_params")
@@ -95,7 +101,7 @@ def fit_tensors(content: object, expected: Mapping[str, torch.Tensor], path: Pat
         problems = _problems(nearest, expected)
         what = f"checkpoint {path} is not of this architecture (RetinaFace MobileNet-0.25, "
         what += f"{len(expected)} tensors)"
-        if len(problems) == 1 and NOT_FINITE in problems[0]:
+        if all(NOT_FINITE in problem or NOT_PLAUSIBLE in problem for problem in problems):
             what = f"cannot use checkpoint {path}"
         raise WeightsError(f"{what}: {'; '.join(problems)}")
     first, *others = fitting

@@ -10,6 +10,10 @@ import torch
 # Inference does not use them, so a missing one is no loss.
 _COUNTER = "num_batches_tracked"
 NOT_FINITE = "not finite"
+# No training gives such a weight, and one bit of an exponent does; a variance is a mean of squares.
+_LARGEST = 1e10
+_VARIANCE = "running_var"
+NOT_PLAUSIBLE = f"not plausible (beyond {_LARGEST:g}, or a variance below 0: the file is damaged)"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _LARGEST_HALF = 65504
 # What a conversion to float32 does, or rather what the type did before.
@@ -38,6 +42,7 @@ def differences(
     usable = [n for n in common if actual[n].shape == expected[n].shape]
     plain = [n for n in usable if _is_plain(actual[n], expected[n])]
     infinite = [name for name in plain if not actual[name].float().isfinite().all()]
+    finite = [name for name in plain if name not in infinite]
     found = {
         "missing": [name for name in wanted if name not in actual],
         "extra": [name for name in actual if name not in expected],
@@ -51,6 +56,7 @@ def differences(
             for name in usable
             if name not in plain
         ],
+        NOT_PLAUSIBLE: [name for name in finite if not _is_plausible(name, actual[name])],
         NOT_FINITE: infinite,
     }
     words = [f"{len(names)} {kind}: {list_names(names)}" for kind, names in found.items() if names]
@@ -130,6 +136,15 @@ def _counts(counter: torch.Tensor) -> bool:
     is_dense = counter.layout == torch.strided and counter.device.type == "cpu"
     is_odd = counter.is_quantized or counter.is_complex() or counter.numel() != 1
     return is_dense and not is_odd and bool(counter.isfinite().all())
+
+
+def _is_plausible(name: str, tensor: torch.Tensor) -> bool:
+    """Tell whether finite values may be those of a trained network."""
+    if not tensor.numel() or not tensor.is_floating_point():
+        return True
+    low, high = (float(value) for value in torch.aminmax(tensor.float()))
+    is_variance = name.rpartition(".")[2] == _VARIANCE
+    return max(-low, high) <= _LARGEST and not (is_variance and low < 0)
 
 
 def _is_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from retinaface.errors import RecordError
 from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json, typed
+from retinaface.formats.json_text import parse_json
+from retinaface.formats.types import typed
 from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
 from retinaface.verdicts import Verdict

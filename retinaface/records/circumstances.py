@@ -94,3 +94,22 @@ class Coverage(Struct, kw_only=True, omit_defaults=True):
     bad_images: dict[str, str] = {}
     embedded: bool = False
     notes: list[str] = []
+
+
+class TracedGeometry(Struct, kw_only=True):
+    """The way from an input back to its image: see `detection.pipelines.Geometry`."""
+
+    original_height_px: Annotated[int, Meta(ge=1)]
+    original_width_px: Annotated[int, Meta(ge=1)]
+    input_height_px: Annotated[int, Meta(ge=1)]
+    input_width_px: Annotated[int, Meta(ge=1)]
+    offset_xy_px: tuple[float, float]
+    gain: Annotated[float, Meta(gt=0)]
+    clip: bool
+
+
+class Traced(Struct, kw_only=True):
+    """An image that is kept at every stage, and the way back from its input."""
+
+    image: str
+    geometry: TracedGeometry

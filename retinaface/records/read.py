@@ -11,11 +11,15 @@ import msgspec
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import ExportError, RecordError
-from retinaface.files import check_inside, file_sha256, refuse_pointer
+from retinaface.files import check_inside, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.formats.json_text import parse_json
-from retinaface.records.array_files import ArrayFiles
-from retinaface.records.array_forms import check_counts, check_detections, check_stages
+from retinaface.records.array_files import (
+    ArrayFiles,
+    check_counts,
+    check_detections,
+    check_stages,
+)
 from retinaface.records.consistency import (
     ap_contradiction,
     array_contradictions,
@@ -31,6 +35,7 @@ from retinaface.records.write import (
     RECORD_FILE,
     STAGES_FILE,
 )
+from retinaface.storage.hashing import file_sha256
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
 

@@ -6,14 +6,14 @@ lacks was not measured.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from retinaface.export.manifest import Manifest, Sha256
 from retinaface.records.changed_images import Differences
-from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target
+from retinaface.records.circumstances import Batch, Coverage, Environment, Json, Target, Traced
 from retinaface.records.result_id import ResultId
 from retinaface.verdicts import Question, Verdict
 
@@ -122,25 +122,6 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
         rest = self.rest if self.baseline is None and self.rest is not None else 0.0
         room = self.limit - rest
         return self.margin / room if room > 0 else None
-
-
-class TracedGeometry(Struct, kw_only=True):
-    """The way from an input back to its image: see `detection.pipelines.Geometry`."""
-
-    original_height_px: Annotated[int, Meta(ge=1)]
-    original_width_px: Annotated[int, Meta(ge=1)]
-    input_height_px: Annotated[int, Meta(ge=1)]
-    input_width_px: Annotated[int, Meta(ge=1)]
-    offset_xy_px: tuple[float, float]
-    gain: Annotated[float, Meta(gt=0)]
-    clip: bool
-
-
-class Traced(Struct, kw_only=True):
-    """An image that is kept at every stage, and the way back from its input."""
-
-    image: str
-    geometry: TracedGeometry
 
 
 class ModelFile(Struct, kw_only=True, omit_defaults=True):

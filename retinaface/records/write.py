@@ -23,12 +23,13 @@ from retinaface.environment import command_output, describe_environment
 from retinaface.errors import ManifestError
 from retinaface.export.external_data import weight_files
 from retinaface.export.manifest import read_manifest
-from retinaface.files import file_sha256, new_file
+from retinaface.files import new_file
 from retinaface.records.migrate import ABSENT, SCHEMA_VERSION
 from retinaface.records.result_id import array_prefix
 from retinaface.records.schema import ModelFile, Record
 from retinaface.records.traced_images import ImageStages, pack_stages
 from retinaface.records.warnings import all_warnings
+from retinaface.storage.hashing import file_sha256
 from retinaface.storage.location import without_secrets
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -206,12 +207,13 @@ def write_crash(folder: Path, problem: str, running: str | None) -> None:
     """
     path = folder / RECORD_FILE
     record = None
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):  # which deep nesting raises
         record = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(record, dict):
         record |= {"state": "crashed", "running": running, "verdict": "FAIL", "crash": problem}
-        for test in record.get("tests", []):
-            if test["id"] == running:
+        tests = record.get("tests")
+        for test in tests if isinstance(tests, list) else []:
+            if isinstance(test, dict) and test.get("id") == running:
                 test |= {"verdict": "FAIL", "reason": problem}
         with new_file(path) as file:
             file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -22,10 +22,12 @@ from retinaface.checks.limits import check_limits, limits_note
 from retinaface.detection.detections import Detections
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
-from retinaface.files import file_sha256, new_file
+from retinaface.files import new_file
 from retinaface.records.write import checkout_commit, new_record
+from retinaface.storage.hashing import file_sha256
 from retinaface.suite.place import BASELINES, Place
 from retinaface.suite.target import Target
+from retinaface.telling.words import count
 from retinaface.verdicts import Check, Verdict
 
 if TYPE_CHECKING:
@@ -155,9 +157,8 @@ class Acceptance:
     def _path(self, offer: _Offer) -> Path:
         if self.is_one_file:
             return self.place
-        device = str(offer.entry["device"])
         sdk = slug(str(offer.engine.get("runtime", offer.engine["name"])))
-        return self.place / device / f"{sdk}.json"
+        return self.place / str(offer.entry["device"]) / f"{sdk}.json"
 
     def _write(self, path: Path, offers: list[_Offer]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,9 +166,8 @@ class Acceptance:
         entries = [self._complete(offer, target) for offer in offers]
         old = json.loads(path.read_text(encoding="utf-8"))["entries"] if path.is_file() else []
         write_baseline(target, merge_entries(old, entries))
-        noun = "entry" if len(entries) == 1 else "entries"
         what = "Accepted" if self.wanted else "Candidate, not accepted"
-        self._lines.append(f"{what}: {target} ({len(entries)} {noun})")
+        self._lines.append(f"{what}: {target} ({count(len(entries), 'entry', 'entries')})")
         if self.wanted:
             for candidate in path.parent.glob(f"{path.stem}.candidate.*"):
                 candidate.unlink()  # of an earlier run: it has become the baseline, or is obsolete

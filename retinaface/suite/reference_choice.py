@@ -9,7 +9,7 @@ from pathlib import Path
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.specify import own_form
 from retinaface.errors import RetinaFaceError
-from retinaface.export.manifest import read_manifest
+from retinaface.export.manifest import check_reference, read_manifest
 from retinaface.files import refuse_pointer
 from retinaface.foreign import foreign_problem
 from retinaface.network.weights import WeightsChoice, embedded_weights
@@ -22,6 +22,7 @@ _EQUAL = 1e-3
 _NEAR = 0.1
 # Where so many layers are near, the others were changed after training, and that is a fault.
 _LEAST_NEAR = 0.5
+_UNBOUND = "{} is taken by its name alone, since no manifest says to which file it belongs"
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ def choose_reference(
         adopted: The forms of them that engines load.
         weights: Of the run.
         is_named: Whether the user named them; then they count whatever the file holds.
+
+    Raises:
+        ManifestError: The first file, or the stored outputs, are not those of the manifest.
     """
     if is_named or not models:
         return ReferenceChoice(weights)
@@ -94,8 +98,9 @@ def choose_reference(
     made_of = None if manifest is None else manifest.weights.sha256
     by_manifest = next((one for one in _known(weights) if one.sha256 == made_of), None)
     name = models[0].name
+    unbound = "" if stored is None or _is_bound(stored, models) else _UNBOUND.format(stored.name)
     if _is_missing("torch") and (stored is not None or _is_missing("onnx")):
-        return ReferenceChoice(by_manifest, stored)
+        return ReferenceChoice(by_manifest, stored, note=unbound)
     if _is_missing("torch"):
         why = "torch is not here, and no FILE.reference.npz"
         return ReferenceChoice(model=adopted[0], note=_own_outputs(name, why))
@@ -103,17 +108,29 @@ def choose_reference(
         return found
     if stored is not None:
         note = f"{name} has weights of its own: {stored.name} beside it holds its exact outputs"
-        return ReferenceChoice(file=stored, note=note)
+        return ReferenceChoice(file=stored, note="; ".join(filter(None, [note, unbound])))
     why = f"its weights are not those of {' or '.join(c.description for c in _known(weights))}"
     return ReferenceChoice(model=adopted[0], note=_own_outputs(name, why))
 
 
 def stored_reference(models: Sequence[Path]) -> Path | None:
-    """Find the first file of reference outputs beside one of the models."""
+    """Find the first file of reference outputs beside one of the models.
+
+    Raises:
+        ManifestError: It is not the one that was written with a model: see `check_reference`.
+    """
     paths = [model.with_suffix(".reference.npz") for model in models]
     # The FP16 file beside an FP32 file shares the reference of that one.
     paths += [model.with_suffix("").with_suffix(".reference.npz") for model in models]
-    return next((path for path in paths if path.is_file()), None)
+    stored = next((path for path in paths if path.is_file()), None)
+    if stored is not None:
+        _is_bound(stored, models)
+    return stored
+
+
+def _is_bound(stored: Path, models: Sequence[Path]) -> bool:
+    """Compare a reference with the manifests of all models; tell whether one holds its hash."""
+    return any([check_reference(model, stored) for model in models])  # noqa: C419 - all of them
 
 
 def _own_outputs(name: str, why: str) -> str:

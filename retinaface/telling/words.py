@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def count(n: int, what: str) -> str:
-    """Write a number of things: `1 run`, `2 runs`."""
-    return f"{n} {what}" + ("" if n == 1 else "s")
+def count(n: int, what: str, several: str = "") -> str:
+    """Write a number of things: `1 run`, `2 runs`; `several` where that takes no `s`."""
+    return f"{n} {what if n == 1 else several or f'{what}s'}"

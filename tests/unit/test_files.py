@@ -2,6 +2,7 @@ import errno
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest

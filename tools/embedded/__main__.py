@@ -67,7 +67,7 @@ def publish(checkpoint: Path, output: Path) -> None:
     """Add the FP16 trap to a checkpoint, and print the hash to pin."""
     import torch
 
-    from retinaface.files import file_sha256
+    from retinaface.storage.hashing import file_sha256
     from tools.embedded.fp16_trap import with_fp16_trap
 
     state = torch.load(checkpoint, weights_only=True)

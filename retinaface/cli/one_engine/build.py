@@ -112,7 +112,7 @@ def _describe(engine: Engine, built: Path, name: str, source: Path) -> BuildMani
     from retinaface.environment import package_versions
     from retinaface.export.build_manifest import BuildManifest
     from retinaface.export.external_data import model_sha256
-    from retinaface.files import file_sha256
+    from retinaface.storage.hashing import file_sha256
 
     spec, described = engine.spec, engine.describe()
     return BuildManifest(

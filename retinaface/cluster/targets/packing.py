@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from pathlib import Path
 
 from retinaface.errors import RecordError, RetinaFaceError
@@ -11,6 +13,19 @@ from retinaface.files import ZIP_ERRORS, new_dir
 
 # What travels as one message; a record of all of WIDER FACE with a model has some tens of MB.
 MAX_BYTES = 512 * 2**20
+
+# Those of `files.ZIP_ERRORS` but for the system's, which are of the folder here.
+_ZIP_ERRORS = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# A record has some tens of files.
+_MOST_FILES = 10_000
 
 
 def pack(folder: Path) -> bytes:
@@ -38,6 +53,11 @@ def unpack(content: bytes, folder: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             _check_size(sum(entry.file_size for entry in entries), f"the record for {folder}")
+            if len(entries) > _MOST_FILES:
+                raise RecordError(
+                    f"the record for {folder} has {len(entries)} files, expected at most "
+                    f"{_MOST_FILES}; nothing was written: look at the worker that sent it"
+                )
             for entry in entries:
                 parts = Path(entry.filename).parts
                 if entry.filename.startswith("/") or ".." in parts:
@@ -47,9 +67,7 @@ def unpack(content: bytes, folder: Path) -> None:
                     )
             with new_dir(folder) as new:
                 archive.extractall(new)
-    except (*ZIP_ERRORS, ValueError) as error:  # a damaged archive, and positions in it
-        if isinstance(error, RetinaFaceError):
-            raise
+    except _ZIP_ERRORS as error:
         raise RecordError(
             f"the record for {folder} came home damaged: {error}; run its target again"
         ) from error

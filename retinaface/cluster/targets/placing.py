@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from retinaface.cluster.targets.plan import Target
-from retinaface.cluster.targets.running import Order, Outcome, run_target
+from retinaface.cluster.targets.running import Order, Outcome, checked, run_target
 from retinaface.cluster.targets.workers import Worker, list_workers
 from retinaface.errors import first_line
 from retinaface.telling.words import count
@@ -229,6 +229,6 @@ def _outcome_of(future: Future[Outcome]) -> Outcome:
     """Give the outcome of a task; one that raised could not even run the target."""
     error = future.exception()
     if error is None:
-        return future.result()
+        return checked(future.result())
     text = first_line(error) if isinstance(error, Exception) else str(error)
     return Outcome(Verdict.FAIL, f"the worker could not run it: {type(error).__name__}: {text}")

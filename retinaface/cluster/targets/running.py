@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import NoneType
 from typing import TypeVar
 
 import msgspec
@@ -28,6 +30,8 @@ from retinaface.verdicts import Verdict
 
 # The end of a target's output that comes home; the rest is in its record.
 _OUTPUT_BYTES = 256 * 1024
+# An answer with a run of all engines has some MB.
+_ANSWER_BYTES = 64 * 2**20
 _POLL_S = 0.2
 _PREFIX = "retinaface-target-"
 _RECORD, _ANSWER, _TEMPORARY = "record", "answer.json", "tmp"
@@ -65,6 +69,24 @@ class Outcome:
     seconds: float = 0.0
     record: bytes | None = None
     output: str = ""
+
+
+def checked(outcome: object) -> Outcome:
+    """Give what a worker answered, or a FAIL that says what it answered instead."""
+    if not isinstance(outcome, Outcome):
+        got = f"a {type(outcome).__name__}"
+    elif not isinstance(outcome.verdict, Verdict):
+        got = f"the verdict {outcome.verdict!r:.80}"
+    elif not all(isinstance(words, str) for words in (outcome.reason, outcome.output)):
+        got = "a reason or an output that is no text"
+    elif not isinstance(outcome.record, (bytes, NoneType)):
+        got = f"a record of type {type(outcome.record).__name__}"
+    elif not (isinstance(outcome.seconds, float) and 0 <= outcome.seconds < math.inf):
+        got = f"a time of {outcome.seconds!r:.80} s"
+    else:
+        return replace(outcome, reason=_line(outcome.reason))
+    problem = f"its worker answered with {got}; start the workers with this package, run it again"
+    return Outcome(Verdict.FAIL, problem)
 
 
 class _Test(Struct):
@@ -142,7 +164,7 @@ def _conclude(ended: Ended, folder: Path) -> Outcome:
     answer, record = _read(folder / _ANSWER, _Answer), folder / _RECORD
     output = _end_of(folder / OUTPUT_FILE)
     if answer is not None and not ended.problem:
-        verdict, reason = answer.verdict, _reason(answer)
+        verdict, reason = _judged(answer, ended.code)
     else:
         verdict, problem = Verdict.FAIL, ended.problem or _how_it_ended(ended.code, output)
         left = _read(record / RECORD_FILE, _Running)
@@ -159,11 +181,21 @@ def _conclude(ended: Ended, folder: Path) -> Outcome:
 
 
 def _read(path: Path, type_: type[_S]) -> _S | None:
-    """Read what a process of any release wrote; None where it is missing or damaged."""
+    """Read what a process of any release wrote; None where it is missing, damaged or too large."""
     try:
+        if not path.is_file() or path.stat().st_size > _ANSWER_BYTES:
+            return None
         return msgspec.json.decode(path.read_bytes(), type=type_)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):  # which deep nesting raises
         return None
+
+
+def _judged(answer: _Answer, code: int | None) -> tuple[Verdict, str]:
+    """Give verdict and reason of an answer; one that the exit code contradicts fails."""
+    verdict = answer.verdict
+    if verdict is not Verdict.FAIL and code != verdict.exit_code:
+        return Verdict.FAIL, f"its answer says {verdict}, but it ended with exit code {code}"
+    return verdict, _reason(answer)
 
 
 def _reason(answer: _Answer) -> str:
@@ -176,7 +208,7 @@ def _reason(answer: _Answer) -> str:
     for test in run.tests:
         if test.verdict in (answer.verdict.value, None):
             return f"{_short(test.id)}: {_line(test.reason) or 'did not end'}"
-    return run.problem or "nothing was measured"
+    return _line(run.problem or "") or "nothing was measured"
 
 
 def _how_it_ended(code: int | None, output: str) -> str:

@@ -26,10 +26,10 @@ from retinaface.engines.staged import StagedEngine
 from retinaface.environment import version_of
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.export.build_manifest import read_build_manifest
-from retinaface.files import file_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 import_tvm()  # fail before an export is made in vain

@@ -23,10 +23,10 @@ from retinaface.engines.sources import check_batch, fixed_size, read_source, sou
 from retinaface.engines.staged import StagedEngine, mean_seconds
 from retinaface.environment import version_of
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.files import file_sha256
 from retinaface.network.config import MOBILENET_025, OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 import_ixrt()  # fail before an export is made in vain

@@ -17,10 +17,10 @@ from retinaface.engines.importing import importing
 from retinaface.engines.iree.build import HOST, INSTALL, built_module, target_cpu
 from retinaface.environment import n_usable_cpus, package_versions, signal_name
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.files import file_sha256
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 with importing("iree.runtime", INSTALL):

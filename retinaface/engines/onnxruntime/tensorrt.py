@@ -8,6 +8,7 @@ allowed ones.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -22,7 +23,9 @@ from retinaface.engines.tensorrt.libraries import PACKAGES, loaded_version, prep
 from retinaface.engines.tensorrt.profile import Profile, profile_of, written
 from retinaface.environment import command_output, package_versions
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.export.cached_files import remember_new, remove_damaged
 from retinaface.export.external_data import model_sha256
+from retinaface.telling.work import working
 
 
 class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
@@ -46,7 +49,19 @@ class OnnxRuntimeTensorRtEngine(OnnxRuntimeDeviceEngine):
         self._check_provider()
         if self._profile is None:
             self._profile = self._read_profile()
-        return super()._open_session(model, options)
+        folder = self._cache_folder()
+        damaged = remove_damaged(folder)
+        why = f"building {self.spec.name} again: {', '.join(damaged)} in the cache is damaged"
+        with working(why) if damaged else contextlib.nullcontext():
+            session = super()._open_session(model, options)
+        remember_new(folder)
+        return session
+
+    def close(self) -> None:
+        """See `Engine.close`; what the provider built meanwhile is kept with its hash."""
+        if not self._closed and self._profile is not None:
+            remember_new(self._cache_folder())
+        super().close()
 
     def _read_profile(self) -> Profile:
         """Work out the input shapes to build for; refuse an unsuitable file before the build."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.catalogue import find_engine
+from retinaface.engines.remote.answers import one_line
 from retinaface.engines.remote.messages import (
     A,
     Describe,
@@ -34,7 +35,9 @@ from retinaface.engines.remote.ssh import SCHEME, Ssh
 from retinaface.engines.remote.transport import Transport
 from retinaface.engines.specify import EngineSettings, specify
 from retinaface.errors import EngineFault, EngineUnavailable
+from retinaface.network.config import OUTPUT_WIDTHS
 from retinaface.network.outputs import RawOutputs
+from retinaface.network.priors import prior_boxes
 from retinaface.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -43,10 +46,14 @@ if TYPE_CHECKING:
 # A vendor's compiler takes minutes; one inference of a batch never does. A file of 100 MB goes over
 # a link of 10 Mbit/s in a minute and a half.
 BUILD_TIMEOUT_S, CALL_TIMEOUT_S, SEND_TIMEOUT_S = 1800.0, 120.0, 300.0
+# All layers of a batch of 32 of 320x320 take a third of it.
+MAX_TENSORS_BYTES = 2**31
 # What the other end may raise by name; all else is a fault of the engine.
 _RAISED: dict[str, type[Exception]] = {
-    kind.__name__: kind
-    for kind in (EngineFault, EngineUnavailable, ValueError, TypeError, NotImplementedError)
+    kind.__name__: kind for kind in (EngineFault, EngineUnavailable)
+}
+_RAISED_IN_CALLS: dict[str, type[Exception]] = _RAISED | {
+    kind.__name__: kind for kind in (ValueError, TypeError, NotImplementedError)
 }
 
 
@@ -84,6 +91,7 @@ class RemoteEngine(Engine):
         self._transport = transport_to(python)
         self._timeout_s = call_timeout_s
         self.last_infer_s = 0.0
+        self._outputs_bytes = 0
         self._worker = WorkerProcess(spec.name, self._transport)
         try:
             spec = (
@@ -114,13 +122,25 @@ class RemoteEngine(Engine):
         timeout_s: float | None = None,
     ) -> tuple[A, list[FloatArray]]:
         """Ask the worker, and raise here what was raised there."""
-        answer, found = self._worker.ask(request, expected, arrays, timeout_s or self._timeout_s)
+        answer, found = self._worker.ask(
+            request, expected, arrays, timeout_s or self._timeout_s, self._most_bytes(request)
+        )
         if not isinstance(answer, Failed):
             return answer, found
-        if (kind := _RAISED.get(answer.type)) is not None:
-            raise kind(f"{answer.message} (in {self._transport.where})")
+        words = one_line(answer.message)
+        raised = _RAISED_IN_CALLS if isinstance(request, (Infer, Intermediates)) else _RAISED
+        if (kind := raised.get(answer.type)) is not None:
+            raise kind(f"{words} (in {self._transport.where})")
         where = f"{self.spec.name} in {self._transport.where}"
-        raise EngineFault(f"{where}: {answer.type}: {answer.message}")
+        raise EngineFault(
+            f"{where}: {one_line(answer.type)}: {words}; run the engine by itself in that Python"
+        )
+
+    def _most_bytes(self, request: Request) -> int:
+        """Say how much an answer may hold: three outputs of this batch, or tensors."""
+        if isinstance(request, Intermediates):
+            return MAX_TENSORS_BYTES
+        return self._outputs_bytes if isinstance(request, Infer) else 0
 
     def _store(self, name: str, sha256: str, content: FloatArray) -> str:
         answer, _ = self._ask(
@@ -129,6 +149,9 @@ class RemoteEngine(Engine):
         return answer.path
 
     def _run(self, images: FloatArray) -> RawOutputs:
+        n_priors = len(prior_boxes(*images.shape[2:]))
+        # In float64, the widest type that an engine gives.
+        self._outputs_bytes = len(images) * n_priors * sum(OUTPUT_WIDTHS.values()) * 8
         answer, outputs = self._ask(Infer(), Outputs, images)
         self.last_infer_s = answer.seconds
         return RawOutputs(*outputs)
@@ -137,7 +160,16 @@ class RemoteEngine(Engine):
         self, images: FloatArray, names: tuple[str, ...]
     ) -> dict[str, FloatArray]:
         answer, arrays = self._ask(Intermediates(names=list(names)), Tensors, images)
-        return dict(zip(answer.names, arrays, strict=True))
+        found = dict(zip(answer.names, arrays, strict=True))
+        lacking = [name for name in names if name not in found]
+        short = [name for name, array in found.items() if array.shape[:1] != (len(images),)]
+        if lacking or short or len(found) < len(arrays):
+            raise EngineFault(
+                f"{self.spec.name} in {self._transport.where}: expected tensors of "
+                f"{len(images)} images, each once; lacking {lacking or 'none'}, of another length "
+                f"{short or 'none'}; repair the engine there"
+            )
+        return found
 
     def describe(self) -> dict[str, Any]:
         """See `Engine.describe`; with the version of the other Python."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import select
 import struct
@@ -25,7 +26,9 @@ _MAGIC = b"RFACE\x00\r\n"
 _PREFIX = struct.Struct("<8sI")  # magic, bytes of the header
 # Far above what is ever sent, far below what would exhaust memory: more is garbage.
 _MAX_HEADER = 2**20
-_MAX_ARRAY = 2**33
+_MAX_ARRAYS, _MAX_AXES = 1024, 8
+# What a worker takes of its client, which sends a model or a batch; a client says what it expects.
+_MAX_REQUEST = 2**33
 # What Linux lets an unprivileged process ask for: 16 times the default, so that fewer calls and
 # fewer switches between the processes are needed.
 _PIPE_BYTES = 2**20
@@ -72,22 +75,34 @@ def send(
         write(fd, _bytes(np.ascontiguousarray(array)), deadline)
 
 
-def receive(fd: int, deadline: float | None = None) -> tuple[dict[str, Any], list[FloatArray]]:
+def receive(
+    fd: int, deadline: float | None = None, most_bytes: int = _MAX_REQUEST
+) -> tuple[dict[str, Any], list[FloatArray]]:
     """Read a message; the arrays are new.
+
+    Args:
+        most_bytes: Of all arrays together; more is refused before memory is taken for it.
 
     Raises:
         ClosedError: The other end is gone.
         TimedOutError: Nothing, or not all of it, came in time.
-        GarbageError: What came is no message.
+        GarbageError: What came is no message, or its arrays are larger than `most_bytes`.
     """
     size = _read_prefix(fd, deadline)
     text = bytearray(size)
     _read(fd, memoryview(text), deadline)
     try:
         header = parse_json(bytes(text))
-        arrays = [_allocate(kind) for kind in header.pop("arrays")]
+        kinds = [_kind_of_array(kind) for kind in header.pop("arrays")]
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise GarbageError(f"it sent a message that cannot be read: {error}") from error
+    n_bytes = sum(dtype.itemsize * math.prod(shape) for dtype, shape in kinds)
+    if len(kinds) > _MAX_ARRAYS or n_bytes > most_bytes:
+        raise GarbageError(
+            f"it announced {len(kinds)} arrays of {n_bytes} bytes, expected at most "
+            f"{_MAX_ARRAYS} of {most_bytes} bytes"
+        )
+    arrays = [np.empty(shape, dtype) for dtype, shape in kinds]
     for array in arrays:
         _read(fd, _bytes(array), deadline)
     return header, arrays
@@ -117,13 +132,24 @@ def widen(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def _allocate(kind: Mapping[str, Any]) -> FloatArray:
-    dtype, shape = np.dtype(kind["dtype"]), tuple(int(n) for n in kind["shape"])
-    if dtype.kind not in "fiu" or min(shape, default=1) < 0:
-        raise ValueError(f"an array of {dtype} {shape}")
-    if (size := dtype.itemsize * int(np.prod(shape, dtype=object))) > _MAX_ARRAY:
-        raise ValueError(f"an array of {size} bytes")
-    return np.empty(shape, dtype)
+def _kind_of_array(kind: Mapping[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read type and shape of an array; no side may be so long that the others do not count."""
+    words, shape = kind["dtype"], kind["shape"]
+    if not isinstance(words, str) or not isinstance(shape, list) or len(shape) > _MAX_AXES:
+        raise ValueError(f"an array of type {words!r:.80} and shape {shape!r:.80}")
+    dtype = np.dtype(words)
+    if dtype.kind not in "fiu" or not all(type(n) is int and 0 <= n <= _MAX_REQUEST for n in shape):
+        raise ValueError(f"an array of {dtype} {shape!r:.80}")
+    if math.prod(n or 1 for n in shape) > _MAX_REQUEST:
+        raise ValueError(f"an array of {dtype} {shape!r:.80}")
+    return dtype, tuple(shape)
+
+
+def has_more(fd: int) -> bool:
+    """Tell whether bytes wait to be read; what comes without a question is no answer."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
 
 
 def _bytes(array: FloatArray) -> memoryview:

@@ -1,12 +1,11 @@
 """What is asked of a worker, and what it may answer: the types of both.
 
-They are checked at this end. The worker's Python has NumPy and the runtime alone, so `worker.py`
-reads and writes the same fields as plain JSON; a test compares the two.
+They are checked at this end: see `answers`. The worker's Python has NumPy and the runtime alone, so
+`worker.py` reads and writes the same fields as plain JSON; a test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,15 +14,23 @@ import msgspec
 from msgspec import Meta, Struct
 
 from retinaface.engines.base import EngineSpec
-from retinaface.engines.remote.frames import GarbageError
-from retinaface.network.config import OUTPUT_NAMES
 
-# Of one call; what claims more is garbage.
-MOST_IMAGES = 65_536
+# Above any batch that an engine is built for; memory for one batch of it is taken at once.
+_MAX_BATCH = 4096
 
 
 class Message(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
     """A header without its arrays; `kind` tells which."""
+
+
+class Ready(Message, frozen=True, tag="ready"):
+    """The worker is there, and asks for nothing: what it sends first.
+
+    Attributes:
+        version: Of the package that it runs.
+    """
+
+    version: str
 
 
 class Store(Message, frozen=True, tag="store"):
@@ -78,17 +85,12 @@ class Opened(Message, frozen=True, tag="opened"):
         environment: See `environment.describe_environment`.
     """
 
-    fixed_batch: Annotated[int, Meta(ge=1, le=MOST_IMAGES)] | None
+    fixed_batch: Annotated[int, Meta(ge=1, le=_MAX_BATCH)] | None
     environment: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        """Refuse an environment of unknown Python, which a record must name."""
-        if not isinstance(self.environment.get("python"), str):
-            raise ValueError("`environment` names no Python")
 
 
 class Outputs(Message, frozen=True, tag="outputs"):
-    """Three arrays, and the seconds that the call took there."""
+    """Three arrays, and the seconds that the call took there: above 0, and no more than here."""
 
     seconds: float
 
@@ -136,36 +138,6 @@ def encode_request(request: Request) -> dict[str, Any]:
     """Make the header of a request; JSON types."""
     header: dict[str, Any] = msgspec.to_builtins(request, enc_hook=_words_of_a_path)
     return header
-
-
-def decode_answer(header: Mapping[str, Any], n_arrays: int, expected: type[A]) -> A | Failed:
-    """Read the header of an answer.
-
-    Args:
-        n_arrays: How many came with it.
-        expected: What the request is answered by, where nothing failed.
-
-    Raises:
-        GarbageError: It is no answer, lacks a field, has another one, answers something else, or
-            comes with more arrays or fewer.
-    """
-    try:
-        answer: Answer = msgspec.convert(header, Answer)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise GarbageError(f"it sent an answer that is not right: {error}") from error
-    if not isinstance(answer, (expected, Failed)):
-        raise GarbageError(f"it answered {kind_of(answer)!r}, expected {kind_of(expected)!r}")
-    if n_arrays != (n_expected := _n_arrays(answer)):
-        raise GarbageError(
-            f"it sent {n_arrays} arrays with {kind_of(answer)!r}, expected {n_expected}"
-        )
-    return answer
-
-
-def _n_arrays(answer: Answer) -> int:
-    if isinstance(answer, Tensors):
-        return len(answer.names)
-    return len(OUTPUT_NAMES) if isinstance(answer, Outputs) else 0
 
 
 def _words_of_a_path(value: object) -> str:

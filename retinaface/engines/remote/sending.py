@@ -14,12 +14,12 @@ import numpy as np
 from retinaface.engines.spec import EngineSpec
 from retinaface.errors import EngineUnavailable
 from retinaface.export.external_data import weight_files
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 # The wings that engines may import: their own, and those below it.
-_WINGS = ("engines", "export", "reference", "network", "embedded", "telling")
+_WINGS = ("engines", "export", "reference", "network", "embedded", "formats", "storage", "telling")
 
 # Stores a file there: name, SHA-256, content; gives its path there.
 StoreFile = Callable[[str, str, FloatArray], str]

@@ -129,11 +129,16 @@ def main(read_fd: int, write_fd: int, folder: Path | None = None) -> int:
     os.dup2(2, 1)  # what a runtime prints must not be lost in a pipe that nobody reads
     use_this_package()
     from retinaface.engines.remote.frames import ClosedError, receive, send
+    from retinaface.version import __version__
 
     worker = Worker(folder)
     try:
+        send(write_fd, {"kind": "ready", "version": __version__})
         while True:
-            send(write_fd, *worker.answer(*receive(read_fd)))
+            request, arrays = receive(read_fd)
+            turn = request.pop("turn")
+            answer, found = worker.answer(request, arrays)
+            send(write_fd, {**answer, "turn": turn}, found)
     except ClosedError:
         return 0
     finally:

@@ -21,9 +21,9 @@ from retinaface.engines.tensorrt.layers import check_types, inspected, placement
 from retinaface.engines.tensorrt.profile import Profile, written
 from retinaface.environment import command_output
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.files import file_sha256
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 import_tensorrt()  # fail before an export is made in vain

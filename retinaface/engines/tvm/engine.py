@@ -21,10 +21,10 @@ from retinaface.engines.tvm.build import built_library, find_tvm, import_tvm, st
 from retinaface.engines.tvm.target import CPU, lacking_features, target_and_device
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import EngineUnavailable, first_line
-from retinaface.files import file_sha256
 from retinaface.network.config import OUTPUT_NAMES
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.storage.hashing import file_sha256
 from retinaface.typing import FloatArray
 
 import_tvm()  # fail before an export is made in vain

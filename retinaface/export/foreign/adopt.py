@@ -17,6 +17,7 @@ import onnx
 
 from retinaface.assets import cache_dir
 from retinaface.errors import ModelError
+from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
 from retinaface.export.foreign.probabilities import gives_probabilities
@@ -25,6 +26,8 @@ from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.export.cached_files import is_as_written, remember, why_again
+from retinaface.telling.work import working
 from retinaface.typing import Scores
 
 # Part of the names in the cache: count up where copies change.
@@ -154,15 +157,20 @@ def _of_calls(ports: Ports, scores: Scores) -> Iterator[str]:
 
 
 def _copy(file: Path, sha256: str, ports: Ports) -> Path:
-    """Write a copy with this project's names into the cache, once for each content."""
+    """Write a copy with this project's names into the cache, once for each content.
+
+    A copy that is not what was written there is made again.
+    """
     key = f"{sha256} {ports} {_VERSION}"
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     path = cache_dir() / "models" / digest / file.name
-    if not path.is_file():
+    if not is_as_written(path):
         model, _ = _load(file)
         _rename(model.graph, ports)
-        with new_file(path) as temporary:
+        what = f"copying {file.name} into the cache, with this project's names{why_again(path)}"
+        with working(what), new_file(path) as temporary:
             onnx.save(model, temporary)
+        remember(path)
     return path
 
 

@@ -176,7 +176,7 @@ def _read_manifest(folder: Path) -> None:
 
 def _make_build_manifest(folder: Path) -> None:
     from retinaface.export.build_manifest import BuildManifest, write_build_manifest
-    from retinaface.files import file_sha256
+    from retinaface.storage.hashing import file_sha256
 
     file = folder / "x.so"
     file.write_bytes(b"a build")

@@ -160,7 +160,7 @@ def _compare_session(folder: Path) -> None:
 def _make_baseline(folder: Path) -> None:
     from retinaface.baselines.detections_file import write_detections
     from retinaface.baselines.entries import write_baseline
-    from retinaface.files import file_sha256
+    from retinaface.storage.hashing import file_sha256
     from tests.support.made.ap_baseline import usual
     from tests.support.made.baselines import accuracy, timing
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from retinaface.export.manifest import GraphFacts, Manifest, Steps, WeightsSource, write_manifest
+import msgspec
+
+from retinaface.export.manifest import (
+    GraphFacts,
+    Manifest,
+    Steps,
+    WeightsSource,
+    sidecars,
+    write_manifest,
+)
 from retinaface.export.options import ExportOptions
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 
 def sha256_of(text: str) -> str:
@@ -55,7 +64,11 @@ def made_manifest(
 
 
 def write_manifest_of(model: Path, **facts) -> Manifest:
-    """Write a manifest beside a file; see `made_manifest`."""
+    """Write a manifest beside a file, of it and of its reference; see `made_manifest`."""
     manifest = made_manifest(sha256=file_sha256(model), **facts)
+    if (reference := sidecars(model)[0]).is_file():
+        manifest = msgspec.structs.replace(
+            manifest, reference=reference.name, reference_sha256=file_sha256(reference)
+        )
     write_manifest(model.with_suffix(".json"), manifest)
     return manifest

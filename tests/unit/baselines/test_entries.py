@@ -18,7 +18,7 @@ from retinaface.baselines.entries import (
 )
 from retinaface.detection.pipelines import PIPELINES
 from retinaface.errors import BaselineError
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 from tests.support.made.baselines import SHA, accuracy, timing
 
 PUBLISHED = {"kind": "published", "by": "the vendor"}

@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from retinaface.cluster.shard_results import detect_shard, pack_flags, tally, unpack_flags
+from retinaface.cluster.shard_results import (
+    check_result,
+    detect_shard,
+    pack_flags,
+    tally,
+    unpack_flags,
+)
 from retinaface.detection.pipelines import PIPELINES
-from retinaface.errors import EngineFault
+from retinaface.errors import ClusterError, EngineFault
 from retinaface.widerface.evaluation import evaluate
 from tests.support.widerface import Finder
 
@@ -46,3 +54,31 @@ def test_a_fault_of_the_engine_is_raised(embedded):
         detect_shard(
             Broken(), PIPELINES["igie"], 4, embedded, embedded.select(), skip_bad_images=False
         )
+
+
+def test_what_is_no_result_of_the_shard_is_refused(embedded):
+    truth = embedded.select(limit=2)
+    found = detect_shard(Finder(), PIPELINES["igie"], 2, embedded, truth, skip_bad_images=False)
+    summed = tally(found, truth)
+    check_result(found, truth.images, keeps_detections=True)
+    check_result(summed, truth.images, keeps_detections=False)
+    for value, match in (
+        (None, "a NoneType, expected a ShardDetections"),
+        (summed, "a ShardTally, expected a ShardDetections"),
+        (replace(found, seconds=float("nan")), "a time of nan s"),
+        (replace(found, seconds=-1.0), "a time of -1.0 s"),
+        (replace(found, seconds="1"), "a time of '1' s"),
+        (replace(found, results=found.results[::-1]), "results of 2 images"),
+        (replace(found, results=[]), "results of 0 images"),
+    ):
+        with pytest.raises(ClusterError, match=f"answered with {match}.*; start all workers"):
+            check_result(value, truth.images, keeps_detections=True)
+    for value, match in (
+        (found, "a ShardDetections, expected a ShardTally"),
+        (replace(summed, n_images=3), "a tally of 3 images"),
+        (replace(summed, n_used=-1), "-1 used"),
+        (replace(summed, scores=summed.scores[1:]), "expected as many float64 and uint8"),
+        (replace(summed, scores=summed.scores * np.inf), "not finite"),
+    ):
+        with pytest.raises(ClusterError, match=match):
+            check_result(value, truth.images, keeps_detections=False)

@@ -39,6 +39,21 @@ def test_the_error_of_a_worker_is_raised_here(workers):
 
 
 @pytest.mark.parametrize(
+    ("outcome", "got"),
+    [
+        ({"value": 5}, "a dict"),
+        (None, "a NoneType"),
+        (Outcome("tcp://a:1", error="no image"), "an error of type str"),
+        (Outcome(7), "an outcome that names no worker"),
+    ],
+    ids=["dict", "none", "error", "nameless"],
+)
+def test_what_is_no_outcome_is_refused(workers, outcome, got):
+    with pytest.raises(ClusterError, match=f"x: a worker answered with {got}, expected an outcome"):
+        workers.outcome(Ended(outcome), "x")
+
+
+@pytest.mark.parametrize(
     ("ended", "match"),
     [
         (Ended(status="cancelled"), "the scheduler tcp://s:1 went away"),

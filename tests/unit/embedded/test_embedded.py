@@ -81,11 +81,11 @@ def test_a_set_that_was_changed_is_refused(change, tmp_path, monkeypatch):
         "truth": next(tmp_path.rglob("*.mat")),
     }[change]
     path.write_bytes(b"changed")
-    monkeypatch.setattr(embedded, "_HERE", tmp_path)
+    monkeypatch.setattr(embedded, "PACKAGE_DIR", tmp_path)
     with pytest.raises(AssetError, match="differs from the shipped one: expected sha256"):
         embedded_root.__wrapped__()
     with pytest.raises(AssetError, match=r"embedded\.pth.*got nothing; install the package again"):
-        embedded_checkpoint.__wrapped__()
+        embedded_checkpoint()
 
 
 def test_the_hash_of_a_folder_covers_names_and_contents(tmp_path):

@@ -1,5 +1,6 @@
 """The cache of builds, and the time that a build took."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from retinaface.engines.base import EngineSpec
 from retinaface.engines.builds import build_seconds, cached_build, refusing
 from retinaface.errors import EngineUnavailable
 from retinaface.export.tiny_model import write_model
+from retinaface.telling.work import shown_by
 from tests.support.foreign_files import change_last_weight, move_weights_outside
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -55,6 +57,22 @@ def test_other_weights_in_a_file_beside_the_graph_are_another_build(tmp_path):
     change_last_weight(data, 7)
     assert cached_build(spec(), tmp_path / "model.onnx", ".plan", {}, build) != first
     assert build.n == 2
+
+
+def test_a_build_that_is_not_what_was_written_is_made_again_and_says_so(source):
+    build, told = Builds(), []
+
+    def show(what):
+        told.append(what)
+        return contextlib.nullcontext()
+
+    with shown_by(show):
+        path = cached_build(spec(), source, ".plan", {}, build)
+        path.write_bytes(b"plam")
+        assert cached_build(spec(), source, ".plan", {}, build).read_bytes() == b"plan"
+    assert build.n == 2
+    assert "again" not in told[0]
+    assert told[1].endswith("(again: the one in the cache is not what was written there)")
 
 
 def test_the_time_of_opening_counts_if_it_is_longer(source):

@@ -3,6 +3,7 @@ import pytest
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.opening import open_engine
 from retinaface.engines.origin import checkpoint_of
+from retinaface.errors import ManifestError
 from retinaface.export.tiny_model import write_model
 from tests.support.made.manifests import sha256_of, write_manifest_of
 from tests.support.widerface import Recorder
@@ -30,7 +31,21 @@ def test_the_manifest_beside_a_file_names_its_checkpoint(tmp_path):
         write_manifest_of(model, weights="w")
         assert checkpoint_of(engine).sha256 == sha256_of("w")
         model.with_suffix(".json").write_text("{")
-        assert checkpoint_of(engine) is None
+        with pytest.raises(ManifestError, match="cannot read the manifest"):
+            checkpoint_of(engine)
+
+
+def test_no_engine_is_opened_on_a_file_that_is_not_the_one_of_its_manifest(tmp_path):
+    model = tmp_path / "a.onnx"
+    write_model(model)
+    write_manifest_of(model)
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    with pytest.raises(ManifestError, match=r"a\.onnx is not the file of its manifest a\.json"):
+        open_engine(FINDER, model=model)
+    model.with_suffix(".json").unlink()
+    open_engine(FINDER, model=model).close()
 
 
 def test_an_engine_of_a_third_party_may_describe_anything():
@@ -43,8 +58,8 @@ def test_an_engine_of_a_third_party_may_describe_anything():
 def test_torch_describes_its_checkpoint_with_the_notes_on_it(tmp_path):
     import torch
 
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     path = tmp_path / "w.pth"
     torch.save({"net": load_model("embedded").model.state_dict()}, path)

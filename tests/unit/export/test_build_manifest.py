@@ -10,7 +10,7 @@ from retinaface.export.build_manifest import (
     read_build_manifest,
     write_build_manifest,
 )
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 
 NAME = "igie-iluvatar-fp16"
 

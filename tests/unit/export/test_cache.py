@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from retinaface.errors import WeightsError
-from retinaface.export.manifest import read_manifest
+from retinaface.export.manifest import check_reference, read_manifest
+from retinaface.telling.work import shown_by
 
 pytestmark = pytest.mark.needs("torch", "onnx", "onnxsim")
 
@@ -27,6 +28,13 @@ def test_an_export_is_made_once_and_again_after_damage(monkeypatch):
     path.with_suffix(".json").write_text("{")
     cache.cached_export("embedded", precision="fp32", dynamic_size=False)
     assert read_manifest(path) is not None
+    reference = path.with_suffix(".reference.npz")
+    reference.write_bytes(reference.read_bytes() + b"x")
+    told = []
+    with shown_by(lambda what: told.append(what) or contextlib.nullcontext()):
+        cache.cached_export("embedded", precision="fp32", dynamic_size=False)
+    assert check_reference(path, reference)
+    assert told[0].endswith("(again: the one in the cache was damaged)")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,7 @@ def export(_loaded, _options, path):
     print("exporting", flush=True)
     sys.stdin.readline()
     path.write_text("whole")
+    path.with_suffix(".json").write_text("{}")
 
 @contextlib.contextmanager
 def show(what):

@@ -4,7 +4,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from retinaface.errors import ExportError, OutputError
+from retinaface.errors import ExportError, ManifestError, OutputError
 
 pytestmark = [
     pytest.mark.needs("torch", "onnx", "onnxsim", "onnxconverter_common"),
@@ -52,7 +52,8 @@ def test_export_writes_the_file_its_manifest_and_its_reference(tmp_path, loaded)
     assert manifest.steps.exported.operators["Conv"] == 56
     assert manifest.versions["torch"]
     path.write_bytes(b"another")
-    assert read_manifest(path) is None
+    with pytest.raises(ManifestError, match="is not the file of its manifest"):
+        read_manifest(path)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 import pytest
 
+from retinaface.errors import ModelError
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.tiny_model import write_model
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 from tests.support.foreign_files import change_last_weight, move_weights_outside
 
 pytestmark = pytest.mark.needs("onnx")
@@ -31,3 +32,32 @@ def test_weights_outside_are_part_of_the_identity(outside):
     assert model_sha256(outside) != before
     data.unlink()
     assert weight_files(outside) == []
+
+
+@pytest.mark.parametrize("place", ["absolute", "above"])
+def test_weights_outside_the_folder_of_the_graph_are_refused_unread(tmp_path, place):
+    """They may be any file of this machine, and a model is sent with its weights."""
+    import onnx
+
+    folder = tmp_path / "models"
+    folder.mkdir()
+    write_model(folder / "a.onnx")
+    data = move_weights_outside(folder / "a.onnx")
+    outside = data.rename(tmp_path / data.name)
+    model = onnx.load(folder / "a.onnx", load_external_data=False)
+    name = str(outside) if place == "absolute" else f"../{outside.name}"
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = name
+    onnx.save(model, folder / "a.onnx")
+    with pytest.raises(ModelError, match="its weights are in .*, expected a file in its own"):
+        weight_files(folder / "a.onnx")
+
+
+def test_a_name_of_more_than_127_bytes_is_read_whole(tmp_path):
+    path = tmp_path / "a.onnx"
+    write_model(path)
+    name = f"{'n' * 150}.data"
+    move_weights_outside(path, name)
+    assert weight_files(path) == [tmp_path / name]

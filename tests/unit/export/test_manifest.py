@@ -6,8 +6,18 @@ import jsonschema
 import pytest
 
 from retinaface.errors import ManifestError
-from retinaface.export.manifest import Steps, json_schema, read_manifest, sidecars
-from tests.support.made.manifests import write_manifest_of
+from retinaface.export.external_data import model_sha256
+from retinaface.export.manifest import (
+    Steps,
+    check_reference,
+    json_schema,
+    read_manifest,
+    sidecars,
+    write_manifest,
+)
+from retinaface.export.tiny_model import write_model
+from tests.support.foreign_files import change_last_weight, move_weights_outside
+from tests.support.made.manifests import made_manifest, write_manifest_of
 
 
 @pytest.fixture
@@ -33,7 +43,8 @@ def test_a_manifest_is_read_only_for_the_file_that_it_is_of(model):
     written = write_manifest_of(model, exported={"Conv": 56}, layers={"stem": "/stem/Conv"})
     assert read_manifest(model) == written
     model.write_bytes(b"y")
-    assert read_manifest(model) is None
+    with pytest.raises(ManifestError, match=r"a\.onnx is not the file of its manifest a\.json"):
+        read_manifest(model)
     model.unlink()
     assert read_manifest(model) is None
 
@@ -61,7 +72,40 @@ def test_what_is_not_known_is_passed_over(model):
     assert read_manifest(model).options == written.options
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", '{"layers": 3}', '"words"'])
+def test_a_file_of_another_format_has_no_manifest_in_that_of_its_source(model):
+    """An engine that was built from an export lies beside it, under the same name."""
+    write_manifest_of(model)
+    built = model.with_suffix(".so")
+    built.write_bytes(b"engine")
+    assert read_manifest(built) is None
+
+
+@pytest.mark.needs("onnx")
+def test_weights_in_another_file_belong_to_what_the_manifest_describes(tmp_path):
+    path = tmp_path / "a.onnx"
+    write_model(path)
+    data = move_weights_outside(path)
+    manifest = made_manifest(sha256=model_sha256(path))
+    write_manifest(path.with_suffix(".json"), manifest)
+    assert read_manifest(path) == manifest
+    change_last_weight(data, 7)
+    with pytest.raises(ManifestError, match="is not the file of its manifest"):
+        read_manifest(path)
+
+
+def test_a_reference_is_that_of_the_manifest_or_refused(model):
+    stored = sidecars(model)[0]
+    stored.write_bytes(b"outputs")
+    assert not check_reference(model, stored)
+    write_manifest_of(model)
+    assert check_reference(model, stored)
+    assert not check_reference(model, stored.with_name("other.npz"))
+    stored.write_bytes(b"0utputs")
+    with pytest.raises(ManifestError, match=r"a\.reference\.npz is not the reference of the man"):
+        check_reference(model, stored)
+
+
+@pytest.mark.parametrize("text", ['{"sha256": "abc"}', "[1, 2]", '{"layers": 3}', '"words"'])
 def test_a_vendors_file_of_that_name_is_no_manifest(model, text):
     model.with_suffix(".json").write_text(text)
     assert read_manifest(model) is None

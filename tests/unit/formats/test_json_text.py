@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 
 from retinaface.formats import json_text
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import MAX_DEPTH, parse_json, typed
+from retinaface.formats.json_text import MAX_DEPTH, parse_json
+from retinaface.formats.types import typed
 
 
 @pytest.mark.parametrize(

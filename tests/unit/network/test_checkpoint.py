@@ -158,8 +158,8 @@ def test_safetensors_without_their_package_are_refused_with_its_name(tmp_path, m
 
 def test_a_known_checkpoint_of_another_network_is_refused(tmp_path, state, monkeypatch):
     from retinaface import foreign
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     path = save(dict(state), tmp_path / "w.pth")
     monkeypatch.setattr(foreign, "FOREIGN", {file_sha256(path): "that of X"})
@@ -259,11 +259,34 @@ def test_the_default_is_the_published_checkpoint(tmp_path, monkeypatch):
 
 def test_the_embedded_checkpoint_is_used_on_request():
     from retinaface.embedded import embedded_checkpoint
-    from retinaface.files import file_sha256
     from retinaface.network.checkpoint import load_model
+    from retinaface.storage.hashing import file_sha256
 
     loaded = load_model("embedded")
     assert loaded.source == str(embedded_checkpoint())
     assert loaded.sha256 == file_sha256(embedded_checkpoint())
     assert len(loaded.model.state_dict()) == 300
     assert not loaded.model.training
+
+
+def test_a_file_with_the_name_of_the_published_checkpoint_says_that_it_is_another(tmp_path, state):
+    from retinaface.network.checkpoint import load_model
+
+    loaded = load_model(save(dict(state), tmp_path / "mobilenet0.25_Final.pth"))
+    assert "has the name of the published checkpoint and is another file" in loaded.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ssh2.conv3X3.1.bias", 1e30), ("body.stage1.0.1.running_var", -1.0)],
+    ids=["exponent", "variance"],
+)
+def test_damage_that_no_training_gives_is_refused(tmp_path, state, name, value):
+    """One bit of an exponent, which is finite; a variance below 0, whose root is none."""
+    from retinaface.network.checkpoint import load_model
+
+    content = dict(state)
+    content[name] = content[name].clone()
+    content[name][0] = value
+    with pytest.raises(WeightsError, match=rf"cannot use checkpoint .*1 not plausible.*: {name}"):
+        load_model(save(content, tmp_path / "w.pth"))

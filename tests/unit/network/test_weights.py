@@ -6,7 +6,7 @@ import pytest
 from retinaface.assets import CHECKPOINT, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import AssetError, WeightsError
-from retinaface.network.weights import choose_weights, is_known
+from retinaface.network.weights import check_pinned, choose_weights, is_known
 
 CONTENT = b"any bytes: a choice does not load them"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -88,3 +88,37 @@ def test_known_are_the_published_and_the_embedded_checkpoint(published):
 def test_a_path_that_is_not_a_file_is_refused(asked, published):
     with pytest.raises(WeightsError, match=r"--weights .* is not a file; give a checkpoint, or"):
         choose_weights(asked)
+
+
+@pytest.mark.parametrize("variable", ["RETINAFACE_ASSETS", "RETINAFACE_CACHE"])
+def test_what_lies_in_the_place_of_the_published_checkpoint_is_held_to_its_hash(
+    variable, tmp_path, monkeypatch
+):
+    """Named by its path too: its format has no checksum."""
+    monkeypatch.setenv(variable, str(tmp_path))
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(CONTENT)
+    with pytest.raises(AssetError, match=f"is not the pinned {CHECKPOINT}: expected sha256:ed6f"):
+        choose_weights(str(path))
+
+
+def test_a_file_with_the_name_of_a_pinned_one_elsewhere_gets_a_note(tmp_path):
+    for name, owner in ((CHECKPOINT, "published"), ("embedded.pth", "embedded")):
+        path = tmp_path / name
+        path.write_bytes(CONTENT)
+        (note,) = check_pinned(path, SHA256)
+        assert f"has the name of the {owner} checkpoint and is another file: expected sha2" in note
+        assert SHA256[:16] in note
+    assert check_pinned(tmp_path / "mine.pth", SHA256) == ()
+    assert check_pinned(tmp_path / CHECKPOINT, choose_weights("embedded").sha256) == ()
+
+
+def test_what_lies_in_the_place_of_the_embedded_checkpoint_is_held_to_its_hash(
+    tmp_path, monkeypatch
+):
+    for module in ("retinaface.embedded", "retinaface.network.weights"):
+        monkeypatch.setattr(f"{module}.PACKAGE_DIR", tmp_path)
+    path = tmp_path / "embedded.pth"
+    path.write_bytes(CONTENT)
+    with pytest.raises(AssetError, match="of the embedded set differs from the shipped one"):
+        check_pinned(path, SHA256)

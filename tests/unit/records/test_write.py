@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from retinaface.detection.detections import pack_detections
-from retinaface.files import file_sha256
 from retinaface.records.write import (
     Kept,
     images_sha256,
@@ -13,6 +12,7 @@ from retinaface.records.write import (
     write_crash,
     write_record,
 )
+from retinaface.storage.hashing import file_sha256
 from tests.support.made.records import RESULT, detections
 from tests.support.made.traced_records import make_traced_run, write_model
 

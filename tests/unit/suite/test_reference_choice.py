@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 
+from retinaface.errors import ManifestError
 from retinaface.network.weights import WeightsChoice, embedded_weights
 from retinaface.suite.reference_choice import choose_reference
 from tests.support.made.manifests import write_manifest_of
@@ -89,8 +90,13 @@ def test_without_torch_a_stored_reference_serves_and_the_manifest_knows_the_weig
     model.write_bytes(b"x")
     stored.touch()
     assert (choose(model).weights, choose(model).file) == (None, stored)
+    assert "a.reference.npz is taken by its name alone, since no manifest" in choose(model).note
     write_manifest_of(model, weights=EMBEDDED.sha256)
     assert (choose(model).weights, choose(model).file) == (EMBEDDED, stored)
+    assert choose(model).note == ""
+    stored.write_bytes(b"of another file")
+    with pytest.raises(ManifestError, match=r"a\.reference\.npz is not the reference of the mani"):
+        choose(model)
     stored.unlink()
     assert choose(model).model == model
     assert "since torch is not here" in choose(model).note

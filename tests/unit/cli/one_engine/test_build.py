@@ -3,7 +3,7 @@ import json
 import pytest
 
 from retinaface.export.external_data import model_sha256
-from retinaface.files import file_sha256
+from retinaface.storage.hashing import file_sha256
 from tests.support.made.pictures import tree
 
 pytestmark = pytest.mark.needs("onnx", "onnxruntime", "onnxconverter_common")

@@ -58,3 +58,16 @@ def test_a_folder_that_is_not_empty_is_not_touched(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(OutputError, match="is not empty"):
         unpack(zipped(a="b"), tmp_path)
+
+
+def test_encrypted_and_unknown_methods_and_too_many_files_are_refused(tmp_path, monkeypatch):
+    encrypted, unknown = bytearray(zipped(a="b")), bytearray(zipped(a="b"))
+    for content, at, value in ((encrypted, 6, 1), (unknown, 8, 77)):
+        central = content.index(b"PK\x01\x02")
+        content[at] = content[central + at + 2] = value
+        with pytest.raises(RecordError, match="came home damaged"):
+            unpack(bytes(content), tmp_path / "new")
+    monkeypatch.setattr(packing, "_MOST_FILES", 1)
+    with pytest.raises(RecordError, match="has 2 files, expected at most 1"):
+        unpack(zipped(a="b", c="d"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()

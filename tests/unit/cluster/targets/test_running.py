@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from retinaface.cluster.targets import running
-from retinaface.cluster.targets.running import Order, Outcome, run_target
+from retinaface.cluster.targets.guard import OUTPUT_FILE, Ended
+from retinaface.cluster.targets.running import Order, Outcome, checked, run_target
 from retinaface.verdicts import Verdict
 from tests.support.given.target_player import TEST
 
@@ -119,3 +120,59 @@ def test_the_end_of_the_output_comes_home(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "_OUTPUT_BYTES", 4)
     (tmp_path / "x").write_bytes(b"abc\xff123")
     assert running._end_of(tmp_path / "x") == "\ufffd123"
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (None, "a NoneType"),
+        ({"verdict": "PASS"}, "a dict"),
+        (Outcome("PASS!", ""), "the verdict 'PASS!'"),
+        (Outcome(Verdict.PASS, 3), "no text"),
+        (Outcome(Verdict.PASS, "", record="text"), "a record of type str"),
+        (Outcome(Verdict.PASS, "", seconds=float("nan")), "a time of nan s"),
+        (Outcome(Verdict.PASS, "", seconds=-1.0), "a time of -1.0 s"),
+    ],
+    ids=["none", "dict", "verdict", "reason", "record", "nan", "negative"],
+)
+def test_what_is_no_outcome_is_a_fail_that_says_what_came(answer, got):
+    outcome = checked(answer)
+    assert outcome.verdict is Verdict.FAIL
+    assert f"answered with {got}" in outcome.reason or got in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_an_outcome_is_taken_with_a_reason_of_one_line():
+    assert checked(Outcome(Verdict.FAIL, "one\ntwo")).reason == "one"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b'{"verdict": "GOOD"}',
+        b'{"verdict": "PASS", "x": ' + b"[" * 10**5 + b"]" * 10**5 + b"}",
+        b'{"verdict": "PASS", "run": {"tests": 3}}',
+    ],
+    ids=["empty", "cut", "no-utf8", "list", "verdict", "deep", "tests"],
+)
+def test_an_answer_that_cannot_be_read_is_none(tmp_path, content):
+    (tmp_path / "answer.json").write_bytes(content)
+    (tmp_path / OUTPUT_FILE).write_bytes(b"words\n")
+    outcome = running._conclude(Ended(0, ""), tmp_path)
+    assert (outcome.verdict, outcome.reason) == (
+        Verdict.FAIL,
+        "gave no answer (exit code 0): words",
+    )
+
+
+def test_an_answer_that_the_exit_code_contradicts_fails(tmp_path):
+    (tmp_path / "answer.json").write_text('{"verdict": "PASS"}')
+    (tmp_path / OUTPUT_FILE).touch()
+    outcome = running._conclude(Ended(1, ""), tmp_path)
+    words = "its answer says PASS, but it ended with exit code 1"
+    assert (outcome.verdict, outcome.reason) == (Verdict.FAIL, words)
+    assert running._conclude(Ended(0, ""), tmp_path).verdict is Verdict.PASS

@@ -130,9 +130,9 @@ def test_an_engine_that_cannot_be_built_there_is_unavailable(factory, words):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("echo no such licence >&2; exit 3", "ended with exit code 3 during open"),
+        ("echo no such licence >&2; exit 3", "ended with exit code 3 during the start"),
         ("echo hello >&$3; cat >/dev/null <&$2", "it sent something that is not a message"),
-        ("exit 0", "ended with exit code 0 during open; it printed nothing"),
+        ("exit 0", "ended with exit code 0 during the start; it printed nothing"),
     ],
     ids=["exits", "garbage", "silent"],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from retinaface.engines.base import EngineSpec
+from retinaface.engines.remote.answers import decode_answer
 from retinaface.engines.remote.frames import GarbageError
 from retinaface.engines.remote.messages import (
     Describe,
@@ -23,7 +24,6 @@ from retinaface.engines.remote.messages import (
     Store,
     Stored,
     Tensors,
-    decode_answer,
     encode_request,
     kind_of,
     whole_paths,

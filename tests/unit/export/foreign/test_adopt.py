@@ -66,6 +66,15 @@ def test_outputs_are_told_by_shape_whatever_their_names_and_order(file, names):
     assert found.path.name == file.name
 
 
+def test_a_copy_that_is_not_what_was_written_is_made_again(file):
+    write_outside(file)
+    copy = adopt(file).path
+    before = copy.read_bytes()
+    copy.write_bytes(before[:-1] + b"x")
+    assert adopt(file).path == copy
+    assert copy.read_bytes() == before
+
+
 def test_a_tensor_inside_that_has_one_of_our_names_gets_another(file):
     def collide(graph):
         for node in graph.node:
