@@ -16,6 +16,8 @@ from tests.fuzz.targets.records import make_alike
 _N_PRIORS = 4200
 # The answers lie ready: whoever waits longer waits for what never comes.
 _PATIENCE_S = 0.5
+# A Python has to start before the first one.
+_START_S = 3.0
 
 
 def _frame(header: dict, arrays: list[np.ndarray]) -> bytes:
@@ -27,26 +29,51 @@ def _frame(header: dict, arrays: list[np.ndarray]) -> bytes:
     return prefix + text + b"".join(array.tobytes() for array in arrays)
 
 
+# Sends an answer for each request, and what comes before the first one at once. An answer begins
+# with the magic number; it may be damaged.
+_REPLAY = """\
+import os, sys
+mark = bytes.fromhex(sys.argv[2])
+first, *parts = open(sys.argv[1], "rb").read().split(mark)
+parts = [first] + [mark + part for part in parts]
+turn = b"".join(parts[:2])
+for part in [*parts[2:], None]:
+    while turn:
+        turn = turn[os.write(1, turn):]
+    if part is None or not os.read(0, 65536):
+        break
+    turn = part
+while os.read(0, 65536):
+    pass
+"""
+
+
 def _make_answers(folder: Path) -> None:
-    """Write an answer to each request, one after the other."""
+    """Write what a worker sends first, and an answer to each request."""
     import msgspec
 
+    from retinaface import __version__
     from retinaface.engines.remote import messages
 
-    opened = messages.Opened(fixed_batch=None, environment={"python": "3.11.7"})
+    description = {"name": "x", "runtime": "x 1", "device": "cpu", "precision": "fp32"}
     outputs = [np.full((1, _N_PRIORS, n), 0.5, np.float32) for n in (4, 2, 10)]
     answers = [
-        _frame(msgspec.to_builtins(opened), []),
-        _frame(msgspec.to_builtins(messages.Description(description={"runtime": "x 1"})), []),
-        _frame(msgspec.to_builtins(messages.Outputs(seconds=0.1)), outputs),
+        messages.Opened(fixed_batch=None, environment={"python": "3.11.7"}),
+        messages.Description(description=description),
+        messages.Outputs(seconds=1e-6),
     ]
-    (folder / "answers").write_bytes(b"".join(answers))
+    frames = [_frame(msgspec.to_builtins(messages.Ready(version=__version__)), [])]
+    for turn, answer in enumerate(answers, start=1):
+        header = {**msgspec.to_builtins(answer), "turn": turn}
+        frames.append(_frame(header, outputs if turn == len(answers) else []))
+    (folder / "answers").write_bytes(b"".join(frames))
 
 
 def _ask(folder: Path) -> None:
     """Ask an engine in another environment, whose worker writes what is in a file."""
     from unittest.mock import patch
 
+    from retinaface.engines.remote import frames
     from retinaface.engines.remote.engine import RemoteEngine
     from retinaface.engines.remote.transport import open_channel
     from retinaface.engines.spec import EngineSpec
@@ -57,7 +84,7 @@ def _ask(folder: Path) -> None:
         def start(self, name):
             def spawn(their_read, their_write, stderr):
                 return subprocess.Popen(
-                    ["/bin/sh", "-c", 'cat "$0"; exec cat > /dev/null', folder / "answers"],
+                    [sys.executable, "-ISc", _REPLAY, folder / "answers", frames._MAGIC.hex()],
                     stdin=their_read,
                     stdout=their_write,
                     stderr=stderr,
@@ -75,7 +102,8 @@ def _ask(folder: Path) -> None:
     limits = {"build_timeout_s": _PATIENCE_S, "call_timeout_s": _PATIENCE_S}
     spec = EngineSpec("ort-cpu-fp32", "fp32", "cpu", height_px=320, width_px=320)
     replayed = patch("retinaface.engines.remote.engine.transport_to", lambda _: Replayed())
-    with replayed, RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
+    soon = patch("retinaface.engines.remote.process.START_TIMEOUT_S", _START_S)
+    with replayed, soon, RemoteEngine(spec, "a:b", sys.executable, **limits) as engine:
         json.dumps(engine.describe())
         engine.infer(np.zeros((1, 3, 320, 320), np.float32))
 
