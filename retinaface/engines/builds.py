@@ -20,7 +20,6 @@ from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256
 from retinaface.files import new_file
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
-from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import FloatArray
 

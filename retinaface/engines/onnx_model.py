@@ -184,11 +184,13 @@ def check_file(spec: EngineSpec, model: Path, *, splits: bool = True) -> int | N
 def _port(value: onnx.ValueInfoProto) -> Port:
     import onnx
 
+    from retinaface.export.onnx_graph import type_name
+
     tensor = value.type.tensor_type
     axes = [d.dim_value if d.HasField("dim_value") else d.dim_param for d in tensor.shape.dim]
     types: dict[int, type[np.floating[Any]]] = {
         onnx.TensorProto.FLOAT: np.float32,
         onnx.TensorProto.FLOAT16: np.float16,
     }
-    name = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+    name = type_name(tensor.elem_type).lower()
     return Port(value.name, name, types.get(tensor.elem_type), axes)

@@ -17,7 +17,6 @@ from retinaface.export.exporter import VERSIONED_PACKAGES, export
 from retinaface.export.manifest import check_reference, sidecars
 from retinaface.export.options import ExportOptions
 from retinaface.network.checkpoint import load_model
-from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.storage.hashing import file_sha256
 from retinaface.telling.work import working
 from retinaface.typing import FloatPrecision

@@ -36,6 +36,12 @@ def axes_of(value: onnx.ValueInfoProto) -> tuple[Axis, ...]:
     )
 
 
+def type_name(kind: int) -> str:
+    """Name a type of ONNX; a number that is none is given as it is."""
+    names: dict[int, str] = {n: name for name, n in onnx.TensorProto.DataType.items()}
+    return names.get(kind, f"type {kind}")
+
+
 def operator_counts(model: onnx.ModelProto) -> dict[str, int]:
     """Count the nodes of each operator, sorted by name."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))

@@ -8,7 +8,7 @@ import onnx
 
 from retinaface.errors import ExportError
 from retinaface.export.interface import Interface
-from retinaface.export.onnx_graph import axes_of, set_axes
+from retinaface.export.onnx_graph import axes_of, set_axes, type_name
 from retinaface.export.onnx_read import read_graph
 from retinaface.export.options import Axis
 from retinaface.formats.faults import FormatError
@@ -92,7 +92,11 @@ def verify(
     if not problems:
         try:
             onnx.checker.check_model(model, full_check=True)
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        except (
+            onnx.checker.ValidationError,
+            onnx.shape_inference.InferenceError,
+            ValueError,
+        ) as error:  # ValueError: a type that onnx does not know
             problems.append(f"the ONNX checker says: {str(error).splitlines()[0]}")
     if problems:
         raise ExportError(f"the export is not what was asked for: {'; '.join(problems)}")
@@ -107,6 +111,8 @@ def check_standard(path: Path) -> str:
         return f"the ONNX checker says: {str(error).splitlines()[0]}"
     except UnicodeDecodeError:  # it quotes a damaged name
         return "the ONNX checker says that a name is no UTF-8"
+    except ValueError as error:  # a type that onnx does not know
+        return f"the ONNX checker says: {str(error).splitlines()[0]}"
     return ""
 
 
@@ -135,8 +141,7 @@ def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str
             )
         if value.type.tensor_type.elem_type != _ELEMENT_TYPE[expected.io]:
             kind = value.type.tensor_type.elem_type
-            names = {number: name for name, number in onnx.TensorProto.DataType.items()}
-            got = names.get(kind, f"type {kind}")
+            got = type_name(kind)
             problems.append(f"type of {value.name}: expected {expected.io}, got {got}")
     return problems
 

@@ -2,7 +2,6 @@ import errno
 import os
 import socket
 import stat
-import time
 from pathlib import Path
 
 import pytest

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
 
-from retinaface.errors import RecordError, RetinaFaceError
-from retinaface.files import ZIP_ERRORS, new_dir
+from retinaface.errors import RecordError
+from retinaface.files import new_dir
 
 # What travels as one message; a record of all of WIDER FACE with a model has some tens of MB.
 MAX_BYTES = 512 * 2**20
@@ -18,6 +19,9 @@ MAX_BYTES = 512 * 2**20
 _ZIP_ERRORS = (
     EOFError,
     KeyError,
+    IndexError,
+    struct.error,
+    UnicodeDecodeError,
     NotImplementedError,
     RuntimeError,
     lzma.LZMAError,
@@ -50,7 +54,7 @@ def unpack(content: bytes, folder: Path) -> None:
         RecordError: It is damaged, too large, or would write outside the folder.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with _opened(content) as archive:
             entries = archive.infolist()
             _check_size(sum(entry.file_size for entry in entries), f"the record for {folder}")
             if len(entries) > _MOST_FILES:
@@ -60,9 +64,9 @@ def unpack(content: bytes, folder: Path) -> None:
                 )
             for entry in entries:
                 parts = Path(entry.filename).parts
-                if entry.filename.startswith("/") or ".." in parts:
+                if entry.filename.startswith("/") or ".." in parts or not parts:
                     raise RecordError(
-                        f"the record for {folder} names {entry.filename}, outside of it; nothing "
+                        f"the record for {folder} names {entry.filename!r}, outside of it; nothing "
                         "was written: look at the worker that sent it"
                     )
             with new_dir(folder) as new:
@@ -71,6 +75,13 @@ def unpack(content: bytes, folder: Path) -> None:
         raise RecordError(
             f"the record for {folder} came home damaged: {error}; run its target again"
         ) from error
+
+
+def _opened(content: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except ValueError as error:  # a position in it lies before its beginning
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _check_size(n_bytes: int, what: str) -> None:

@@ -26,7 +26,6 @@ from retinaface.export.stored_precision import stored_precision
 from retinaface.files import new_file, refuse_pointer
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
-from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.telling.work import working
 from retinaface.typing import Scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import onnx
 from retinaface.errors import ModelError, first_line
 from retinaface.export.foreign.quantised import quantised_operators
 from retinaface.export.foreign.resize import quick_resize
-from retinaface.export.onnx_graph import axes_of, set_axes
+from retinaface.export.onnx_graph import axes_of, set_axes, type_name
 from retinaface.export.options import Axis
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.network.priors import prior_boxes
@@ -20,6 +21,11 @@ _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 # Where a file leaves its size open, the number of priors is that of this one.
 _SIZE_PX = (320, 320)
 _N_HEADS = 9  # of a network without its last concatenations, which ixRT's scripts build from
+# No network has longer sides or larger batches. The priors of 8192x8192 take 88 MB in float64.
+_MAX_AXIS = 8192
+# Values of an input that onnx's evaluator is asked to run: 40 images of 320x320. Five times as many
+# kept its AveragePool busy for more than a minute.
+_MAX_RUN_VALUES = 3 * 2**22
 _NAME_THEM = (
     "name them when exporting: output_names=['loc', 'conf', 'landmarks'] of torch.onnx.export"
 )
@@ -80,7 +86,7 @@ def _image_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
         )
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in _FLOATS:
-        got = onnx.TensorProto.DataType.Name(kind).lower()
+        got = type_name(kind).lower()
         raise ModelError(
             f"its input {inputs[0].name} takes {got}, but float32 or float16 is needed, BGR minus "
             "the mean (104, 117, 123); export the network without what converts pixels"
@@ -106,6 +112,11 @@ def _image_axes(image: onnx.ValueInfoProto) -> Sequence[Axis]:
             f"its input {image.name} is {words}, {axes[1]} channels, but 3 are needed, "
             "(N, 3, H, W); export the network of colour images"
         )
+    if wrong := [axis for axis in axes if isinstance(axis, int) and not 1 <= axis <= _MAX_AXIS]:
+        raise ModelError(
+            f"its input {image.name} is {words}, expected axes of 1 to {_MAX_AXIS}, "
+            f"got {wrong[0]}; export it for the size that it is to run at, or with free axes"
+        )
     return axes
 
 
@@ -128,11 +139,17 @@ def output_shapes(
     del probe.graph.value_info[:]
     try:
         inferred = onnx.shape_inference.infer_shapes(probe, data_prop=True).graph.output
-    except onnx.shape_inference.InferenceError as error:
+    # ValueError: a type that onnx does not know, as a cast may name it.
+    except (onnx.shape_inference.InferenceError, ValueError) as error:
         raise ModelError(f"it does not take {shape} inputs: {first_line(error)}") from error
     found = {value.name: axes_of(value) for value in inferred}
     if all(axes and all(isinstance(a, int) for a in axes) for axes in found.values()):
         return {name: tuple(int(a) for a in axes) for name, axes in found.items()}
+    if math.prod(shape) > _MAX_RUN_VALUES:
+        raise ModelError(
+            f"its outputs have shapes that only a run tells, and {shape} inputs are too large to "
+            "try; fold its constants (onnxsim), or export it for a smaller batch or size"
+        )
     images = np.zeros(shape, np.float32)
     return {name: array.shape for name, array in run_once(model, image, images).items()}
 

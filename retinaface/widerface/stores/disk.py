@@ -88,5 +88,6 @@ def open_store(root: Path, names: Sequence[str] = ()) -> ImageFolder | ImageArch
     check_directory(path)
     try:
         return _open_archive(path)
-    except zipfile.BadZipFile as error:
+    # NotImplementedError: an entry states a version that no tool of today writes.
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DatasetError(f"{path} is not a zip file ({error}); fetch it again") from error
