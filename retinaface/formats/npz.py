@@ -6,7 +6,9 @@ run code, are never read.
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 import tokenize
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -20,9 +22,9 @@ from numpy.lib import format as npy
 from retinaface.files import ZIP_ERRORS
 from retinaface.formats.faults import FormatError
 
-# Of all arrays that are read at once. A full reference has 100 MB, the detections of a run of all
-# suites over all of WIDER FACE some hundreds.
-MAX_ARRAY_BYTES = 2 * 2**30
+# Of all arrays that are read at once. A full reference has 150 MB, the detections of a result over
+# all of WIDER FACE some tens.
+MAX_ARRAY_BYTES = 512 * 2**20
 MAX_MEMBERS = 100_000
 # Numbers, texts, yes and no.
 _KINDS = "fiubUS"
@@ -32,7 +34,13 @@ _HEADER_ERRORS = (
     *(ValueError, SyntaxError, TypeError, RecursionError, MemoryError),
     tokenize.TokenError,
 )
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# By version: the reader, and how many bytes say how long the header is.
+_HEADERS: Mapping[Any, Any] = {
+    (1, 0): (npy.read_array_header_1_0, 2),
+    (2, 0): (npy.read_array_header_2_0, 4),
+}
+_MAX_HEADER = 10_000
+_BLOCK_BYTES = 2**20
 
 Arrays = dict[str, Any]
 
@@ -156,20 +164,39 @@ def _read(source: IO[bytes], size: int, left: int) -> Any:
         raise FormatError(f"it claims {n_bytes} bytes, more than the limit leaves ({left})")
     if n_bytes > size:
         raise FormatError(f"it claims {n_bytes} bytes, and its member has {size}")
-    content = source.read(n_bytes)
-    if len(content) != n_bytes:
-        raise FormatError(f"it ends after {len(content)} of {n_bytes} bytes")
+    content = bytearray(n_bytes)
+    at, view = 0, memoryview(content)
+    while at < n_bytes and (n := source.readinto(view[at : at + _BLOCK_BYTES])):  # type: ignore[attr-defined]
+        at += n
+    if at != n_bytes:
+        raise FormatError(f"it ends after {at} of {n_bytes} bytes")
     source.read(1)  # its end, where the checksum is compared
     order: Literal["C", "F"] = "F" if is_fortran else "C"
-    return np.ndarray(shape, dtype, buffer=bytearray(content), order=order)
+    try:
+        array = np.ndarray(shape, dtype, buffer=content, order=order)
+    except ValueError as error:  # too many axes, or one too long
+        raise FormatError(f"its shape cannot be: {error}") from error
+    if dtype.kind == "U" and array.size and _points(array).max() > sys.maxunicode:
+        raise FormatError("a text in it is no Unicode")
+    return array
+
+
+def _points(array: Any) -> Any:
+    """View a text's characters as numbers."""
+    native = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="), copy=False)
+    return native.reshape(-1).view(np.uint32)
 
 
 def _header(source: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
-        read = _HEADERS.get(npy.read_magic(source))
-        if read is None:
+        version = npy.read_magic(source)
+        if version not in _HEADERS:
             raise FormatError("its header is of a version that is not read")
-        shape, is_fortran, dtype = read(source)
+        read, n_prefix = _HEADERS[version]
+        prefix = source.read(n_prefix)
+        if (size := int.from_bytes(prefix, "little")) > _MAX_HEADER:
+            raise FormatError(f"its header claims {size} bytes, and at most {_MAX_HEADER} are read")
+        shape, is_fortran, dtype = read(io.BytesIO(prefix + source.read(size)))
     except FormatError:
         raise
     except ZIP_ERRORS as error:
