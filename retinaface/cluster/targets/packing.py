@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import struct
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ _ZIP_ERRORS = (
 )
 # A record has some tens of files.
 _MOST_FILES = 10_000
+_LONGEST_NAME = 255  # bytes, of every common file system
 
 
 def pack(folder: Path) -> bytes:
@@ -54,7 +56,7 @@ def unpack(content: bytes, folder: Path) -> None:
         RecordError: It is damaged, too large, or would write outside the folder.
     """
     try:
-        with _opened(content) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             _check_size(sum(entry.file_size for entry in entries), f"the record for {folder}")
             if len(entries) > _MOST_FILES:
@@ -64,24 +66,20 @@ def unpack(content: bytes, folder: Path) -> None:
                 )
             for entry in entries:
                 parts = Path(entry.filename).parts
-                if entry.filename.startswith("/") or ".." in parts or not parts:
+                too_long = any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
+                if entry.filename.startswith("/") or ".." in parts or not parts or too_long:
                     raise RecordError(
-                        f"the record for {folder} names {entry.filename!r}, outside of it; nothing "
-                        "was written: look at the worker that sent it"
+                        f"the record for {folder} names {entry.filename!r:.80}, outside of it; "
+                        "nothing was written: look at the worker that sent it"
                     )
             with new_dir(folder) as new:
                 archive.extractall(new)
-    except _ZIP_ERRORS as error:
+    except RecordError:
+        raise
+    except (*_ZIP_ERRORS, ValueError) as error:  # ValueError: a position before its beginning
         raise RecordError(
             f"the record for {folder} came home damaged: {error}; run its target again"
         ) from error
-
-
-def _opened(content: bytes) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(io.BytesIO(content))
-    except ValueError as error:  # a position in it lies before its beginning
-        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _check_size(n_bytes: int, what: str) -> None:
