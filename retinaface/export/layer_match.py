@@ -153,6 +153,8 @@ def _fold(
 
 def _load_graph(file: Path) -> onnx.GraphProto:
     try:
+        import onnx  # noqa: F401 - the question is whether it can be imported
+
         from retinaface.export.onnx_read import read_graph
 
         return read_graph(file).graph

@@ -7,7 +7,7 @@ values as their axes say; so NumPy can take each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -22,6 +22,7 @@ MAX_MODEL_BYTES = 2 * 2**30 - 1
 # Graphs inside nodes; those of exporters are one or two deep.
 _MAX_DEPTH = 8
 _MAX_NESTED = 8 * _MAX_DEPTH
+_NO_TEXT = "a name in it is no UTF-8"
 _STRINGS = TensorProto.STRING
 # Where each type's values stand when they are not raw, and how many of them a value takes.
 _PACKED: dict[int, tuple[str, int]] = {
@@ -61,7 +62,7 @@ def read_graph(path: Path, *, with_weights: bool = True) -> onnx.ModelProto:
     try:
         _touch(model)
     except UnicodeDecodeError as error:  # texts are decoded when they are asked for
-        raise FormatError("a name in it is no UTF-8") from error
+        raise FormatError(_NO_TEXT) from error
     if not model.graph.node:
         raise FormatError("it is no ONNX file with a graph")
     check_graph(model.graph)
@@ -83,9 +84,13 @@ def _touch(message: Message, depth: int = 0) -> None:
     if depth > _MAX_NESTED:
         raise FormatError(f"messages are inside each other, and at most {_MAX_NESTED} deep is read")
     for field, value in message.ListFields():
+        values = [value] if isinstance(value, str | bytes | Message) else value
         if field.message_type is not None:
-            for one in value if isinstance(value, Sequence) else [value]:
+            for one in values:
                 _touch(one, depth + 1)
+        # A text that is no UTF-8 comes as bytes, or is refused when it is asked for.
+        elif field.type == field.TYPE_STRING and any(isinstance(one, bytes) for one in values):
+            raise FormatError(_NO_TEXT)
 
 
 def is_external(tensor: TensorProto) -> bool:

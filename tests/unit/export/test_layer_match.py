@@ -211,8 +211,8 @@ def transpose_a_kernel(graph):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (drop_a_convolution, r"x\.onnx: expected 56 convolutions with constant weights, got 55"),
-        (transpose_a_kernel, r"is left for body\.stage1\.1\.3 with a kernel \(16, 8, 1, 1\)"),
+        (drop_a_convolution, r"Conv_output_0.*, which nothing before it gives"),
+        (transpose_a_kernel, r"the kernel has 8 outputs, and bias or batch norm have other ones"),
     ],
 )
 def test_a_file_of_another_network_is_refused(loaded, torchscript, tmp_path, edit, message):
