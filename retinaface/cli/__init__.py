@@ -41,9 +41,14 @@ from retinaface.telling.visible import one_line
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
+EXIT_FAIL = 1
 # What asks for words alone.
 _ANSWERS = {"-h", "--help", "--version"}
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _Ended(SystemExit):
+    """An end that this program chose, by its own message or by a signal."""
 
 
 @click.group(
@@ -117,6 +122,10 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         _fail(name, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail(name, "interrupted", EXIT_INTERRUPTED)
+    except _Ended:
+        raise
+    except SystemExit as end:  # of an engine or a library: no work of ours is done by then
+        _fail(name, f"an engine or a library ended Python, with exit code {end.code!r}", EXIT_FAIL)
     except OSError as error:
         _end_by_system(name, words, error)
     except Exception as error:  # noqa: BLE001 - whatever no one foresaw, which is no verdict
@@ -180,9 +189,9 @@ def _end_cleanly_by_signals() -> None:
 
 def _exit_by_signal(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)  # a second signal must not stop the clean-up
-    sys.exit(128 + number)  # as shells report it
+    raise _Ended(128 + number)  # as shells report it
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
     click.echo(f"{name}: error: {one_line(message)}", err=True)
-    sys.exit(code)
+    raise _Ended(code)

@@ -72,3 +72,12 @@ def test_usage_and_exits_stay_what_they_are(crashing):
     assert crashing(click.UsageError("no"))[0] == 2
     assert crashing(click.exceptions.Exit(10))[0] == 10
     assert crashing(KeyboardInterrupt())[0] == 130
+
+
+@pytest.mark.parametrize("code", [0, 3, None])
+def test_an_engine_that_ends_python_is_no_success(crashing, code):
+    found, out, err = crashing(SystemExit(code))
+    assert (found, out) == (1, "")
+    assert err == (
+        f"retinaface: error: an engine or a library ended Python, with exit code {code!r}\n"
+    )
