@@ -238,6 +238,9 @@ def _output_errors(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
 
 
-# Errors of reading a zip file: damage, encryption, an unknown method.
-_ZIP = (KeyError, NotImplementedError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
-ZIP_ERRORS = (OSError, EOFError, *_ZIP)
+# What a zip file raises: damage, encryption, an unknown method; and with those of the system.
+ZIP_DAMAGE = (
+    *(EOFError, KeyError, NotImplementedError, RuntimeError),
+    *(lzma.LZMAError, zipfile.BadZipFile, zlib.error),
+)
+ZIP_ERRORS = (OSError, *ZIP_DAMAGE)

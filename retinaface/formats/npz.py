@@ -19,7 +19,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.lib import format as npy
 
-from retinaface.files import ZIP_ERRORS
+from retinaface.files import ZIP_DAMAGE, ZIP_ERRORS
 from retinaface.formats.faults import FormatError
 
 # Of all arrays that are read at once. A full reference has 150 MB, the detections of a result over
@@ -142,9 +142,7 @@ def check_names(name: str, values: Iterable[object]) -> None:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
-    except OSError:
-        raise
-    except ZIP_ERRORS as error:
+    except ZIP_DAMAGE as error:
         raise FormatError(f"it is no .npz file: {error}") from error
     except ValueError as error:  # positions in a damaged directory
         raise FormatError(f"its directory is damaged: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,7 @@ from retinaface.records.migrate import upgrade
 from retinaface.records.schema import Record, Result, TestResult
 from retinaface.records.traced_images import ImageStages, unpack_stages
 from retinaface.records.warnings import all_warnings
-from retinaface.records.write import (
-    COUNTS_FILE,
-    DETECTIONS_FILE,
-    RECORD_FILE,
-    STAGES_FILE,
-)
+from retinaface.records.write import COUNTS_FILE, DETECTIONS_FILE, RECORD_FILE, STAGES_FILE
 from retinaface.storage.hashing import file_sha256
 from retinaface.version import __version__
 from retinaface.widerface.average_precision import Counts
@@ -106,17 +102,34 @@ class Run:
         Raises:
             RecordError: The file is damaged.
         """
-        arrays = self.arrays.read(DETECTIONS_FILE, result_id)
+        arrays = self._checked(DETECTIONS_FILE, result_id, check_detections)
         if not arrays:
             return None
-        with self.arrays.reading(DETECTIONS_FILE):
-            check_detections(arrays)
-            offsets = arrays["offsets"]
-            columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
-            return {
-                str(image): Detections(*(c[offsets[i] : offsets[i + 1]] for c in columns))
-                for i, image in enumerate(arrays["images"].tolist())
-            }
+        offsets = arrays["offsets"]
+        columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
+        return {
+            str(image): Detections(*(c[offsets[i] : offsets[i + 1]] for c in columns))
+            for i, image in enumerate(arrays["images"].tolist())
+        }
+
+    def n_detections(self, result_id: str) -> int | None:
+        """Count the kept detections without making them; None where the record keeps none.
+
+        Raises:
+            RecordError: The file is damaged.
+        """
+        arrays = self._checked(DETECTIONS_FILE, result_id, check_detections)
+        return int(arrays["offsets"][-1]) if arrays else None
+
+    def _checked(
+        self, file: str, result_id: str, check: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        """Read the arrays of a result, and check them; empty where the record keeps none."""
+        arrays = self.arrays.read(file, result_id)
+        if arrays:
+            with self.arrays.reading(file):
+                check(arrays)
+        return arrays
 
     def counts(self, result_id: str) -> tuple[tuple[str, ...], Counts] | None:
         """Read the scored images and their counts; None where the record keeps none of this result.
@@ -126,19 +139,17 @@ class Run:
                 where this release wrote the record: another may evaluate differently, which an
                 attribution finds.
         """
-        arrays = self.arrays.read(COUNTS_FILE, result_id)
+        arrays = self._checked(COUNTS_FILE, result_id, check_counts)
         if not arrays:
             return None
-        with self.arrays.reading(COUNTS_FILE):
-            check_counts(arrays)
-            images = tuple(str(image) for image in arrays.pop("images").tolist())
-            arrays.pop("image_sha256", None)
-            counts = Counts(**arrays)
-            if self.record.retinaface == __version__:
-                text = ap_contradiction(self.results[result_id], counts)
-                if text is not None:
-                    raise _contradicts_itself(self.folder / RECORD_FILE, text)
-            return images, counts
+        images = tuple(str(image) for image in arrays.pop("images").tolist())
+        arrays.pop("image_sha256", None)
+        counts = Counts(**arrays)
+        if self.record.retinaface == __version__:
+            text = ap_contradiction(self.results[result_id], counts)
+            if text is not None:
+                raise _contradicts_itself(self.folder / RECORD_FILE, text)
+        return images, counts
 
     def image_sha256(self, result_id: str) -> dict[str, str]:
         """Read the hash of each scored image's file; empty where the record keeps none.
@@ -146,13 +157,11 @@ class Run:
         Raises:
             RecordError: The file is damaged.
         """
-        arrays = self.arrays.read(COUNTS_FILE, result_id)
+        arrays = self._checked(COUNTS_FILE, result_id, check_counts)
         if "image_sha256" not in arrays:
             return {}
-        with self.arrays.reading(COUNTS_FILE):
-            check_counts(arrays)
-            names, hashes = (arrays[key].tolist() for key in ("images", "image_sha256"))
-            return {str(name): str(sha256) for name, sha256 in zip(names, hashes, strict=True)}
+        names, hashes = (arrays[key].tolist() for key in ("images", "image_sha256"))
+        return {str(name): str(sha256) for name, sha256 in zip(names, hashes, strict=True)}
 
     def stages(self, result_id: str) -> list[ImageStages]:
         """Read the traced images of a result; empty where the record keeps none.
@@ -161,12 +170,9 @@ class Run:
             RecordError: The file is damaged.
         """
         facts = msgspec.to_builtins(self.results[result_id].traced)
-        arrays = self.arrays.read(STAGES_FILE, result_id)
-        if not arrays:
-            return []
-        with self.arrays.reading(STAGES_FILE):
-            check_stages(arrays, len(facts))
-            return unpack_stages(facts, arrays)
+        check = functools.partial(check_stages, n=len(facts))
+        arrays = self._checked(STAGES_FILE, result_id, check)
+        return unpack_stages(facts, arrays) if arrays else []
 
     def model(self, result_id: str) -> Path | None:
         """Find the kept file that a result was made with; None where there is none.
@@ -225,12 +231,12 @@ def _check_arrays(run: Run) -> None:
     """Compare each result with the arrays beside it, whoever reads the record and for what."""
     has_others = run.arrays.has_any(COUNTS_FILE)
     for name, result in run.results.items():
-        counted, found = run.counts(name), run.detections(name)
+        counted = run.counts(name)
         contradicting = array_contradictions(
             result,
             counted[1] if counted is not None else None,
             run.image_sha256(name),
-            sum(len(one.scores) for one in found.values()) if found is not None else None,
+            run.n_detections(name),
             has_others=has_others,
         )
         if (text := next(contradicting, None)) is not None:

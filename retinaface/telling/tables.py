@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from retinaface.telling.visible import visible
+from retinaface.telling.words import is_number
 
 _GAP = 2
 _INDENT = "  "
@@ -62,15 +63,7 @@ def _csv_cell(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     shown = visible(cell)
-    return f"'{shown}" if shown.startswith(_FORMULA) and not _is_number(shown) else shown
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return f"'{shown}" if shown.startswith(_FORMULA) and not is_number(shown) else shown
 
 
 def _fitted(columns: Cells, rows: Sequence[Cells], width: int | None) -> list[int] | None:

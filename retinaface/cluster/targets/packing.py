@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import io
-import lzma
 import os
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 
 from retinaface.errors import RecordError
-from retinaface.files import new_dir
+from retinaface.files import ZIP_DAMAGE, new_dir
 
 # What travels as one message; a record of all of WIDER FACE with a model has some tens of MB.
 MAX_BYTES = 512 * 2**20
 
-# Those of `files.ZIP_ERRORS` but for the system's, which are of the folder here.
-_ZIP_ERRORS = (
-    EOFError,
-    KeyError,
-    IndexError,
-    struct.error,
-    UnicodeDecodeError,
-    NotImplementedError,
-    RuntimeError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# Those of the system are of the folder here; the others are what a damaged directory gives.
+_DAMAGE = (*ZIP_DAMAGE, IndexError, struct.error, ValueError)
 # A record has some tens of files.
 _MOST_FILES = 10_000
 _LONGEST_NAME = 255  # bytes, of every common file system
@@ -76,7 +63,7 @@ def unpack(content: bytes, folder: Path) -> None:
                 archive.extractall(new)
     except RecordError:
         raise
-    except (*_ZIP_ERRORS, ValueError) as error:  # ValueError: a position before its beginning
+    except _DAMAGE as error:
         raise RecordError(
             f"the record for {folder} came home damaged: {error}; run its target again"
         ) from error

@@ -114,12 +114,6 @@ def _check_floats(model: onnx.ModelProto) -> None:
         )
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
-
-
 def _check_scores(model: onnx.ModelProto, ports: Ports, scores: Scores) -> None:
     conf = ports.outputs[1]
     if scores == "logits":

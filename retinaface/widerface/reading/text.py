@@ -11,6 +11,7 @@ import numpy as np
 
 from retinaface.errors import DatasetError, excerpt
 from retinaface.files import pointer_problem
+from retinaface.telling.words import is_number
 from retinaface.typing import FloatArray
 from retinaface.widerface.ground_truth import LARGEST
 from retinaface.widerface.predictions import Predictions
@@ -136,15 +137,7 @@ def _lines(text: str) -> list[_Line]:
 
 def _is_row(line: str) -> bool:
     words = _BETWEEN.split(line)[: N_COLUMNS - 1]
-    return len(words) == N_COLUMNS - 1 and all(map(_is_number, words))
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return len(words) == N_COLUMNS - 1 and all(map(is_number, words))
 
 
 def _header_problem(lines: Sequence[_Line]) -> str:
@@ -230,7 +223,7 @@ def _values(rows: Sequence[_Line], columns: Sequence[Sequence[str]], source: str
             (number, word)
             for (number, _), words in zip(rows, used, strict=True)
             for word in words
-            if not _is_number(word)
+            if not is_number(word)
         )
         number, word = next(wrong, rows[0])
         raise DatasetError(
