@@ -140,7 +140,10 @@ def _run(command: click.Command, name: str, words: list[str]) -> object:
     an end of file.
     """
     if COMPLETION in os.environ:
-        return command.main(words, prog_name=name, standalone_mode=False)
+        try:
+            return command.main(words, prog_name=name, standalone_mode=False)
+        except SystemExit as answered:  # how click's completion ends
+            raise _Ended(answered.code) from None
     try:
         with command.make_context(name, list(words)) as context:
             return command.invoke(context)
