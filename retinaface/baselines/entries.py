@@ -17,9 +17,9 @@ from retinaface.baselines.sanity import problems
 from retinaface.baselines.schema import check_schema
 from retinaface.environment import slug
 from retinaface.errors import BaselineError
-from retinaface.files import new_file, refuse_pointer
+from retinaface.files import new_file
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.storage.hashing import file_sha256
 
 SCHEMA_VERSION = 2
@@ -109,9 +109,8 @@ def load_baselines(path: Path) -> list[Entry]:
 
 
 def _load_file(path: Path) -> list[Entry]:
-    refuse_pointer(path, BaselineError)
     try:
-        content = parse_json(path.read_bytes())
+        content = read_json(path, BaselineError)
         _check_version(path, content)
         check_schema(content)
     except (OSError, FormatError) as error:

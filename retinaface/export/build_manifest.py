@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from retinaface.errors import EngineUnavailable, ManifestError
-from retinaface.files import new_file, refuse_pointer
+from retinaface.files import new_file
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.formats.types import typed
 from retinaface.storage.hashing import file_sha256
 
@@ -73,17 +73,14 @@ def read_build_manifest(file: Path) -> BuildManifest | None:
         ManifestError: It is damaged.
     """
     path = manifest_of(file)
-    refuse_pointer(path, ManifestError)
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    try:
-        data = parse_json(content)
+        data = read_json(path, ManifestError)
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             return None
         return typed(data, BuildManifest)
-    except FormatError as error:
+    except FileNotFoundError:
+        return None
+    except (OSError, FormatError) as error:
         raise ManifestError(
             f"cannot read the manifest {path}: {error}; build the file again with: retinaface "
             "build, or move the manifest away from it"

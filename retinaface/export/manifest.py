@@ -17,7 +17,7 @@ from retinaface.export.external_data import model_sha256
 from retinaface.export.options import Axis, ExportOptions
 from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.formats.types import typed
 from retinaface.storage.hashing import file_sha256
 
@@ -151,9 +151,8 @@ def read_manifest(model: Path) -> Manifest | None:
     path = sidecars(model)[1]
     if not (path.is_file() and model.is_file()):
         return None
-    refuse_pointer(path, ManifestError)
     try:
-        data = parse_json(path.read_bytes())
+        data = read_json(path, ManifestError)
     except (OSError, FormatError) as error:
         raise _unreadable(path, str(error)) from error
     if not isinstance(data, dict) or not any(marks <= data.keys() for marks in _MARKS):

@@ -6,41 +6,27 @@ run code, are never read.
 
 from __future__ import annotations
 
-import io
-import math
-import sys
-import tokenize
+import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
-
-import numpy as np
-from numpy.lib import format as npy
+from typing import Any
 
 from retinaface.files import ZIP_DAMAGE, ZIP_ERRORS
 from retinaface.formats.faults import FormatError
+from retinaface.formats.npy import read_array
+from retinaface.formats.zip_directory import has_too_many
 
-# Of all arrays that are read at once. A full reference has 150 MB, the detections of a result over
-# all of WIDER FACE some tens.
+# Of all arrays that are read at once. A full reference has 150 MB; of a record, one result is read.
 MAX_ARRAY_BYTES = 512 * 2**20
 MAX_MEMBERS = 100_000
-# Numbers, texts, yes and no.
-_KINDS = "fiubUS"
 _ENDING = ".npy"
-# What NumPy's reader of a header raises: it parses a literal of Python.
-_HEADER_ERRORS = (
-    *(ValueError, SyntaxError, TypeError, RecursionError, MemoryError),
-    tokenize.TokenError,
-)
-# By version: the reader, and how many bytes say how long the header is.
-_HEADERS: Mapping[Any, Any] = {
-    (1, 0): (npy.read_array_header_1_0, 2),
-    (2, 0): (npy.read_array_header_2_0, 4),
-}
-_MAX_HEADER = 10_000
-_BLOCK_BYTES = 2**20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
+# Python's own writer of zips asks for 8 MiB.
+_MAX_DICTIONARY_BYTES = 64 * 2**20
+# What stands before a member: lengths of its name and of what else there is (APPNOTE.TXT 4.3.7).
+_LOCAL = struct.Struct("<26xHH")
 
 Arrays = dict[str, Any]
 
@@ -90,13 +76,12 @@ def read_arrays(path: Path, wanted: Callable[[str], bool] = lambda _name: True) 
             name = member.filename.removesuffix(_ENDING)
             if not wanted(name):
                 continue
+            if name in found:
+                raise FormatError(f"array {name!r} is in it twice")
             try:
-                with archive.open(member) as source:
-                    found[name] = _read(source, member.file_size, left)
+                found[name] = _read_member(archive, member, path, left)
             except FormatError as error:
                 raise FormatError(f"array {name!r}: {error}") from error
-            except ZIP_ERRORS as error:
-                raise FormatError(f"array {name!r} is damaged: {error}") from error
             left -= found[name].nbytes
     return found
 
@@ -140,6 +125,8 @@ def check_names(name: str, values: Iterable[object]) -> None:
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
+    if has_too_many(path, MAX_MEMBERS):
+        raise FormatError(f"it has more than {MAX_MEMBERS} members")
     try:
         archive = zipfile.ZipFile(path)
     except ZIP_DAMAGE as error:
@@ -152,58 +139,33 @@ def _opened(path: Path) -> zipfile.ZipFile:
     return archive
 
 
-def _read(source: IO[bytes], size: int, left: int) -> Any:
-    """Read one array, once its header and the size of its member agree."""
-    shape, is_fortran, dtype = _header(source)
-    if dtype.hasobject or dtype.kind not in _KINDS:
-        raise FormatError(f"expected numbers or texts, got {dtype}")
-    n_bytes = math.prod(shape) * dtype.itemsize
-    if n_bytes > left:
-        raise FormatError(f"it claims {n_bytes} bytes, more than the limit leaves ({left})")
-    if n_bytes > size:
-        raise FormatError(f"it claims {n_bytes} bytes, and its member has {size}")
-    content = bytearray(n_bytes)
-    at, view = 0, memoryview(content)
-    while at < n_bytes and (n := source.readinto(view[at : at + _BLOCK_BYTES])):  # type: ignore[attr-defined]
-        at += n
-    if at != n_bytes:
-        raise FormatError(f"it ends after {at} of {n_bytes} bytes")
-    source.read(1)  # its end, where the checksum is compared
-    order: Literal["C", "F"] = "F" if is_fortran else "C"
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, left: int) -> Any:
+    if member.compress_type not in _METHODS:
+        raise FormatError(f"it is compressed by method {member.compress_type}, which is not read")
+    if member.compress_type == zipfile.ZIP_LZMA:
+        _check_dictionary(path, member)
     try:
-        array = np.ndarray(shape, dtype, buffer=content, order=order)
-    except ValueError as error:  # too many axes, or one too long
-        raise FormatError(f"its shape cannot be: {error}") from error
-    if dtype.kind == "U" and array.size and _points(array).max() > sys.maxunicode:
-        raise FormatError("a text in it is no Unicode")
-    return array
-
-
-def _points(array: Any) -> Any:
-    """View a text's characters as numbers."""
-    native = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="), copy=False)
-    return native.reshape(-1).view(np.uint32)
-
-
-def _header(source: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        version = npy.read_magic(source)
-        if version not in _HEADERS:
-            raise FormatError("its header is of a version that is not read")
-        read, n_prefix = _HEADERS[version]
-        prefix = source.read(n_prefix)
-        if (size := int.from_bytes(prefix, "little")) > _MAX_HEADER:
-            raise FormatError(f"its header claims {size} bytes, and at most {_MAX_HEADER} are read")
-        shape, is_fortran, dtype = read(io.BytesIO(prefix + source.read(size)))
+        with archive.open(member) as source:
+            return read_array(source, member.file_size, left)
     except FormatError:
         raise
-    except ZIP_ERRORS as error:
-        raise FormatError(f"its header is damaged: {error}") from error
-    except _HEADER_ERRORS as error:
-        raise FormatError(f"its header is damaged: {type(error).__name__}: {error}") from error
-    if min(shape, default=0) < 0:
-        raise FormatError(f"its header claims the shape {shape}")
-    return shape, is_fortran, dtype
+    except (*ZIP_ERRORS, ValueError) as error:  # ValueError: a position before the file's start
+        raise FormatError(f"it is damaged: {error}") from error
+
+
+def _check_dictionary(path: Path, member: zipfile.ZipInfo) -> None:
+    """Look at the memory for which a decompressor of LZMA is going to ask."""
+    with path.open("rb") as file:
+        file.seek(max(0, member.header_offset))
+        local = file.read(_LOCAL.size)
+        if len(local) == _LOCAL.size:
+            file.seek(sum(_LOCAL.unpack(local)), 1)
+        # Version, length and first byte of the settings; then the size.
+        n_bytes = int.from_bytes(file.read(9)[5:], "little")
+    if n_bytes > _MAX_DICTIONARY_BYTES:
+        raise FormatError(
+            f"it asks for {n_bytes} bytes to unpack, and at most {_MAX_DICTIONARY_BYTES} are given"
+        )
 
 
 def _check_array(name: str, array: Any, one: Array, lengths: dict[str, int]) -> None:

@@ -9,9 +9,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from retinaface.errors import RecordError
-from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.formats.types import typed
 from retinaface.records.circumstances import Batch, Json
 from retinaface.records.schema import CheckResult
@@ -89,9 +88,8 @@ def read_sessions(paths: Iterable[Path]) -> list[AbSession]:
 
 
 def _read(path: Path) -> AbSession:
-    refuse_pointer(path, RecordError)
     try:
-        data = parse_json(path.read_bytes())
+        data = read_json(path, RecordError)
         if not isinstance(data, dict):
             raise FormatError("expected an object")
         session = typed({**data, "name": path.stem}, AbSession)

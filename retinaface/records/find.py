@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retinaface.errors import RecordError
-from retinaface.files import refuse_pointer
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.records.read import Run, read_run
 from retinaface.records.write import RECORD_FILE
 from retinaface.storage.location import Location
@@ -42,9 +41,8 @@ def read_unavailable(folder: Path) -> Unavailable:
     """
     path = folder / UNAVAILABLE_FILE
     fields = ("name", "package", "version", "python", "reason")
-    refuse_pointer(path, RecordError)
     try:
-        data = parse_json(path.read_bytes())
+        data = read_json(path, RecordError)
     except (OSError, FormatError) as error:
         raise RecordError(f"cannot read {path}: {error}; run the row again") from error
     if not isinstance(data, dict) or not all(isinstance(data.get(name), str) for name in fields):

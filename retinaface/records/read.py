@@ -12,9 +12,9 @@ import msgspec
 
 from retinaface.detection.detections import Detections
 from retinaface.errors import ExportError, RecordError
-from retinaface.files import check_inside, refuse_pointer
+from retinaface.files import check_inside
 from retinaface.formats.faults import FormatError
-from retinaface.formats.json_text import parse_json
+from retinaface.formats.json_text import read_json
 from retinaface.records.array_files import (
     ArrayFiles,
     check_counts,
@@ -205,9 +205,8 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     """
     path = folder / RECORD_FILE
     check_inside(path, folder, RecordError)
-    refuse_pointer(path, RecordError)
     try:
-        data = parse_json(path.read_bytes())
+        data = read_json(path, RecordError)
     except (OSError, FormatError) as error:
         raise RecordError(
             f"cannot read a run record from {folder}: {error}; give the folder that --record named"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import stat
-import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from retinaface.errors import DatasetError, excerpt
 from retinaface.files import refuse_pointer, too_long
+from retinaface.formats.zip_directory import has_too_many
 from retinaface.widerface.reading.members import (
     MAX_ENTRIES,
     MAX_TEXT_BYTES,
@@ -28,14 +28,6 @@ _ENCRYPTED = 0x1
 # Whose decompressors stop at a limit; those of bzip2 and LZMA take what the data says.
 _METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 _CHUNK_BYTES = 1 << 16
-# End of the directory: signature, 4 bytes, entries on this disk and in all, 4 + 4 bytes of size and
-# place, length of the comment, which may have 64 KiB (APPNOTE.TXT 4.3.16).
-_END = struct.Struct("<4s4xHHIIH")
-_END_SIGNATURE, _LONGEST_END = b"PK\5\6", 22 + (1 << 16)
-# An entry of the directory without its name.
-_ENTRY_BYTES = 46
-# Names of 300 bytes, for as many entries as are read.
-_MAX_DIRECTORY_BYTES = MAX_ENTRIES * (_ENTRY_BYTES + 300)
 
 Parts = tuple[str, ...]
 
@@ -69,32 +61,11 @@ def read_zip(path: Path, wanted: Callable[[Parts], bool]) -> Iterator[Member]:
 def check_directory(path: Path) -> None:
     """Look at the size of the directory before it is read, as a whole, into memory.
 
-    Its number of entries may be a lie; its size is what is read.
-
     Raises:
         DatasetError: It has more entries than `MAX_ENTRIES`, or names too long for so many.
     """
-    with path.open("rb") as file:
-        n_bytes = file.seek(0, 2)
-        file.seek(max(0, n_bytes - _LONGEST_END))
-        tail = file.read(_LONGEST_END)
-        start = tail.rfind(_END_SIGNATURE)
-        if start < 0 or len(tail) - start < _END.size:
-            return  # no zip, as its reader will say
-        _, _, n_entries, size, _, _ = _END.unpack_from(tail, start)
-    if n_entries == 0xFFFF or size == 0xFFFFFFFF:  # the true ones stand in another place
-        n_entries, size = _end_of_zip64(tail[:start], (n_entries, size))
-    if n_entries > MAX_ENTRIES or min(size, n_bytes) > _MAX_DIRECTORY_BYTES:
+    if has_too_many(path, MAX_ENTRIES):
         check_entries(MAX_ENTRIES + 1, path)
-
-
-def _end_of_zip64(tail: bytes, otherwise: tuple[int, int]) -> tuple[int, int]:
-    """Read number and size of a large directory from its own end (APPNOTE.TXT 4.3.14)."""
-    start = tail.rfind(b"PK\6\6")
-    if start < 0 or len(tail) < start + 48:
-        return otherwise
-    n_entries, size = struct.unpack_from("<QQ", tail, start + 32)
-    return n_entries, size
 
 
 def _parts(path: Path, info: zipfile.ZipInfo) -> Parts:

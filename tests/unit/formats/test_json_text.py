@@ -1,5 +1,7 @@
 """JSON of strangers: limits, and one reason for each refusal."""
 
+import contextlib
+import tracemalloc
 from typing import Annotated
 
 import pytest
@@ -36,7 +38,10 @@ def test_what_is_whole_is_read(text, value):
         (b'{"a":' * 100_000, "at most 64 deep"),
         (b'["[", ' + b"[" * 65 + b"]" * 66, "at most 64 deep"),
         (b'"' + b'\\"' * 100_000, "no JSON"),
-        (b"[" + b"[]," * 5_000_000 + b"1]", "commas"),
+        (b"[" + b"[]," * 5_000_000 + b"1]", "values"),
+        (b"[1." + b"0" * 1000 + b"]", "has 1002 characters"),
+        (b'["\\ud800"]', "no Unicode"),
+        (b'{"\\uDFFF": 1}', "no Unicode"),
         (b"9" * 5000, "has 5000 characters"),
         (b"9223372036854775808", "64 bits"),
         (b"1e999", "64 bits"),
@@ -67,3 +72,33 @@ def test_a_type_names_the_place(content, match):
     with pytest.raises(FormatError, match=match):
         typed(content, Form)
     assert typed({"n": 2}, Form).n == 2
+
+
+def test_as_deep_as_is_read_is_read():
+    assert parse_json(b"[" * 64 + b"]" * 64) is not None
+    assert parse_json(b'["\\ud83d\\ude00", "[[{"]') == ["\U0001f600", "[[{"]
+
+
+def test_the_number_of_values_has_a_limit(monkeypatch):
+    monkeypatch.setattr(json_text, "MAX_VALUES", 10)
+    assert len(parse_json(b"[" + b"1," * 8 + b"1]")) == 9
+    with pytest.raises(FormatError, match="some 11 values, and at most 10"):
+        parse_json(b"[" + b"[]," * 5 + b"1]")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"[]," * 70 + b'\\"' * 200_000,
+        b"[" + b"[]," * 70 + b'"' + b"a\\n" * 1_000_000 + b'"]',
+    ],
+    ids=["quotes outside of a text", "a long text"],
+)
+def test_long_texts_take_little_time_and_memory(data):
+    """A search that goes back would take hours for the first and a GiB for the second."""
+    tracemalloc.start()
+    with contextlib.suppress(FormatError):
+        parse_json(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * len(data) + 2**20
