@@ -16,6 +16,7 @@ from retinaface.checks.intervals import image_costs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix, xyxy_from_xywh
 from retinaface.detection.detections import Detections
 from retinaface.errors import BaselineError
+from retinaface.telling.visible import visible
 from retinaface.typing import IntArray
 from retinaface.widerface.average_precision import Counts, count_set
 from retinaface.widerface.ground_truth import GroundTruth
@@ -99,13 +100,15 @@ def explain_ap(comparison: Comparison) -> str:
     splits = comparison.truth.splits
     lines = [f"AP points by image ({', '.join(splits)}), those that cost most:"]
     lines += [
-        f"  {images[i]}: {_points(costs[i])}" for i in order if np.abs(costs[i]).max() >= 0.0005
+        f"  {visible(images[i])}: {_points(costs[i])}"
+        for i in order
+        if np.abs(costs[i]).max() >= 0.0005
     ]
     by_event: dict[str, Any] = defaultdict(lambda: np.zeros(len(splits)))
     for image, cost in zip(images, costs, strict=True):
         by_event[image.rpartition("/")[0] or "."] += cost
     ranked = sorted(by_event.items(), key=lambda pair: -np.abs(pair[1]).max())[:8]
-    lines.append("by event: " + "; ".join(f"{e} {_points(c)}" for e, c in ranked))
+    lines.append("by event: " + "; ".join(f"{visible(e)} {_points(c)}" for e, c in ranked))
     lines.append("faces found, baseline -> run, by height in px: " + _by_size(comparison))
     return "\n".join(lines)
 

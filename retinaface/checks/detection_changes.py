@@ -16,6 +16,7 @@ from retinaface.checks.offsets.of_pairs import PairOffsets, offsets_of_pairs
 from retinaface.detection.boxes import PLUS_ONE, overlap_matrix
 from retinaface.detection.detections import Detections
 from retinaface.network.config import NMS_OVERLAP_LIMIT, SCORE_LIMIT
+from retinaface.telling.visible import visible
 from retinaface.typing import FloatArray
 
 # How far from its limit a flip may stand: in score as in a match, in overlap as boxes move in one.
@@ -70,7 +71,7 @@ class Change:
             else ""
         )
         return (
-            f"{self.image}: {self.kind}{how}, score {self.score:.4f}, box [{box}] px, "
+            f"{visible(self.image)}: {self.kind}{how}, score {self.score:.4f}, box [{box}] px, "
             f"{self.to_score_limit:+.4f} from the score limit, {self.to_overlap_limit:+.3f} from "
             f"the overlap limit: {self.cause or 'UNEXPLAINED'}"
         )

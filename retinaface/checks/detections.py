@@ -12,6 +12,7 @@ import numpy as np
 
 from retinaface.checks.detection_changes import Change, ImageDifference
 from retinaface.checks.detection_matching import MATCH_LANDMARK
+from retinaface.telling.visible import visible
 from retinaface.typing import FloatArray, Precision
 from retinaface.verdicts import Check, Verdict
 
@@ -122,7 +123,10 @@ def _check_images(name: str, found: Sequence[ImageDifference]) -> Check:
         Verdict.FAIL if broken else Verdict.PASS,
         f"{len(broken)} of {len(found)} images: at least half of their detections have no "
         "counterpart and no explanation"
-        + "".join(f"\n  {d.image}: {len(d.changes)} of {d.n_compared}" for d in broken[:_N_LISTED]),
+        + "".join(
+            f"\n  {visible(d.image)}: {len(d.changes)} of {d.n_compared}"
+            for d in broken[:_N_LISTED]
+        ),
         {"n": len(broken), "n_all": len(found)},
         value=len(broken),
         limit=0,
@@ -209,7 +213,7 @@ def _worst_lines(changes: Sequence[Change]) -> str:
     ranked = sorted(changes, key=lambda c: (c.is_unexplained, c.score), reverse=True)
     lines = [f"\n  {change}" for change in ranked[:_N_LISTED]]
     if by_image:
-        most = ", ".join(f"{image} ({n})" for image, n in by_image.most_common(_N_LISTED))
+        most = ", ".join(f"{visible(image)} ({n})" for image, n in by_image.most_common(_N_LISTED))
         lines.append(f"\n  images with most changes: {most}")
     return "".join(lines)
 
@@ -223,7 +227,7 @@ def _landmark_lines(found: Sequence[ImageDifference]) -> str:
         reverse=True,
     )
     return "".join(
-        f"\n  {image}: a landmark is {shift:.2f} box sides off, allowed {MATCH_LANDMARK}"
+        f"\n  {visible(image)}: a landmark is {shift:.2f} box sides off, allowed {MATCH_LANDMARK}"
         for shift, image in worst[:_N_LISTED]
         if shift > MATCH_LANDMARK
     )

@@ -37,7 +37,7 @@ from retinaface.cli.validate import validate
 from retinaface.errors import RetinaFaceError
 from retinaface.files import NO_ROOM
 from retinaface.suite.settings.variables import check_environment
-from retinaface.telling.visible import one_line
+from retinaface.telling.visible import one_line, told
 from retinaface.version import __version__
 
 EXIT_USAGE = 2
@@ -98,9 +98,7 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         arguments: None for the arguments of the process.
     """
     _end_cleanly_by_signals()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # one that knows few letters shows the others so
-            stream.reconfigure(errors="backslashreplace")
+    _show_unknown_letters()
     if "" not in sys.path:  # `module:factory` in the working directory, as with `python -m`
         sys.path.append("")
     try:
@@ -116,8 +114,10 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command_path = context.command_path if context else name
-        message = one_line(error.format_message())
-        _fail(name, f"{message} (see: {command_path} --help)", EXIT_USAGE)
+        message = error.format_message()
+        if isinstance(error, click.MissingParameter):  # click lists the choices in lines
+            message = " ".join(message.split())
+        _fail(name, f"{one_line(message)} (see: {command_path} --help)", EXIT_USAGE)
     except RetinaFaceError as error:
         _fail(name, str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -166,6 +166,13 @@ def _end_by_system(name: str, words: list[str], error: OSError) -> NoReturn:
     _fail(name, crash_line(error, words), EXIT_SOFTWARE)
 
 
+def _show_unknown_letters() -> None:
+    """Have a terminal that knows few letters show the others as Python writes them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _check_opencv(name: str) -> None:
     """Look for OpenCV, which no dependency brings: an SDK may have its own."""
     if find_spec("cv2") is None:
@@ -196,5 +203,5 @@ def _exit_by_signal(number: int, _frame: object) -> NoReturn:
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
-    click.echo(f"{name}: error: {one_line(message)}", err=True)
+    click.echo(told(f"{name}: error: {one_line(message)}"), err=True)
     raise _Ended(code)

@@ -14,7 +14,7 @@ from retinaface.cli.output.options import answering, wants_progress
 from retinaface.cli.usage.commands import Command
 from retinaface.cli.validate import validate
 from retinaface.suite.settings.given import NO_FILE
-from retinaface.telling.visible import one_line, visible
+from retinaface.telling.visible import told
 from retinaface.telling.words import count
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _run(
     if wants_progress():
         n_workers = count(len(client.nthreads()), "worker")
         said = f"{count(len(targets), 'target')} on {n_workers} of {scheduler} ..."
-        click.echo(one_line(said), err=True)
+        click.echo(told(said), err=True)
     try:
         for finished in Placing(client, targets, wait_s=wait_s).run():
             row, run = bring_home(finished, folder)
@@ -124,7 +124,7 @@ def _run(
                 _tell(row, f"[{n_ended}/{len(targets)}]", finished.outcome.output)
             yield row.name, (row, run)
     except (KeyboardInterrupt, SystemExit):
-        click.echo(one_line(f"{count(n_ended, 'target')} ended before; see {folder}"), err=True)
+        click.echo(told(f"{count(n_ended, 'target')} ended before; see {folder}"), err=True)
         raise
 
 
@@ -132,10 +132,10 @@ def _tell(row: TargetRow, counted: str, output: str) -> None:
     """Say in a line how a target ended; of one without a record, what it said last."""
     reason = f": {row.reason}" if row.reason else ""
     said = f"{counted} {row.verdict} {row.name} in {row.seconds:.1f} s{reason}"
-    click.echo(one_line(said), err=True)
+    click.echo(told(said), err=True)
     if row.record is None:
         for line in output.rstrip().splitlines()[-_TAIL:]:
-            click.echo(f"    {visible(line)}", err=True)
+            click.echo(told(f"    {line}"), err=True)
 
 
 def _check_options(plan: Path, targets: Sequence[Target]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.output.options import wants_progress
-from retinaface.telling.visible import one_line
+from retinaface.telling.visible import told
 
 if TYPE_CHECKING:
     from msgspec import UnsetType
@@ -127,7 +127,7 @@ def open_runner(
 
 def _say_started(n_workers: int, dashboard: str) -> None:
     if wants_progress():
-        click.echo(one_line(f"{n_workers} workers; dashboard: {dashboard}"), err=True)
+        click.echo(told(f"{n_workers} workers; dashboard: {dashboard}"), err=True)
 
 
 def check_resources(scheduler: str | None, resources: Mapping[str, float]) -> None:

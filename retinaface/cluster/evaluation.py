@@ -23,6 +23,7 @@ from retinaface.cluster.workers import Workers, employ, introduce_all
 from retinaface.detection.detections import Detections
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.spec import EngineSpec
+from retinaface.telling.visible import visible
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.evaluation import Evaluation, Found, conclude
 from retinaface.widerface.ground_truth import GroundTruth
@@ -76,7 +77,9 @@ class Crew:
         stream = InOrder(self.workers, shards, send, self.happened, check).results()
         title = f"{self.engine.spec.name} on {self.happened.n_workers} workers"
         hidden = None if progress else True
-        with tqdm(total=len(truth.images), unit="image", desc=title, disable=hidden) as bar:
+        with tqdm(
+            total=len(truth.images), unit="image", desc=visible(title), disable=hidden
+        ) as bar:
             counted = _counted(stream, bar)
             if self.keeps_detections:
                 return _collect(counted, truth, predictions_dir)

@@ -143,7 +143,7 @@ def detection_metrics(pair: Pair) -> list[Metric]:
     name = pair.name
     metrics = []
     for check in check_differences("", found, tolerance):
-        what, note = check.name.removeprefix(": "), check.message.splitlines()[0]
+        what, note = check.name.removeprefix(": "), check.message.partition("\n")[0]
         value = None if check.value is None else float(check.value)
         metrics.append(Metric(name, what, check.unit, None, value, None, check.verdict, note))
     return metrics + _offset_metrics(pair, found)
@@ -157,7 +157,7 @@ def _offset_metrics(pair: Pair, found: Sequence[ImageDifference]) -> list[Metric
         change = None
         if check.value is not None:
             change = Interval(check.value, check.numbers["low"], check.numbers["high"])
-        note = check.message.splitlines()[0]
+        note = check.message.partition("\n")[0]
         metrics.append(
             Metric(pair.name, check.name, check.unit, None, None, change, check.verdict, note)
         )

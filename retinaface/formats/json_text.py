@@ -90,9 +90,12 @@ def _check_depth(found: Any) -> None:
 
 
 def _check_characters(found: Any) -> None:
-    """Refuse half a character, which no file and no terminal takes."""
+    """Refuse half a character, which no file and no terminal takes.
+
+    Bytes of a file's name that are no UTF-8 stand in it as Python writes them (PEP 383).
+    """
     try:
-        json.dumps(found, ensure_ascii=False).encode()
+        json.dumps(found, ensure_ascii=False).encode(errors="surrogateescape")
     except UnicodeEncodeError as error:
         raise FormatError(f"a text in it is no Unicode: {error.reason}") from error
 

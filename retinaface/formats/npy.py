@@ -32,6 +32,8 @@ _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 16)}
 _CHUNK_BYTES = 4096
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
+# As Python writes bytes of a file's name that are no UTF-8 (PEP 383).
+_BYTES_OF_NAMES = (0xDC80, 0xDCFF)
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,10 @@ def _check_values(array: Any, content: Any) -> None:
         raise FormatError(f"expected 0 or 1 for yes or no, got {content.max()}")
     if array.dtype.kind == "U":
         codes = content.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
-        low, high = _SURROGATES
-        if (codes > _LAST_CHARACTER).any() or ((codes >= low) & (codes <= high)).any():
+        halves = _lie_in(codes, _SURROGATES) & ~_lie_in(codes, _BYTES_OF_NAMES)
+        if (codes > _LAST_CHARACTER).any() or halves.any():
             raise FormatError("a text in it is no Unicode")
+
+
+def _lie_in(codes: Any, ends: tuple[int, int]) -> Any:
+    return (codes >= ends[0]) & (codes <= ends[1])

@@ -6,8 +6,10 @@ import argparse
 import hashlib
 import pickle
 import re
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +22,23 @@ from torch import nn
 from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
-from retinaface.files import check_regular
+from retinaface.files import check_regular, too_long
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
 from retinaface.network.published import damage_note
 from retinaface.network.weights import check_pinned, refuse_foreign
 from retinaface.storage.hashing import file_sha256
+
+# The published one has 1.8 MB, and what training keeps beside the tensors twice as much.
+MAX_CHECKPOINT_BYTES = 512 * 2**20
+# What torch.load raises over damaged bytes: whatever an unpickler meets that takes any opcode, and
+# PyTorch's own checks of storages. A mistake of ours in a name or an argument's name is none of it.
+_DAMAGE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError),
+    *(MemoryError, OSError, RuntimeError, TypeError, ValueError),
+    *(pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True)
@@ -93,11 +105,22 @@ def read_checkpoint(path: Path, expected: Mapping[str, torch.Tensor]) -> Fitted:
             f"cannot read checkpoint {path}: {error.strerror}; check the path"
         ) from error
     refuse_other_kinds(path)
+    _check_size(path)
     refuse_foreign(path, sha256 := file_sha256(path))
     notes = check_pinned(path, sha256)
     read = _read_safetensors if holds_safetensors(path) else _read_pickle
     fitted = fit_tensors(read(path), expected, path)
     return replace(fitted, notes=(*notes, *fitted.notes))
+
+
+def _check_size(path: Path) -> None:
+    """Refuse what is too large, as it is or unpacked, before memory is spent on it."""
+    n_bytes = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # `refuse_other_kinds` has read its names
+            n_bytes = max(n_bytes, sum(member.file_size for member in archive.infolist()))
+    if n_bytes > MAX_CHECKPOINT_BYTES:
+        raise WeightsError(too_long(f"checkpoint {path}", n_bytes, MAX_CHECKPOINT_BYTES))
 
 
 def _read_safetensors(path: Path) -> object:
@@ -120,7 +143,8 @@ def _read_pickle(path: Path) -> object:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless_types()):
             warnings.simplefilter("ignore", UserWarning)  # about odd pickle protocols
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # a path would be read by what its name ends in
+                content: object = torch.load(file, map_location="cpu", weights_only=True)
         # torch.load does not look at the checksums of its own zip format.
         if zipfile.is_zipfile(path) and (member := zipfile.ZipFile(path).testzip()):
             raise zipfile.BadZipFile(member)
@@ -137,7 +161,7 @@ def _read_pickle(path: Path) -> object:
                 "the state_dict, from a source that you trust: torch.save(model.state_dict(), FILE)"
             ) from error
         raise _damage_error(path, error) from error
-    except Exception as error:  # damaged bytes make torch.load raise many types
+    except _DAMAGE as error:
         raise _damage_error(path, error) from error
 
 

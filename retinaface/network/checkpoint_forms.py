@@ -21,6 +21,9 @@ from retinaface.network.tensor_checks import (
 # Names that training and profilers add, which hold no weights.
 _NO_WEIGHTS = ("num_batches_tracked", "total_ops", "total_params")
 _DEEPEST = 4  # mappings inside mappings
+# Each name is compared under each prefix. Checkpoints of training, with what optimisers keep, have
+# some thousands of names.
+_MOST_NAMES = 20_000
 
 Tensors = dict[str, torch.Tensor]
 
@@ -87,7 +90,7 @@ def fit_tensors(content: object, expected: Mapping[str, torch.Tensor], path: Pat
     """
     candidates = [
         candidate
-        for keys, mapping in _mappings(content)
+        for keys, mapping in _mappings(content, set())
         for candidate in _candidates(keys, mapping, expected)
     ]
     if not candidates:
@@ -113,29 +116,47 @@ def fit_tensors(content: object, expected: Mapping[str, torch.Tensor], path: Pat
 
 
 def _mappings(
-    content: object, keys: tuple[str, ...] = ()
+    content: object, seen: set[int], keys: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[object, object]]]:
-    """Go through the mappings with names, the outer ones first."""
-    if not isinstance(content, Mapping):
+    """Go through the mappings with names, the outer ones first, and each once.
+
+    A file may name one mapping a thousand times in another, and that one a thousand times in a
+    third.
+    """
+    if not isinstance(content, Mapping) or id(content) in seen:
         return
+    seen.add(id(content))
     yield keys, content
     if len(keys) < _DEEPEST:
         for key, value in content.items():
             if isinstance(key, str):
-                yield from _mappings(value, (*keys, key))
+                yield from _mappings(value, seen, (*keys, key))
 
 
 def _candidates(
     keys: tuple[str, ...], mapping: Mapping[object, object], expected: Mapping[str, torch.Tensor]
 ) -> Iterator[_Candidate]:
-    """Give the tensors of a mapping under each prefix that a name of the network has there."""
-    found = {k: v for k, v in mapping.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
+    """Give the tensors of a mapping under each prefix that may hold the network.
+
+    Where none has enough names for it, the one with most is given: what is missing there is said.
+    """
+    found = {
+        key: value
+        for key, value in mapping.items()
+        # A nested tensor has no shape.
+        if isinstance(key, str) and isinstance(value, torch.Tensor) and not value.is_nested
+    }
     if not found:
         return
-    prefixes = {name: _prefix(name, expected) for name in found}
+    if len(found) > _MOST_NAMES:
+        raise WeightsError(f"{len(found)} names of tensors, and at most {_MOST_NAMES} are compared")
+    longest = max(map(len, expected))
+    prefixes = {name: _prefix(name, expected, longest) for name in found}
     counted = Counter(prefix for prefix in prefixes.values() if prefix is not None)
     others = [str(key) for key in mapping if key not in found]
-    for prefix in counted or [""]:
+    enough = sum(_leaf(name) not in _NO_WEIGHTS for name in expected)
+    full = [prefix for prefix, n in counted.items() if n >= enough]
+    for prefix in full or [prefix for prefix, _ in counted.most_common(1)] or [""]:
         own = [
             name
             for name, one in prefixes.items()
@@ -158,12 +179,17 @@ def _candidates(
         )
 
 
-def _prefix(name: str, expected: Mapping[str, torch.Tensor]) -> str | None:
-    """Give what stands before a name of the network; None where it is none."""
-    parts = name.split(".")
-    for i in range(len(parts)):
-        if ".".join(parts[i:]) in expected:
-            return name[: len(name) - len(".".join(parts[i:]))]
+def _prefix(name: str, expected: Mapping[str, torch.Tensor], longest: int) -> str | None:
+    """Give what stands before a name of the network; None where it is none.
+
+    A name may have a million dots: no more than the network's longest name and a dot is looked at.
+    """
+    end = name[-longest - 1 :]
+    starts = [0, *(i + 1 for i, one in enumerate(end) if one == ".")]
+    whole = len(end) == len(name)
+    for start in starts if whole else starts[1:]:
+        if end[start:] in expected:
+            return name[: len(name) - len(end) + start]
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
+_MOST_SHOWN = 100  # characters of a name
 # Inference does not use them, so a missing one is no loss.
 _COUNTER = "num_batches_tracked"
 NOT_FINITE = "not finite"
@@ -128,7 +129,10 @@ def is_counter(name: str) -> bool:
 def list_names(names: Sequence[str], limit: int = 12) -> str:
     """Join names for a message, at most so many."""
     more = f", and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    shown = [
+        name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..." for name in names[:limit]
+    ]
+    return ", ".join(shown) + more
 
 
 def _counts(counter: torch.Tensor) -> bool:

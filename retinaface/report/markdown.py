@@ -23,7 +23,7 @@ def render_markdown(page: Page) -> str:
     if page.failures and not asked:
         parts.append("## Tests that are not green")
         parts += [
-            f"- {verdict} {inline(run)}: {code(test)}: {inline((reason.splitlines() or [''])[0])}"
+            f"- {verdict} {inline(run)}: {code(test)}: {inline(_first(reason))}"
             for run, test, verdict, reason in page.failures
         ]
     if page.skips:
@@ -59,6 +59,10 @@ def _compared(page: Page) -> Iterator[str]:
         if card.answers:
             yield f"## {card.verdict}: {inline(card.name)}"
             yield from markdown_parts(card, level=3)
+
+
+def _first(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _skip(page: Page, group: SkipGroup) -> str:

@@ -9,8 +9,8 @@ from retinaface.report.answers import Answer, Finding
 from retinaface.report.content import Page
 from retinaface.report.margins import Margin, text_bar
 from retinaface.report.scorecard import Scorecard
-from retinaface.telling.markdown import Marked, block, code, inline, markdown_table
-from retinaface.telling.visible import one_line
+from retinaface.telling.markdown import Marked, block, code, indented_code, inline, markdown_table
+from retinaface.telling.visible import visible
 from retinaface.telling.words import count
 
 WIDTH = 80
@@ -113,7 +113,7 @@ def _finding_lines(finding: Finding) -> list[str]:
         lines += _wrap(f"  Begin with what fails before it: {finding.cause}")
     for result, text in finding.layers.items():
         lines += _wrap(f"  First layer of {result}: {text}", "    ")
-    said = [line for text in finding.reason.splitlines() for line in _wrap(f"  {text}", "    ")]
+    said = [line for text in finding.reason.split("\n") for line in _wrap(f"  {text}", "    ")]
     lines += said[:_MOST_LINES]
     for command in finding.commands:
         lines += [f"  {command.why}:", *_command_lines(command.text)]
@@ -128,7 +128,11 @@ def _command_lines(text: str) -> list[str]:
 
 def _wrap(text: str, indent: str = "", width: int = WIDTH) -> list[str]:
     return textwrap.wrap(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        visible(text),
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -184,8 +188,8 @@ def _value(margin: Margin) -> str:
 def _finding_markdown(finding: Finding) -> list[str]:
     lines = [f"{finding.n_bad} of {finding.n_tests} tests; first: {code(finding.tests[0].id)}"]
     lines += [inline(f"First layer of {result}: {text}") for result, text in finding.layers.items()]
-    said = finding.reason.splitlines()[:_MOST_LINES]
+    said = finding.reason.split("\n")[:_MOST_LINES]
     lines += ["", block(said)]
     for command in finding.commands:
-        lines += ["", f"{inline(command.why)}:", "", f"    {one_line(command.text)}"]
+        lines += ["", f"{inline(command.why)}:", "", indented_code(command.text)]
     return lines

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from retinaface.telling.visible import one_line, visible
 
 # What makes emphasis, code, a link, a picture, a tag, an entity or a formula, or ends a cell.
-_MARKS = re.compile(r"[\\`*<|~$]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_MARKS = re.compile(
+    r"[\\`*<|~$]|\](?=[(\[:])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])"
+    r"|:(?=//)|(?<=www)\.",  # GitHub makes links of bare addresses
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 # What begins a heading, a quote or a list, where it begins a line.
@@ -44,6 +48,11 @@ def block(lines: Sequence[str], language: str = "text") -> Marked:
     shown = [_TAG.sub("&lt;", visible(line)) for line in lines]
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", "\n".join(shown))), default=0))
     return Marked("\n".join([f"{fence}{language}", *shown, fence]))
+
+
+def indented_code(text: str) -> Marked:
+    """Write a line as a block of code by its indent."""
+    return Marked("    " + _TAG.sub("&lt;", one_line(text)))
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,8 +15,8 @@ _GAP = 2
 _INDENT = "  "
 # A cell that is folded over more lines is harder to read than a list.
 _MOST_FOLDS = 3
-# What begins a formula in a spreadsheet.
-_FORMULA = ("=", "+", "-", "@")
+# What begins a formula in a spreadsheet; the wide forms do so in Japanese and Chinese ones.
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 Cells = Sequence[str]
 
@@ -54,7 +54,7 @@ def csv_text(columns: Cells, rows: Iterable[Iterable[object]]) -> str:
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(_csv_cell, columns))
     writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
     return file.getvalue()
 
@@ -63,7 +63,8 @@ def _csv_cell(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     shown = visible(cell)
-    return f"'{shown}" if shown.startswith(_FORMULA) and not is_number(shown) else shown
+    is_formula = shown.lstrip().startswith(_FORMULA) and not is_number(shown)
+    return f"'{shown}" if is_formula else shown
 
 
 def _fitted(columns: Cells, rows: Sequence[Cells], width: int | None) -> list[int] | None:

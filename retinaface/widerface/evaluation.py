@@ -18,6 +18,7 @@ from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
 from retinaface.errors import DatasetError, ImageError
+from retinaface.telling.visible import visible
 from retinaface.widerface.average_precision import (
     Counts,
     ScoredBoxes,
@@ -208,7 +209,9 @@ def _count(
     """Count the images on a progress bar, where stderr is a terminal."""
     title = " ".join([jobs[0].engine.spec.name, *(job.pipeline.name for job in jobs)])
     hidden = None if is_shown else True
-    return tqdm(stream, total=n_images * len(jobs), unit="image", desc=title, disable=hidden)
+    return tqdm(
+        stream, total=n_images * len(jobs), unit="image", desc=visible(title), disable=hidden
+    )
 
 
 def hash_reads(read: Callable[[str], bytes], hashes: dict[str, str]) -> Callable[[str], bytes]:

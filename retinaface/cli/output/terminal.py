@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import click
 
 from retinaface.telling.tables import table_lines
-from retinaface.telling.visible import indented, one_line, visible
+from retinaface.telling.visible import indented, one_line, told, visible
 
 # Colours of verdicts.
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
@@ -47,7 +47,7 @@ class Printer:
 
     def _show(self, text: str, verdict: str | None, *, is_bold: bool = False) -> None:
         colour = COLOURS[verdict] if verdict else None
-        for line in self._folded(text):
+        for line in (told(line) for part in self._folded(text) for line in part.split("\n")):
             is_plain = colour is None and not is_bold
             click.echo(line if is_plain else click.style(line, fg=colour, bold=is_bold))
 
@@ -68,7 +68,7 @@ class Printer:
 
     def line(self, text: object) -> None:
         """Print a line that is not folded, to be copied: a command, or a path."""
-        click.echo(visible(str(text)))
+        click.echo(told(str(text)))
 
     def table(
         self,
@@ -78,9 +78,9 @@ class Printer:
         right: Collection[int] = (),
     ) -> None:
         """Print a table; `right` has the indices of columns to align at the right."""
-        shown = [[visible(cell) for cell in row] for row in rows]
-        for line in table_lines(columns, shown, right=right, width=self._width):
-            click.echo(line)
+        head, *shown = [[visible(cell) for cell in row] for row in (columns, *rows)]
+        for line in table_lines(head, shown, right=right, width=self._width):
+            click.echo(told(line))
 
     def ap(self, title: str, ap: Mapping[str, float]) -> None:
         """Print AP of each split in percent."""
@@ -89,7 +89,7 @@ class Printer:
 
     def verdict(self, verdict: object) -> None:
         """Print the last line of an answer that judges."""
-        self.say(f"VERDICT: {verdict}", verdict=str(verdict), is_bold=True)
+        click.secho(f"VERDICT: {verdict}", fg=COLOURS[str(verdict)], bold=True)
 
     def _folded(self, text: str) -> list[str]:
         """Fold each line between words; what follows stands two columns further in."""
@@ -116,7 +116,7 @@ def status_line(what: str) -> Iterator[None]:
     It fits for `retinaface.telling.work.shown_by`.
     """
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        click.echo(f"{visible(what)} ...", err=True)
+        click.echo(f"{told(what)} ...", err=True)
         yield
         return
     text = f"{visible(what)} ..."[: shutil.get_terminal_size().columns - 1]

@@ -12,7 +12,7 @@ import click
 
 from retinaface.cli.supervision.child import WHOLE_LINES
 from retinaface.cli.supervision.progress import Progress
-from retinaface.telling.visible import visible
+from retinaface.telling.visible import told, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ class PlainLines:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        click.echo(visible(line), err=self._is_on_stderr)
+        click.echo(told(line), err=self._is_on_stderr)
 
     def show(self, progress: Progress, now: float) -> None:
         """Write the suites that ended; after a while without one, write the progress."""
@@ -90,7 +90,9 @@ class LiveLine:
 
     def say(self, line: str) -> None:
         """Write a line above it."""
-        self._live.console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+        self._live.console.print(
+            told(line), markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
 
     def show(self, progress: Progress, now: float) -> None:
         """Draw the line again, cut to the terminal's width."""

@@ -15,7 +15,7 @@ from retinaface.cli.supervision.child import EXIT_CODES, INTERNAL_ERROR, Child, 
 from retinaface.cli.supervision.screen import Display, Screen, open_display
 from retinaface.cli.usage.crashes import unforeseen
 from retinaface.storage.location import Location
-from retinaface.telling.visible import one_line, visible
+from retinaface.telling.visible import one_line, told
 from retinaface.verdicts import Verdict, verdict_line
 
 # Number of last lines to show of a run without a verdict: the traceback of a crash, the number of
@@ -95,10 +95,10 @@ def supervise_on_screen(
         else:
             n_lines = 0 if problem else _TAIL.get(child.code, _TAIL_OF_ERROR)
             for line in _lines(out)[-n_lines:] if n_lines else ():
-                click.echo(visible(line), err=is_silent)
+                click.echo(told(line), err=is_silent)
             for line in relevant_lines(_lines(err)):
                 shown = _as_ours(line) if child.code == _USAGE else line
-                click.echo(visible(shown), err=True)
+                click.echo(told(shown), err=True)
     ended = _conclude(child, problem, folder, kept, is_silent=is_silent)
     ended.closing = screen.closing
     return ended
@@ -122,9 +122,9 @@ def _conclude(
     where = child.watch.running or _NOWHERE
     write_crash(folder, problem, child.watch.running)
     if not is_silent:
-        click.echo(f"\n{one_line(f'FAIL {where}: {problem}')}")
+        click.echo(f"\n{told(one_line(f'FAIL {where}: {problem}'))}")
         if kept is not None:
-            click.echo(f"Record: {visible(str(kept))}")
+            click.echo(told(f"Record: {kept}"))
         click.secho(verdict_line(Verdict.FAIL), fg=COLOURS[Verdict.FAIL], bold=True)
     return Ended(1, f"{where}: {problem}")
 
@@ -136,10 +136,10 @@ def _mistake(command: Sequence[str], lines: Sequence[str]) -> Ended:
         command: Of the child.
         lines: Of its output; none where it wrote to the terminal itself.
     """
-    told = [line[len(_INTERNAL) :].strip() for line in lines if line.startswith(_INTERNAL)]
-    what = f"internal error of pytest: {told[-1] if told else 'see above'}"
+    said = [line[len(_INTERNAL) :].strip() for line in lines if line.startswith(_INTERNAL)]
+    what = f"internal error of pytest: {said[-1] if said else 'see above'}"
     line = unforeseen(what, "".join(f"{one}\n" for one in lines), command)
-    click.echo(f"retinaface: error: {one_line(line)}", err=True)
+    click.echo(told(f"retinaface: error: {one_line(line)}"), err=True)
     return Ended(EXIT_CODES[INTERNAL_ERROR], what)
 
 
@@ -150,7 +150,7 @@ def _as_ours(line: str) -> str:
 
 def _show_closing(lines: list[str]) -> None:
     for line in lines[:-1]:
-        click.echo(visible(line))
+        click.echo(told(line))
     verdict = lines[-1].split()[1]
     click.secho(lines[-1], fg=COLOURS[verdict], bold=True)
 

@@ -19,7 +19,7 @@ from retinaface.cli.usage.types import Choice, PathOrWord
 from retinaface.errors import nearest
 from retinaface.suite.settings.given import NO_FILE, Settings, Value, read_settings
 from retinaface.suite.settings.variables import CONFIG_VARIABLE
-from retinaface.telling.visible import one_line
+from retinaface.telling.visible import told
 
 _KEY = "retinaface.settings"
 # Its first lines name the file, and so does its record.
@@ -55,7 +55,7 @@ class Command(click.Command):
         settings = settings_of(ctx)
         names = [name for name in _used(ctx) if name in settings.from_file]
         if names and self.name != _NAMES_FILE_ITSELF:
-            click.echo(one_line(f"note: {', '.join(names)} from {settings.file}"), err=True)
+            click.echo(told(f"note: {', '.join(names)} from {settings.file}"), err=True)
         return super().invoke(ctx)
 
     def _lacks(self, ctx: click.Context) -> bool:

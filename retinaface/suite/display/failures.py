@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from retinaface.suite.run import TestEntry, ValidationRun
+from retinaface.telling.visible import visible
 from retinaface.verdicts import Verdict
 
 MOST_FAILURE_LINES = 21  # rows of a screen
@@ -58,7 +59,7 @@ def n_rows(lines: Iterable[str], width: int) -> int:
 def wrap_text(text: str, width: int, indent: str = "  ", most: int | None = None) -> list[str]:
     """Wrap a text, and keep words whole that are longer than a line."""
     return textwrap.wrap(
-        text,
+        visible(text),
         width,
         subsequent_indent=indent,
         break_long_words=False,
@@ -93,6 +94,6 @@ def _describe_group(group: Sequence[TestEntry], n_run: int, width: int, most: in
     else:  # the parameters go on a line of their own
         lines = [heading, *([f"  [{parameters}"] if bracket and most > 2 else [])]
     left, message = most - n_rows(lines, width), []
-    for line in first.reason.removeprefix(f"{first.outcome} ").splitlines():
+    for line in first.reason.removeprefix(f"{first.outcome} ").split("\n"):
         message += wrap_text(f"  {line.strip()}", width, "    ")
     return [*lines, *message[: max(0, left)]]

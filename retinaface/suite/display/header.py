@@ -7,6 +7,7 @@ import textwrap
 from retinaface.environment import cpu_model, n_usable_cpus, package_versions, slug
 from retinaface.errors import RetinaFaceError
 from retinaface.suite.target import Target
+from retinaface.telling.visible import visible
 
 # The name shown for each package, in this order; the two of OpenCV are one library.
 _VERSIONED = {
@@ -59,7 +60,7 @@ def header_lines(
 
 def _wrap(text: str, width: int, most: int) -> list[str]:
     return textwrap.wrap(
-        text,
+        visible(text),
         width,
         subsequent_indent=" " * 10,
         break_on_hyphens=False,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from retinaface.suite.hooks.stash import ACCEPTANCE, RUN, SETTINGS, TARGET, last_option
-from retinaface.telling.visible import indented, visible
+from retinaface.telling.visible import indented, told, visible
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -26,7 +26,7 @@ def header(config: pytest.Config, width: int) -> list[str]:
         is_quick=config.getoption("quick"),
         width=width,
     )
-    return [visible(line) for line in lines]
+    return [told(line) for line in lines]
 
 
 @pytest.hookimpl(trylast=True)
@@ -34,7 +34,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Say the verdict, what it rests on, and what would make it rest on more."""
     for report in terminalreporter.stats.get("inconclusive", []):
         terminalreporter.section(f"INCONCLUSIVE {visible(report.nodeid)}", sep="_")
-        terminalreporter.line(indented(str(report.longrepr)))
+        for line in indented(str(report.longrepr)).split("\n"):
+            terminalreporter.line(told(line))
     if not (lines := closing_text(config, shutil.get_terminal_size().columns)):
         return
     for line in lines[:-1]:
@@ -56,4 +57,4 @@ def closing_text(config: pytest.Config, width: int) -> list[str]:
     record = [f"Record: {config.getoption('record_goes_to') or folder}"] if is_kept else []
     after = [*record, *config.stash[ACCEPTANCE].lines()]
     lines = closing_lines(run, config.stash[TARGET], after, width=width)
-    return [visible(line) for line in lines]
+    return [*map(told, lines[:-1]), visible(lines[-1])]

@@ -33,6 +33,7 @@ from retinaface.reference.stored import ReferenceCase
 from retinaface.suite.judged.evaluations import Measured
 from retinaface.suite.judged.floors import floor_of
 from retinaface.suite.judged.witness import KeptRow, Witness
+from retinaface.telling.visible import visible
 from retinaface.typing import FloatArray
 from retinaface.verdicts import Check, Verdict
 
@@ -153,7 +154,9 @@ class Scored:
     def _changed(self, image: str, second: dict[str, Sketch], alone: dict[str, Sketch]) -> str:
         """Say which time an image got other outputs than it has alone, and whose they are."""
         far = distance(self._sketches[image], second[image], self._limits)
-        text = [f"image {image}: raw outputs {far:.3g} times as far apart as rounding allows"]
+        text = [
+            f"image {visible(image)}: raw outputs {far:.3g} times as far apart as rounding allows"
+        ]
         for when, got in (("in the evaluation", self._sketches), ("the second time", second)):
             if not distance(got[image], alone[image], self._limits) <= 1:
                 sources = (alone, second, self._sketches)

@@ -19,6 +19,7 @@ from retinaface.formats.types import typed
         (b'{"a": [1, -2.5, null, true]}', {"a": [1, -2.5, None, True]}),
         (b'\xef\xbb\xbf"x"', "x"),
         (b"9223372036854775807", 2**63 - 1),
+        (b'"\\udcff"', "\udcff"),
         ("[" * MAX_DEPTH + "]" * MAX_DEPTH, None),
         ('"' + "[" * 1000 + '"', "[" * 1000),
     ],

@@ -20,10 +20,11 @@ LEFT = 2**20
         np.array([True, False]),
         np.array(["\u00e9", "b"]),
         np.array([b"ab"]),
+        np.array(["\udcff.jpg"]),
         np.zeros((0, 4)),
         np.float64(2.5),
     ],
-    ids=lambda array: f"{array.dtype}-{array.flags.fnc}-{array.shape}",
+    ids=lambda array: f"{array.dtype}-{array.flags.fnc}-{array.size}-{array.ndim}",
 )
 def test_an_array_is_read_as_numpy_reads_it(array):
     file = io.BytesIO()

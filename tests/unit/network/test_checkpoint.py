@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,24 @@ def test_damage_that_no_training_gives_is_refused(tmp_path, state, name, value):
     content[name][0] = value
     with pytest.raises(WeightsError, match=rf"cannot use checkpoint .*1 not plausible.*: {name}"):
         load_model(save(content, tmp_path / "w.pth"))
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_the_limit_is_not_unpacked(
+    tmp_path, state, monkeypatch
+):
+    import torch
+
+    from retinaface.network import checkpoint
+
+    torch.save(state, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as source,
+        zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in source.namelist():
+            packed.writestr(name, source.read(name))
+    checkpoint.load_model(tmp_path / "w.pth")
+    packed_bytes = (tmp_path / "w.pth").stat().st_size
+    monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_BYTES", packed_bytes + 1000)
+    with pytest.raises(WeightsError, match=r"w\.pth: it has 1\.\d MiB or more, expected at most"):
+        checkpoint.load_model(tmp_path / "w.pth")

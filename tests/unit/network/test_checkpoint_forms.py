@@ -169,3 +169,26 @@ def test_a_mapping_that_holds_itself_ends(fit, state):
     content = {"state_dict": state}
     content["self"] = content
     assert fit(content)[0] == "read the tensors under the key 'state_dict'"
+
+
+def test_a_mapping_that_stands_in_another_a_thousand_times_is_read_once(refuse):
+    content = {}
+    for _ in range(4):
+        content = {str(i): content for i in range(1000)}
+    refuse(content, "a mapping without tensors")
+
+
+def test_names_without_end_are_read_and_not_shown(refuse, state):
+    name, tensor = next(iter(state.items()))
+    said = refuse(state | {"a." * 500_000: tensor}, r"1 extra: a\.a\.")
+    assert len(said) < 1000
+    refuse({f"{i}.{name}": tensor for i in range(20_001)}, "at most 20000 are compared")
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_which_has_no_shape_is_left_out(refuse, state):
+    import torch
+
+    name = next(iter(state))
+    nested = torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)], layout=torch.strided)
+    refuse(state | {name: nested}, f"1 missing: {name}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinaface.telling.visible import indented, one_line, visible
+from retinaface.telling.visible import indented, one_line, told, visible
 
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -20,6 +20,10 @@ ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
         ("\u202eback\u2066\u200b\ufeff\U000e0041", r"\u202eback\u2066\u200b\ufeff\U000e0041"),
         ("\udcff.jpg", r"\udcff.jpg"),
         ("\x9b31m", r"\x9b31m"),
+        ("a\u3164b\u115f\uffa0\u034f", r"a\u3164b\u115f\uffa0\u034f"),
+        ("\ufffe\ufdd0\U0001ffff", r"\ufffe\ufdd0\U0001ffff"),
+        ("a\u200db a\ufe0f", r"a\u200db a\ufe0f"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u2764\ufe0f 1\ufe0f\u20e3", None),
     ],
 )
 def test_what_acts_is_written_out_and_letters_stay(text, shown):
@@ -39,3 +43,19 @@ def test_nothing_that_acts_is_left(text):
 def test_no_line_but_the_first_begins_at_the_left_edge(text):
     _, *others = indented(text).splitlines() or [""]
     assert all(line.startswith(" ") or not line for line in others)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("::error file=a::b", r"\x3a:error file=a::b"),
+        (" ::add-mask::x", r" \x3a:add-mask::x"),
+        ("a ##[error]b", r"a \x23#[error]b"),
+        ("##vso[task.setvariable]", r"\x23#vso[task.setvariable]"),
+        ("##teamcity[x]", r"\x23#teamcity[x]"),
+        ("VERDICT: PASS", "  VERDICT: PASS"),
+        ("tests/a.py::test_b C:: # x ## y", None),
+    ],
+)
+def test_no_line_of_a_log_is_a_command_or_the_verdict(line, shown):
+    assert told(line) == (line if shown is None else shown)
