@@ -6,7 +6,6 @@ import contextlib
 import errno
 import lzma
 import os
-import shutil
 import stat
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from retinaface.errors import OutputError, RetinaFaceError
+from retinaface.temporaries import CONTENT, can_make, owned_dir, publish, restore
 
 # What the system says of a place where nothing more can be written.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -114,9 +114,12 @@ def refuse_pointer(path: Path, error: type[RetinaFaceError]) -> None:
 def check_output_dir(path: Path) -> None:
     """Refuse an output folder that cannot take results; call it before any work starts.
 
+    What a process that was killed had begun to put there is removed.
+
     Raises:
         OutputError: The path is a file, a folder that is not empty, or cannot be written.
     """
+    restore(path.resolve())
     if path.is_dir():
         if any(path.iterdir()):
             raise OutputError(
@@ -156,17 +159,10 @@ def new_dir(path: Path) -> Iterator[Path]:
     """
     check_output_dir(path)
     target = path.resolve()
-    is_there = target.is_dir()
-    with _temporary_dir(target if is_there else target.parent, path) as temporary:
-        content = temporary / "content"
-        content.mkdir()
-        yield content
+    with _temporary_dir(target if target.is_dir() else target.parent, path) as temporary:
+        yield temporary / CONTENT
         with _output_errors(path):
-            if is_there:
-                for entry in sorted(content.iterdir()):
-                    entry.rename(target / entry.name)
-            else:
-                content.rename(target)
+            publish(temporary, target)
 
 
 @contextlib.contextmanager
@@ -186,13 +182,14 @@ def new_file(path: Path) -> Iterator[Path]:
     target = path.resolve()
     place = Path(tempfile.gettempdir()) if special else target.parent
     with _temporary_dir(place, path) as temporary:
-        yield temporary / target.name
+        written = temporary / CONTENT / target.name
+        yield written
         with _output_errors(path):
             if special:
                 with path.open("wb") as sink:
-                    sink.write((temporary / target.name).read_bytes())
+                    sink.write(written.read_bytes())
             else:
-                (temporary / target.name).replace(target)
+                written.replace(target)
 
 
 def _is_special(path: Path) -> bool:
@@ -203,31 +200,34 @@ def _is_special(path: Path) -> bool:
 def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
     """Make a folder, and remove it at the end; after an error, remove its new parents too."""
     made = [p for p in (parent, *parent.parents) if not p.exists()]  # innermost first
-    with _output_errors(path):
-        parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=parent))
     succeeded = False
-    try:
-        yield temporary
-        succeeded = True
-    except OSError as error:
-        # A copy names its source first; there is no room where it goes.
-        if error.errno not in NO_ROOM:
-            raise
-        raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if not succeeded:
-            for folder in made:
-                with contextlib.suppress(OSError):  # another process put a file there
-                    folder.rmdir()
+    with contextlib.ExitStack() as stack:
+        with _output_errors(path):
+            parent.mkdir(parents=True, exist_ok=True)
+            temporary = stack.enter_context(owned_dir(parent, path.name))
+        try:
+            yield temporary
+            succeeded = True
+        except OSError as error:
+            # A copy names its source first; there is no room where it goes.
+            if error.errno not in NO_ROOM:
+                raise
+            raise OutputError(
+                f"cannot write {path}: {error.strerror}; name another place"
+            ) from error
+        finally:
+            stack.close()
+            if not succeeded:
+                for folder in made:
+                    with contextlib.suppress(OSError):  # another process put a file there
+                        folder.rmdir()
 
 
 def _probe(folder: Path, path: Path) -> None:
     """Check that a folder, or the nearest existing folder above it, can be written."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     with _output_errors(path):
-        Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=existing)).rmdir()
+        can_make(existing, path.name)
 
 
 @contextlib.contextmanager

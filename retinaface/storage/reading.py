@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from retinaface.errors import RetinaFaceError, StorageError
 from retinaface.files import too_long
 from retinaface.storage.connection import connect, list_sizes, storage_errors
 from retinaface.storage.location import Location, Url
+from retinaface.temporaries import scratch_dir
 
 # Of one file that is copied: a model, the arrays of a record, or ground truth. What reads the copy
 # has limits of its own.
@@ -79,8 +79,9 @@ def naming(where: Location, local: Path) -> Iterator[None]:
 @functools.cache
 def _copies() -> Path:
     """Make the folder of all copies, which goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="retinaface-copies-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    stack = contextlib.ExitStack()
+    folder = stack.enter_context(scratch_dir())
+    atexit.register(stack.close)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from retinaface.errors import OutputError, StorageError
 from retinaface.files import check_output_dir, new_dir
 from retinaface.storage.connection import connect, storage_errors
 from retinaface.storage.location import Location, Url
+from retinaface.temporaries import scratch_dir
 
 # What makes a folder a record, and therefore appears last.
 LAST_FILE = "record.json"
@@ -61,19 +61,15 @@ def new_folder(where: Location) -> Iterator[Path]:
             yield folder
         return
     check_new(where)
-    temporary = Path(tempfile.mkdtemp(prefix="retinaface-"))
-    folder, is_kept = temporary / where.parts[-1], False
-    folder.mkdir()
-    try:
+    with scratch_dir() as temporary:
+        folder = temporary / where.parts[-1]
+        folder.mkdir()
         yield folder
         try:
             _send(folder, where)
         except StorageError as error:
-            is_kept = True
-            raise StorageError(f"{error}; all files are kept in {folder}") from error
-    finally:
-        if not is_kept:
-            shutil.rmtree(temporary, ignore_errors=True)
+            kept = folder.rename(Path(tempfile.mkdtemp(prefix="retinaface-")) / folder.name)
+            raise StorageError(f"{error}; all files are kept in {kept}") from error
 
 
 def _send(folder: Path, url: Url) -> None:

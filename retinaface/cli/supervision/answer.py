@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
 from retinaface.cli.supervision.selection import wants_own_output
 from retinaface.cli.usage.crashes import EXIT_SOFTWARE
 from retinaface.storage.writing import new_folder
+from retinaface.temporaries import scratch_dir
 
 if TYPE_CHECKING:
     from retinaface.cli.answers.records import Validated
@@ -66,8 +66,8 @@ def folder_of(record: Location | None) -> Iterator[Path]:
         with new_folder(record) as folder:
             yield folder
     else:
-        with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
-            yield Path(temporary) / "run"
+        with scratch_dir() as temporary:
+            yield temporary / "run"
 
 
 def _answer(ended: supervisor.Ended, folder: Path, kept: Location | None) -> Validated:

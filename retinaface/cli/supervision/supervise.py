@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from retinaface.cli.supervision.screen import Display, Screen, open_display
 from retinaface.cli.usage.crashes import unforeseen
 from retinaface.storage.location import Location
 from retinaface.telling.visible import one_line, told
+from retinaface.temporaries import scratch_dir
 from retinaface.verdicts import Verdict, verdict_line
 
 # Number of last lines to show of a run without a verdict: the traceback of a crash, the number of
@@ -78,8 +78,8 @@ def supervise_on_screen(
         display: Of header and progress; None for what suits standard output.
         is_silent: Leave standard output alone: the caller says how the run ended.
     """
-    with tempfile.TemporaryDirectory(prefix="retinaface-") as temporary:
-        events, out, err = (Path(temporary) / name for name in ("events", "out", "err"))
+    with scratch_dir() as temporary:
+        events, out, err = (temporary / name for name in ("events", "out", "err"))
         with_events = [*command, f"--events={events}"]
         child = Child(with_events, root, Watch(folder, since=time.monotonic()), out, err)
         screen = Screen(events, display or open_display())

@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from retinaface.records.write import RECORD_FILE, write_crash
 from retinaface.suite.settings.given import NO_FILE
 from retinaface.suite.settings.known import KNOWN
 from retinaface.suite.settings.variables import CONFIG_VARIABLE, variable
+from retinaface.temporaries import scratch_dir
 from retinaface.verdicts import Verdict
 
 # The end of a target's output that comes home; the rest is in its record.
@@ -33,7 +33,6 @@ _OUTPUT_BYTES = 256 * 1024
 # An answer with a run of all engines has some MB.
 _ANSWER_BYTES = 64 * 2**20
 _POLL_S = 0.2
-_PREFIX = "retinaface-target-"
 _RECORD, _ANSWER, _TEMPORARY = "record", "answer.json", "tmp"
 
 
@@ -124,9 +123,9 @@ def run_target(order: Order, is_wanted: Callable[[], bool] = lambda: True) -> Ou
         is_wanted: Asked now and then; once it says no, the target is ended.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as temporary:
+    with scratch_dir() as temporary:
         try:
-            outcome = _run(order, Path(temporary), is_wanted)
+            outcome = _run(order, temporary, is_wanted)
         except EngineUnavailable as error:  # there is no such interpreter
             outcome = Outcome(Verdict.FAIL, f"could not start: {error}")
     return replace(outcome, seconds=time.monotonic() - started)

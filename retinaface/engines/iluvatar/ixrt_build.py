@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from retinaface.engines.sources import Source
 from retinaface.environment import package_versions, version_of
 from retinaface.errors import EngineUnavailable
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
+from retinaface.temporaries import scratch_dir
 
 N_HEADS = 9
 _LOADS = ("Logger", "Runtime", "nptype")
@@ -122,8 +122,8 @@ def _parse(ixrt: Any, network: Any, logger: Any, source: Source, batch: int) -> 
     import onnx
 
     parser = ixrt.OnnxParser(network, logger)
-    with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
-        fixed = Path(folder) / source.path.name
+    with scratch_dir() as folder:
+        fixed = folder / source.path.name
         onnx.save(with_heads(onnx.load(source.path), batch), fixed)
         if parser.parse_from_file(str(fixed)):
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from retinaface.engines.importing import importing
 from retinaface.engines.onnx_model import check_file, model_of
 from retinaface.environment import cpu_flags, cpu_model, package_versions
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.temporaries import scratch_dir
 
 if TYPE_CHECKING:
     import onnx
@@ -76,8 +76,8 @@ def _compile(model: Path, cpu: str) -> bytes:
     from iree.compiler import tools
     from iree.compiler.tools.import_onnx import __main__ as importer
 
-    with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
-        prepared, imported = Path(folder) / "model.onnx", Path(folder) / "model.mlir"
+    with scratch_dir() as folder:
+        prepared, imported = folder / "model.onnx", folder / "model.mlir"
         onnx.save(_prepared(onnx.load(model)), prepared)
         importer.main(importer.parse_arguments([str(prepared), "-o", str(imported)]))
         module = tools.compile_file(

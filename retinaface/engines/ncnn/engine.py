@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,6 +33,7 @@ with importing("onnx", "install the extra 'ncnn'"):
 
 from retinaface.engines.ncnn.files import convert, converter_version, layer_kinds
 from retinaface.export.onnx_graph import axes_of
+from retinaface.temporaries import scratch_dir
 
 _TYPES: dict[int, type[np.floating[Any]]] = {
     onnx.TensorProto.FLOAT: np.float32,
@@ -71,8 +71,8 @@ class NcnnEngine(Engine):
         self._check_device()
         self._check_model()
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
-            param, weights = self._convert(Path(folder))
+        with scratch_dir() as folder:
+            param, weights = self._convert(folder)
             n_nodes = len(layer_kinds(param))
             self._net = self._load(param, weights, is_fp16=spec.precision == "fp16")
             self._build_s = time.perf_counter() - started

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +31,7 @@ from retinaface.errors import EngineUnavailable, first_line
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, OUTPUT_WIDTHS, PRECISION_KEY
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from retinaface.temporaries import scratch_dir
 from retinaface.typing import FloatArray
 
 TYPES: dict[str, type[np.floating[Any]]] = {
@@ -67,10 +67,10 @@ class OnnxRuntimeEngine(Engine):
         self._model = model_of(spec)
         self._marked_sessions: dict[tuple[str, ...], Any] = {}
         started = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
+        with scratch_dir() as folder:
             options = self._session_options()
             options.enable_profiling = True  # for the one run that proves placement
-            options.profile_file_prefix = str(Path(folder) / "placement")
+            options.profile_file_prefix = str(folder / "placement")
             self._session = self._open_session(str(self._model), options)
             self._check_model(self._session)
             self._placement = self._prove_placement()

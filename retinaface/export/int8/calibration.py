@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ import onnx
 from retinaface.errors import ExportError
 from retinaface.export.int8.options import CalibrationMethod
 from retinaface.network.config import INPUT_NAME
+from retinaface.temporaries import scratch_dir
 from retinaface.typing import FloatArray
 
 # Images whose activations are held in memory together: about 12 MB each at 320x320.
@@ -97,13 +96,13 @@ def measure_ranges(model: onnx.ModelProto, images: FloatArray, method: Calibrati
         "entropy": calibrate.CalibrationMethod.Entropy,
         "percentile": calibrate.CalibrationMethod.Percentile,
     }
-    with tempfile.TemporaryDirectory(prefix="retinaface-") as folder:
-        plain = Path(folder) / "plain.onnx"
+    with scratch_dir() as folder:
+        plain = folder / "plain.onnx"
         onnx.save(model, plain)
         calibrator = calibrate.create_calibrator(
             plain,
             list(QUANTISED),
-            augmented_model_path=str(Path(folder) / "augmented.onnx"),
+            augmented_model_path=str(folder / "augmented.onnx"),
             calibrate_method=methods[method],
             extra_options={"symmetric": method == "entropy"},
         )

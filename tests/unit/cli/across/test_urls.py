@@ -70,7 +70,7 @@ def test_records_by_url_are_listed_reported_and_judged(run, tmp_path, widerface,
     code, out, _ = run("history", "s3://bucket/runs", "--json", "h.json")
     assert code == 0, out
     assert "s3://bucket/runs" in out
-    assert "retinaface-copies" not in (tmp_path / "h.json").read_text()
+    assert ".scratch" not in (tmp_path / "h.json").read_text()
 
 
 def test_predictions_are_scored_with_ground_truth_by_url(run, tmp_path, widerface, stored):
