@@ -1,20 +1,18 @@
-"""Write files whole or not at all, hash them, and refuse what is no file or stands for one."""
+"""Write files whole or not at all, and refuse what is no file or stands for one."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import lzma
 import os
 import stat
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from retinaface import temporaries
 from retinaface.errors import OutputError, RetinaFaceError
-from retinaface.temporaries import CONTENT, can_make, owned_dir, publish, restore
+from retinaface.temporaries import CONTENT
 
 # What the system says of a place where nothing more can be written.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -119,7 +117,7 @@ def check_output_dir(path: Path) -> None:
     Raises:
         OutputError: The path is a file, a folder that is not empty, or cannot be written.
     """
-    restore(path.resolve())
+    temporaries.restore(path.resolve())
     if path.is_dir():
         if any(path.iterdir()):
             raise OutputError(
@@ -145,24 +143,38 @@ def check_output_file(path: Path) -> None:
 
 @contextlib.contextmanager
 def new_dir(path: Path) -> Iterator[Path]:
-    """Fill a folder; its content appears only when the block ends without an error.
+    """Fill a folder; see `new_dirs`."""
+    with new_dirs(path) as (folder,):
+        yield folder
+
+
+@contextlib.contextmanager
+def new_dirs(*paths: Path) -> Iterator[list[Path]]:
+    """Fill folders; content appears only when the block ends without an error, and then in all.
 
     Args:
-        path: The folder; missing or empty. An existing folder keeps its place and its mode: it may
-            be a mount point or the working directory.
+        paths: Missing or empty. An existing folder keeps its place and mode: it may be a mount.
 
     Yields:
-        A temporary folder on the same file system.
+        For each a temporary folder on the same file system.
 
     Raises:
-        OutputError: `check_output_dir` refuses the path, or the folder cannot be made.
+        OutputError: `check_output_dir` refuses a path, or a folder cannot be made.
     """
-    check_output_dir(path)
-    target = path.resolve()
-    with _temporary_dir(target if target.is_dir() else target.parent, path) as temporary:
-        yield temporary / CONTENT
-        with _output_errors(path):
-            publish(temporary, target)
+    with contextlib.ExitStack() as stack:
+        filled = []
+        for path in paths:
+            check_output_dir(path)
+            target = path.resolve()
+            place = target if target.is_dir() else target.parent
+            filled.append((stack.enter_context(_temporary_dir(place, path)), target, path))
+        yield [temporary / CONTENT for temporary, _, _ in filled]
+        for temporary, target, path in filled:
+            with _output_errors(path):
+                temporaries.publish(temporary, target)
+        for temporary, _, _ in filled:
+            stack.callback(temporaries.acknowledge, temporary)
+        temporaries.end(stack)
 
 
 @contextlib.contextmanager
@@ -204,7 +216,7 @@ def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         with _output_errors(path):
             parent.mkdir(parents=True, exist_ok=True)
-            temporary = stack.enter_context(owned_dir(parent, path.name))
+            temporary = stack.enter_context(temporaries.owned_dir(parent, path.name))
         try:
             yield temporary
             succeeded = True
@@ -227,7 +239,7 @@ def _probe(folder: Path, path: Path) -> None:
     """Check that a folder, or the nearest existing folder above it, can be written."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     with _output_errors(path):
-        can_make(existing, path.name)
+        temporaries.can_make(existing, path.name)
 
 
 @contextlib.contextmanager
@@ -236,11 +248,3 @@ def _output_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; name another place") from error
-
-
-# What a zip file raises: damage, encryption, an unknown method; and with those of the system.
-ZIP_DAMAGE = (
-    *(EOFError, KeyError, NotImplementedError, RuntimeError),
-    *(lzma.LZMAError, zipfile.BadZipFile, zlib.error),
-)
-ZIP_ERRORS = (OSError, *ZIP_DAMAGE)

@@ -54,6 +54,32 @@ def scratch_dir() -> Iterator[Path]:
         yield path / CONTENT
 
 
+_ends: list[contextlib.ExitStack] = []
+
+
+@contextlib.contextmanager
+def ending_late() -> Iterator[None]:
+    """Put off the end of what is published in this block to its own end.
+
+    A command says how it ended after it has published: killed in between, it has said nothing.
+    """
+    with contextlib.ExitStack() as stack:
+        _ends.append(stack)
+        try:
+            yield
+        finally:
+            _ends.pop()
+
+
+def end(stack: contextlib.ExitStack) -> None:
+    """Close a stack, now or at the end of the block around; see `ending_late`."""
+    later = stack.pop_all()
+    if _ends:
+        _ends[-1].push(later)
+    else:
+        later.close()
+
+
 def can_make(parent: Path, name: str) -> None:
     """Try whether a temporary folder can be made.
 
@@ -83,7 +109,11 @@ def publish(temporary: Path, target: Path) -> None:
         journal.write_text(names, encoding="utf-8", errors="surrogateescape")
         for entry in entries:
             entry.rename(target / entry.name)
-    journal.unlink()
+
+
+def acknowledge(temporary: Path) -> None:
+    """Say that what was published stays: nobody takes it away any more."""
+    (temporary / _JOURNAL).unlink(missing_ok=True)
 
 
 def sweep(parent: Path) -> None:

@@ -84,6 +84,12 @@ class Check:
             "margin": self.margin,
         }
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Check:
+        """Read what `as_json` gives."""
+        known = {name: value for name, value in fields.items() if name != "margin"}
+        return cls(**known | {"verdict": Verdict(fields["verdict"])})
+
     def __str__(self) -> str:
         return f"{self.verdict} {self.name}: {self.message}"
 

@@ -14,6 +14,7 @@ import click
 from retinaface.cli.answers.of_evaluation import evaluation_answer, show
 from retinaface.cli.evaluation_record import (
     Selected,
+    check_outputs,
     name_part,
     unknown_words,
     write_evaluation,
@@ -85,6 +86,12 @@ if TYPE_CHECKING:
     help="'ixrt' leaves out the last incomplete batch, as the published ixRT figures do; it is not "
     "WIDER FACE AP, and the result is labelled.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the same evaluation, where it was killed: images that were finished are "
+    "compared with what they were, and not run again.",
+)
 @scheduler_options
 @model_options
 @answering(show)
@@ -100,6 +107,7 @@ def evaluate(
     output: Location | None,
     skip_bad_images: bool,
     scoring: str,
+    resume: bool,
     scheduler: str | None,
     resources: dict[str, float],
     model: Path | None,
@@ -122,7 +130,9 @@ def evaluate(
     from retinaface.suite.sources import choose_sources
 
     check_resources(scheduler, resources)
-    _check_outputs(predictions, output, model)
+    if resume and scheduler is not None:
+        raise click.UsageError("--resume is of an evaluation on this machine, without --scheduler")
+    check_outputs(predictions, output, model)
     find_engine(engine)
     recipe = PIPELINES[pipeline]
     has_files = bool(model or engine_file)
@@ -157,7 +167,7 @@ def evaluate(
         shares_cpus=True,
         options=options,
     )
-    result, found, cluster = _run(runner, selected, settings, predictions, output)
+    result, found, cluster = _run(runner, selected, settings, predictions, output, resumes=resume)
     notes += [*found, *selected.notes]
     return evaluation_answer(
         engine, settings, result, notes, cluster=cluster, predictions=predictions, record=output
@@ -198,13 +208,14 @@ def _run(
     settings: Mapping[str, Any],
     predictions: Path | None,
     output: Location | None,
+    *,
+    resumes: bool,
 ) -> tuple[Evaluation | Figures, list[str], ClusterRun | UnsetType]:
     """Evaluate, and give notes on the model; both folders appear once both are complete."""
     from retinaface.detection.pipelines import PIPELINES
     from retinaface.engines.origin import checkpoint_of
-    from retinaface.files import new_dir
     from retinaface.records.evaluated import trace_a_few
-    from retinaface.storage.writing import new_folder
+    from retinaface.storage.writing import new_folders
     from retinaface.widerface.evaluation import Evaluation
 
     recipe, dataset = PIPELINES[settings["pipeline"]], selected.dataset
@@ -213,9 +224,9 @@ def _run(
         engine = runner.engine
         checkpoint = checkpoint_of(engine)
         notes = [*engine.spec.model_notes, *(checkpoint.notes if checkpoint else ())]
-        record_dir = stack.enter_context(new_folder(output)) if output else None
-        texts_dir = stack.enter_context(new_dir(predictions)) if predictions else None
-        result = runner.evaluate(texts_dir)
+        parts = stack.enter_context(runner.parts(resumes=resumes))
+        record_dir, texts_dir = stack.enter_context(new_folders(output, predictions))
+        result = runner.evaluate(texts_dir, parts)
         selected.notes.extend(runner.notes())
         name_part(texts_dir, selected)
         if record_dir is not None and isinstance(result, Evaluation):
@@ -225,20 +236,3 @@ def _run(
     if result.warning:
         result = replace(result, warning=result.warning + unknown_words(checkpoint))
     return result, notes, cluster
-
-
-def _check_outputs(predictions: Path | None, output: Location | None, model: Path | None) -> None:
-    from retinaface.export.manifest import read_manifest
-    from retinaface.storage.writing import check_new
-
-    for folder in (predictions, output):
-        if folder is not None:
-            check_new(folder)
-    if output is not None and model is not None:
-        read_manifest(model)  # which the record keeps: a damaged one is found before the run
-    if predictions is not None and isinstance(output, Path):
-        one, other = predictions.resolve(), output.resolve()
-        if one == other or one in other.parents or other in one.parents:
-            raise click.UsageError(
-                "--output and --predictions are one folder, or one is inside the other; name two"
-            )

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from retinaface.engines.base import Engine
     from retinaface.export.manifest import WeightsSource
     from retinaface.records.traced_images import ImageStages
+    from retinaface.storage.location import Location
     from retinaface.widerface.dataset import WiderFace
     from retinaface.widerface.evaluation import Evaluation
     from retinaface.widerface.ground_truth import GroundTruth
@@ -29,6 +32,30 @@ class Selected:
     truth: GroundTruth
     notes: list[str]
     label: str = ""
+
+
+def check_outputs(predictions: Path | None, output: Location | None, model: Path | None) -> None:
+    """Refuse folders that cannot take what is kept, before anything runs.
+
+    Args:
+        predictions: Of texts.
+        output: Of the record.
+        model: Which the record keeps.
+    """
+    from retinaface.export.manifest import read_manifest
+    from retinaface.storage.writing import check_new
+
+    for folder in (predictions, output):
+        if folder is not None:
+            check_new(folder)
+    if output is not None and model is not None:
+        read_manifest(model)  # which the record keeps: a damaged one is found before the run
+    if predictions is not None and isinstance(output, Path):
+        one, other = predictions.resolve(), output.resolve()
+        if one == other or one in other.parents or other in one.parents:
+            raise click.UsageError(
+                "--output and --predictions are one folder, or one is inside the other; name two"
+            )
 
 
 def unknown_words(source: WeightsSource | None) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retinaface.cluster.tally import Figures
     from retinaface.engines.base import Engine
     from retinaface.widerface.evaluation import Evaluation
+    from retinaface.widerface.unfinished.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,24 @@ class Runner:
     settings: Mapping[str, Any]
     crew: Crew | None = None
 
-    def evaluate(self, predictions_dir: Path | None) -> Evaluation | Figures:
+    @contextlib.contextmanager
+    def parts(self, *, resumes: bool) -> Iterator[Parts | None]:
+        """Keep what is found until the block ends without an error; on this machine alone."""
+        from retinaface.cli.unfinished import open_parts
+
+        if self.crew is not None:
+            yield None
+            return
+        parts = open_parts(self.engine, self.selected, self.settings, resumes=resumes)
+        is_whole = False
+        try:
+            yield parts
+            is_whole = True
+        finally:
+            if parts is not None:
+                parts.close(is_whole=is_whole)
+
+    def evaluate(self, predictions_dir: Path | None, parts: Parts | None) -> Evaluation | Figures:
         """Run all images; see `widerface.evaluation.evaluate`."""
         from retinaface.detection.pipelines import PIPELINES
         from retinaface.widerface.evaluation import evaluate
@@ -55,6 +73,7 @@ class Runner:
             skip_bad_images=self.settings["skip_bad_images"],
             predictions_dir=predictions_dir,
             progress=progress,
+            parts=parts,
         )
 
     def notes(self) -> list[str]:

@@ -22,6 +22,7 @@ from retinaface.storage.writing import check_new
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 from retinaface.suite.settings.given import NO_FILE
+from retinaface.telling.visible import told
 
 # Names the folder where Hypothesis keeps failing examples; the default is the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
@@ -112,6 +113,7 @@ def validate(
     """
     from retinaface.assets import ASSETS_VARIABLE
     from retinaface.cli.supervision.answer import folder_of, run_and_answer
+    from retinaface.suite.run.folder import end_record_dir
 
     start_output(json_file, is_quiet=quiet)
     place = find_place(Path.cwd())
@@ -122,7 +124,7 @@ def validate(
         asked = {**options, "markers": markers, "keywords": keywords, "assets": assets}
         quick = is_quick(asked, pytest_args, place.root)
     record: Location | None = options["record"]
-    _check_files(options["junitxml"], record)
+    _check_files(options["junitxml"], record, resumes=bool(options["resume"]))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(folder_of(record))
         command = _command(place, pytest_args)
@@ -130,12 +132,15 @@ def validate(
         command += [] if record else ["--record-is-temporary"]
         command += [f"--record-goes-to={record}"] if isinstance(record, Url) else []
         command += ["--quick"] if quick else []
+        command += ["--unfinished-stays"] if isinstance(record, Path) else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
         # Pytest's files belong into the caller's folder, not into the installed package.
         cwd = Path.cwd() if place.is_shipped else place.root
         code = run_and_answer(
             command, pytest_args, cwd, folder, timeout, kept=record, json_file=json_file
         )
+    if isinstance(record, Path):
+        end_record_dir(record)
     click.get_current_context().exit(code)
 
 
@@ -145,12 +150,20 @@ def _config() -> Path | str:
     return NO_FILE if file is None else file.absolute()
 
 
-def _check_files(junitxml: Path | None, record: Location | None) -> None:
+def _check_files(junitxml: Path | None, record: Location | None, *, resumes: bool) -> None:
     from retinaface.files import check_output_file
+    from retinaface.suite.run.folder import check_record_dir
 
     if junitxml is not None:
         check_output_file(junitxml)
-    if record is not None:
+    if resumes and not isinstance(record, Path):
+        raise click.UsageError(
+            "--resume goes on with a run in a folder of this machine: name it with --record DIR"
+        )
+    if isinstance(record, Path):
+        if note := check_record_dir(record, resumes=resumes):
+            click.echo(told(f"retinaface: {note}"), err=True)
+    elif record is not None:
         check_new(record)
 
 

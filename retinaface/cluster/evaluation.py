@@ -25,10 +25,11 @@ from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.spec import EngineSpec
 from retinaface.telling.visible import visible
 from retinaface.widerface.dataset import WiderFace
-from retinaface.widerface.evaluation import Evaluation, Found, conclude
+from retinaface.widerface.evaluation import Evaluation, conclude
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.predictions import write_predictions
 from retinaface.widerface.stores.disk import ImageFolder
+from retinaface.widerface.unfinished.found import Found
 
 if TYPE_CHECKING:
     from distributed import Future

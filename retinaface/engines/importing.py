@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from retinaface.errors import EngineUnavailable, RetinaFaceError, first_line
+from retinaface.storage.hashing import file_sha256
 
 
 @contextlib.contextmanager
@@ -27,3 +30,12 @@ def importing(what: str, next_step: str) -> Iterator[None]:
         raise EngineUnavailable(
             f"{what} cannot be imported ({type(error).__name__}: {first_line(error)}); {next_step}"
         ) from error
+
+
+def outside_code(engine: str) -> str:
+    """Hash the module of an engine that is named `package.module:factory`; empty for any other."""
+    module, colon, _ = engine.partition(":")
+    found = find_spec(module) if colon else None
+    if found is None or found.origin is None or not Path(found.origin).is_file():
+        return ""
+    return file_sha256(Path(found.origin))

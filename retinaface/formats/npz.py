@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retinaface.files import ZIP_DAMAGE, ZIP_ERRORS
 from retinaface.formats.faults import FormatError
 from retinaface.formats.npy import read_array
-from retinaface.formats.zip_directory import has_too_many
+from retinaface.formats.zip_directory import ZIP_DAMAGE, ZIP_ERRORS, has_too_many
 
 # Of all arrays that are read at once. A full reference has 150 MB; of a record, one result is read.
 MAX_ARRAY_BYTES = 512 * 2**20

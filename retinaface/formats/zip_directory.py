@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 
+# What a zip file raises: damage, encryption, an unknown method; and with those of the system.
+ZIP_DAMAGE = (
+    *(EOFError, KeyError, NotImplementedError, RuntimeError),
+    *(lzma.LZMAError, zipfile.BadZipFile, zlib.error),
+)
+ZIP_ERRORS = (OSError, *ZIP_DAMAGE)
 # End of the directory: signature, 4 bytes, entries on this disk and in all, 4 + 4 bytes of size and
 # place, length of the comment, which may have 64 KiB (APPNOTE.TXT 4.3.16).
 _END = struct.Struct("<4s4xHHIIH")

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 from retinaface.errors import WeightsError
-from retinaface.files import ZIP_ERRORS, refuse_pointer
+from retinaface.files import refuse_pointer
+from retinaface.formats.zip_directory import ZIP_ERRORS
 
 # First bytes, and where they stand, of what is taken for a checkpoint.
 _UNPACK = "unpack it, and give the checkpoint that is in it"

@@ -77,7 +77,41 @@ class Kept:
     model: Path | None = None
 
 
-def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept]) -> None:
+@dataclass(frozen=True)
+class Packed:
+    """What is kept of a result, in the form in which it is written.
+
+    Attributes:
+        arrays: By file, and by name in it.
+        facts: Its traced images and its model; JSON types.
+    """
+
+    arrays: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+
+def pack(folder: Path, result_id: str, kept: Kept) -> Packed:
+    """Bring what is kept of a result into the form of files.
+
+    Args:
+        folder: Of the record; it gets the model.
+    """
+    arrays: dict[str, dict[str, Any]] = {}
+    if kept.detections is not None:
+        arrays[DETECTIONS_FILE] = _under(result_id, pack_detections(kept.detections))
+    if kept.counts is not None:
+        names = {"images": np.array(kept.images)}
+        if kept.image_sha256:
+            names["image_sha256"] = np.array([kept.image_sha256[name] for name in kept.images])
+        arrays[COUNTS_FILE] = _under(result_id, {**asdict(kept.counts), **names})
+    traced, stages = pack_stages(list(kept.stages))
+    arrays[STAGES_FILE] = _under(result_id, stages)
+    return Packed(arrays, {"traced": traced, "model": _keep_model(folder, kept.model)})
+
+
+def write_record(
+    folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kept | Packed]
+) -> None:
     """Write a record.
 
     Each result also gets the traced images and the model that are kept of it.
@@ -90,26 +124,17 @@ def write_record(folder: Path, record: Mapping[str, Any], kept: Mapping[str, Kep
     Raises:
         ValueError: The record lacks a field, or one is of another type.
     """
-    detections: dict[str, Any] = {}
-    counts: dict[str, Any] = {}
-    stages: dict[str, Any] = {}
-    facts: dict[str, dict[str, Any]] = {}
+    files: dict[str, dict[str, Any]] = {f: {} for f in (DETECTIONS_FILE, COUNTS_FILE, STAGES_FILE)}
+    facts: dict[str, Mapping[str, Any]] = {}
     for result_id, one in kept.items():
-        if one.detections is not None:
-            detections |= _under(result_id, pack_detections(one.detections))
-        if one.counts is not None:
-            names = {"images": np.array(one.images)}
-            if one.image_sha256:
-                names["image_sha256"] = np.array([one.image_sha256[name] for name in one.images])
-            counts |= _under(result_id, {**asdict(one.counts), **names})
-        traced, arrays = pack_stages(list(one.stages))
-        stages |= _under(result_id, arrays)
-        facts[result_id] = {"traced": traced, "model": _keep_model(folder, one.model)}
+        packed = one if isinstance(one, Packed) else pack(folder, result_id, one)
+        for name, arrays in packed.arrays.items():
+            files[name] |= arrays
+        facts[result_id] = packed.facts
     results = [{**result, **facts.get(result["id"], {})} for result in record.get("results", [])]
     warnings = all_warnings(record.get("warnings", ()), results)
     whole = {**record, "results": results, "warnings": warnings, "arrays": {}}
     record_text(whole)  # refuses what is wrong before anything is written
-    files = {DETECTIONS_FILE: detections, COUNTS_FILE: counts, STAGES_FILE: stages}
     for name, content in files.items():
         with new_file(folder / name) as file, file.open("wb") as sink:
             np.savez_compressed(sink, **content)

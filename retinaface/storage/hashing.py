@@ -35,3 +35,13 @@ def file_sha256(path: Path) -> str:
     if is_settled and len(_hashes) < _MOST_HASHES:
         _hashes[state] = sha256
     return sha256
+
+
+def modules_sha256(*folders: Path) -> str:
+    """Hash all Python modules of folders, names included: a change of code is another hash."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\n".encode(errors="surrogateescape"))
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.errors import OutputError, StorageError
-from retinaface.files import check_output_dir, new_dir
+from retinaface.files import check_output_dir, new_dir, new_dirs
 from retinaface.storage.connection import connect, storage_errors
 from retinaface.storage.location import Location, Url
 from retinaface.temporaries import scratch_dir
@@ -70,6 +70,22 @@ def new_folder(where: Location) -> Iterator[Path]:
         except StorageError as error:
             kept = folder.rename(Path(tempfile.mkdtemp(prefix="retinaface-")) / folder.name)
             raise StorageError(f"{error}; all files are kept in {kept}") from error
+
+
+@contextlib.contextmanager
+def new_folders(*places: Location | None) -> Iterator[list[Path | None]]:
+    """Fill folders as `new_folder` does, those of this machine together; see `files.new_dirs`."""
+    paths = [where for where in places if isinstance(where, Path)]
+    with contextlib.ExitStack() as stack:
+        local = iter(stack.enter_context(new_dirs(*paths)))
+        yield [
+            None
+            if where is None
+            else next(local)
+            if isinstance(where, Path)
+            else stack.enter_context(new_folder(where))
+            for where in places
+        ]
 
 
 def _send(folder: Path, url: Url) -> None:

@@ -178,6 +178,12 @@ OPTIONS = (
         "record", "Write the run record into a new folder.", "DIR|URL", kind="path", takes_url=True
     ),
     Option(
+        "resume",
+        "Go on with the run that was cut off in the folder of --record: what ended there does not "
+        "run again, but for times, which are of one session.",
+        kind="flag",
+    ),
+    Option(
         "accept-baseline",
         "Make this run's figures the baseline. Needs --reason and a clean tree; refused in CI.",
         kind="flag",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retinaface.assets import IMAGES_ARCHIVE, REGISTRY, cache_dir, find_asset, mirror_dir
 from retinaface.errors import DatasetError, ImageError, StorageError
-from retinaface.files import ZIP_ERRORS
+from retinaface.formats.zip_directory import ZIP_ERRORS
 from retinaface.storage.location import Location, Url
 from retinaface.storage.reading import naming
 from retinaface.widerface.ground_truth import GroundTruth, file_name

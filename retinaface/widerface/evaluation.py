@@ -17,18 +17,18 @@ from retinaface.detection.lanes import Result
 from retinaface.detection.pipelines import Pipeline
 from retinaface.engines.base import Engine
 from retinaface.environment import n_usable_cpus
-from retinaface.errors import DatasetError, ImageError
+from retinaface.errors import DatasetError
 from retinaface.telling.visible import visible
 from retinaface.widerface.average_precision import (
     Counts,
-    ScoredBoxes,
     average_precision,
     count_set,
 )
 from retinaface.widerface.dataset import WiderFace
 from retinaface.widerface.ground_truth import GroundTruth
 from retinaface.widerface.plausibility import next_to_nothing
-from retinaface.widerface.predictions import official_form, write_predictions
+from retinaface.widerface.unfinished.found import Found, Keeping
+from retinaface.widerface.unfinished.parts import Finished, Parts
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Evaluation:
             the pass.
         image_sha256: Hash of each scored image's file; empty where it could not be read.
         warning: That next to nothing was found; empty where something was.
+        n_earlier: How many images a process that was killed had finished; `detect_s` is of the
+            others alone.
     """
 
     detections: dict[str, Detections]
@@ -56,6 +58,7 @@ class Evaluation:
     detect_s: float
     image_sha256: dict[str, str]
     warning: str = ""
+    n_earlier: int = 0
 
     @property
     def n_images(self) -> int:
@@ -78,23 +81,6 @@ class Spent:
     scoring_s: float
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was found for a job so far, by image."""
-
-    detections: dict[str, Detections]
-    bad_images: dict[str, str]
-    scored: dict[str, ScoredBoxes]
-
-    def add(self, image: str, result: Detections | ImageError) -> None:
-        """Take an image's result."""
-        if isinstance(result, ImageError):
-            self.bad_images[image] = str(result)
-            return
-        self.detections[image] = result
-        self.scored[image] = official_form(result.boxes_xyxy, result.scores)
-
-
 def evaluate(
     engine: Engine,
     pipeline: Pipeline,
@@ -106,6 +92,7 @@ def evaluate(
     skip_bad_images: bool = False,
     predictions_dir: Path | None = None,
     progress: bool = False,
+    parts: Parts | None = None,
 ) -> Evaluation:
     """Run an engine on a selection of the data set and score it by the official protocol.
 
@@ -117,10 +104,11 @@ def evaluate(
         skip_bad_images: Count an image that does not decode as one with all faces missed.
         predictions_dir: Existing folder for predictions in the official format.
         progress: Show a progress bar on stderr, where that is a terminal.
+        parts: Keeps what is found, should the process be killed; what it holds is gone on with.
 
     Raises:
         ImageError: An image cannot be used.
-        DatasetError: No image could be used.
+        DatasetError: No image could be used, or one is not what an earlier process saw.
     """
     job = Job(engine, pipeline, batch_size)
     (found,), _ = evaluate_together(
@@ -131,6 +119,7 @@ def evaluate(
         skip_bad_images=skip_bad_images,
         predictions_dir=predictions_dir,
         progress=progress,
+        parts=parts,
     )
     if isinstance(found, Exception):
         raise found
@@ -146,11 +135,13 @@ def evaluate_together(
     skip_bad_images: bool = False,
     predictions_dir: Path | None = None,
     progress: bool = False,
+    parts: Parts | None = None,
 ) -> tuple[list[Evaluation | Exception], Spent]:
     """Evaluate several jobs in one pass: each image is read, hashed and decoded once.
 
     Args:
-        jobs: New ones, of engines with their pipelines; the rest is as for `evaluate`.
+        jobs: New ones, of engines with their pipelines; one where there are parts. The rest is as
+            for `evaluate`.
 
     Returns:
         For each job its evaluation, or why there is none; and where the time went.
@@ -158,23 +149,28 @@ def evaluate_together(
     Raises:
         ImageError: An image cannot be used, and bad images are not skipped.
     """
-    started = time.perf_counter()
     hashes = dict.fromkeys(truth.images, "")
     found = {job: Found({}, {}, {}) for job in jobs}
+    keep = Keeping(found, hashes, parts, predictions_dir)
+    n_earlier = keep.go_on(jobs[0], dataset, truth.images)
+    started = time.perf_counter()
     stream = Pass(
         jobs,
-        truth.images,
+        truth.images[n_earlier:],
         hash_reads(dataset.read_bytes, hashes),
         workers=workers,
         skip_bad_images=skip_bad_images,
     )
-    for job, (image, result) in _count(stream, jobs, len(truth.images), is_shown=progress):
-        found[job].add(image, result)
-        if predictions_dir is not None and isinstance(result, Detections):
-            write_predictions(predictions_dir, image, result.boxes_xyxy, result.scores)
+    n_left = len(truth.images) - n_earlier
+    for job, (image, result) in _count(stream, jobs, n_left, is_shown=progress):
+        keep.add(job, image, result)
+        if parts is not None:
+            parts.add(Finished(image, result, hashes[image]))
     detect_s = time.perf_counter() - started
     with ThreadPoolExecutor(workers or n_usable_cpus()) as threads:
-        end = lambda job: job.error or conclude(found[job], truth, detect_s, hashes)  # noqa: E731
+        end = lambda job: (  # noqa: E731
+            job.error or conclude(found[job], truth, detect_s, hashes, n_earlier)
+        )
         concluded = list(threads.map(end, jobs))
     infer_s = stream.busy.seconds()
     spent_s = time.perf_counter() - started
@@ -182,7 +178,11 @@ def evaluate_together(
 
 
 def conclude(
-    found: Found, truth: GroundTruth, detect_s: float, hashes: Mapping[str, str]
+    found: Found,
+    truth: GroundTruth,
+    detect_s: float,
+    hashes: Mapping[str, str],
+    n_earlier: int = 0,
 ) -> Evaluation | DatasetError:
     """Count what was found in all images, and compute AP.
 
@@ -190,6 +190,7 @@ def conclude(
         truth: The images, in the order of the run.
         detect_s: Seconds until the last detection.
         hashes: SHA-256 of each image's file.
+        n_earlier: See `Evaluation`.
     """
     detections = found.detections
     if not detections:
@@ -199,7 +200,15 @@ def conclude(
     n_detections = sum(len(boxes.scores) for boxes in detections.values())
     warning = next_to_nothing(ap, n_images=len(truth.images), n_detections=n_detections)
     return Evaluation(
-        detections, found.bad_images, counts, truth.images, ap, detect_s, dict(hashes), warning
+        detections,
+        found.bad_images,
+        counts,
+        truth.images,
+        ap,
+        detect_s,
+        dict(hashes),
+        warning,
+        n_earlier,
     )
 
 

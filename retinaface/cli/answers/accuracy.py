@@ -66,6 +66,7 @@ class Evaluated(Answer, kw_only=True, tag="evaluate"):
         limit: Only so many images were asked for.
         n_images: That were run and scored.
         detect_s: Seconds from the first read to the last detection.
+        n_earlier: Images that a process which was killed had finished; not in `detect_s`.
         bad_images: Why an image could not be used, by its name; all its faces count as missed.
         predictions: Folder of the detections as text, where they were written.
         record: Folder of the run record, where one was written.
@@ -81,6 +82,7 @@ class Evaluated(Answer, kw_only=True, tag="evaluate"):
     ap: dict[str, float]
     n_images: int
     detect_s: float
+    n_earlier: int = 0
     bad_images: dict[str, str]
     predictions: str | None
     record: str | None

@@ -47,6 +47,7 @@ def evaluation_answer(
         ap=result.ap,
         n_images=result.n_images,
         detect_s=result.detect_s,
+        n_earlier=getattr(result, "n_earlier", 0),
         bad_images=result.bad_images,
         predictions=None if predictions is None else str(predictions),
         record=None if record is None else str(record),
@@ -61,7 +62,9 @@ def show(answer: Evaluated, printer: Printer) -> None:
     printer.ap(f"{answer.engine}, {answer.pipeline}, batch {answer.batch}", answer.ap)
     printer.warnings(answer.warnings)
     printer.notes(answer.notes)
-    n = answer.n_images
+    n = answer.n_images - answer.n_earlier
+    if answer.n_earlier:
+        printer.say(f"{answer.n_earlier} images were finished before, by a process that was killed")
     printer.say(
         f"{n} images in {answer.detect_s:.1f} s ({n / answer.detect_s:.0f} images/s, reading to "
         "detections)"

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinaface.cli.usage.crashes import EXIT_SOFTWARE
@@ -27,6 +27,7 @@ _NO_RUN = {"--co", "--collect-only", "--help", "-h", "--version", "-V", "--fixtu
 WHOLE_LINES = 400
 _POLL_S = 0.2
 _GRACE_S = 5.0
+RECORD_FILE = "record.json"  # of `records.write`, which imports NumPy
 # Start-up imports and collects, which takes seconds, and far more on a machine that is busy: no
 # test is at fault for that, however short `--timeout` is.
 _STARTS_S = 120.0
@@ -41,17 +42,29 @@ class Watch:
     since: float = 0.0
     state: str | None = None
     has_begun: bool = False  # some test was running
+    earlier: int = field(init=False)  # when a record was written that lay there before
+
+    def __post_init__(self) -> None:
+        """Note the record of a run that was cut off, which is no news."""
+        self.earlier = self._written()
 
     def look(self) -> None:
         """Read the record, which can be read at any time because it is always replaced whole."""
+        if self._written() == self.earlier:
+            return
         try:
-            record = json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
+            record = json.loads((self.folder / RECORD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
         self.state = record.get("state")
         if record.get("running") != self.running:
             self.running, self.since = record.get("running"), time.monotonic()
         self.has_begun = self.has_begun or self.running is not None
+
+    def _written(self) -> int:
+        with contextlib.suppress(OSError):
+            return (self.folder / RECORD_FILE).stat().st_mtime_ns
+        return 0
 
 
 class Child:

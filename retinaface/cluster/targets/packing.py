@@ -9,7 +9,8 @@ import zipfile
 from pathlib import Path
 
 from retinaface.errors import RecordError
-from retinaface.files import ZIP_DAMAGE, new_dir
+from retinaface.files import new_dir
+from retinaface.formats.zip_directory import ZIP_DAMAGE
 
 # What travels as one message; a record of all of WIDER FACE with a model has some tens of MB.
 MAX_BYTES = 512 * 2**20

@@ -6,7 +6,8 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from retinaface.suite.run import TestEntry, ValidationRun
+from retinaface.suite.run import ValidationRun
+from retinaface.suite.run.entry import TestEntry
 from retinaface.telling.visible import visible
 from retinaface.verdicts import Verdict
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,22 @@ from retinaface.records.warnings import weights_warning
 from retinaface.records.write import new_record
 from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
 from retinaface.suite.hooks.quick import LEFT_OUT
-from retinaface.suite.hooks.stash import ACCEPTANCE, POOL, RUN, SETTINGS, TARGET, last_option
+from retinaface.suite.hooks.replay import report_again
+from retinaface.suite.hooks.stash import (
+    ACCEPTANCE,
+    POOL,
+    RESUMES,
+    RUN,
+    SETTINGS,
+    TARGET,
+    last_option,
+)
 from retinaface.suite.place import SUITES, is_of_suites
 from retinaface.suite.run import ValidationRun
+from retinaface.suite.run.folder import start_record_dir
+from retinaface.suite.run.identity import identity_of
+from retinaface.suite.run.journal import Journal
+from retinaface.telling.visible import one_line
 from retinaface.verdicts import SKIPPED, Question, Verdict
 
 _DESELECTED: pytest.StashKey[Counter[str]] = pytest.StashKey()
@@ -66,16 +79,46 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     folder = last_option(config, "record")
     if folder is not None:
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        start_record_dir(folder, resumes=config.stash[RESUMES])
     target = config.stash[TARGET].as_json() | {"config": config.stash[SETTINGS].description}
-    run = ValidationRun(new_record() | {"target": target}, folder)
-    run.expected = [item.nodeid for item in session.items if is_validation(item)]
+    record = new_record() | {"target": target}
+    items = [item for item in session.items if is_validation(item)]
+    journal = None if folder is None else _open_journal(config, folder, record, items)
+    run = ValidationRun(record, folder, journal, _restored(items, journal))
+    run.expected = [item.nodeid for item in items]
     for node, text in config.stash.setdefault(_UNCOLLECTED, []):
         run.end(node, str(Verdict.FAIL), f"cannot be collected: {_clean(text)}", 0.0)
     left_out = config.stash.setdefault(_DESELECTED, Counter())
     run.n_deselected.update(left_out)
     run.n_left_by_quick = config.stash.get(LEFT_OUT, Counter())
     config.stash[RUN] = run
+
+
+def _open_journal(
+    config: pytest.Config, folder: Path, record: Mapping[str, Any], items: Sequence[pytest.Item]
+) -> Journal | None:
+    """Open the journal of a run that may go on; a record for this process alone needs none."""
+    if config.getoption("record_is_temporary") or config.getoption("record_goes_to"):
+        return None
+    suites = items[0].path.parent if items else Path(SUITES)
+    tests = [item.nodeid for item in items]
+    identity = identity_of(record, config.stash[TARGET], tests, suites)
+    begun = {name: record[name] for name in ("command", "created")}
+    try:
+        return Journal(folder, identity, begun, stays=config.getoption("unfinished_stays"))
+    except RetinaFaceError as error:
+        raise pytest.UsageError(one_line(str(error))) from error
+
+
+def _restored(items: Sequence[pytest.Item], journal: Journal | None) -> set[str]:
+    """Choose the tests that do not run again: those that ended.
+
+    Times of two sessions are never one sample: where one test of times is left, all run again.
+    """
+    ended = set(journal.earlier.tests) if journal is not None else set()
+    restored = {item.nodeid for item in items} & ended
+    timed = {item.nodeid for item in items if item.get_closest_marker("speed") is not None}
+    return restored if timed <= restored else restored - timed
 
 
 def _is_run(session: pytest.Session) -> bool:
@@ -98,11 +141,16 @@ def validation_run(pytestconfig: pytest.Config) -> ValidationRun:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Tell the run which test starts."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Tell the run which test starts; report one again that ended before the run was cut off."""
     run = item.config.stash.get(RUN, None)
-    if run is not None and is_validation(item):
-        run.begin(item.nodeid, **_subject(item))
+    if run is None or not is_validation(item):
+        return None
+    if item.nodeid in run.restored:
+        report_again(item, nextitem, run.restored[item.nodeid])
+        return True
+    run.begin(item.nodeid, **_subject(item))
+    return None
 
 
 def _subject(item: pytest.Item) -> dict[str, str]:

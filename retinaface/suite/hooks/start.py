@@ -11,11 +11,11 @@ import pytest
 
 from retinaface.checks.int8.budgets import Budget, read_budget
 from retinaface.errors import RetinaFaceError
-from retinaface.files import check_output_dir
 from retinaface.suite.acceptance import Acceptance, start_acceptance
-from retinaface.suite.hooks.stash import ACCEPTANCE, SETTINGS, TARGET, last_option, option
-from retinaface.suite.options import OPTIONS
+from retinaface.suite.hooks.stash import ACCEPTANCE, RESUMES, SETTINGS, TARGET, last_option, option
+from retinaface.suite.options import OPTIONS, TargetError
 from retinaface.suite.place import SHIPPED, Place, is_of_suites
+from retinaface.suite.run.folder import check_record_dir
 from retinaface.suite.settings.given import NO_FILE, Settings, read_settings
 from retinaface.suite.settings.variables import CONFIG_VARIABLE, check_environment
 from retinaface.suite.target import Target, make_target
@@ -44,6 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     # `validate` keeps a record for itself where none is asked for.
     group.addoption("--record-is-temporary", action="store_true", help=argparse.SUPPRESS)
+    # `validate` takes away what a killed run would need once it has said how the run ended.
+    group.addoption("--unfinished-stays", action="store_true", help=argparse.SUPPRESS)
     # Where `validate` sends the record when the run has ended.
     group.addoption("--record-goes-to", help=argparse.SUPPRESS)
 
@@ -55,8 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         check_environment(os.environ)
         config.stash[SETTINGS] = _settings(config)
         target = config.stash[TARGET] = _target(config)
+        resumes = config.stash[RESUMES] = _resumes(config)
         if (record := last_option(config, "record")) is not None:
-            check_output_dir(Path(record))
+            check_record_dir(Path(record), resumes=resumes)
+        elif resumes:
+            raise TargetError("--resume goes on with a run in a folder: name it with --record DIR")
         config.stash[ACCEPTANCE] = start_acceptance(
             wanted=config.getoption("accept_baseline"),
             reason=config.getoption("reason"),
@@ -65,6 +70,22 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except RetinaFaceError as error:
         raise pytest.UsageError(one_line(str(error))) from error
+
+
+def _resumes(config: pytest.Config) -> bool:
+    """Tell whether the run goes on with one that was cut off.
+
+    Raises:
+        TargetError: It is to become a baseline, of which all times must be of one session.
+    """
+    settings = config.stash[SETTINGS].texts("resume")
+    resumes = config.getoption("resume") or tuple(settings) == ("true",)
+    if resumes and config.getoption("accept_baseline"):
+        raise TargetError(
+            "--accept-baseline needs a run of one session, since times of two are no sample; leave "
+            "out --resume"
+        )
+    return resumes
 
 
 def _settings(config: pytest.Config) -> Settings:

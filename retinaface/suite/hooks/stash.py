@@ -16,6 +16,7 @@ TARGET: pytest.StashKey[Target] = pytest.StashKey()
 RUN: pytest.StashKey[ValidationRun] = pytest.StashKey()
 POOL: pytest.StashKey[EnginePool] = pytest.StashKey()
 ACCEPTANCE: pytest.StashKey[Acceptance] = pytest.StashKey()
+RESUMES: pytest.StashKey[bool] = pytest.StashKey()
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 
 

@@ -144,4 +144,4 @@ def record_evaluation(
     )
     name = result.pop("id")
     run.add_result(name, **result)
-    run.kept[name] = evaluated_arrays(evaluation, measured.stages, measured.model)
+    run.keep(name, evaluated_arrays(evaluation, measured.stages, measured.model))

@@ -29,7 +29,9 @@ _AGREE = (
     *("batch", "limit", "shard-size", "skip-bad-images", "csv", *_MODEL),
 )
 _CLUSTER = ("scheduler", "worker-resource")
-_EVALUATE = ("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output")
+_EVALUATE = (
+    *("pipeline", "engine", *_IMAGES, "batch", "limit", "predictions", "output", "resume"),
+)
 
 # Of every command with an answer.
 _OUTPUT = ("json", "quiet", "verbose")

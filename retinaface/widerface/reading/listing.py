@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from retinaface.errors import DatasetError
-from retinaface.files import ZIP_ERRORS
+from retinaface.formats.zip_directory import ZIP_ERRORS
 from retinaface.widerface.reading.archive import read_zip
 from retinaface.widerface.reading.folder import read_folder
 from retinaface.widerface.reading.members import Member

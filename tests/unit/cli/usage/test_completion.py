@@ -62,9 +62,9 @@ def test_the_protocol_answers_with_nothing_heavy_whatever_is_set(tmp_path):
     """A misspelled variable and a bad file are for the command, not for whoever presses tab."""
     (tmp_path / "retinaface.toml").write_text("batc = 3")
     code = (
-        "import sys\nfrom retinaface.cli import main\n"
-        "try:\n    main()\n"
-        f"finally:\n    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))\n"
+        "import atexit, sys\nfrom retinaface.cli import main\n"
+        f"atexit.register(lambda: print('HEAVY', sorted({HEAVY!r} & set(sys.modules))))\n"
+        "main()\n"
     )
     environment = dict(
         os.environ,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +14,29 @@ from retinaface.records.migrate import ABSENT
 from retinaface.records.result_id import ResultId
 from retinaface.records.schema import Result
 from retinaface.records.warnings import all_warnings
-from retinaface.records.write import RECORD_FILE, Kept, json_safe, write_record
+from retinaface.records.write import RECORD_FILE, Kept, Packed, json_safe, write_record
+from retinaface.suite.run.entry import TestEntry
+from retinaface.suite.run.journal import Earlier, Journal, Kind, NoJournal
 from retinaface.verdicts import SKIPPED, Check, Verdict, worst
-
-# The worse of two phases of one test counts.
-_RANK = {None: 0, SKIPPED: 1, "PASS": 1, "INCONCLUSIVE": 2, "FAIL": 3}
-
-
-@dataclass
-class TestEntry:
-    """One test of the run.
-
-    Attributes:
-        id: As pytest names it.
-        outcome: A verdict, or `SKIPPED`; None while it runs.
-        reason: Why it failed or was skipped; the first lines.
-        checks: What it compared with limits.
-        seconds: How long it took, set-up included.
-        subject: Its question, engine and pipeline, where it has them, as a record names them.
-    """
-
-    __test__ = False  # pytest would take the name for a test class
-
-    id: str
-    outcome: str | None = None
-    reason: str = ""
-    checks: list[Check] = field(default_factory=list)
-    seconds: float = 0.0
-    subject: Mapping[str, str] = field(default_factory=dict)
-
-    def needs(self) -> list[str]:
-        """List what a skipped test lacked: `needs NAME: how that was found out`, one for each."""
-        first, *others = self.reason.split("; needs ")
-        return [first, *(f"needs {other}" for other in others)]
-
-    @property
-    def suite(self) -> str:
-        """Name the file that it is in, without folder and ending."""
-        return Path(self.id.partition("::")[0]).stem
 
 
 class ValidationRun:
     """Collects what tests found and keeps the record up to date."""
 
-    def __init__(self, header: Mapping[str, Any], record_dir: Path | None) -> None:
-        """Start a run.
+    def __init__(
+        self,
+        header: Mapping[str, Any],
+        record_dir: Path | None,
+        journal: Journal | None = None,
+        restored: Collection[str] = (),
+    ) -> None:
+        """Start a run, or go on with one.
 
         Args:
             header: The beginning of every record, and the target; JSON types.
-            record_dir: Existing, empty folder for the record; None for no record.
+            record_dir: Existing folder for the record; None for no record.
+            journal: Keeps what ends, should the process be killed; None where no run can go on.
+            restored: Tests in the journal that ended, and do not run again.
         """
         self._header = dict(header)
         self._record_dir = record_dir
@@ -73,7 +46,10 @@ class ValidationRun:
         self.times: defaultdict[str, float] = defaultdict(float)
         self.tests: dict[str, TestEntry] = {}
         self.results: dict[str, dict[str, Any]] = {}
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, Kept | Packed] = {}
+        self._running = ""
+        self._journal = journal or NoJournal()
+        self.restored: dict[str, dict[str, Any]] = {}
         self.n_deselected: Counter[str] = Counter()
         self.n_left_by_quick: Counter[str] = (
             Counter()
@@ -81,7 +57,20 @@ class ValidationRun:
         self.expected: list[str] = []
         self.noted: list[str] = []  # beside the verdict, whatever it is
         self.problem: str | None = None  # with the run itself: then it is no pass
+        self._take_over(self._journal.begin(restored))
         self._write("running", None)
+
+    def _take_over(self, earlier: Earlier) -> None:
+        """Keep what ended before as if it had ended now."""
+        self._header |= earlier.header
+        self._started -= earlier.seconds
+        self.times.update(earlier.times_s)
+        self.restored = earlier.tests
+        self.kept.update(earlier.packed())
+        for test_id, test in earlier.tests.items():
+            self.tests[test_id] = TestEntry.of(test)
+        for result_id, kind, content in earlier.results:
+            self._merge(result_id, kind, content)
 
     def begin(self, test_id: str, **subject: str) -> None:
         """Start a test: were the process to die now, the record would name it.
@@ -92,7 +81,19 @@ class ValidationRun:
         """
         self.tests[test_id] = entry = TestEntry(test_id, subject=subject)
         self._switch(entry.suite.removeprefix("test_"))
+        self._note_ended()
+        self._running = test_id
         self._write("running", test_id)
+
+    def _note_ended(self) -> None:
+        """Keep the test that ran last."""
+        entry = self.tests.get(self._running)
+        if entry is not None and entry.outcome is not None:
+            self._journal.add_test(entry.as_json(), self._seconds(), self.times)
+        self._running = ""
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._started, 3)
 
     def _switch(self, activity: str) -> None:
         """Give the seconds since the last switch to what was done, and begin something else."""
@@ -107,10 +108,7 @@ class ValidationRun:
 
     def end(self, test_id: str, outcome: str, reason: str, seconds: float) -> None:
         """End a test; a later phase of it can only make things worse."""
-        entry = self.tests.setdefault(test_id, TestEntry(test_id))
-        entry.seconds += seconds
-        if _RANK[outcome] > _RANK[entry.outcome]:
-            entry.outcome, entry.reason = outcome, reason or entry.reason
+        self.tests.setdefault(test_id, TestEntry(test_id)).add_phase(outcome, reason, seconds)
 
     def add_check(self, test_id: str, check: Check) -> None:
         """Keep what a test compared with a limit."""
@@ -126,12 +124,26 @@ class ValidationRun:
             raise TypeError(f"a result of a record has no field {', '.join(sorted(unknown))}")
         if "engine" in values:  # by the name that it was asked for, whatever it calls itself
             values["engine"] = {**values["engine"], "name": ResultId.parse(result_id).engine}
-        self.results.setdefault(result_id, {"id": result_id}).update(values)
+        self._add(result_id, "values", values)
+
+    def _add(self, result_id: str, kind: Kind, content: Any) -> None:
+        self._merge(result_id, kind, content)
+        self._journal.add_to_result(self._running, result_id, kind, content)
+
+    def _merge(self, result_id: str, kind: Kind, content: Any) -> None:
+        result = self.results.setdefault(result_id, {"id": result_id})
+        if kind == "values":
+            result.update(content)
+        else:
+            result["checks"] = [*result.get("checks", []), *content]
+
+    def keep(self, result_id: str, kept: Kept) -> None:
+        """Keep the arrays and the model of a result."""
+        self.kept[result_id] = self._journal.keep(self._running, result_id, kept)
 
     def add_checks(self, result_id: str, *checks: Check) -> None:
         """Keep checks under the result that they judge, beside the test that made them."""
-        earlier = self.results.get(result_id, {}).get("checks", [])
-        self.add_result(result_id, checks=[*earlier, *(check.as_json() for check in checks)])
+        self._add(result_id, "checks", [check.as_json() for check in checks])
 
     @property
     def verdict(self) -> Verdict:
@@ -178,7 +190,9 @@ class ValidationRun:
     def finish(self) -> None:
         """Write the whole record, detections included."""
         self._switch("")
+        self._note_ended()
         self._write("finished", None)
+        self._journal.close(is_whole=self.problem is None)
 
     def _write(self, state: str, running: str | None) -> None:
         if self._record_dir is None:
@@ -190,10 +204,10 @@ class ValidationRun:
             # Until the end nothing is proven: what a killed run leaves behind is no pass.
             "verdict": str(self.verdict if is_finished else Verdict.FAIL),
             "problem": self.problem,
-            "seconds": round(time.monotonic() - self._started, 3),
+            "seconds": self._seconds(),
             "coverage": self.coverage(),
             "warnings": self.warnings(),
-            "tests": [_test_json(entry) for entry in self.tests.values()],
+            "tests": [entry.as_json() for entry in self.tests.values()],
         }
         if is_finished:
             record["times_s"] = {name: round(s, 3) for name, s in self.times.items()}
@@ -204,14 +218,3 @@ class ValidationRun:
             text = json.dumps(json_safe({**ABSENT, **record})) + "\n"
             with new_file(self._record_dir / RECORD_FILE) as file:
                 file.write_text(text, encoding="utf-8")
-
-
-def _test_json(entry: TestEntry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "verdict": entry.outcome,
-        "reason": entry.reason,
-        "seconds": round(entry.seconds, 4),
-        "checks": [check.as_json() for check in entry.checks],
-        **entry.subject,
-    }

@@ -1,0 +1,172 @@
+"""Write what was found in batch after batch, and read it again.
+
+A folder holds the evaluation of one engine over one list of images: files of some batches each, in
+the order of the run. They are of this program alone, on this machine, and no format for others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retinaface.detection.detections import Detections, pack_detections
+from retinaface.errors import DatasetError, ImageError, OutputError, RetinaFaceError
+from retinaface.files import new_file
+from retinaface.formats.faults import FormatError
+from retinaface.formats.npz import read_arrays
+
+# A kill costs the batches since the last file at most: so long, and the batch that ran.
+_INTERVAL_S = 1.0
+# What nobody goes on with.
+_STALE_S = 14 * 24 * 3600
+_LOCK = "lock"
+_MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What was found in an image.
+
+    Attributes:
+        sha256: Of its file.
+    """
+
+    image: str
+    result: Detections | ImageError
+    sha256: str
+
+
+class Parts:
+    """A folder of an evaluation, locked by its process; the same one may run several times at once.
+
+    Args:
+        place: Of this evaluation alone; made where it is missing.
+        batch_size: Images in a batch: a file ends where a batch does.
+        resumes: Whether what a killed process left there is gone on with; else it is removed.
+
+    Attributes:
+        problem: Why nothing more is kept; empty while all is well.
+    """
+
+    def __init__(self, place: Path, batch_size: int, *, resumes: bool) -> None:
+        self._batch_size = batch_size
+        self.problem = ""
+        self._waiting: list[Finished] = []
+        self._n_files = 0
+        self._written = time.monotonic()
+        place.mkdir(parents=True, exist_ok=True)
+        _sweep(place.parent)
+        self._folder, self._lock = _free(place, wants_parts=resumes)
+        if not resumes:
+            for path in self._folder.glob("*.npz"):
+                path.unlink()
+
+    def read(self) -> Iterator[Finished]:
+        """Give what earlier processes found, in the order of the run.
+
+        Raises:
+            DatasetError: A file is damaged.
+        """
+        for path in sorted(self._folder.glob("*.npz")):
+            try:
+                arrays = read_arrays(path)
+                yield from _unpack(arrays)
+            except (FormatError, OSError, LookupError) as error:
+                raise DatasetError(
+                    f"cannot go on: {path} is damaged ({error}); leave out --resume to begin anew"
+                ) from error
+            self._n_files += 1
+
+    def add(self, finished: Finished) -> None:
+        """Take an image; write now and then, where a batch ends."""
+        if self.problem:
+            return
+        self._waiting.append(finished)
+        is_end = len(self._waiting) % self._batch_size == 0
+        if is_end and time.monotonic() - self._written >= _INTERVAL_S:
+            try:
+                path = self._folder / f"{self._n_files:06d}.npz"
+                with new_file(path) as file, file.open("wb") as sink:
+                    np.savez(sink, **_pack(self._waiting))
+            except (RetinaFaceError, OSError) as error:  # the evaluation itself goes on
+                self.problem = f"a kill would lose what was found from here on: {error}"
+                return
+            self._n_files += 1
+            self._waiting, self._written = [], time.monotonic()
+
+    def close(self, *, is_whole: bool) -> None:
+        """End; what is there goes where the evaluation is whole."""
+        if is_whole:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def check_same(finished: Finished, image: str, data: bytes) -> None:
+    """Compare an image with what earlier processes saw.
+
+    Args:
+        image: The image of the run at its place.
+        data: Its file now.
+
+    Raises:
+        DatasetError: It is another.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    if (image, sha256) != (finished.image, finished.sha256):
+        raise DatasetError(
+            f"cannot go on: image {image} changed since it was evaluated; leave out --resume to "
+            "begin anew"
+        )
+
+
+def _pack(found: list[Finished]) -> dict[str, Any]:
+    none = Detections(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (5, 2))))
+    results = {f.image: none if isinstance(f.result, ImageError) else f.result for f in found}
+    errors = [str(f.result) if isinstance(f.result, ImageError) else "" for f in found]
+    hashes = np.array([f.sha256 for f in found])
+    return {**pack_detections(results), "errors": np.array(errors), "sha256": hashes}
+
+
+def _unpack(arrays: Mapping[str, Any]) -> Iterator[Finished]:
+    offsets = arrays["offsets"]
+    columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
+    names = (arrays[name].tolist() for name in ("images", "errors", "sha256"))
+    for i, (image, error, sha256) in enumerate(zip(*names, strict=True)):
+        rows = slice(offsets[i], offsets[i + 1])
+        found = Detections(*(column[rows] for column in columns))
+        yield Finished(image, ImageError(error) if error else found, sha256)
+
+
+def _free(place: Path, *, wants_parts: bool) -> tuple[Path, int]:
+    """Take a folder that no process holds, and its lock; if possible one with something in it."""
+    left = sorted(place.iterdir(), key=lambda path: not any(path.glob("*.npz")))
+    new = (place / str(i) for i in itertools.count())
+    for folder in (*(left if wants_parts else ()), *itertools.islice(new, _MOST_AT_ONCE)):
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return folder, lock
+    raise OutputError(f"{_MOST_AT_ONCE} processes run this same evaluation; wait until one ends")
+
+
+def _sweep(place: Path) -> None:
+    """Remove evaluations with which nobody went on for long."""
+    for folder in place.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE_S:
+                shutil.rmtree(folder)
