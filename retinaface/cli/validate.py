@@ -13,7 +13,13 @@ import click
 
 from retinaface.cli.options import MAX_BATCH, PATH, F, path_type
 from retinaface.cli.output.options import output_options, start_output
-from retinaface.cli.supervision.selection import below_root, is_quick, paths, with_verbosity
+from retinaface.cli.supervision.selection import (
+    below_root,
+    check_no_name_alone,
+    is_quick,
+    paths,
+    with_verbosity,
+)
 from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName
 from retinaface.errors import nearest
@@ -129,10 +135,8 @@ def validate(
         folder = stack.enter_context(folder_of(record))
         command = _command(place, pytest_args)
         command += _arguments({**options, "record": folder}, markers, keywords)
-        command += [] if record else ["--record-is-temporary"]
-        command += [f"--record-goes-to={record}"] if isinstance(record, Url) else []
+        command.append(_fate(record))
         command += ["--quick"] if quick else []
-        command += ["--unfinished-stays"] if isinstance(record, Path) else []
         command += below_root(pytest_args, place.root) if place.is_shipped else pytest_args
         # Pytest's files belong into the caller's folder, not into the installed package.
         cwd = Path.cwd() if place.is_shipped else place.root
@@ -142,6 +146,13 @@ def validate(
     if isinstance(record, Path):
         end_record_dir(record)
     click.get_current_context().exit(code)
+
+
+def _fate(record: Location | None) -> str:
+    """Tell the child what becomes of its record."""
+    if record is None:
+        return "--record-is-temporary"
+    return f"--record-goes-to={record}" if isinstance(record, Url) else "--unfinished-stays"
 
 
 def _config() -> Path | str:
@@ -178,24 +189,9 @@ def _check_soak(soak: float | None, timeout: float) -> None:
 
 def _check_usage(words: tuple[str, ...], soak: float | None, timeout: float) -> None:
     """Refuse what pytest would misread or not know, and a soak that could not end."""
-    _check_no_name_alone(words)
+    check_no_name_alone(words)
     _check_no_typo(words)
     _check_soak(soak, timeout)
-
-
-def _check_no_name_alone(words: tuple[str, ...]) -> None:
-    """Refuse `--engine A B`, where pytest would take B for a file."""
-    from retinaface.detection.pipelines import PIPELINES
-    from retinaface.engines.catalogue import engine_names
-
-    options = dict.fromkeys(engine_names(), "--engine") | dict.fromkeys(PIPELINES, "--pipeline")
-    for before, word in zip(("", *words), words, strict=False):
-        if word in options and not before.startswith("-"):
-            option = options[word]
-            raise click.UsageError(
-                f"cannot place {word}: pytest would take it for a file; each name needs its own "
-                f"option: {option} {word}"
-            )
 
 
 def _check_no_typo(words: tuple[str, ...]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 # Options that name an engine, a model or data; with one of them, or when a baseline is accepted,
 # every test runs.
 _NAMES_ALL = (
@@ -113,3 +115,18 @@ def with_verbosity(words: tuple[str, ...], verbose: int, *, is_quiet: bool) -> t
     """Hand `-v` on to pytest; `-q` only where pytest's own output is asked for."""
     words += (f"-{'v' * verbose}",) if verbose else ()
     return (*words, "-q") if is_quiet and wants_own_output(words) else words
+
+
+def check_no_name_alone(words: tuple[str, ...]) -> None:
+    """Refuse `--engine A B`, where pytest would take B for a file."""
+    from retinaface.detection.pipelines import PIPELINES
+    from retinaface.engines.catalogue import engine_names
+
+    options = dict.fromkeys(engine_names(), "--engine") | dict.fromkeys(PIPELINES, "--pipeline")
+    for before, word in zip(("", *words), words, strict=False):
+        if word in options and not before.startswith("-"):
+            option = options[word]
+            raise click.UsageError(
+                f"cannot place {word}: pytest would take it for a file; each name needs its own "
+                f"option: {option} {word}"
+            )

@@ -26,21 +26,23 @@ def report_again(item: pytest.Item, nextitem: pytest.Item | None, test: Mapping[
 
 
 def _reports(item: pytest.Item, test: Mapping[str, Any]) -> Iterator[pytest.TestReport]:
-    """Make the reports of its phases."""
+    """Make the reports of its phases; a JUnit file takes properties from the last."""
     verdict, seconds = test["verdict"], test["seconds"]
+    properties: list[tuple[str, object]] = []
     if verdict == SKIPPED:
         where = (str(item.path), item.location[1] or 0, f"Skipped: {test['reason']}")
         yield _report(item, "setup", "skipped", where, seconds)
-        yield _report(item, "teardown", "passed", None, 0.0)
-        return
-    yield _report(item, "setup", "passed", None, 0.0)
-    outcome = "passed" if verdict == Verdict.PASS else "failed"
-    call = _report(item, "call", outcome, test["reason"] or None, seconds)
-    call.user_properties += check_properties(map(Check.of, test["checks"]))
-    if verdict == Verdict.INCONCLUSIVE:
-        call.user_properties.append(UNDECIDED)
-    yield call
-    yield _report(item, "teardown", "passed", None, 0.0)
+    else:
+        properties += check_properties(map(Check.of, test["checks"]))
+        properties += [UNDECIDED] if verdict == Verdict.INCONCLUSIVE else []
+        yield _report(item, "setup", "passed", None, 0.0)
+        outcome = "passed" if verdict == Verdict.PASS else "failed"
+        call = _report(item, "call", outcome, test["reason"] or None, seconds)
+        call.user_properties = list(properties)
+        yield call
+    end = _report(item, "teardown", "passed", None, 0.0)
+    end.user_properties = properties
+    yield end
 
 
 def _report(

@@ -60,12 +60,13 @@ class Earlier:
         return {result_id: packed for result_id, (_, packed) in self.kept.items()}
 
     def of_tests(self, wanted: Collection[str]) -> Earlier:
-        """Take what these tests did; all others run again."""
+        """Take what these tests did, as far as they ended; all others run again."""
+        ended = self.tests.keys() & set(wanted)
         return replace(
             self,
-            tests={name: test for name, test in self.tests.items() if name in wanted},
-            told=[entry for entry in self.told if entry[0] in wanted],
-            kept={name: one for name, one in self.kept.items() if one[0] in wanted},
+            tests={name: test for name, test in self.tests.items() if name in ended},
+            told=[entry for entry in self.told if entry[0] in ended],
+            kept={name: one for name, one in self.kept.items() if one[0] in ended},
         )
 
 

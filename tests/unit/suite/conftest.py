@@ -26,12 +26,13 @@ def session(pytester, monkeypatch):
     for name in ("CI", "RETINAFACE_GOLDEN", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*tests, arguments=(), files=None):
+    def run(*tests, arguments=(), files=None, in_process=True):
         for path, content in {SUITE: HEAD + "\n\n".join(tests), **(files or {})}.items():
             (pytester.path / path).parent.mkdir(parents=True, exist_ok=True)
             (pytester.path / path).write_text(content)
         words = ["-p", "no:cacheprovider", "--record=record", *arguments]
-        result = pytester.runpytest_inprocess(*words)
+        runs = pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess
+        result = runs(*words)
         path = pytester.path / "record/record.json"
         return result, json.loads(path.read_text()) if path.is_file() else None
 
