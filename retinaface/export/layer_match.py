@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # rounding of a bias near zero would look like a difference.
 _SMALL_BIAS = 0.1
 _N_OF_NORM = 5  # inputs of a batch norm
+_N_OF_QUANTISED = 8  # inputs of a quantised convolution, before its bias
 # Types of ONNX that hold texts or complex numbers.
 _NO_NUMBERS = {8, 14, 15}
 
@@ -125,7 +126,9 @@ def weights_of(node: onnx.NodeProto) -> list[str]:
     """Name kernel and bias of a convolution; empty for any other node."""
     if node.op_type == "Conv":
         return [name for name in node.input[1:] if name]
-    if node.op_type == "QLinearConv":  # the bias is an integer, which its scales make real
+    if (
+        node.op_type == "QLinearConv" and len(node.input) >= _N_OF_QUANTISED
+    ):  # the bias is an integer, which its scales make real
         return [
             _dequantised(node.input[3]),
             *(_dequantised(name) for name in node.input[8:] if name),
@@ -178,7 +181,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
         if node.op_type == "Constant":
             values = [a.t for a in node.attribute if a.name == "value"]
             tensors.update(zip(node.output, values, strict=False))
-        elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
+        elif node.op_type in ("Identity", "Cast") and node.input and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
     found: dict[str, FloatArray] = {
         name: numpy_helper.to_array(tensor).astype(np.float64)
@@ -193,18 +196,20 @@ def _real_numbers(
 ) -> Iterator[tuple[str, FloatArray]]:
     """Compute from quantised constants the real numbers that they stand for."""
     for node in graph.node:
-        inputs = list(node.input)
-        if node.op_type == "DequantizeLinear" and all(n in constants for n in inputs if n):
-            zero = constants[inputs[2]] if len(inputs) > 2 and inputs[2] else np.zeros(1)
+        inputs = [*node.input, "", "", ""]  # those that are left out have no name
+        if node.op_type == "DequantizeLinear" and all(n in constants for n in inputs[:2]):
+            if inputs[2] and inputs[2] not in constants:
+                continue
+            zero = constants[inputs[2]] if inputs[2] else np.zeros(1)
             axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
             values = constants[inputs[0]]
             yield node.output[0], _real(values, constants[inputs[1]], zero, axis)
-        elif node.op_type == "QLinearConv" and all(
-            n in constants for n in (*inputs[3:6], inputs[1])
-        ):
+        elif node.op_type == "QLinearConv" and len(node.input) >= _N_OF_QUANTISED:
+            if not all(n in constants for n in (*inputs[3:6], inputs[1])):
+                continue
             values, scale, zero = (constants[n] for n in inputs[3:6])
             yield _dequantised(inputs[3]), _real(values, scale, zero, 0)
-            if len(inputs) > 8:
+            if inputs[8] in constants:
                 step = constants[inputs[1]] * scale
                 yield _dequantised(inputs[8]), _real(constants[inputs[8]], step, np.zeros(1), 0)
 

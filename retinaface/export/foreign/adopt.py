@@ -182,8 +182,9 @@ def _rename(graph: onnx.GraphProto, ports: Ports) -> None:
     for named in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         named.name = names.get(named.name, named.name)
     values = {value.name: value for value in graph.output}
-    weights = [value for value in graph.input if value not in image_inputs(graph)]
     image = image_inputs(graph)
+    images = {value.name for value in image}
+    weights = [value for value in graph.input if value.name not in images]
     del graph.output[:], graph.input[:]
     graph.output.extend(values[name] for name in OUTPUT_NAMES)
     graph.input.extend([*image, *weights])

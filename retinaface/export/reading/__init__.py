@@ -1,1 +1,1 @@
-"""Parts of reading an ONNX file of anybody: its bytes, tensors, functions, and weights beside it."""
+"""Parts of reading an ONNX file of anybody: bytes, tensors, functions, and weights beside it."""

@@ -1,4 +1,4 @@
-"""Check that a tensor of an ONNX file is of a known type and holds as many values as its axes say."""
+"""Check that a tensor of an ONNX file is of a known type, with as many values as its axes say."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_tensor(tensor: TensorProto) -> None:
 
 def n_bytes_of(tensor: TensorProto) -> int:
     """Count the bytes that the values of a tensor take, by its axes and its type of numbers."""
-    n_values = math.prod(tensor.dims)
+    n_values = int(math.prod(tensor.dims))
     if (each := _SMALL.get(tensor.data_type)) is not None:
         return -(-n_values // each)
     return n_values * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
