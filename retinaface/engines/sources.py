@@ -10,6 +10,7 @@ from typing import Any
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.importing import importing
 from retinaface.errors import EngineUnavailable, first_line
+from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
 DEFAULT_BATCH = 32  # as in the published figures
@@ -132,17 +133,16 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
         f"{spec.name} builds from {path}, and reading it needs onnx, which",
         "pip install onnx, or give a build: --engine-file FILE",
     ):
-        import onnx
-
         from retinaface.export.onnx_graph import axes_of
+        from retinaface.export.onnx_read import read_graph
     try:
-        model = onnx.load(path, load_external_data=False)
-        return path, model, axes_of(model.graph.input[0])
-    except Exception as error:  # protobuf's exceptions share no base with onnx's
+        model = read_graph(path, with_weights=False)
+    except (FormatError, OSError) as error:
         raise EngineUnavailable(
-            f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
-            "ONNX file, or a build with --engine-file FILE"
+            f"{spec.name} cannot read {path}: {first_line(error)}; give an ONNX file, or a build "
+            "with --engine-file FILE"
         ) from error
+    return path, model, axes_of(model.graph.input[0]) if model.graph.input else ()
 
 
 def source_batch(spec: EngineSpec, source: Source) -> int:

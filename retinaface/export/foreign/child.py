@@ -148,7 +148,7 @@ def _reply(question: dict[str, Any], data: bytes, images: bytes) -> tuple[int, b
         return DONE, json.dumps(head).encode(), values
     except MemoryError:
         return NO_MEMORY, b"{}", b""
-    except Exception as error:  # onnx's operators raise what NumPy raises, its checker many types
+    except Exception as error:  # noqa: BLE001 - onnx's operators raise what NumPy raises
         lines = str(error).strip().splitlines() or [""]
         problem = {"kind": type(error).__name__, "text": lines[0][:_ERROR]}
         return REFUSED, json.dumps(problem).encode(), b""

@@ -70,8 +70,8 @@ def run_once(
     Raises:
         ModelError: The evaluator cannot run it, or not within the limits.
     """
-    shape = images if isinstance(images, tuple) else images.shape
-    question = {"what": "run", "image": image, "shape": shape, "output": output}
+    shape: tuple[int, ...] = images if isinstance(images, tuple) else images.shape
+    question: dict[str, Any] = {"what": "run", "image": image, "shape": shape, "output": output}
     question["n_values"] = math.prod(shape)
     content = b"" if isinstance(images, tuple) else images.astype("<f4").tobytes()
     try:
