@@ -139,6 +139,8 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> str:
             f"{spec.name}: {shown} does not state its precision, and onnx, which could read it,",
             "pip install onnx, or export with retinaface",
         ):
+            import onnx  # noqa: F401 - the question is whether it can be imported
+
             from retinaface.export.stored_precision import stored_precision
     except EngineUnavailable:
         if stated is None:
@@ -156,6 +158,8 @@ def read_model(spec: EngineSpec, model: Path) -> onnx.ModelProto:
     with importing(
         f"{spec.name} reads names and axes of {model} with onnx, which", "pip install onnx"
     ):
+        import onnx  # noqa: F401 - the question is whether it can be imported
+
         from retinaface.export.onnx_read import read_graph
     try:
         return read_graph(model, with_weights=False)

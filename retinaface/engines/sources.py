@@ -133,6 +133,8 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
         f"{spec.name} builds from {path}, and reading it needs onnx, which",
         "pip install onnx, or give a build: --engine-file FILE",
     ):
+        import onnx  # noqa: F401 - the question is whether it can be imported
+
         from retinaface.export.onnx_graph import axes_of
         from retinaface.export.onnx_read import read_graph
     try:

@@ -158,6 +158,8 @@ def _fold(
 
 def _load(file: Path) -> tuple[onnx.GraphProto, dict[str, FloatArray]]:
     try:
+        import onnx  # noqa: F401 - the question is whether it can be imported
+
         from retinaface.export.onnx_read import read_graph
         from retinaface.export.reading.constants import constants_of
 
