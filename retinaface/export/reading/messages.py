@@ -84,5 +84,5 @@ MESSAGES: Messages = {
     "sharding": {**_texts(1), 2: "numbers", 3: "device groups", 4: "sharded axis"},
     "device groups": {2: "numbers"},
     "sharded axis": {2: "simple sharding"},
-    "simple sharding": {1: "axis"},
+    "simple sharding": _texts(2),
 }
