@@ -30,6 +30,8 @@ from retinaface.formats.faults import FormatError
 _START_S = 60
 # For the exit code of a child whose output has ended.
 _LAST_WORDS_S = 2
+# Values of an input that onnx's evaluator is asked to run: ten images of 320x320, which take it 3 s.
+_MAX_RUN_VALUES = 3 * 2**20
 _MAX_ANSWER_BYTES = 2**24
 Shapes = dict[str, tuple[int | None, ...]]
 
@@ -49,6 +51,19 @@ def inferred_shapes(model: onnx.ModelProto, image: str, shape: tuple[int, ...]) 
         return _shapes(model, _ask(question, model)[0])
     except FormatError as error:
         raise ModelError(f"it does not take {shape} inputs: {error}") from error
+
+
+def check_size(shape: tuple[int, ...]) -> None:
+    """Check that an input is one that a run is tried on.
+
+    Raises:
+        ModelError: It is too large.
+    """
+    if math.prod(shape) > _MAX_RUN_VALUES:
+        raise ModelError(
+            f"only a run tells what it gives, and {shape} inputs are too large to try; fold its "
+            "constants (onnxsim), or export it for a smaller batch or size"
+        )
 
 
 def run_once(
@@ -71,6 +86,7 @@ def run_once(
         ModelError: The evaluator cannot run it, or not within the limits.
     """
     shape: tuple[int, ...] = images if isinstance(images, tuple) else images.shape
+    check_size(shape)
     question: dict[str, Any] = {"what": "run", "image": image, "shape": shape, "output": output}
     question["n_values"] = math.prod(shape)
     content = b"" if isinstance(images, tuple) else images.astype("<f4").tobytes()
@@ -155,7 +171,7 @@ class Evaluator:
         n_values = int(question.get("n_values", 0))
         try:
             request = [child.REQUEST.pack(*map(len, parts)), *parts]
-            status, head, values = self._answer(request, child.limit_s(n_values))
+            status, head, values = self._answer(request, child.WALL_S)
         except _Ended as error:
             raise FormatError(f"the process that asked onnx about it {error}") from error
         if status == child.NO_MEMORY:
@@ -192,7 +208,7 @@ class Evaluator:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_LAST_WORDS_S)
             self.close()
-            what = f"took more than {limit_s:.0f} s" if is_late.is_set() else self._end_in_words()
+            what = f"took more than {limit_s:g} s" if is_late.is_set() else self._end_in_words()
             raise _Ended(what) from error
         finally:
             timer.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,6 @@ _SIZE_PX = (320, 320)
 _N_HEADS = 9  # of a network without its last concatenations, which ixRT's scripts build from
 # No network has longer sides or larger batches. The priors of 8192x8192 take 88 MB in float64.
 _MAX_AXIS = 8192
-# Values of an input that onnx's evaluator is asked to run: 40 images of 320x320. Five times as many
-# kept its AveragePool busy for more than a minute.
-_MAX_RUN_VALUES = 3 * 2**22
 _NAME_THEM = (
     "name them when exporting: output_names=['loc', 'conf', 'landmarks'] of torch.onnx.export"
 )
@@ -132,11 +128,6 @@ def output_shapes(
     """
     found = inferred_shapes(model, image, shape)
     if not all(axes and None not in axes for axes in found.values()):
-        if math.prod(shape) > _MAX_RUN_VALUES:
-            raise ModelError(
-                f"its outputs have shapes that only a run tells, and {shape} inputs are too large "
-                "to try; fold its constants (onnxsim), or export it for a smaller batch or size"
-            )
         found, _ = run_once(model, image, shape)
     return {name: tuple(a for a in axes if a is not None) for name, axes in found.items()}
 

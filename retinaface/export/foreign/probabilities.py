@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from retinaface.errors import ModelError
-from retinaface.export.foreign.evaluator import run_once
+from retinaface.export.foreign.evaluator import check_size, run_once
 from retinaface.export.foreign.ports import Ports
 from retinaface.network.scenes import synthetic_inputs
 
@@ -57,6 +57,7 @@ def _is_softmax(graph: onnx.GraphProto, name: str) -> bool | None:
 
 
 def _sums_to_one(model: onnx.ModelProto, ports: Ports) -> bool:
+    check_size((ports.batch or 1, 3, *ports.size_px))  # before images of that size are made
     images = synthetic_inputs(ports.batch or 1, 1, *ports.size_px)
     _, scores = run_once(model, ports.image, images, ports.outputs[1])
     if scores.ndim != 3 or not scores.size:
