@@ -30,7 +30,7 @@ from retinaface.formats.faults import FormatError
 _START_S = 60
 # For the exit code of a child whose output has ended.
 _LAST_WORDS_S = 2
-# Values of an input that onnx's evaluator is asked to run: ten images of 320x320, which take it 3 s.
+# Values of an input that onnx's evaluator is asked to run: ten images of 320x320.
 _MAX_RUN_VALUES = 3 * 2**20
 _MAX_ANSWER_BYTES = 2**24
 Shapes = dict[str, tuple[int | None, ...]]
