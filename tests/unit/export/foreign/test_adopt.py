@@ -249,3 +249,27 @@ def test_what_is_no_onnx_file_is_refused(file, content):
     file.write_bytes(content)
     with pytest.raises(ModelError, match=r"cannot use .*model.onnx: it is no .*ONNX file"):
         adopt(file)
+
+
+def test_inputs_are_gone_through_once_whatever_their_number(file, monkeypatch):
+    """Old files list each weight among the inputs."""
+    import onnx
+
+    from retinaface.export.foreign import adopt as module
+
+    calls = []
+    image_inputs = module.image_inputs
+    monkeypatch.setattr(module, "image_inputs", lambda g: calls.append(1) or image_inputs(g))
+
+    def listed(graph):
+        for tensor in graph.initializer:
+            kind, axes = tensor.data_type, tensor.dims
+            value = onnx.helper.make_tensor_value_info(tensor.name, kind, axes)
+            graph.input.append(value)
+
+    write_model(file, outputs=("output", "607", "606"))
+    edit(file, listed)
+    adopted = onnx.load(module.adopt(file).path)
+    assert len(adopted.graph.input) > 2
+    assert adopted.graph.input[0].name == "input"
+    assert len(calls) == 1
