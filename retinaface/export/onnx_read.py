@@ -16,7 +16,7 @@ from onnx import AttributeProto, TensorProto
 from retinaface.errors import excerpt, first_line
 from retinaface.export.reading.functions import check_functions, graphs_of, nodes_within
 from retinaface.export.reading.messages import MESSAGES, ROOT
-from retinaface.export.reading.tensors import check_tensor, is_external
+from retinaface.export.reading.tensors import TYPES, check_tensor, is_external
 from retinaface.export.reading.weights import read_weights
 from retinaface.formats.faults import FormatError
 from retinaface.formats.protobuf import check_message
@@ -25,6 +25,8 @@ from retinaface.formats.protobuf import check_message
 MAX_MODEL_BYTES = 2 * 2**30 - 1
 # What 32 bits hold, with which runtimes count. Tools write -1 for a free axis.
 _AXES = range(-1, 2**31)
+
+_ATTRIBUTES = frozenset(AttributeProto.AttributeType.values())
 
 
 def read_graph(path: Path, *, with_weights: bool = True) -> onnx.ModelProto:
@@ -46,6 +48,7 @@ def read_graph(path: Path, *, with_weights: bool = True) -> onnx.ModelProto:
         model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except (FormatError, DecodeError) as error:
         raise FormatError(f"it is no whole ONNX file ({first_line(error)})") from error
+    del data  # which may be as large as memory allows
     if not model.graph.node:
         raise FormatError("it is no ONNX file with a graph")
     check_model(model)
@@ -114,7 +117,7 @@ def _check_nodes(
             if not any(name in names for names in scopes):
                 raise FormatError(f"{what} takes {excerpt(name)}, which nothing before it gives")
         for attribute in node.attribute:
-            if attribute.type not in AttributeProto.AttributeType.values():
+            if attribute.type not in _ATTRIBUTES:
                 raise FormatError(
                     f"{what} has the attribute {excerpt(attribute.name)} of no known type"
                 )
@@ -131,7 +134,7 @@ def _check_nodes(
 
 def _check_value(value: onnx.ValueInfoProto) -> None:
     tensor = value.type.tensor_type
-    if tensor.elem_type not in TensorProto.DataType.values():
+    if tensor.elem_type not in TYPES:
         raise FormatError(f"{excerpt(value.name)} is of no known type ({tensor.elem_type})")
     axes = [axis.dim_value for axis in tensor.shape.dim]
     if any(n not in _AXES for n in axes):

@@ -17,7 +17,7 @@ from retinaface.formats.faults import FormatError
 # Graphs inside nodes; those of exporters are one or two deep.
 MAX_DEPTH = 8
 # Nodes once functions stand in place of their calls. A file of this network has 200 to 2000.
-MAX_NODES = 500_000
+MAX_NODES = 100_000
 # Functions that call functions; those of exporters are five or six deep.
 _MAX_CALLS = 32
 

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from retinaface.errors import excerpt
 from retinaface.formats.faults import FormatError
 
+TYPES = frozenset(TensorProto.DataType.values())
 # What NumPy takes.
 _MAX_AXES = 32
 # Where each type's values stand when they are not raw, and how many of them a value takes.
@@ -41,16 +42,17 @@ def check_tensor(tensor: TensorProto) -> None:
         FormatError: Names what is wrong.
     """
     what = f"tensor {excerpt(tensor.name)}"
-    if min(tensor.dims, default=0) < 0 or len(tensor.dims) > _MAX_AXES:
-        raise FormatError(f"{what} has the axes {excerpt(list(tensor.dims))}")
+    axes = list(tensor.dims[: _MAX_AXES + 1])
+    if len(axes) > _MAX_AXES or min(axes, default=0) < 0:
+        raise FormatError(f"{what} has the axes {excerpt(axes)}")
     kind = tensor.data_type
-    if kind == TensorProto.UNDEFINED or kind not in TensorProto.DataType.values():
+    if kind == TensorProto.UNDEFINED or kind not in TYPES:
         raise FormatError(f"{what} is of no known type ({kind})")
     if tensor.HasField("segment"):
         raise FormatError(f"{what} is in segments, which no exporter writes and onnx does not read")
     if is_external(tensor):
         return
-    n_values = math.prod(tensor.dims)
+    n_values = math.prod(axes)
     if kind == TensorProto.STRING:
         n_found = len(tensor.string_data)
     elif tensor.HasField("raw_data"):
@@ -61,7 +63,7 @@ def check_tensor(tensor: TensorProto) -> None:
         n_values = -(-n_values // _SMALL.get(kind, 1)) * each
     if n_found != n_values:
         raise FormatError(
-            f"{what} has the axes {excerpt(list(tensor.dims))}, expected {n_values} values or "
+            f"{what} has the axes {excerpt(axes)}, expected {n_values} values or "
             f"bytes for them, got {n_found}"
         )
 

@@ -110,11 +110,11 @@ def test_bytes_that_are_none_are_refused(tmp_path):
 def test_a_bomb_of_empty_nodes_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
     from retinaface.export import onnx_read
 
-    nodes = b"\x0a\x00" * 1_000_001
+    nodes = b"\x0a\x00" * 250_001
     n = len(nodes)
-    head = b"\x3a" + bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21])
+    head = b"\x3a" + bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14])
     monkeypatch.setattr(onnx_read, "onnx", None)  # whatever parses fails
-    with pytest.raises(FormatError, match="more than 1000000 fields"):
+    with pytest.raises(FormatError, match="more than 250000 fields"):
         read(tmp_path / "x.onnx", head + nodes)
 
 

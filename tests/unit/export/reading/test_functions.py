@@ -50,7 +50,7 @@ def test_calls_that_double_are_counted_not_followed():
     from retinaface.export.reading.functions import check_functions
 
     bodies = {f"f{i}": f"f{i + 1} f{i + 1}" for i in range(30)} | {"f30": "Relu"}
-    with pytest.raises(FormatError, match="calls stand for .* nodes, and 500000 are read"):
+    with pytest.raises(FormatError, match="calls stand for .* nodes, and 100000 are read"):
         check_functions(calling(**bodies))
     deep = {f"f{i}": f"f{i + 1}" for i in range(40)} | {"f40": "Relu"}
     with pytest.raises(FormatError, match="functions deep"):
