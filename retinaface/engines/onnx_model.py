@@ -11,7 +11,7 @@ import numpy as np
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.importing import importing
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable, first_line, shortened
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 
@@ -72,7 +72,7 @@ def check_interface(
     ):
         raise EngineUnavailable(
             f"{spec.name} cannot run {shown}: expected input -> loc, conf, landmarks in FP32 "
-            f"or FP16, got {', '.join(names[0])} ({inputs[0].type_name}) -> {', '.join(names[1])}; "
+            f"or FP16, got {_told(inputs)} -> {_told(outputs)}; "
             "pip install onnx, with which outputs are told by shape, or name them so"
         )
     axes = inputs[0].axes
@@ -97,6 +97,11 @@ def check_interface(
             f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
         )
     return batch
+
+
+def _told(ports: Sequence[Port]) -> str:
+    names = ", ".join(port.name for port in ports)
+    return shortened(f"{names} ({ports[0].type_name})" if ports else "none")
 
 
 def check_precision(spec: EngineSpec, model: Path, precision: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.importing import importing
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable, first_line, shortened
 from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
@@ -107,11 +107,11 @@ def read_source(
         or (len(outputs) == len(OUTPUT_NAMES) and outputs != OUTPUT_NAMES)
         or tuple(axes[1:]) != (3, *size)
     ):
+        got = shortened(f"{', '.join(inputs)} {axes} -> {', '.join(outputs)}")
         raise EngineUnavailable(
             f"{spec.name} cannot build from {path}: expected {INPUT_NAME} (N, 3, {size[0]}, "
             f"{size[1]}) -> {', '.join(OUTPUT_NAMES)}{' or nine heads' if 9 in n_outputs else ''}, "
-            f"got {', '.join(inputs)} {axes} -> {', '.join(outputs)}; export with --batch-size "
-            "dynamic and without --dynamic-size"
+            f"got {got}; export with --batch-size dynamic and without --dynamic-size"
         )
     if (precision := stored_precision(model)) != "fp32":
         raise EngineUnavailable(

@@ -1,38 +1,20 @@
-"""Ask onnx about a stranger's graph in one child process, which such a graph may end in our place.
-
-The child starts in 0.45 s, once for each process that asks.
-"""
+"""Ask onnx about a stranger's graph: which shapes it gives, what a run gives, and if it is valid."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import threading
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-import retinaface
 from retinaface.errors import ModelError
-from retinaface.export.foreign import child
+from retinaface.export.foreign.process import ask
 from retinaface.formats.faults import FormatError
 
-# For the start: Python, NumPy and onnx.
-_START_S = 60
-# For the exit code of a child whose output has ended.
-_LAST_WORDS_S = 2
 # Values of an input that onnx's evaluator is asked to run: ten images of 320x320.
 _MAX_RUN_VALUES = 3 * 2**20
-_MAX_ANSWER_BYTES = 2**24
 Shapes = dict[str, tuple[int | None, ...]]
 
 
@@ -48,7 +30,7 @@ def inferred_shapes(model: onnx.ModelProto, image: str, shape: tuple[int, ...]) 
     """
     question = {"what": "infer", "image": image, "shape": shape}
     try:
-        return _shapes(model, _ask(question, model)[0])
+        return _shapes(model, ask(question, model)[0])
     except FormatError as error:
         raise ModelError(f"it does not take {shape} inputs: {error}") from error
 
@@ -91,7 +73,7 @@ def run_once(
     question["n_values"] = math.prod(shape)
     content = b"" if isinstance(images, tuple) else images.astype("<f4").tobytes()
     try:
-        head, values = _ask(question, model, content)
+        head, values = ask(question, model, content)
         shapes = _shapes(model, head)
         array = np.frombuffer(values, "<f8")
         return shapes, array.reshape(shapes[output]) if output else array  # type: ignore[arg-type]
@@ -102,7 +84,7 @@ def run_once(
 def checker_problem(model: onnx.ModelProto) -> str:
     """Run the ONNX checker, types and shapes included; empty where it finds nothing."""
     try:
-        _ask({"what": "check"}, model)
+        ask({"what": "check"}, model)
     except FormatError as error:
         return f"the ONNX checker says: {error}"
     return ""
@@ -114,153 +96,3 @@ def _shapes(model: onnx.ModelProto, head: dict[str, Any]) -> Shapes:
     if not isinstance(found, dict) or not all(isinstance(found.get(name), list) for name in names):
         raise FormatError("the process that asked onnx sent no sound answer")
     return {name: tuple(found[name]) for name in names}
-
-
-class _Ended(Exception):  # noqa: N818 - a state of the child
-    """The child did not answer; the text says what happened."""
-
-
-class Evaluator:
-    """A child process for any number of questions; it ends with this process, or with `close`.
-
-    Not for use by several threads at once; the functions of this module take care of that.
-    """
-
-    def __init__(self) -> None:
-        """Start the child.
-
-        Raises:
-            ModelError: It does not start.
-        """
-        here = str(Path(retinaface.__file__).resolve().parents[1])
-        paths = json.dumps([*(path for path in sys.path if path), here])
-        one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each takes addresses
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, in this Python
-            [sys.executable, "-I", "-S", str(Path(child.__file__).resolve()), paths],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **one_thread},
-        )
-        try:
-            self._answer([], _START_S)
-        except _Ended as error:
-            raise ModelError(
-                f"the process that asks onnx about it {error}; try: {sys.executable} "
-                "-c 'import onnx.reference'"
-            ) from error
-
-    @property
-    def pid(self) -> int:
-        """Give the number of the process."""
-        return self._process.pid
-
-    def is_alive(self) -> bool:
-        """Tell whether the child can take another question."""
-        return self._process.poll() is None
-
-    def ask(
-        self, question: dict[str, Any], model: bytes, images: bytes = b""
-    ) -> tuple[dict[str, Any], bytes]:
-        """Ask one question; see `child.answer`.
-
-        Raises:
-            FormatError: What onnx raises for this model, or the limit that it is beyond.
-        """
-        parts = [json.dumps(question).encode(), model, images]
-        n_values = int(question.get("n_values", 0))
-        try:
-            request = [child.REQUEST.pack(*map(len, parts)), *parts]
-            status, head, values = self._answer(request, child.WALL_S)
-        except _Ended as error:
-            raise FormatError(f"the process that asked onnx about it {error}") from error
-        if status == child.NO_MEMORY:
-            self.close()
-            limit = child.limit_bytes(n_values, len(model)) / 2**20
-            raise FormatError(f"onnx needs more than {limit:.0f} MiB for it")
-        if status == child.REFUSED:
-            raise FormatError(f"{head.get('kind')}: {head.get('text')}")
-        return head, values
-
-    def close(self) -> None:
-        """End the child."""
-        self._process.kill()
-        self._process.communicate()
-
-    def _answer(self, request: list[bytes], limit_s: float) -> tuple[int, dict[str, Any], bytes]:
-        """Send a request and read the reply, within a time.
-
-        Raises:
-            _Ended: The child died, is late, or replies nonsense; it is ended.
-        """
-        is_late = threading.Event()
-
-        def end() -> None:
-            is_late.set()
-            self._process.kill()
-
-        timer = threading.Timer(limit_s, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            return self._exchange(request)
-        except (OSError, EOFError, ValueError) as error:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LAST_WORDS_S)
-            self.close()
-            what = f"took more than {limit_s:g} s" if is_late.is_set() else self._end_in_words()
-            raise _Ended(what) from error
-        finally:
-            timer.cancel()
-
-    def _exchange(self, request: list[bytes]) -> tuple[int, dict[str, Any], bytes]:
-        sink, source = self._process.stdin, self._process.stdout
-        if sink is None or source is None:
-            raise EOFError  # never: both are pipes
-        sink.writelines(request)
-        sink.flush()
-        status, n_head, n_values = child.REPLY.unpack(_exactly(source, child.REPLY.size))
-        if n_head > _MAX_ANSWER_BYTES or n_values > 8 * child.MAX_VALUES:
-            raise EOFError
-        head, values = _exactly(source, n_head), _exactly(source, n_values)
-        found = json.loads(head or b"{}")
-        if not isinstance(found, dict):
-            raise EOFError
-        return status, found, values
-
-    def _end_in_words(self) -> str:
-        code = self._process.returncode
-        if code is not None and code < 0:
-            return f"ended by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
-
-
-def _exactly(source: IO[bytes], n_bytes: int) -> bytes:
-    data = source.read(n_bytes)
-    if len(data) != n_bytes:
-        raise EOFError
-    return data
-
-
-_lock = threading.Lock()
-# By process: one that was forked needs its own.
-_shared: dict[int, Evaluator] = {}
-
-
-def _ask(
-    question: dict[str, Any], model: onnx.ModelProto, images: bytes = b""
-) -> tuple[dict[str, Any], bytes]:
-    """Ask through the child of this process, which is started where none is alive."""
-    with _lock:
-        evaluator = _shared.get(os.getpid())
-        if evaluator is None or not evaluator.is_alive():
-            end_child()
-            evaluator = _shared[os.getpid()] = Evaluator()
-        return evaluator.ask(question, model.SerializeToString(), images)
-
-
-@atexit.register
-def end_child() -> None:
-    """End the child of this process; the next question starts another."""
-    if (evaluator := _shared.pop(os.getpid(), None)) is not None:
-        evaluator.close()

@@ -47,6 +47,22 @@ def convolution(
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
+def small_graph(*nodes: Any, **constants: Any) -> Any:
+    """Make a model from `input` to `out`: `small_graph(("Relu", ["input"], ["out"]))`."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    made = [
+        helper.make_node(kind, inputs, outputs, **dict(*more))
+        for kind, inputs, outputs, *more in nodes
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()]
+    source = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 8, 8])
+    target = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    parts = helper.make_graph(made, "g", [source], [target], tensors)
+    opsets = [helper.make_opsetid("", 13)]
+    return helper.make_model(parts, opset_imports=opsets, ir_version=7)
+
+
 def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
     """Write a model with a convolution for each head, in the form of the network's last layers.
 

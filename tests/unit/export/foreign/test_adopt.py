@@ -7,6 +7,7 @@ from tests.support.foreign_files import (
     change_last_weight,
     edit,
     move_weights_outside,
+    renamed,
     without_softmax,
 )
 
@@ -273,3 +274,15 @@ def test_inputs_are_gone_through_once_whatever_their_number(file, monkeypatch):
     assert len(adopted.graph.input) > 2
     assert adopted.graph.input[0].name == "input"
     assert len(calls) == 1
+
+
+def test_a_refusal_does_not_repeat_megabytes(file):
+    def long(graph):
+        renamed("n" * 10**6, "loc", "conf", "landmarks")(graph)
+        graph.input[0].type.tensor_type.elem_type = 7
+
+    write_model(file)
+    edit(file, long)
+    with pytest.raises(ModelError, match="cannot use .*: its input nnn") as caught:
+        adopt(file)
+    assert len(str(caught.value)) < 2000

@@ -6,10 +6,12 @@ import json
 import pytest
 
 from retinaface.export.foreign import child
-from tests.unit.export.foreign.test_evaluator import RELU, SHAPE, graph
+from tests.support.made.onnx_models import small_graph
 
 pytestmark = pytest.mark.needs("onnx")
 
+SHAPE = (1, 3, 8, 8)
+RELU = ("Relu", ["input"], ["out"])
 INFER = {"what": "infer", "image": "input", "shape": SHAPE}
 RUN = {**INFER, "what": "run", "output": "out", "n_values": 192}
 
@@ -22,8 +24,8 @@ def asked(question, model):
 def test_questions_are_answered_in_their_order(monkeypatch):
     monkeypatch.setattr(child, "_limit", lambda *sizes: limits.append(sizes))
     limits, sink = [], io.BytesIO()
-    model = graph(RELU).SerializeToString()
-    wrong = graph(("Nonsense", ["input"], ["out"])).SerializeToString()
+    model = small_graph(RELU).SerializeToString()
+    wrong = small_graph(("Nonsense", ["input"], ["out"])).SerializeToString()
     questions = asked(INFER, model) + asked({"what": "check"}, wrong) + asked(RUN, model)
     child.serve(io.BytesIO(questions), sink)
     assert limits == [(0, len(model)), (0, len(wrong)), (192, len(model))]
@@ -42,7 +44,7 @@ def test_questions_are_answered_in_their_order(monkeypatch):
 def test_outputs_have_a_limit(monkeypatch):
     monkeypatch.setattr(child, "MAX_VALUES", 100)
     with pytest.raises(ValueError, match="its output has 192 values, and at most 100 are read"):
-        child.answer(RUN, graph(RELU).SerializeToString(), b"")
+        child.answer(RUN, small_graph(RELU).SerializeToString(), b"")
 
 
 def test_memory_grows_with_the_input_and_the_model():
