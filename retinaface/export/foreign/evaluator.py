@@ -1,4 +1,4 @@
-"""Ask onnx about a stranger's graph: which shapes it gives, what a run gives, and if it is valid."""
+"""Ask onnx about a stranger's graph: which shapes it and a run of it give, and if it is valid."""
 
 from __future__ import annotations
 
