@@ -63,6 +63,16 @@ def small_graph(*nodes: Any, **constants: Any) -> Any:
     return helper.make_model(parts, opset_imports=opsets, ir_version=7)
 
 
+def naming_weights(location: str) -> bytes:
+    """Write, without onnx, a file of one tensor whose values lie in another file."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    place = field(1, b"location") + field(2, location.encode())
+    return field(7, field(5, field(13, place)))  # the graph, its tensor, `external_data`
+
+
 def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
     """Write a model with a convolution for each head, in the form of the network's last layers.
 
