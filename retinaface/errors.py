@@ -90,6 +90,11 @@ def excerpt(value: object) -> str:
     return shown + ("..." if len(whole) > _EXCERPT else "")
 
 
+def shortened(text: str, n_characters: int = 1000) -> str:
+    """Cut a text that lists what a file holds, which may be megabytes."""
+    return text if len(text) <= n_characters else f"{text[:n_characters]}..."
+
+
 def first_line(error: Exception) -> str:
     """Reduce an exception's message to its first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,8 @@ import numpy as np
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.catalogue import BUILTIN
 from retinaface.engines.importing import importing
-from retinaface.errors import EngineUnavailable
+from retinaface.errors import EngineUnavailable, first_line, shortened
+from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES, PRECISION_KEY
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def check_interface(
     ):
         raise EngineUnavailable(
             f"{spec.name} cannot run {shown}: expected input -> loc, conf, landmarks in FP32 "
-            f"or FP16, got {', '.join(names[0])} ({inputs[0].type_name}) -> {', '.join(names[1])}; "
+            f"or FP16, got {_told(inputs)} -> {_told(outputs)}; "
             "pip install onnx, with which outputs are told by shape, or name them so"
         )
     axes = inputs[0].axes
@@ -96,6 +97,11 @@ def check_interface(
             f"are asked for; use --batch {batch}, or export with --batch-size dynamic"
         )
     return batch
+
+
+def _told(ports: Sequence[Port]) -> str:
+    names = ", ".join(port.name for port in ports)
+    return shortened(f"{names} ({ports[0].type_name})" if ports else "none")
 
 
 def check_precision(spec: EngineSpec, model: Path, precision: str) -> None:
@@ -138,14 +144,34 @@ def read_precision(spec: EngineSpec, model: Path, stated: str | None) -> str:
             f"{spec.name}: {shown} does not state its precision, and onnx, which could read it,",
             "pip install onnx, or export with retinaface",
         ):
-            import onnx
+            import onnx  # noqa: F401 - the question is whether it can be imported
 
             from retinaface.export.stored_precision import stored_precision
     except EngineUnavailable:
         if stated is None:
             raise
         return stated
-    return stored_precision(onnx.load(model, load_external_data=False))
+    return stored_precision(read_model(spec, model))
+
+
+def read_model(spec: EngineSpec, model: Path) -> onnx.ModelProto:
+    """Read a file, but not its weights in other files, and check its structure.
+
+    Raises:
+        EngineUnavailable: onnx is not installed, or the file cannot be read.
+    """
+    with importing(
+        f"{spec.name} reads names and axes of {model} with onnx, which", "pip install onnx"
+    ):
+        import onnx  # noqa: F401 - the question is whether it can be imported
+
+        from retinaface.export.onnx_read import read_graph
+    try:
+        return read_graph(model, with_weights=False)
+    except (FormatError, OSError) as error:
+        raise EngineUnavailable(
+            f"{spec.name} cannot load {model}: {first_line(error)}; check the file"
+        ) from error
 
 
 def check_file(spec: EngineSpec, model: Path, *, splits: bool = True) -> int | None:
@@ -160,18 +186,9 @@ def check_file(spec: EngineSpec, model: Path, *, splits: bool = True) -> int | N
     Raises:
         EngineUnavailable: onnx is not installed, or the file cannot be read or does not fit.
     """
-    with importing(
-        f"{spec.name} reads names and axes of {model} with onnx, which", "pip install onnx"
-    ):
-        import onnx
-    try:
-        loaded = onnx.load(model, load_external_data=False)
-    except Exception as error:  # protobuf's errors have no public base
-        raise EngineUnavailable(
-            f"{spec.name} cannot load {model}: {error}; check the file"
-        ) from error
+    loaded = read_model(spec, model)
     if not loaded.graph.input:
-        raise EngineUnavailable(f"{spec.name} cannot load {model}: it has no graph; check the file")
+        raise EngineUnavailable(f"{spec.name} cannot load {model}: it has no input; check the file")
     weights = {tensor.name for tensor in loaded.graph.initializer}
     inputs = [_port(value) for value in loaded.graph.input if value.name not in weights]
     outputs = [_port(value) for value in loaded.graph.output]

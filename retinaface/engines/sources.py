@@ -9,7 +9,8 @@ from typing import Any
 
 from retinaface.engines.base import EngineSpec
 from retinaface.engines.importing import importing
-from retinaface.errors import EngineUnavailable, first_line
+from retinaface.errors import EngineUnavailable, first_line, shortened
+from retinaface.formats.faults import FormatError
 from retinaface.network.config import INPUT_NAME, OUTPUT_NAMES
 
 DEFAULT_BATCH = 32  # as in the published figures
@@ -106,11 +107,11 @@ def read_source(
         or (len(outputs) == len(OUTPUT_NAMES) and outputs != OUTPUT_NAMES)
         or tuple(axes[1:]) != (3, *size)
     ):
+        got = shortened(f"{', '.join(inputs)} {axes} -> {', '.join(outputs)}")
         raise EngineUnavailable(
             f"{spec.name} cannot build from {path}: expected {INPUT_NAME} (N, 3, {size[0]}, "
             f"{size[1]}) -> {', '.join(OUTPUT_NAMES)}{' or nine heads' if 9 in n_outputs else ''}, "
-            f"got {', '.join(inputs)} {axes} -> {', '.join(outputs)}; export with --batch-size "
-            "dynamic and without --dynamic-size"
+            f"got {got}; export with --batch-size dynamic and without --dynamic-size"
         )
     if (precision := stored_precision(model)) != "fp32":
         raise EngineUnavailable(
@@ -132,17 +133,18 @@ def _load(spec: EngineSpec) -> tuple[Path, Any, tuple[int | str, ...]]:
         f"{spec.name} builds from {path}, and reading it needs onnx, which",
         "pip install onnx, or give a build: --engine-file FILE",
     ):
-        import onnx
+        import onnx  # noqa: F401 - the question is whether it can be imported
 
         from retinaface.export.onnx_graph import axes_of
+        from retinaface.export.onnx_read import read_graph
     try:
-        model = onnx.load(path, load_external_data=False)
-        return path, model, axes_of(model.graph.input[0])
-    except Exception as error:  # protobuf's exceptions share no base with onnx's
+        model = read_graph(path, with_weights=False)
+    except (FormatError, OSError) as error:
         raise EngineUnavailable(
-            f"{spec.name} cannot read {path}: {type(error).__name__}: {first_line(error)}; give an "
-            "ONNX file, or a build with --engine-file FILE"
+            f"{spec.name} cannot read {path}: {first_line(error)}; give an ONNX file, or a build "
+            "with --engine-file FILE"
         ) from error
+    return path, model, axes_of(model.graph.input[0]) if model.graph.input else ()
 
 
 def source_batch(spec: EngineSpec, source: Source) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 # rounding of a bias near zero would look like a difference.
 _SMALL_BIAS = 0.1
 _N_OF_NORM = 5  # inputs of a batch norm
-# Types of ONNX that hold texts or complex numbers.
-_NO_NUMBERS = {8, 14, 15}
 
 
 def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
@@ -44,7 +42,8 @@ def match_convolutions(model: RetinaFace, file: Path) -> list[LayerMatch]:
         ExportError: The file cannot be read, its convolutions differ in number or shape, or onnx is
             not installed.
     """
-    layers, candidates = torch_convolutions(model), _file_convolutions(file)
+    layers = torch_convolutions(model)
+    candidates = _file_convolutions(file, {layer.kernel.shape for layer in layers})
     if len(candidates) != len(layers):
         raise ExportError(
             f"cannot match the layers of {file}: expected {len(layers)} convolutions with constant "
@@ -89,10 +88,14 @@ def _norm(array: FloatArray) -> float:
     return float(np.linalg.norm(array.ravel()))
 
 
-def _file_convolutions(file: Path) -> list[Convolution]:
-    """List convolutions with constant weights; fold the batch norm that follows one."""
-    graph = _load_graph(file)
-    constants = _constants(graph)
+def _file_convolutions(file: Path, shapes: Collection[tuple[int, ...]]) -> list[Convolution]:
+    """List convolutions with constant weights; fold the batch norm that follows one.
+
+    Args:
+        file: To read.
+        shapes: Of kernels. One of another shape matches no layer, and is left as it is.
+    """
+    graph, constants = _load(file)
     norms = {
         node.input[0]: node
         for node in graph.node
@@ -117,24 +120,26 @@ def _file_convolutions(file: Path) -> list[Convolution]:
                 f"{len(kernel)} outputs, and bias or batch norm have other ones; check the file"
             )
         convolution = Convolution(node.output[0], kernel, bias)
-        found.append(convolution if norm is None else _fold(convolution, norm, constants))
+        if norm is not None and kernel.shape in shapes:
+            convolution = _fold(convolution, norm, constants)
+        found.append(convolution)
     return found
 
 
 def weights_of(node: onnx.NodeProto) -> list[str]:
     """Name kernel and bias of a convolution; empty for any other node."""
+    from retinaface.export.reading.constants import N_OF_QUANTISED, dequantised
+
     if node.op_type == "Conv":
         return [name for name in node.input[1:] if name]
-    if node.op_type == "QLinearConv":  # the bias is an integer, which its scales make real
+    if (
+        node.op_type == "QLinearConv" and len(node.input) >= N_OF_QUANTISED
+    ):  # the bias is an integer, which its scales make real
         return [
-            _dequantised(node.input[3]),
-            *(_dequantised(name) for name in node.input[8:] if name),
+            dequantised(node.input[3]),
+            *(dequantised(name) for name in node.input[8:] if name),
         ]
     return []
-
-
-def _dequantised(name: str) -> str:
-    return f"{name} dequantised"
 
 
 def _fold(
@@ -151,13 +156,15 @@ def _fold(
     )
 
 
-def _load_graph(file: Path) -> onnx.GraphProto:
+def _load(file: Path) -> tuple[onnx.GraphProto, dict[str, FloatArray]]:
     try:
         import onnx  # noqa: F401 - the question is whether it can be imported
 
         from retinaface.export.onnx_read import read_graph
+        from retinaface.export.reading.constants import constants_of
 
-        return read_graph(file).graph
+        graph = read_graph(file).graph
+        return graph, constants_of(graph)
     except ImportError as error:
         raise ExportError(
             f"cannot match the layers of {file}: onnx is not installed; pip install onnx"
@@ -167,55 +174,3 @@ def _load_graph(file: Path) -> onnx.GraphProto:
             f"cannot match the layers of {file}: it cannot be read as ONNX ({error}); check the "
             "file"
         ) from error
-
-
-def _constants(graph: onnx.GraphProto) -> dict[str, FloatArray]:
-    """Read initializers and Constant nodes as float64, through Identity and Cast nodes too."""
-    from onnx import numpy_helper
-
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:  # sorted: a node comes after its inputs
-        if node.op_type == "Constant":
-            values = [a.t for a in node.attribute if a.name == "value"]
-            tensors.update(zip(node.output, values, strict=False))
-        elif node.op_type in ("Identity", "Cast") and node.input[0] in tensors:
-            tensors[node.output[0]] = tensors[node.input[0]]
-    found: dict[str, FloatArray] = {
-        name: numpy_helper.to_array(tensor).astype(np.float64)
-        for name, tensor in tensors.items()
-        if tensor.data_type not in _NO_NUMBERS
-    }
-    return found | dict(_real_numbers(graph, found))
-
-
-def _real_numbers(
-    graph: onnx.GraphProto, constants: dict[str, FloatArray]
-) -> Iterator[tuple[str, FloatArray]]:
-    """Compute from quantised constants the real numbers that they stand for."""
-    for node in graph.node:
-        inputs = list(node.input)
-        if node.op_type == "DequantizeLinear" and all(n in constants for n in inputs if n):
-            zero = constants[inputs[2]] if len(inputs) > 2 and inputs[2] else np.zeros(1)
-            axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
-            values = constants[inputs[0]]
-            yield node.output[0], _real(values, constants[inputs[1]], zero, axis)
-        elif node.op_type == "QLinearConv" and all(
-            n in constants for n in (*inputs[3:6], inputs[1])
-        ):
-            values, scale, zero = (constants[n] for n in inputs[3:6])
-            yield _dequantised(inputs[3]), _real(values, scale, zero, 0)
-            if len(inputs) > 8:
-                step = constants[inputs[1]] * scale
-                yield _dequantised(inputs[8]), _real(constants[inputs[8]], step, np.zeros(1), 0)
-
-
-def _real(values: FloatArray, scale: FloatArray, zero: FloatArray, axis: int) -> FloatArray:
-    """Compute (values - zero) * scale; both of one number, or one for each index of the axis."""
-    shape = [1] * values.ndim
-    if values.ndim and -values.ndim <= axis < values.ndim:
-        shape[axis] = -1
-    per_index = values.shape[axis] if -1 in shape else 1
-    if any(x.size not in (1, per_index) for x in (zero, scale)):
-        return np.full(values.shape, np.nan)  # matches no layer
-    spread = [x.reshape(shape) if x.size > 1 else x.reshape(()) for x in (zero, scale)]
-    return np.asarray((values - spread[0]) * spread[1])

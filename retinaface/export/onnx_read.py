@@ -1,45 +1,32 @@
 """Read an ONNX file of anybody: what it says of itself is checked once, before it is relied on.
 
-A graph that passes has nodes whose inputs exist, and tensors of known types that hold as many
-values as their axes say; so NumPy can take each.
+A graph that passes has nodes whose inputs exist, tensors of known types that hold as many values as
+their axes say, so that NumPy can take each, and functions whose calls end.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, Message
-from onnx import AttributeProto, TensorProto, helper
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, TensorProto
 
-from retinaface.errors import first_line
+from retinaface.errors import excerpt, first_line
+from retinaface.export.reading.functions import check_functions, graphs_of, nodes_within
+from retinaface.export.reading.messages import MESSAGES, ROOT
+from retinaface.export.reading.tensors import TYPES, check_tensor, is_external
+from retinaface.export.reading.weights import read_weights
 from retinaface.formats.faults import FormatError
+from retinaface.formats.protobuf import check_message
 
-# Protobuf itself takes no more.
+# Protobuf itself takes no more. Weights in other files may have as much again.
 MAX_MODEL_BYTES = 2 * 2**30 - 1
-# Graphs inside nodes; those of exporters are one or two deep.
-_MAX_DEPTH = 8
-_MAX_NESTED = 8 * _MAX_DEPTH
-_NO_TEXT = "a name in it is no UTF-8"
-_STRINGS = TensorProto.STRING
-# Where each type's values stand when they are not raw, and how many of them a value takes.
-_PACKED: dict[int, tuple[str, int]] = {
-    TensorProto.FLOAT: ("float_data", 1),
-    TensorProto.DOUBLE: ("double_data", 1),
-    TensorProto.INT64: ("int64_data", 1),
-    TensorProto.UINT64: ("uint64_data", 1),
-    TensorProto.UINT32: ("uint64_data", 1),
-    TensorProto.COMPLEX64: ("float_data", 2),
-    TensorProto.COMPLEX128: ("double_data", 2),
-}
-# Types of which two or more values share a byte.
-_SMALL: dict[int, int] = {
-    getattr(TensorProto, name): n
-    for name, n in {"INT4": 2, "UINT4": 2, "FLOAT4E2M1": 2, "INT2": 4, "UINT2": 4}.items()
-    if hasattr(TensorProto, name)
-}
+# What 32 bits hold, with which runtimes count. Tools write -1 for a free axis.
+_AXES = range(-1, 2**31)
+
+_ATTRIBUTES = frozenset(AttributeProto.AttributeType.values())
 
 
 def read_graph(path: Path, *, with_weights: bool = True) -> onnx.ModelProto:
@@ -51,119 +38,104 @@ def read_graph(path: Path, *, with_weights: bool = True) -> onnx.ModelProto:
 
     Raises:
         FormatError: It is too large, no ONNX, or its graph contradicts itself.
-        OSError: It, or a file of its weights, cannot be read.
+        OSError: It cannot be read.
     """
     if (size := path.stat().st_size) > MAX_MODEL_BYTES:
         raise FormatError(f"it has {size} bytes, and at most {MAX_MODEL_BYTES} are read")
+    data = path.read_bytes()
     try:
-        model = onnx.load(path, load_external_data=False)
-    except (DecodeError, UnicodeDecodeError, ValueError) as error:
+        check_message(data, ROOT, MESSAGES)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
+    except (FormatError, DecodeError) as error:
         raise FormatError(f"it is no whole ONNX file ({first_line(error)})") from error
-    try:
-        _touch(model)
-    except UnicodeDecodeError as error:  # texts are decoded when they are asked for
-        raise FormatError(_NO_TEXT) from error
+    del data  # which may be as large as memory allows
     if not model.graph.node:
         raise FormatError("it is no ONNX file with a graph")
-    check_graph(model.graph)
-    if with_weights and any(is_external(tensor) for tensor in tensors_of(model.graph)):
+    check_model(model)
+    outside = [tensor for tensor in tensors_of(model) if is_external(tensor)]
+    if with_weights and outside:
         try:
-            onnx.load_external_data_for_model(model, str(path.parent))
-        except (onnx.checker.ValidationError, ValueError, OverflowError) as error:
+            read_weights(outside, path.parent, MAX_MODEL_BYTES)
+        except (FormatError, OSError) as error:
             raise FormatError(
                 f"its weights are in another file, which cannot be read ({first_line(error)}); "
                 "copy that file beside it, under the name that it had when both were written"
             ) from error
-        for tensor in tensors_of(model.graph):
-            _check_tensor(tensor)
     return model
 
 
-def _touch(message: Message, depth: int = 0) -> None:
-    """Ask for every text of a message and of those inside it."""
-    if depth > _MAX_NESTED:
-        raise FormatError(f"messages are inside each other, and at most {_MAX_NESTED} deep is read")
-    for field, value in message.ListFields():
-        values = [value] if isinstance(value, str | bytes | Message) else value
-        if field.message_type is not None:
-            for one in values:
-                _touch(one, depth + 1)
-        # A text that is no UTF-8 comes as bytes, or is refused when it is asked for.
-        elif field.type == field.TYPE_STRING and any(isinstance(one, bytes) for one in values):
-            raise FormatError(_NO_TEXT)
-
-
-def is_external(tensor: TensorProto) -> bool:
-    """Tell whether the values of a tensor lie in another file."""
-    return bool(tensor.data_location == TensorProto.EXTERNAL)
-
-
-def tensors_of(graph: onnx.GraphProto, depth: int = 0) -> Iterator[TensorProto]:
-    """List the constants of a graph and of those inside its nodes."""
-    if depth > _MAX_DEPTH:
-        raise FormatError(f"graphs are inside each other, and at most {_MAX_DEPTH} deep is read")
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
+def tensors_of(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """List the constants of a model: of its graph, its functions, and of graphs inside nodes."""
+    for part in (model.graph, *model.functions):
+        nodes = list(nodes_within(part))
+        graphs = [graph for node in nodes for graph in graphs_of(node)]
+        for graph in (*([part] if isinstance(part, onnx.GraphProto) else ()), *graphs):
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+        for attribute in (attribute for node in nodes for attribute in node.attribute):
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
-            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
-                yield from tensors_of(inner, depth + 1)
 
 
-def check_graph(graph: onnx.GraphProto) -> None:
-    """Check constants, types of attributes, and that each node's inputs come before it.
+def check_model(model: onnx.ModelProto) -> None:
+    """Check constants, types, that a node's inputs come before it, and that functions end.
 
     Raises:
         FormatError: Names what is wrong.
     """
-    for tensor in tensors_of(graph):
-        _check_tensor(tensor)
-    known = {"", *(v.name for v in graph.input), *(t.name for t in graph.initializer)}
+    check_functions(model)
+    for tensor in tensors_of(model):
+        check_tensor(tensor)
+    _check_graph(model.graph, ())
+    for function in model.functions:
+        _check_nodes(function.node, set(function.input), function.output, ())
+
+
+def _check_graph(graph: onnx.GraphProto, outer: Sequence[set[str]]) -> None:
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        _check_value(value)
+    known = {*(v.name for v in graph.input), *(t.name for t in graph.initializer)}
     known |= {t.values.name for t in graph.sparse_initializer}
-    for node in graph.node:
-        what = f"node {node.name or node.output[:1]} ({node.op_type})"
+    _check_nodes(graph.node, known, [value.name for value in graph.output], outer)
+
+
+def _check_nodes(
+    nodes: Iterable[onnx.NodeProto],
+    known: set[str],
+    outputs: Iterable[str],
+    outer: Sequence[set[str]],
+) -> None:
+    """Check nodes in their order; those of a graph inside a node also see the names outside."""
+    scopes = ({""}, known, *outer)
+    for node in nodes:
+        what = f"node {excerpt(node.name or next(iter(node.output), ''))} ({excerpt(node.op_type)})"
         if not any(node.output):
             raise FormatError(f"{what} gives nothing")
-        if missing := [name for name in node.input if name not in known]:
-            raise FormatError(f"{what} takes {missing[0]!r}, which nothing before it gives")
-        if any(name in known for name in node.output if name):
-            raise FormatError(f"{what} gives a name that is given before it")
-        known.update(node.output)
+        for name in node.input:
+            if not any(name in names for names in scopes):
+                raise FormatError(f"{what} takes {excerpt(name)}, which nothing before it gives")
         for attribute in node.attribute:
-            if attribute.type not in AttributeProto.AttributeType.values():
-                raise FormatError(f"{what} has the attribute {attribute.name!r} of no known type")
-    if missing := [value.name for value in graph.output if value.name not in known]:
-        raise FormatError(f"its output {missing[0]!r} is given by no node")
+            if attribute.type not in _ATTRIBUTES:
+                raise FormatError(
+                    f"{what} has the attribute {excerpt(attribute.name)} of no known type"
+                )
+        for inner in graphs_of(node):
+            _check_graph(inner, scopes)
+        for name in filter(None, node.output):
+            if name in known:
+                raise FormatError(f"{what} gives a name that is given before it")
+            known.add(name)
+    for name in outputs:
+        if not any(name in names for names in scopes):
+            raise FormatError(f"its output {excerpt(name)} is given by no node")
 
 
-def _check_tensor(tensor: TensorProto) -> None:
-    what = f"tensor {tensor.name!r}"
-    if min(tensor.dims, default=0) < 0:
-        raise FormatError(f"{what} has the axes {list(tensor.dims)}")
-    kind = tensor.data_type
-    if kind == TensorProto.UNDEFINED or kind not in TensorProto.DataType.values():
-        raise FormatError(f"{what} is of no known type ({kind})")
-    if is_external(tensor):
-        return
-    n_values = math.prod(tensor.dims)
-    if kind == _STRINGS:
-        n_found = len(tensor.string_data)
-    elif tensor.HasField("raw_data"):
-        n_found, n_values = len(tensor.raw_data), _n_bytes(kind, n_values)
-    else:
-        field, each = _PACKED.get(kind, ("int32_data", 1))
-        n_found = len(getattr(tensor, field))
-        n_values = -(-n_values // _SMALL.get(kind, 1)) * each
-    if n_found != n_values:
-        raise FormatError(
-            f"{what} has the axes {list(tensor.dims)}, expected {n_values} values or bytes for "
-            f"them, got {n_found}"
-        )
-
-
-def _n_bytes(kind: int, n_values: int) -> int:
-    if (each := _SMALL.get(kind)) is not None:
-        return -(-n_values // each)
-    return n_values * int(helper.tensor_dtype_to_np_dtype(kind).itemsize)
+def _check_value(value: onnx.ValueInfoProto) -> None:
+    tensor = value.type.tensor_type
+    if tensor.elem_type not in TYPES:
+        raise FormatError(f"{excerpt(value.name)} is of no known type ({tensor.elem_type})")
+    axes = [axis.dim_value for axis in tensor.shape.dim]
+    if any(n not in _AXES for n in axes):
+        raise FormatError(f"{excerpt(value.name)} has the axes {excerpt(axes)}")

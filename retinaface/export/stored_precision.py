@@ -55,21 +55,16 @@ def stored_precision(model: onnx.ModelProto) -> Stored:
 
 def _stored_types(graph: onnx.GraphProto) -> Iterator[Stored]:
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
-    makers = {output: node for node in graph.node for output in node.output}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            values = [a.t.data_type for a in node.attribute if a.name == "value"]
-            types |= dict(zip(node.output, values, strict=False))
-    for node in graph.node:
+    for node in graph.node:  # sorted: a node comes after its inputs
         if node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear"):
             yield "int8"
         position = _WEIGHT_INPUT.get(node.op_type)
-        if position is None or position >= len(node.input):
-            continue
-        name = node.input[position]
-        while name not in types and name in makers and makers[name].input:
-            name = makers[name].input[0]
-            if name in {v.name for v in graph.input}:
-                break  # an activation, not a weight
-        if (stored := _TYPES.get(types.get(name, -1))) is not None:
-            yield stored
+        if position is not None and position < len(node.input):
+            stored = _TYPES.get(types.get(node.input[position], -1))
+            if stored is not None:
+                yield stored
+        if node.op_type == "Constant":
+            values = [a.t.data_type for a in node.attribute if a.name == "value"]
+            types |= dict(zip(node.output, values, strict=False))
+        elif node.input and node.input[0] in types:
+            types |= {name: types[node.input[0]] for name in node.output if name not in types}

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 
 from retinaface.errors import ExportError
+from retinaface.export.foreign.evaluator import checker_problem
 from retinaface.export.interface import Interface
 from retinaface.export.onnx_graph import axes_of, set_axes, type_name
 from retinaface.export.onnx_read import read_graph
@@ -89,31 +90,23 @@ def verify(
     ]
     if sidecars := [p.name for p in path.parent.glob(f"{path.name}*") if p != path]:
         problems.append(f"more than one file: {', '.join(sidecars)}")
-    if not problems:
-        try:
-            onnx.checker.check_model(model, full_check=True)
-        except (
-            onnx.checker.ValidationError,
-            onnx.shape_inference.InferenceError,
-            ValueError,
-        ) as error:  # ValueError: a type that onnx does not know
-            problems.append(f"the ONNX checker says: {str(error).splitlines()[0]}")
+    if not problems and (problem := checker_problem(model)):
+        problems.append(problem)
     if problems:
         raise ExportError(f"the export is not what was asked for: {'; '.join(problems)}")
     return model
 
 
 def check_standard(path: Path) -> str:
-    """Run the ONNX checker over a file, types and shapes included; empty where it finds nothing."""
+    """Run the ONNX checker over a file, types and shapes included; empty where it finds nothing.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     try:
-        onnx.checker.check_model(path, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        return f"the ONNX checker says: {str(error).splitlines()[0]}"
-    except UnicodeDecodeError:  # it quotes a damaged name
-        return "the ONNX checker says that a name is no UTF-8"
-    except ValueError as error:  # a type that onnx does not know
-        return f"the ONNX checker says: {str(error).splitlines()[0]}"
-    return ""
+        return checker_problem(read_graph(path))
+    except FormatError as error:
+        return f"the file contradicts itself: {error}"
 
 
 def _interface_problems(model: onnx.ModelProto, expected: Interface) -> list[str]:

@@ -16,6 +16,7 @@ from retinaface.engines.onnx_model import (
     check_interface,
     check_precision,
     model_of,
+    read_model,
     read_precision,
 )
 from retinaface.engines.options import is_on
@@ -98,15 +99,10 @@ class NcnnEngine(Engine):
                 f"{name} needs inputs of one size, because its files fix it, and any other size "
                 "needs its own conversion; use a pipeline of fixed size: --pipeline igie"
             )
-        try:
-            proto = onnx.load(self._model, load_external_data=False)
-        except Exception as error:  # protobuf's exceptions depend on its version
-            raise EngineUnavailable(
-                f"{name} cannot load {self._model}: {type(error).__name__}: {error}; check the file"
-            ) from error
+        proto = read_model(spec, self._model)
         if not proto.graph.input:
             raise EngineUnavailable(
-                f"{name} cannot load {self._model}: it has no graph; check the file"
+                f"{name} cannot load {self._model}: it has no input; check the file"
             )
         inputs, outputs = (
             [_port(v) for v in proto.graph.input],

@@ -11,7 +11,9 @@ from typing import Any
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from retinaface.errors import EngineUnavailable
+from retinaface.errors import EngineUnavailable, first_line
+from retinaface.export.onnx_read import read_graph
+from retinaface.formats.faults import FormatError
 
 _TIMEOUT_S = 120
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
@@ -38,9 +40,14 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
         The graph (`.param`) and the weights (`.bin`).
 
     Raises:
-        EngineUnavailable: The converter is missing, or failed.
+        EngineUnavailable: The file cannot be read, or the converter is missing or failed.
     """
-    proto = onnx.load(model)
+    try:
+        proto = read_graph(model)
+    except (FormatError, OSError) as error:
+        raise EngineUnavailable(
+            f"ncnn cannot load {model}: {first_line(error)}; check the file"
+        ) from error
     widen(proto)
     onnx.save(proto, folder / "model.onnx")
     command = [

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import onnx
 
 from retinaface.assets import cache_dir
-from retinaface.errors import ModelError
+from retinaface.errors import ModelError, shortened
 from retinaface.export.cached_files import is_as_written, remember, why_again
 from retinaface.export.external_data import model_sha256, weight_files
 from retinaface.export.foreign.ports import Ports, find_ports, image_inputs
@@ -66,7 +66,7 @@ def adopt(file: Path, scores: Scores = "probabilities", *, takes_integers: bool 
         found = _inspect(file, sha256, scores, takes_integers=takes_integers)
         path = _copy(file, sha256, found.ports) if found.ports and found.needs_copy else file
     except ModelError as error:
-        raise ModelError(f"cannot use {file}: {error}") from error
+        raise ModelError(f"cannot use {file}: {shortened(str(error))}") from error
     return Adopted(path, file, found.notes)
 
 
@@ -133,7 +133,7 @@ def _told(ports: Ports) -> Iterator[str]:
         outputs = ", ".join(f"{own} is {name}" for own, name in pairs)
         yield f"input and outputs are told by shape: {outputs}"
     if ports.others:
-        yield f"further outputs are not read: {', '.join(ports.others)}"
+        yield f"further outputs are not read: {shortened(', '.join(ports.others))}"
 
 
 def _of_weights(file: Path, is_external: bool) -> Iterator[str]:
@@ -182,8 +182,9 @@ def _rename(graph: onnx.GraphProto, ports: Ports) -> None:
     for named in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         named.name = names.get(named.name, named.name)
     values = {value.name: value for value in graph.output}
-    weights = [value for value in graph.input if value not in image_inputs(graph)]
     image = image_inputs(graph)
+    images = {value.name for value in image}
+    weights = [value for value in graph.input if value.name not in images]
     del graph.output[:], graph.input[:]
     graph.output.extend(values[name] for name in OUTPUT_NAMES)
     graph.input.extend([*image, *weights])

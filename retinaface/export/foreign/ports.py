@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
 
-from retinaface.errors import ModelError, first_line
-from retinaface.export.foreign.quantised import quantised_operators
-from retinaface.export.foreign.resize import quick_resize
-from retinaface.export.onnx_graph import axes_of, set_axes, type_name
+from retinaface.errors import ModelError
+from retinaface.export.foreign.evaluator import inferred_shapes, run_once
+from retinaface.export.onnx_graph import axes_of, type_name
 from retinaface.export.options import Axis
 from retinaface.network.config import OUTPUT_NAMES, OUTPUT_WIDTHS
 from retinaface.network.priors import prior_boxes
@@ -23,9 +20,6 @@ _SIZE_PX = (320, 320)
 _N_HEADS = 9  # of a network without its last concatenations, which ixRT's scripts build from
 # No network has longer sides or larger batches. The priors of 8192x8192 take 88 MB in float64.
 _MAX_AXIS = 8192
-# Values of an input that onnx's evaluator is asked to run: 40 images of 320x320. Five times as many
-# kept its AveragePool busy for more than a minute.
-_MAX_RUN_VALUES = 3 * 2**22
 _NAME_THEM = (
     "name them when exporting: output_names=['loc', 'conf', 'landmarks'] of torch.onnx.export"
 )
@@ -130,58 +124,12 @@ def output_shapes(
         shape: Of the input.
 
     Raises:
-        ModelError: The file does not run on such an input.
+        ModelError: The file does not run on such an input, or not within the limits of a run.
     """
-    probe = onnx.ModelProto.FromString(model.SerializeToString())
-    set_axes(probe, {image: shape})
-    for value in probe.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    del probe.graph.value_info[:]
-    try:
-        inferred = onnx.shape_inference.infer_shapes(probe, data_prop=True).graph.output
-    # ValueError: a type that onnx does not know, as a cast may name it.
-    except (onnx.shape_inference.InferenceError, ValueError) as error:
-        raise ModelError(f"it does not take {shape} inputs: {first_line(error)}") from error
-    found = {value.name: axes_of(value) for value in inferred}
-    if all(axes and all(isinstance(a, int) for a in axes) for axes in found.values()):
-        return {name: tuple(int(a) for a in axes) for name, axes in found.items()}
-    if math.prod(shape) > _MAX_RUN_VALUES:
-        raise ModelError(
-            f"its outputs have shapes that only a run tells, and {shape} inputs are too large to "
-            "try; fold its constants (onnxsim), or export it for a smaller batch or size"
-        )
-    images = np.zeros(shape, np.float32)
-    return {name: array.shape for name, array in run_once(model, image, images).items()}
-
-
-def run_once(
-    model: onnx.ModelProto, image: str, images: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    """Run a file with onnx's own evaluator.
-
-    Args:
-        image: Name of the input.
-        images: Float32; cast to the input's type.
-
-    Returns:
-        Outputs by name.
-
-    Raises:
-        ModelError: The evaluator cannot run it.
-    """
-    from onnx.reference import ReferenceEvaluator
-
-    kind = next(v for v in model.graph.input if v.name == image).type.tensor_type.elem_type
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
-    try:
-        evaluator = ReferenceEvaluator(model, new_ops=[quick_resize(), *quantised_operators()])
-        found = evaluator.run(None, {image: images.astype(dtype)})
-    except Exception as error:  # the evaluator's operators raise what NumPy raises
-        raise ModelError(
-            f"it does not run on an input of {images.shape}: {type(error).__name__}: "
-            f"{first_line(error)}"
-        ) from error
-    return dict(zip(evaluator.output_names, map(np.asarray, found), strict=True))
+    found = inferred_shapes(model, image, shape)
+    if not all(axes and None not in axes for axes in found.values()):
+        found, _ = run_once(model, image, shape)
+    return {name: tuple(a for a in axes if a is not None) for name, axes in found.items()}
 
 
 def _told_by_shape(

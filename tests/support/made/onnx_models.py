@@ -47,6 +47,32 @@ def convolution(
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
+def small_graph(*nodes: Any, **constants: Any) -> Any:
+    """Make a model from `input` to `out`: `small_graph(("Relu", ["input"], ["out"]))`."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    made = [
+        helper.make_node(kind, inputs, outputs, **dict(*more))
+        for kind, inputs, outputs, *more in nodes
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()]
+    source = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 8, 8])
+    target = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    parts = helper.make_graph(made, "g", [source], [target], tensors)
+    opsets = [helper.make_opsetid("", 13)]
+    return helper.make_model(parts, opset_imports=opsets, ir_version=7)
+
+
+def naming_weights(location: str) -> bytes:
+    """Write, without onnx, a file of one tensor whose values lie in another file."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    place = field(1, b"location") + field(2, location.encode())
+    return field(7, field(5, field(13, place)))  # the graph, its tensor, `external_data`
+
+
 def write_heads(path: Path, *, batch: int | str = "batch", n_outputs: int = 3) -> None:
     """Write a model with a convolution for each head, in the form of the network's last layers.
 

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -101,3 +102,39 @@ def test_without_onnx_its_statement_counts(monkeypatch):
 def test_a_file_that_states_nothing_is_read(tmp_path):
     write_model(tmp_path / "x.onnx", precision=None)
     assert read_precision(spec(), tmp_path / "x.onnx", None) == "fp32"
+
+
+@pytest.mark.needs("onnx")
+@pytest.mark.parametrize("content", [b"\xff" * 9, b"", None], ids=["damaged", "empty", "missing"])
+def test_a_file_that_cannot_be_read_is_refused_by_whoever_takes_one(tmp_path, content):
+    from retinaface.engines.onnx_model import check_file
+    from retinaface.engines.sources import read_source
+
+    path = tmp_path / "x.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    given = dataclasses.replace(spec(), model=path)
+    with pytest.raises(EngineUnavailable, match=r"acme-x1 cannot load .*x\.onnx: .*check the file"):
+        check_file(given, path)
+    with pytest.raises(EngineUnavailable, match=r"acme-x1 cannot load .*x\.onnx: .*check the file"):
+        read_precision(given, path, None)
+    with pytest.raises(EngineUnavailable, match=r"acme-x1 cannot read .*x\.onnx: .*give an ONNX"):
+        read_source(given, (320, 320))
+
+
+@pytest.mark.needs("onnx")
+def test_what_is_no_damage_of_a_file_is_not_taken_for_it(tmp_path, monkeypatch):
+    """A mistake of this package is none of the file's."""
+    from retinaface.engines.onnx_model import check_file
+    from retinaface.engines.sources import read_source
+    from retinaface.export import onnx_read
+
+    def mistaken(*_, **__):
+        raise KeyError("mistake")
+
+    write_model(tmp_path / "x.onnx")
+    monkeypatch.setattr(onnx_read, "read_graph", mistaken)
+    given = dataclasses.replace(spec(), model=tmp_path / "x.onnx")
+    for read in (lambda: check_file(given, given.model), lambda: read_source(given, (320, 320))):
+        with pytest.raises(KeyError, match="mistake"):
+            read()

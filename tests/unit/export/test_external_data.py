@@ -61,3 +61,32 @@ def test_a_name_of_more_than_127_bytes_is_read_whole(tmp_path):
     name = f"{'n' * 150}.data"
     move_weights_outside(path, name)
     assert weight_files(path) == [tmp_path / name]
+
+
+@pytest.mark.parametrize("name", ["n" * 5000, "nul\0l", "folder"], ids=["long", "null", "folder"])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path, name):
+    import onnx
+
+    path = tmp_path / "a.onnx"
+    (tmp_path / "folder").mkdir()
+    write_model(path)
+    move_weights_outside(path)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        tensor.external_data[0].value = name
+    path.write_bytes(model.SerializeToString())
+    assert weight_files(path) == []
+
+
+def test_a_link_out_of_the_folder_is_refused(outside, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("other") / "secret"
+    data = outside.with_name("a.data")
+    data.rename(secret)
+    data.symlink_to(secret)
+    with pytest.raises(ModelError, match="expected a file in its own folder"):
+        weight_files(outside)
+
+
+def test_what_is_no_onnx_names_no_files(tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"\xff" * 9)
+    assert weight_files(tmp_path / "x.onnx") == []

@@ -239,3 +239,19 @@ def test_matching_without_onnx_is_refused(loaded, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ExportError, match="onnx is not installed; pip install onnx"):
         match_convolutions(loaded.model, tmp_path / "x.onnx")
+
+
+def test_quantised_nodes_without_their_inputs_are_no_layers(loaded, tmp_path):
+    import onnx
+
+    from retinaface.export.layer_match import match_convolutions
+
+    write_model(tmp_path / "x.onnx")
+
+    def cut(graph):
+        for i, kind in enumerate(("QLinearConv", "DequantizeLinear", "Identity", "Conv")):
+            graph.node.append(onnx.helper.make_node(kind, [], [f"cut{i}"]))
+
+    edited(tmp_path / "x.onnx", tmp_path / "y.onnx", cut)
+    with pytest.raises(ExportError, match="expected 56 convolutions with constant weights, got"):
+        match_convolutions(loaded.model, tmp_path / "y.onnx")

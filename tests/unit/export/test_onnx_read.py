@@ -105,3 +105,109 @@ def test_bytes_that_are_none_are_refused(tmp_path):
             read(tmp_path / "x.onnx", content)
     with pytest.raises(FormatError, match="no UTF-8|no whole ONNX"):
         read(tmp_path / "x.onnx", whole.replace(b"first", b"fir\xff\xfe"))
+
+
+def test_a_bomb_of_empty_nodes_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    from retinaface.export import onnx_read
+
+    nodes = b"\x0a\x00" * 250_001
+    n = len(nodes)
+    head = b"\x3a" + bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14])
+    monkeypatch.setattr(onnx_read, "onnx", None)  # whatever parses fails
+    with pytest.raises(FormatError, match="more than 250000 fields"):
+        read(tmp_path / "x.onnx", head + nodes)
+
+
+def test_weights_of_any_size_are_read(tmp_path):
+    from onnx import numpy_helper
+
+    changed = model()
+    changed.graph.initializer.append(numpy_helper.from_array(np.zeros(2**24, np.float32), "big"))
+    assert len(read(tmp_path / "x.onnx", changed).graph.initializer[1].raw_data) == 2**26
+
+
+def inner(m):
+    """Put a graph into a node, which takes what is given outside of it."""
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info("deep", TensorProto.FLOAT, [2, 3])
+    body = helper.make_graph([helper.make_node("Relu", ["a"], ["deep"])], "b", [], [value])
+    node = helper.make_node("If", ["a"], ["chosen"], then_branch=body)
+    m.graph.node.insert(1, node)
+    return m.graph.node[1].attribute[0].g
+
+
+def nowhere_inside(m):
+    inner(m).node[0].input[0] = "elsewhere"
+
+
+def short_inside(m):
+    from onnx import numpy_helper
+
+    tensor = inner(m).initializer.add()
+    tensor.CopyFrom(numpy_helper.from_array(np.ones(2, np.float32), "t"))
+    tensor.raw_data = b"\0"
+
+
+def sparse(m):
+    from onnx import numpy_helper
+
+    one = m.graph.sparse_initializer.add()
+    one.values.CopyFrom(numpy_helper.from_array(np.ones(2, np.float32), "t"))
+    one.values.raw_data = b"\0"
+
+
+def of_no_type(m):
+    m.graph.input[0].type.tensor_type.elem_type = 99
+
+
+def endless_axis(m):
+    m.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 2**40
+
+
+def calls_itself(m):
+    from onnx import helper
+
+    opset = [helper.make_opsetid("own", 1)]
+    node = helper.make_node("f", ["x"], ["y"], domain="own")
+    m.functions.append(helper.make_function("own", "f", ["x"], ["y"], [node], opset))
+
+
+def short_in_a_function(m):
+    from onnx import helper, numpy_helper
+
+    tensor = numpy_helper.from_array(np.ones(2, np.float32), "t")
+    tensor.raw_data = b"\0"
+    node = helper.make_node("Constant", [], ["y"], value=tensor)
+    m.functions.append(helper.make_function("own", "f", [], ["y"], [node], []))
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (nowhere_inside, "'elsewhere', which nothing before it gives"),
+        (short_inside, "expected 8 values or bytes"),
+        (sparse, "expected 8 values or bytes"),
+        (of_no_type, "no known type"),
+        (endless_axis, "has the axes"),
+        (calls_itself, "its function 'f' calls itself"),
+        (short_in_a_function, "expected 8 values or bytes"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_inside_of_nodes_and_functions_is_checked_too(tmp_path, damage, match):
+    changed = model()
+    inner(changed)
+    read(tmp_path / "x.onnx", changed)
+    changed = model()
+    damage(changed)
+    with pytest.raises(FormatError, match=match):
+        read(tmp_path / "x.onnx", changed)
+
+
+def test_messages_quote_the_beginning_of_a_name(tmp_path):
+    changed = model()
+    changed.graph.node[1].input[0] = "n" * 100_000
+    with pytest.raises(FormatError) as caught:
+        read(tmp_path / "x.onnx", changed)
+    assert len(str(caught.value)) < 300

@@ -59,3 +59,13 @@ def test_constants_are_read_and_quantised_activations_make_int8():
     model = convolution(np.float32)
     model.graph.node.insert(0, helper.make_node("QuantizeLinear", ["input", "scale"], ["q"]))
     assert stored_precision(model) == "int8"
+
+
+def test_nodes_that_go_round_in_a_circle_end():
+    """A file that is read has none, but a graph in memory may."""
+    from retinaface.export.stored_precision import stored_precision
+
+    model = convolution(np.float16, "Identity", "Identity")
+    model.graph.node[0].input[0] = "w1"
+    assert stored_precision(model) == "fp16"
+    assert stored_precision(convolution(np.float16, *["Identity"] * 2000)) == "fp16"

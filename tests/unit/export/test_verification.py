@@ -31,3 +31,22 @@ def test_verify_lists_everything_that_differs(tmp_path):
         "type of the weights: expected FLOAT16, got ['FLOAT']",
     ):
         assert part in message
+
+
+def test_the_checker_gets_what_the_reader_takes(tmp_path):
+    import onnx
+
+    from retinaface.export.verification import check_standard
+
+    path = tmp_path / "x.onnx"
+    onnx.save(convolution(), path)
+    assert check_standard(path) == ""
+    damaged = convolution()
+    damaged.graph.node[0].op_type = "Nonsense"
+    onnx.save(damaged, path)
+    assert check_standard(path).startswith("the ONNX checker says: ValidationError: No Op")
+    damaged.graph.node[0].input[0] = "elsewhere"
+    onnx.save(damaged, path)
+    assert check_standard(path).startswith("the file contradicts itself: node 'loc'")
+    path.write_bytes(b"\xff" * 9)
+    assert check_standard(path).startswith("the file contradicts itself: it is no whole ONNX file")

@@ -13,6 +13,7 @@ from retinaface.records.write import (
     write_record,
 )
 from retinaface.storage.hashing import file_sha256
+from tests.support.made.onnx_models import naming_weights
 from tests.support.made.records import RESULT, detections
 from tests.support.made.traced_records import make_traced_run, write_model
 
@@ -73,9 +74,7 @@ def test_the_hash_of_images_does_not_depend_on_their_order():
 
 def test_the_weights_beside_a_graph_are_hashed_with_it(tmp_path):
     model, weights = tmp_path / "m.onnx", tmp_path / "m.onnx.data"
-    # As protobuf writes an entry of `external_data`: key and value, each with its length.
-    name = weights.name.encode()
-    model.write_bytes(b"graph\x0a\x08location\x12" + bytes([len(name)]) + name + b"\x0a\x06offset")
+    model.write_bytes(naming_weights(weights.name))
     weights.write_bytes(b"weights")
     (tmp_path / "run").mkdir()
     record = new_record() | {"results": [{"id": "id"}]}

@@ -7,6 +7,7 @@ from tests.support.foreign_files import (
     change_last_weight,
     edit,
     move_weights_outside,
+    renamed,
     without_softmax,
 )
 
@@ -249,3 +250,39 @@ def test_what_is_no_onnx_file_is_refused(file, content):
     file.write_bytes(content)
     with pytest.raises(ModelError, match=r"cannot use .*model.onnx: it is no .*ONNX file"):
         adopt(file)
+
+
+def test_inputs_are_gone_through_once_whatever_their_number(file, monkeypatch):
+    """Old files list each weight among the inputs."""
+    import onnx
+
+    from retinaface.export.foreign import adopt as module
+
+    calls = []
+    image_inputs = module.image_inputs
+    monkeypatch.setattr(module, "image_inputs", lambda g: calls.append(1) or image_inputs(g))
+
+    def listed(graph):
+        for tensor in graph.initializer:
+            kind, axes = tensor.data_type, tensor.dims
+            value = onnx.helper.make_tensor_value_info(tensor.name, kind, axes)
+            graph.input.append(value)
+
+    write_model(file, outputs=("output", "607", "606"))
+    edit(file, listed)
+    adopted = onnx.load(module.adopt(file).path)
+    assert len(adopted.graph.input) > 2
+    assert adopted.graph.input[0].name == "input"
+    assert len(calls) == 1
+
+
+def test_a_refusal_does_not_repeat_megabytes(file):
+    def long(graph):
+        renamed("n" * 10**6, "loc", "conf", "landmarks")(graph)
+        graph.input[0].type.tensor_type.elem_type = 7
+
+    write_model(file)
+    edit(file, long)
+    with pytest.raises(ModelError, match="cannot use .*: its input nnn") as caught:
+        adopt(file)
+    assert len(str(caught.value)) < 2000

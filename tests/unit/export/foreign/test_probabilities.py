@@ -54,3 +54,16 @@ def test_without_one_they_are_logits(asked):
 def test_what_the_graph_leaves_open_a_run_shows(asked):
     assert asked(("Relu", {})) == (True, 1)
     assert asked(("Relu", {}), softmax=False) == (False, 2)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_concatenations_of_a_tensor_with_itself_are_walked_once(softmax):
+    """Followed from their end, sixty of them have 2^60 ways."""
+    import onnx
+
+    from retinaface.export.foreign.probabilities import _is_softmax
+
+    first = onnx.helper.make_node("Softmax" if softmax else "Conv", ["x"], ["c0"])
+    nodes = [onnx.helper.make_node("Concat", [f"c{i}"] * 2, [f"c{i + 1}"]) for i in range(60)]
+    graph = onnx.helper.make_graph([first, *nodes], "g", [], [])
+    assert _is_softmax(graph, "c60") is softmax
