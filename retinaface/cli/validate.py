@@ -24,11 +24,9 @@ from retinaface.cli.usage.commands import Command, settings_of
 from retinaface.cli.usage.types import EngineName
 from retinaface.errors import nearest
 from retinaface.storage.location import Location, Url
-from retinaface.storage.writing import check_new
 from retinaface.suite.options import OPTION, OPTIONS
 from retinaface.suite.place import SUITES, Place, find_place
 from retinaface.suite.settings.given import NO_FILE
-from retinaface.telling.visible import told
 
 # Names the folder where Hypothesis keeps failing examples; the default is the working directory.
 _EXAMPLES = "HYPOTHESIS_STORAGE_DIRECTORY"
@@ -162,20 +160,12 @@ def _config() -> Path | str:
 
 
 def _check_files(junitxml: Path | None, record: Location | None, *, resumes: bool) -> None:
+    from retinaface.cli.supervision.answer import check_record
     from retinaface.files import check_output_file
-    from retinaface.suite.run.folder import check_record_dir
 
     if junitxml is not None:
         check_output_file(junitxml)
-    if resumes and not isinstance(record, Path):
-        raise click.UsageError(
-            "--resume goes on with a run in a folder of this machine: name it with --record DIR"
-        )
-    if isinstance(record, Path):
-        if note := check_record_dir(record, resumes=resumes):
-            click.echo(told(f"retinaface: {note}"), err=True)
-    elif record is not None:
-        check_new(record)
+    check_record(record, resumes=resumes)
 
 
 def _check_soak(soak: float | None, timeout: float) -> None:

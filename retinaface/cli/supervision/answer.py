@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from retinaface.cli.output.options import STDOUT, wants_progress, write_answer
 from retinaface.cli.supervision import supervise as supervisor
 from retinaface.cli.supervision.screen import Display, NoDisplay, open_display
 from retinaface.cli.supervision.selection import wants_own_output
 from retinaface.cli.usage.crashes import EXIT_SOFTWARE
-from retinaface.storage.writing import new_folder
+from retinaface.storage.writing import check_new, new_folder
+from retinaface.telling.visible import told
 from retinaface.temporaries import scratch_dir
 
 if TYPE_CHECKING:
@@ -52,6 +55,25 @@ def run_and_answer(
     if json_file is not None and ended.code not in (EXIT_USAGE, EXIT_SOFTWARE):
         write_answer(_answer(ended, folder, kept), json_file)
     return ended.code
+
+
+def check_record(record: Location | None, *, resumes: bool) -> None:
+    """Look at the place of a record before any work starts, and say what will be done there.
+
+    Args:
+        resumes: Whether a run that was cut off there is to go on.
+    """
+    from retinaface.suite.run.folder import check_record_dir
+
+    if resumes and not isinstance(record, Path):
+        raise click.UsageError(
+            "--resume goes on with a run in a folder of this machine: name it with --record DIR"
+        )
+    if isinstance(record, Path):
+        if note := check_record_dir(record, resumes=resumes):
+            click.echo(told(f"retinaface: {note}"), err=True)
+    elif record is not None:
+        check_new(record)
 
 
 @contextlib.contextmanager
