@@ -14,10 +14,9 @@ import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
-_Stream = int | IO[bytes] | None
 
 
 class Child(subprocess.Popen[bytes]):
@@ -29,29 +28,19 @@ class Child(subprocess.Popen[bytes]):
         *,
         patience_s: float = 0.0,
         pass_fds: Sequence[int] = (),
-        cwd: str | Path | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: _Stream = None,
-        stdout: _Stream = None,
-        stderr: _Stream = None,
+        **options: Any,
     ) -> None:
-        """Start it; the other arguments are those of `Popen`.
+        """Start it.
 
         Args:
             command: A program, looked for on PATH, and its arguments.
             patience_s: How long the process may take, when this one is gone, to notice that and
                 end by itself before it gets SIGTERM, and 5 s later SIGKILL.
+            options: `cwd`, `env`, `stdin`, `stdout`, `stderr`, as those of `Popen`.
 
         Raises:
             OSError: It cannot be started; `filename` names the program.
         """
-        options: dict[str, Any] = {
-            "cwd": cwd,
-            "env": env,
-            "stdin": stdin,
-            "stdout": stdout,
-            "stderr": stderr,
-        }
         if sys.platform == "win32":  # which has neither groups nor descriptors to inherit
             super().__init__(command, **options)
             return
@@ -75,11 +64,11 @@ class Child(subprocess.Popen[bytes]):
         with os.fdopen(failure, "rb") as file:
             number = file.read()  # which ends when the command runs
         if number:
-            end(self)
-            self._close_streams()
+            self._give_up()
             raise OSError(int(number), os.strerror(int(number)), command[0])
 
-    def _close_streams(self) -> None:
+    def _give_up(self) -> None:
+        end(self)
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()

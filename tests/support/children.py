@@ -8,8 +8,6 @@ import time
 import uuid
 from pathlib import Path
 
-import psutil
-
 TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
 # A child begins with a record that names the running test.
 BEGIN = f"""
@@ -81,6 +79,8 @@ def start_marked(command, **settings):
 
 def marked(mark):
     """Find the processes that live and descend from one that was marked."""
+    import psutil  # not where an engine needs this module
+
     found = []
     for process in psutil.process_iter():
         try:

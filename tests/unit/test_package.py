@@ -71,6 +71,23 @@ def test_only_the_needs_of_a_run_skip():
     assert here == []
 
 
+def test_processes_are_started_in_one_place():
+    """Elsewhere nothing would end them when this process is killed."""
+    starts = re.compile(r"subprocess\.(Popen|run|call|check_\w+)\(|os\.(fork|spawn\w*|system)\(")
+    package = ROOT / "retinaface"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if starts.search(path.read_text())
+    }
+    # `boot` is all there is on the other machine; it waits for the connection's end itself.
+    assert found == {
+        "children/guardian.py",
+        "children/start.py",
+        "engines/remote/boot.py",
+    }
+
+
 def imported_modules(path):
     """List the imported modules and names, wherever in the file the import is."""
     for node in ast.walk(ast.parse(path.read_text())):
