@@ -16,7 +16,18 @@ HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich
 RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
 HEAVY |= {"fsspec", "jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history", "matrix"]
+COMMANDS += [
+    "validate",
+    "compare",
+    "report",
+    "runs",
+    "ab",
+    "agree",
+    "engines",
+    "history",
+    "matrix",
+    "soak",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

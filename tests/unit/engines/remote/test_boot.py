@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +16,8 @@ MARKER = "\nhere\n"
 @pytest.fixture
 def running(tmp_path):
     """Start it as `ssh` does, and wait for its worker."""
-    with open(boot.__file__) as file:
-        code = f"{file.read()}\nsys.exit(serve({MARKER!r}, {len(package_zip())}, 0.2))\n"
+    text = Path(boot.__file__).read_text()
+    code = f"{text}\nsys.exit(serve({MARKER!r}, {len(package_zip())}, 0.2))\n"
     command = [sys.executable, "-c", code]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=tmp_path) as process:
