@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.checks.soak.trend import LEAST_SAMPLES, growth, thirds
@@ -87,10 +86,10 @@ def check_speed(samples: Sequence[Sample], machine: MachineNoise, *, on_cpu: boo
     name = "speed"
     if len(samples) < LEAST_SAMPLES:
         return _too_few(name, samples)
-    at_s, calls = [s.at_s for s in samples], np.log([s.call_s for s in samples])
-    work = np.log([s.work_s for s in samples])
-    own = _ratio(growth(at_s, calls))
-    beside = _ratio(growth(at_s, calls - work)) if on_cpu else own
+    at_s = [s.at_s for s in samples]
+    own = _ratio(growth(at_s, [math.log(s.call_s) for s in samples]))
+    by_work = growth(at_s, [math.log(s.call_s / s.work_s) for s in samples])
+    beside = _ratio(by_work) if on_cpu else own
     verdict = decide([own, beside], machine)
     text = (
         f"calls take {own.estimate:.3f} times as long at the end of {_hours(at_s)} as at the "
@@ -109,7 +108,7 @@ def check_speed(samples: Sequence[Sample], machine: MachineNoise, *, on_cpu: boo
 
 def _ratio(of_logarithms: Interval) -> Interval:
     ends = (of_logarithms.estimate, of_logarithms.low, of_logarithms.high)
-    return Interval(*(float(np.exp(end)) for end in ends))
+    return Interval(*map(math.exp, ends))
 
 
 def _check_growth(
@@ -149,7 +148,10 @@ def _check_temperature(sensor: str, samples: Sequence[Sample], critical: float |
         return _too_few(name, samples)
     values = [value for _, value in known]
     first, middle, last = thirds(values)
-    text = f"{first:.1f} C, {middle:.1f} C, {last:.1f} C by thirds of the run, at most {max(values):.1f}"
+    text = (
+        f"{first:.1f} C, {middle:.1f} C, {last:.1f} C by thirds of the run, at most "
+        f"{max(values):.1f}"
+    )
     limit = None if critical is None else critical - _BELOW_CRITICAL
     numbers = {"first": first, "middle": middle, "last": last}
     verdict = Verdict.PASS

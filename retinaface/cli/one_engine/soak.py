@@ -157,19 +157,19 @@ def _run(
     from retinaface.suite.soak.run import Soak
     from retinaface.telling.work import working
 
-    first = first_pass(engine, batch, check)
+    with working(f"soaking {engine.spec.name} at batch {batch}; Ctrl-C ends it with a verdict"):
+        first = first_pass(engine, batch, check)
     described = engine.describe()
     log.append({"soak_version": LOG_VERSION, "engine": described, "batch": batch})
     with FixedWork(engine.spec.device, 0.01) as work, _until_interrupted() as is_stopped:
         one = Soak(engine, first, Readings(described), work)
-        with working(f"soaking {engine.spec.name} at batch {batch}; Ctrl-C ends it"):
-            with _progress(plan) as show:
+        with _progress(plan) as show:
 
-                def take(sample: Sample) -> None:
-                    log.append(asdict(sample))
-                    show(one)
+            def take(sample: Sample) -> None:
+                log.append(asdict(sample))
+                show(one)
 
-                one.run(plan, is_stopped, take)
+            one.run(plan, is_stopped, take)
         return _answer(one, batch, check, is_stopped(), log, output)
 
 

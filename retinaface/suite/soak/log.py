@@ -30,20 +30,20 @@ class Log:
             OutputError: It is there, or cannot be made.
         """
         self.problem = ""
-        self._path, self._waiting, self._fd = path, b"", None
+        self._path, self._waiting, self._whole_bytes = path, b"", 0
+        self._fd: int | None = None
         if path is None:
             return
         check_output_file(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError as error:
             raise OutputError(
                 f"cannot write {path}: it is there; name a new file, so that two runs never mix"
             ) from error
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}; name another") from error
-        self._whole_bytes = 0
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write a line, and those that wait; it is on the disk afterwards, or waits."""
