@@ -99,11 +99,17 @@ def check_speed(samples: Sequence[Sample], machine: MachineNoise, *, on_cpu: boo
         text += f", {beside.estimate:.3f} beside fixed work"
     text += f"; more than {LARGEST_DRIFT:.0%} counts"
     if verdict is Verdict.INCONCLUSIVE:
-        text += f": {machine.excuse() or 'the calls are too uneven to tell; run longer'}"
+        text += f": {machine.excuse() or _why_open(own, beside)}"
     numbers = {"low": own.low, "high": own.high, "beside_fixed_work": beside.estimate}
     numbers |= {"per_hour": own.estimate ** (3600 / (at_s[-1] - at_s[0])) - 1}
     limit, unit = 1 + LARGEST_DRIFT, "times the start"
     return Check(name, verdict, text, numbers, own.estimate, None, limit, unit, 1.0)
+
+
+def _why_open(own: Interval, beside: Interval) -> str:
+    if (own.low > 1 + LARGEST_DRIFT) is not (beside.low > 1 + LARGEST_DRIFT):
+        return "calls and fixed work disagree: the machine itself changed its speed; run again"
+    return "the calls are too uneven to tell; run longer"
 
 
 def _ratio(of_logarithms: Interval) -> Interval:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -71,7 +72,8 @@ def _show(answer: SoakResult, printer: Printer) -> None:
     "--output",
     type=PATH,
     metavar="FILE",
-    help="New file that takes each sample as a line of JSON, as soon as it is there.",
+    help="File that takes each sample as a line of JSON as soon as it is there, behind those of "
+    "earlier runs.",
 )
 @model_options
 @answering(_show)
@@ -153,6 +155,7 @@ def _run(
 ) -> SoakResult:
     from retinaface.checks.speed.machine import FixedWork
     from retinaface.suite.soak.first_pass import first_pass
+    from retinaface.suite.soak.log import FIRST_KEY
     from retinaface.suite.soak.readings import Readings
     from retinaface.suite.soak.run import Soak
     from retinaface.telling.work import working
@@ -160,7 +163,9 @@ def _run(
     with working(f"soaking {engine.spec.name} at batch {batch}; Ctrl-C ends it with a verdict"):
         first = first_pass(engine, batch, check)
     described = engine.describe()
-    log.append({"soak_version": LOG_VERSION, "engine": described, "batch": batch})
+    log.append(
+        {FIRST_KEY: LOG_VERSION, "started": time.time(), "engine": described, "batch": batch}
+    )
     with FixedWork(engine.spec.device, 0.01) as work, _until_interrupted() as is_stopped:
         one = Soak(engine, first, Readings(described), work)
         with _progress(plan) as show:
