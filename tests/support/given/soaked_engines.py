@@ -38,24 +38,24 @@ class Forgets(Holds):
 
 
 class Wanders(Holds):
-    """Gives another output from the thirtieth call on."""
+    """Gives another output from the fifteenth call on."""
 
     n_calls = 0
 
     def _run(self, images):
         self.n_calls += 1
         outputs = super()._run(images)
-        outputs.loc[:] += self.n_calls >= 30
+        outputs.loc[:] += self.n_calls >= 15
         return outputs
 
 
 class Dies(Holds):
-    """Fails in the fiftieth call."""
+    """Fails in the twentieth call."""
 
     n_calls = 0
 
     def _run(self, images):
         self.n_calls += 1
-        if self.n_calls == 50:
+        if self.n_calls == 20:
             raise OSError("device lost")
         return super()._run(images)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from retinaface.suite.soak import run as soaking
+from retinaface.verdicts import Verdict
 
 ROOT = Path(__file__).resolve().parents[4]
 ENGINES = "tests.support.given.soaked_engines"
@@ -18,8 +19,8 @@ ENGINES = "tests.support.given.soaked_engines"
 
 @pytest.fixture
 def soak(run, tmp_path, monkeypatch):
-    """Soak an engine in short intervals; gives the exit code, the answer, and what was printed."""
-    monkeypatch.setattr(soaking, "_SHORTEST_S", 0.01)
+    """Soak an engine, an interval a call; gives the exit code, the answer, what was printed."""
+    monkeypatch.setattr(soaking, "_SHORTEST_S", 0.0)
     (tmp_path / "any.so").touch()
     (tmp_path / "other").write_text("mine")
 
@@ -37,17 +38,16 @@ def verdicts(answer):
 
 
 def test_an_engine_that_holds_all_says_so(soak, tmp_path):
-    code, answer, said = soak("Holds", "--calls", 120, "--output", "new/soak.jsonl")
+    code, answer, said = soak("Holds", "--calls", 30, "--output", "new/soak.jsonl")
     found = verdicts(answer)
     assert {found[name] for name in ("outputs", "memory", "file handles", "threads")} == {"PASS"}
-    assert found["speed"] != "FAIL"
-    assert code == {"PASS": 0, "INCONCLUSIVE": 10}[answer["verdict"]]
-    assert answer["n_calls"] == 120
+    assert code == Verdict(answer["verdict"]).exit_code  # of the times, which nothing here holds
+    assert answer["n_calls"] == 30
     assert not answer["ended_early"]
-    assert "120 of 120 calls equal the first pass in every bit" in said
+    assert "30 of 30 calls equal the first pass in every bit" in said
     first, *samples, last = lines(tmp_path / "new/soak.jsonl")
     assert (first["soak_version"], first["batch"]) == (1, 1)
-    assert sum(sample["n_calls"] for sample in samples) == 120
+    assert sum(sample["n_calls"] for sample in samples) == 30
     assert last["verdict"] == answer["verdict"]
 
 
@@ -56,13 +56,14 @@ def test_an_engine_that_holds_all_says_so(soak, tmp_path):
     [("Leaks", "file handles"), ("Forgets", "memory"), ("Wanders", "outputs")],
 )
 def test_what_drifts_fails_and_is_named(soak, engine, check):
-    code, answer, said = soak(engine, "--calls", 120)
-    assert (code, answer["verdict"], verdicts(answer)[check]) == (1, "FAIL", "FAIL")
+    code, answer, said = soak(engine, "--calls", 30)
+    assert code == 1, said
+    assert (answer["verdict"], verdicts(answer)[check]) == ("FAIL", "FAIL")
     assert f"FAIL {check}: " in said
 
 
 def test_an_engine_that_dies_leaves_the_samples_of_what_ran(soak, tmp_path):
-    code, _, said = soak("Dies", "--calls", 120, "--output", "soak.jsonl")
+    code, _, said = soak("Dies", "--calls", 30, "--output", "soak.jsonl")
     assert (code, "device lost" in said) == (1, True)
     first, *samples = lines(tmp_path / "soak.jsonl")
     assert "soak_version" in first
@@ -85,13 +86,14 @@ def test_bad_input_is_refused_before_anything_runs(soak, words, match):
 
 def test_hours_end_it_too(soak):
     _, answer, _ = soak("Holds", "--hours", 0.5 / 3600)
-    assert 0.5 <= answer["seconds"] < 30
+    assert (answer["n_calls"] > 0, answer["ended_early"]) == (True, False)
+    assert answer["seconds"] < 30
 
 
 def started(folder, n_before=0):
     (folder / "any.so").touch()
     command = [sys.executable, "-m", "retinaface", "soak", "--engine", f"{ENGINES}:Holds"]
-    command += ["--engine-file", "any.so", "--batch", "1", "--hours", "1", "--output", "s.jsonl"]
+    command += ["--engine-file", "any.so", "--batch", "1", "--hours", "0.05", "--output", "s.jsonl"]
     process = subprocess.Popen(
         command,
         cwd=folder,
