@@ -47,6 +47,15 @@ def test_engine_runs_the_file_and_describes_itself(path):
     assert description["threads"] == 1
 
 
+def test_the_session_that_runs_is_not_the_one_that_was_profiled(path, sessions):
+    """A profiled one keeps half a kB of each call, long after its profile has ended."""
+    write_model(path)
+    with open_cpu(path) as engine:
+        profiled = [one.get_session_options().enable_profiling for one in sessions]
+        assert profiled == [True, False]
+        assert engine._session is sessions[-1]
+
+
 def test_a_file_that_does_not_state_its_precision_is_read(path):
     write_model(path, precision=None)
     with open_cpu(path):
