@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinaface.cli.one_engine.bench import batch_of
+from retinaface.cli.one_engine.soaking import progress, until_interrupted
 from retinaface.cli.options import MAX_BATCH, PATH, engine_option, finite, model_options
-from retinaface.cli.output.options import answering, wants_progress
+from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
 
@@ -166,9 +163,9 @@ def _run(
     log.append(
         {FIRST_KEY: LOG_VERSION, "started": time.time(), "engine": described, "batch": batch}
     )
-    with FixedWork(engine.spec.device, 0.01) as work, _until_interrupted() as is_stopped:
+    with FixedWork(engine.spec.device, 0.01) as work, until_interrupted() as is_stopped:
         one = Soak(engine, first, Readings(described), work)
-        with _progress(plan) as show:
+        with progress(plan) as show:
 
             def take(sample: Sample) -> None:
                 log.append(asdict(sample))
@@ -215,47 +212,3 @@ def _answer(
         notes=one.readings.missing,
         warnings=[log.problem] if log.problem else [],
     )
-
-
-@contextlib.contextmanager
-def _until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Take the first Ctrl-C as the end of the run: a call that runs is left to end."""
-    stopped = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, before)  # a second one interrupts as ever
-        stopped.set()
-
-    if before is not signal.SIG_IGN:  # as a shell starts what runs behind it
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _progress(plan: Plan) -> Iterator[Callable[[Soak], None]]:
-    """Show on a terminal how far the run is, and its speed now."""
-    from tqdm import tqdm
-
-    by_time = plan.seconds is not None
-    total = plan.seconds if by_time else plan.n_calls
-    is_off = None if wants_progress() else True  # None: off where there is no terminal
-    unit = "s" if by_time else "call"
-    form = "{l_bar}{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}]{postfix}"
-    with tqdm(
-        total=total, unit=unit, leave=False, disable=is_off, bar_format=form, desc="soak"
-    ) as bar:
-
-        def show(one: Soak) -> None:
-            sample = one.samples[-1]
-            done = min(sample.at_s if by_time else one.n_calls, total or 0)
-            bar.set_postfix_str(
-                f"{one.n_calls} calls, {sample.call_s * 1e3:.3g} ms, {one.first.n_wrong} wrong",
-                refresh=False,
-            )
-            bar.update(done - bar.n)
-
-        yield show

@@ -14,7 +14,7 @@ from retinaface.suite.soak import run as soaking
 from retinaface.verdicts import Verdict
 
 ROOT = Path(__file__).resolve().parents[4]
-ENGINES = "tests.support.given.soaked_engines"
+ENGINES = "tests.support.given.soaked.engines"
 
 
 @pytest.fixture
