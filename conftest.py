@@ -6,6 +6,7 @@ What the suites need comes with the plugins, for they run from an installed whee
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,13 @@ def _s3(_target: Target) -> str | None:
     return missing_s3()
 
 
+def _linux(_target: Target) -> str | None:
+    return None if sys.platform == "linux" else f"this system is {sys.platform}"
+
+
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins, which add the options of a run."""
-    probes.PROBES.update(golden=_golden, chromium=_chromium, sshd=_sshd, s3=_s3)
+    probes.PROBES.update(golden=_golden, chromium=_chromium, sshd=_sshd, s3=_s3, linux=_linux)
     plugin.register(pluginmanager)
 
 

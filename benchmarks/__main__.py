@@ -301,5 +301,31 @@ def one(
     click.echo(json.dumps({"ms": ms, "peak_mib": measure.peak_resident_mib()}))
 
 
+@main.command("soak")
+@click.option("--engine", "engines", multiple=True, help="Only these.  [default: all on a CPU]")
+@click.option("--batches", type=click.IntRange(min=0), default=10_000, show_default=True)
+@click.option("--sessions", type=click.IntRange(min=0), default=200, show_default=True)
+@click.option("--batch", type=click.IntRange(1, 1024), default=2, show_default=True)
+@click.option("--weights", default="embedded", show_default=True, help="Checkpoint.")
+@click.option("--here", is_flag=True, help="Run one engine in this process, and print JSON.")
+def soak(
+    engines: tuple[str, ...], batches: int, sessions: int, batch: int, weights: str, here: bool
+) -> None:
+    """Run many batches and many sessions of each engine: what do they leave behind?
+
+    \b
+    python -m benchmarks soak --engine ort-cpu-fp32
+    """
+    from benchmarks.soak import cpu_engines, run_each, run_one, section
+
+    if here:
+        for engine in engines:
+            click.echo(json.dumps(run_one(engine, batches, sessions, batch, weights)))
+        return
+    words = [f"--batches={batches}", f"--sessions={sessions}", f"--batch={batch}"]
+    results = run_each(engines or cpu_engines(), *words, f"--weights={weights}")
+    click.echo(section(results))
+
+
 if __name__ == "__main__":
     run_command(main, "benchmarks")

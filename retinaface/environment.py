@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from retinaface.children.start import run
+
 # In place of the version of a package that states none.
 NO_VERSION = "of no version"
 PACKAGES = (
@@ -204,9 +206,8 @@ def command_output(*command: str, variables: Mapping[str, str] | None = None) ->
     """
     environment = {**os.environ, **(variables or {})}
     try:
-        result = subprocess.run(  # noqa: S603 - fixed commands, no shell
-            command, capture_output=True, text=True, timeout=20, check=True, env=environment
-        )
+        result = run(command, timeout_s=20, env=environment)
+        result.check_returncode()
     except (OSError, subprocess.SubprocessError):
         return None
     return result.stdout.strip()

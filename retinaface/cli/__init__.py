@@ -24,6 +24,7 @@ from retinaface.cli.export import export
 from retinaface.cli.matrix import matrix
 from retinaface.cli.one_engine.bench import bench
 from retinaface.cli.one_engine.build import build
+from retinaface.cli.one_engine.soak import soak
 from retinaface.cli.records.compare import compare
 from retinaface.cli.records.engines import engines
 from retinaface.cli.records.history import history
@@ -82,7 +83,7 @@ def cli() -> None:
 
 
 for command in (
-    *(validate, demo, assets, export, build, bench, detect, evaluate, score),
+    *(validate, demo, assets, export, build, bench, soak, detect, evaluate, score),
     *(compare, report, runs, history, engines, ab, agree, matrix, completion),
 ):
     cli.add_command(command)

@@ -28,7 +28,7 @@ from retinaface.cli.answers.files import (
 )
 from retinaface.cli.answers.matrix import Matrix
 from retinaface.cli.answers.records import EngineList, RunList, RunRow, Trends
-from retinaface.cli.answers.speed import Bench
+from retinaface.cli.answers.speed import Bench, SoakResult
 from retinaface.cli.output.answer import Answer
 from retinaface.cluster.targets.rows import TargetRow
 from retinaface.comparison.engine_table import EngineRow
@@ -138,7 +138,39 @@ def _of_accuracy() -> list[Answer]:
             images_per_s=2601.6,
             n_checked=104,
         ),
+        _of_soak(),
     ]
+
+
+def _of_soak() -> Answer:
+    grew = "+40.00 MiB along 8.0 h, 95% interval [+38.00, +42.00], allowed 8 (median of the first"
+    check = CheckResult(
+        name="memory",
+        verdict=Verdict.FAIL,
+        message=f"{grew} third 310.0, of the last 340.0)",
+        numbers={"low": 39845888.0},
+        value=41943040.0,
+        limit=8388608.0,
+        margin=-33554432.0,
+        unit="MiB",
+    )
+    return SoakResult(
+        verdict=Verdict.FAIL,
+        engine=LONG,
+        device="Iluvatar MR-V100",
+        runtime="ixrt 1.0",
+        precision="fp16",
+        batch=32,
+        outputs="equal exact ones within the noise of the precision",
+        n_calls=234000,
+        seconds=28800.2,
+        images_per_s=2601.6,
+        ended_early=True,
+        checks=[check],
+        output=f"{PATH}/soak.jsonl",
+        notes=["not readable: temperature of the machine: no sensor in /sys/class/thermal"],
+        warnings=[f"{PATH}/soak.jsonl has no room for the last lines"],
+    )
 
 
 def _of_agreement() -> Answer:

@@ -1,7 +1,12 @@
 """Small children in place of a validation run, for those who supervise it."""
 
 import fcntl
+import os
+import signal
+import subprocess
 import time
+import uuid
+from pathlib import Path
 
 TEST = "tests/validation/test_fps.py::test_network_alone[b1]"
 # A child begins with a record that names the running test.
@@ -56,3 +61,51 @@ def is_free(path):
             else:
                 return True
     return False
+
+
+# Stuck in C: no signal handler and no thread of Python gets a turn, and SIGTERM is ignored.
+STUCK = "import ctypes, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); ctypes.PyDLL(None)"
+STUCK += ".pause()"
+_MARK = "KILLED_TOGETHER"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def start_marked(command, **settings):
+    """Start a process that is to be killed; all that it starts can be found by its variable."""
+    mark = uuid.uuid4().hex
+    paths = {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.Popen(command, env={**os.environ, **paths, _MARK: mark}, **settings), mark
+
+
+def marked(mark):
+    """Find the processes that live and descend from one that was marked."""
+    import psutil  # not where an engine needs this module
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            is_one = process.environ().get(_MARK) == mark
+            if is_one and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def kill_and_see_what_is_left(process, mark, at_least):
+    """Kill a process alone, with SIGKILL; give its descendants that live on.
+
+    Args:
+        at_least: So many processes must live before.
+    """
+    before = marked(mark)
+    assert len(before) >= at_least, [one.cmdline() for one in before]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until = time.monotonic() + 30
+    while (left := marked(mark)) and time.monotonic() < until:
+        time.sleep(0.1)
+    words = [one.cmdline() for one in left]
+    for one in left:
+        one.kill()
+    return words

@@ -16,7 +16,18 @@ HEAVY = {"numpy", "cv2", "scipy", "torch", "onnx", "onnxruntime", "pooch", "rich
 RUNTIMES = {"ncnn", "openvino", "tensorrt", "tvm"}  # each an extra of its own
 HEAVY |= {"fsspec", "jinja2", "matplotlib", "msgspec", "ruptures"} | RUNTIMES
 COMMANDS = ["", "assets", "assets fetch", "detect", "demo", "evaluate", "export", "score"]
-COMMANDS += ["validate", "compare", "report", "runs", "ab", "agree", "engines", "history", "matrix"]
+COMMANDS += [
+    "validate",
+    "compare",
+    "report",
+    "runs",
+    "ab",
+    "agree",
+    "engines",
+    "history",
+    "matrix",
+    "soak",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -69,6 +80,23 @@ def test_only_the_needs_of_a_run_skip():
     word = "pytest." + "skip("
     here = [p for p in (ROOT / "tests").rglob("*.py") if word in p.read_text()]
     assert here == []
+
+
+def test_processes_are_started_in_one_place():
+    """Elsewhere nothing would end them when this process is killed."""
+    starts = re.compile(r"subprocess\.(Popen|run|call|check_\w+)\(|os\.(fork|spawn\w*|system)\(")
+    package = ROOT / "retinaface"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if starts.search(path.read_text())
+    }
+    # `boot` is all there is on the other machine; it waits for the connection's end itself.
+    assert found == {
+        "children/guardian.py",
+        "children/start.py",
+        "engines/remote/boot.py",
+    }
 
 
 def imported_modules(path):

@@ -64,7 +64,7 @@ def check_drift(
     widest = max(own, beside, key=lambda interval: interval.high / interval.low)
     noise = noise_of_interval(widest)  # a FAIL wants both
     smallest = smallest_slowdown(noise, LARGEST_DRIFT)
-    verdict = _decide([own, beside], machine)
+    verdict = decide([own, beside], machine)
     text = (
         f"the last third of {len(times)} calls took {own.estimate:.3f} times as long as the first, "
         f"{CONFIDENCE:.0%} interval [{own.low:.3f}, {own.high:.3f}]"
@@ -88,7 +88,7 @@ def check_drift(
                  1 + LARGEST_DRIFT, unit, 1.0)  # fmt: skip
 
 
-def _decide(intervals: Sequence[Interval], machine: MachineNoise) -> Verdict:
+def decide(intervals: Sequence[Interval], machine: MachineNoise) -> Verdict:
     """Pass what all call steady, or any on a quiet machine; blame what all call slower on one."""
     found = {judge_time_ratio(i.low, i.high, LARGEST_DRIFT) for i in intervals}
     if found == {Verdict.PASS}:

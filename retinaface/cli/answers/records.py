@@ -132,7 +132,14 @@ def answers() -> dict[str, type[Answer]]:
         *(Comparisons, RunList, Trends, EngineList, Validated),
         *(accuracy.Detected, accuracy.Evaluated, accuracy.Scored, accuracy.Demo),
         *(files.AssetList, files.AssetPaths, files.AssetPath),
-        *(files.Exported, files.Built, files.Reported, speed.Bench, speed.AbResult),
+        *(
+            files.Exported,
+            files.Built,
+            files.Reported,
+            speed.Bench,
+            speed.AbResult,
+            speed.SoakResult,
+        ),
         agreement.Agreement,
         Matrix,
     ]

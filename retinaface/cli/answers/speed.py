@@ -1,4 +1,4 @@
-"""Answers of the commands that take times: `ab`, `bench`."""
+"""Answers of the commands that take times: `ab`, `bench`, `soak`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,33 @@ class Bench(Answer, kw_only=True, tag="bench"):
     run_s: float
     images_per_s: float
     n_checked: int
+
+
+class SoakResult(Judgement, kw_only=True, tag="soak"):
+    """What hours of an engine showed.
+
+    Attributes:
+        batch: Images in one call.
+        outputs: What those of the first pass were found to be.
+        seconds: From the first call to the last sample.
+        images_per_s: Median over the intervals.
+        ended_early: By Ctrl-C.
+        checks: Outputs, speed, and what could be read of memory, handles, threads, temperature.
+        output: File of all samples, where one was asked for.
+    """
+
+    engine: str
+    device: str | None
+    runtime: str | None
+    precision: str
+    batch: int
+    outputs: str
+    n_calls: int
+    seconds: float
+    images_per_s: float
+    ended_early: bool
+    checks: list[CheckResult]
+    output: str | None
 
 
 class SideTimes(Struct, kw_only=True):

@@ -92,13 +92,13 @@ def bench(
         threads=threads,
         options=settings,
     ) as runner:
-        n = _batch(runner, batch)
+        n = batch_of(runner, batch)
         with working(f"timing {engine} at batch {n}"):
             figures = time_engine(runner, n, protocol, check)
         return Bench(**_describe(runner, check), **figures)
 
 
-def _batch(engine: Engine, batch: int | None) -> int:
+def batch_of(engine: Engine, batch: int | None) -> int:
     """Choose the batch; an engine of one batch runs no other in one call."""
     from retinaface.errors import EngineUnavailable
 

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retinaface.children import start
 from retinaface.cli.usage.crashes import EXIT_SOFTWARE
 from retinaface.environment import signal_name
 
@@ -94,25 +94,22 @@ class Child:
                 None if path is None else files.enter_context(path.open("wb"))
                 for path in (self._out, self._err)
             )
-            child = subprocess.Popen(  # noqa: S603 - this Python
+            child = start.Child(
                 self.command,
                 cwd=self._root,
                 env=_environment(keeps_lines=self._out is not None),
-                start_new_session=True,
                 stdout=out,
                 stderr=err,
             )
             try:
                 problem = self._wait(child, timeout, look)
             finally:
-                _end(child)
+                start.end(child, _GRACE_S)
         self.watch.look()
         self.code = child.returncode
         return problem or self._problem()
 
-    def _wait(
-        self, child: subprocess.Popen[bytes], timeout: float, look: Callable[[], None]
-    ) -> str | None:
+    def _wait(self, child: start.Child, timeout: float, look: Callable[[], None]) -> str | None:
         while child.poll() is None:
             self.watch.look()
             look()
@@ -154,15 +151,3 @@ def _environment(*, keeps_lines: bool) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "COLUMNS": str(shutil.get_terminal_size((fallback, 24)).columns),
     }
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and all its processes: with SIGTERM, then with SIGKILL."""
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_GRACE_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # processes that it started and did not end
-    child.wait()

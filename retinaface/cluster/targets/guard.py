@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retinaface.children.start import Child, end
+
 if TYPE_CHECKING:
     import psutil
 
@@ -28,6 +30,8 @@ OUTPUT_FILE, ENDED_FILE, _JOB_FILE = "output.txt", "ended.json", "job.json"
 _POLL_S = 0.1
 # `validate` ends its own child in 5 s after SIGTERM, and then itself.
 _GRACE_S = 10.0
+# Longer than a guard takes to end all when its caller is gone.
+_ENDS_ALL_S = _GRACE_S + 5
 # Of Linux: processes whose parent ended become children of the guard.
 _SET_CHILD_SUBREAPER = 36
 
@@ -58,15 +62,15 @@ class Job:
     limit_s: float
 
 
-def start_guard(job: Job, folder: Path) -> subprocess.Popen[bytes]:
+def start_guard(job: Job, folder: Path) -> Child:
     """Start a guard with a pipe as standard input; it leaves its two files in the folder."""
     (folder / _JOB_FILE).write_text(json.dumps(asdict(job)), encoding="utf-8")
-    return subprocess.Popen(  # noqa: S603 - this module
+    return Child(
         [sys.executable, "-m", __name__, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C at a terminal ends the caller, and so the guard
+        patience_s=_ENDS_ALL_S,
     )
 
 
@@ -86,13 +90,12 @@ def run_guarded(job: Job, folder: Path, stdin: int) -> Ended | None:
     """
     with (folder / OUTPUT_FILE).open("wb") as output:
         try:
-            child = subprocess.Popen(  # noqa: S603 - validate in a chosen interpreter
+            child = Child(
                 job.command,
                 env=job.env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
         except OSError as error:
             return Ended(None, f"could not start {job.command[0]}: {error.strerror}")
@@ -104,7 +107,7 @@ def run_guarded(job: Job, folder: Path, stdin: int) -> Ended | None:
     return Ended(code, problem) if is_wanted else None
 
 
-def _wait(child: subprocess.Popen[bytes], limit_s: float, stdin: int) -> tuple[bool, str]:
+def _wait(child: Child, limit_s: float, stdin: int) -> tuple[bool, str]:
     """Wait for a child; tell whether somebody still waits for it, and its problem."""
     end = time.monotonic() + limit_s
     while child.poll() is None:
@@ -116,7 +119,7 @@ def _wait(child: subprocess.Popen[bytes], limit_s: float, stdin: int) -> tuple[b
     return True, ""
 
 
-def _end_all(child: subprocess.Popen[bytes]) -> None:
+def _end_all(child: Child) -> None:
     """End the child with SIGTERM, so that it cleans up, then what is left with SIGKILL."""
     import psutil
 
@@ -129,7 +132,7 @@ def _end_all(child: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=_POLL_S)
-    child.wait()
+    end(child)
 
 
 def _alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:

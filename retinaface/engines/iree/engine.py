@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from retinaface.children.start import run
 from retinaface.engines.base import Engine, EngineSpec
 from retinaface.engines.builds import build_seconds, check_scores, output_shapes
 from retinaface.engines.importing import importing
@@ -127,9 +128,7 @@ class IreeEngine(Engine):
         shape = "x".join(map(str, (self.fixed_batch or 1, 3, *self._size)))
         words = [sys.executable, "-c", _TRIAL, str(self._file), function, shape]
         try:
-            ended = subprocess.run(  # noqa: S603 - this Python
-                words, capture_output=True, text=True, timeout=_TRIAL_S, check=False
-            )
+            ended = run(words, timeout_s=_TRIAL_S)
         except subprocess.TimeoutExpired as error:
             raise EngineUnavailable(
                 f"{self.spec.name}: {self._file} did not run one image within {_TRIAL_S} s; "

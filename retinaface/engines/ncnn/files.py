@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from retinaface.children.start import run
 from retinaface.errors import EngineUnavailable, first_line
 from retinaface.export.onnx_read import read_graph
 from retinaface.formats.faults import FormatError
@@ -59,15 +60,7 @@ def convert(model: Path, folder: Path, *, height_px: int, width_px: int) -> tupl
         "fp16=0",
     ]
     try:
-        result = subprocess.run(  # noqa: S603 - no shell; the file is ours
-            command,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        result = run(command, cwd=folder, timeout_s=_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineUnavailable(
             f"pnnx {converter_version()} cannot convert {model}: {error}; install it again"

@@ -8,6 +8,7 @@ ends, however it ends, and the worker goes when the connection does.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import runpy
@@ -25,6 +26,7 @@ from types import FrameType
 # The other end has closed, whether or not bytes are left to read; Linux alone tells. What every
 # system tells, POLLHUP, is reported unasked.
 _GONE = getattr(select, "POLLRDHUP", 0)
+_SET_PARENT_DEATH_SIGNAL = 1
 
 
 def serve(marker: str, n_bytes: int, grace_s: float) -> int:
@@ -59,10 +61,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _run_beside(folder: Path, marker: str, grace_s: float) -> int:
     """Run the worker in a process of its own, whose end leaves this one to clean up."""
     lives, held = os.pipe()  # the far end closes when the worker ends
+    me = os.getpid()
     child = os.fork()
     if child == 0:
         status = 1
         try:
+            _end_with(me)
             status = _work(folder, marker)
         except BaseException:  # noqa: BLE001 - a forked process must never return from here
             traceback.print_exc()
@@ -75,6 +79,17 @@ def _run_beside(folder: Path, marker: str, grace_s: float) -> int:
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)  # what it started, and itself after a signal
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is killed, where the system can (Linux).
+
+    It does so when the thread ends that forked: here the only one.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _work(folder: Path, marker: str) -> int:

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
-from retinaface.engines.remote.transport import Channel, ending, open_channel
+from retinaface.children.start import Child
+from retinaface.engines.remote.transport import GRACE_S, Channel, ending, open_channel
 from retinaface.errors import EngineUnavailable
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -30,14 +31,14 @@ class Pipes:
     def start(self, name: str) -> Channel:
         """See `Transport.start`."""
 
-        def start(their_read: int, their_write: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
-            return subprocess.Popen(  # noqa: S603 - the interpreter that the caller named
+        def start(their_read: int, their_write: int, printed: IO[bytes]) -> Child:
+            return Child(
                 [str(self._python), str(WORKER), str(their_read), str(their_write)],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,
                 pass_fds=(their_read, their_write),
-                start_new_session=True,
+                patience_s=GRACE_S,  # it notices, and closes its engine
             )
 
         try:

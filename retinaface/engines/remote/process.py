@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
 
+from retinaface.children.start import end
 from retinaface.engines.remote.answers import check_ready, decode_answer, one_line
 from retinaface.engines.remote.frames import (
     ClosedError,
@@ -107,7 +107,7 @@ class WorkerProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
         code = self._process.poll()
-        self._end()
+        end(self._process)
         words = self._last_words()
         if isinstance(error, TimedOutError):
             return (
@@ -132,12 +132,6 @@ class WorkerProcess:
         os.close(self._write_fd)  # that is what tells it
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_S)
-        self._end()
+        end(self._process)
         os.close(self._read_fd)
         self._stderr.close()
-
-    def _end(self) -> None:
-        """End the worker and all that it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()

@@ -19,7 +19,10 @@ from retinaface.typing import FloatArray
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 # The wings that engines may import: their own, and those below it.
-_WINGS = ("engines", "export", "reference", "network", "embedded", "formats", "storage", "telling")
+_WINGS = (
+    *("engines", "export", "reference", "network", "embedded", "formats", "storage", "telling"),
+    "children",
+)
 
 # Stores a file there: name, SHA-256, content; gives its path there.
 StoreFile = Callable[[str, str, FloatArray], str]

@@ -11,10 +11,10 @@ import re
 import secrets
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 from typing import IO
 
+from retinaface.children.start import Child
 from retinaface.engines.remote.frames import skip_to, write
 from retinaface.engines.remote.sending import package_zip
 from retinaface.engines.remote.transport import GRACE_S, Channel, ending, open_channel
@@ -92,14 +92,8 @@ class Ssh:
         options = [word for key, value in _OPTIONS.items() for word in ("-o", f"{key}={value}")]
         command = [client, "-T", *options, *self._to, there]
 
-        def start(their_read: int, their_write: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
-            return subprocess.Popen(  # noqa: S603 - the machine that the user named
-                command,
-                stdin=their_read,
-                stdout=their_write,
-                stderr=printed,
-                start_new_session=True,
-            )
+        def start(their_read: int, their_write: int, printed: IO[bytes]) -> Child:
+            return Child(command, stdin=their_read, stdout=their_write, stderr=printed)
 
         try:
             return open_channel(start)

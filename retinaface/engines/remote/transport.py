@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
+from retinaface.children.start import Child
 from retinaface.engines.remote.frames import widen
 from retinaface.environment import signal_name
 
@@ -30,7 +30,7 @@ class Channel:
         stderr: A file with what the process and its runtime printed.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Child
     read_fd: int
     write_fd: int
     stderr: IO[bytes]
@@ -93,7 +93,7 @@ def _closed_after_an_error(fds: tuple[int, ...], stderr: IO[bytes]) -> Iterator[
         raise
 
 
-def open_channel(start: Callable[[int, int, IO[bytes]], subprocess.Popen[bytes]]) -> Channel:
+def open_channel(start: Callable[[int, int, IO[bytes]], Child]) -> Channel:
     """Make two pipes and a file for what is printed, and start a process with their far ends.
 
     Args:

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import onnx
 
+from retinaface.children.start import Child, end
 from retinaface.errors import ModelError
 from retinaface.export.foreign import child
 from retinaface.formats.faults import FormatError
@@ -48,7 +49,7 @@ class Evaluator:
         here = str(Path(__file__).resolve().parents[3])
         paths = json.dumps([*(path for path in sys.path if path), here])
         one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each takes addresses
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, in this Python
+        self._process = Child(
             [sys.executable, "-I", "-S", str(Path(child.__file__).resolve()), paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -97,8 +98,11 @@ class Evaluator:
 
     def close(self) -> None:
         """End the child."""
-        self._process.kill()
-        self._process.communicate()
+        end(self._process)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # of what it no longer takes
+                    stream.close()
 
     def _answer(self, request: list[bytes], limit_s: float) -> tuple[int, dict[str, Any], bytes]:
         """Send a request and read the reply, within a time.

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from retinaface.children.start import Child, end
 from retinaface.errors import DatasetError
 from retinaface.widerface.mats import child
 from retinaface.widerface.mats.content import Content, checked
@@ -43,7 +44,7 @@ class MatReader:
         """
         paths = json.dumps([path for path in sys.path if path])
         one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each takes addresses
-        self._process = subprocess.Popen(  # noqa: S603 - our own program, in this Python
+        self._process = Child(
             [sys.executable, "-I", "-S", str(Path(child.__file__).resolve()), paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,6 +95,7 @@ class MatReader:
         """End the child."""
         self._process.kill()
         self._process.communicate()
+        end(self._process)
 
     def _answer(self, head: bytes, data: bytes, limit_s: float) -> tuple[int, bytes, bytes, bytes]:
         """Send a request and read the reply, within a time.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +16,7 @@ from retinaface.engines.base import Engine, EngineSpec
 from retinaface.errors import EngineFault, EngineUnavailable
 from retinaface.network.outputs import RawOutputs
 from retinaface.network.priors import prior_boxes
+from tests.support.children import STUCK
 
 
 class Plain(Engine):
@@ -90,3 +93,19 @@ class Misbehaves(Plain):
             outputs.loc[0, 0, 0] = np.nan
             return outputs
         return super()._run(images)
+
+
+class Sticks(Plain):
+    """Starts a process, as a runtime may, and is then stuck in C with its child."""
+
+    known_options: ClassVar = {"folder": "where a file says that it is stuck"}
+
+    def _run(self, images):
+        subprocess.Popen([sys.executable, "-c", STUCK])
+        (Path(self.spec.options["folder"]) / f"stuck-{os.getpid()}").touch()
+        exec(STUCK)  # noqa: S102 - as it is written for other processes
+        return super()._run(images)
+
+
+def sticks_cpu_fp32(spec: EngineSpec) -> Engine:
+    return Sticks(spec)

@@ -21,6 +21,7 @@ SHOWN = {
     "history": of_history.show,
     "matrix": of_matrix.show,
     "bench": importlib.import_module("retinaface.cli.one_engine.bench")._show,
+    "soak": importlib.import_module("retinaface.cli.one_engine.soak")._show,
     "assets list": importlib.import_module("retinaface.cli.assets")._show_list,
     "assets fetch": importlib.import_module("retinaface.cli.assets")._show_paths,
     "assets path": importlib.import_module("retinaface.cli.assets")._show_path,

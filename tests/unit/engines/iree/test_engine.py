@@ -1,11 +1,11 @@
 """Outputs, refusals and builds of IREE's engines."""
 
 import platform
-import subprocess
 
 import numpy as np
 import pytest
 
+from retinaface.children.start import run
 from retinaface.engines.opening import open_engine
 from retinaface.errors import EngineUnavailable
 from tests.support.engines import noise, outputs_of
@@ -82,15 +82,15 @@ def test_an_unknown_processor_is_refused(made):
 
 def test_a_module_for_another_processor_is_refused_and_ends_no_process(made, monkeypatch):
     """The instruction that this processor lacks ends the child, not this process."""
-    real, other = subprocess.run, {"target_cpu": "x86-64-v2"}
+    other = {"target_cpu": "x86-64-v2"}
     if platform.machine() != "x86_64":
         other = {"target_cpu": "generic"}
     open_engine(NAME, model=made()[0], options=other).close()  # compiled, and tried for real
 
     def ended_by_sigill(words, **settings):
-        return real(["sh", "-c", "kill -ILL $$"], **settings)
+        return run(["sh", "-c", "kill -ILL $$"], **settings)
 
-    monkeypatch.setattr(subprocess, "run", ended_by_sigill)
+    monkeypatch.setattr("retinaface.engines.iree.engine.run", ended_by_sigill)
     message = "ends its process by SIGILL: it was compiled for another pro"
     refused(message, engine_file=made()[1])
     refused(message, model=made()[0], options=other)

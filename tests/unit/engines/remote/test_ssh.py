@@ -266,7 +266,7 @@ def test_no_check_of_the_host_is_turned_off_and_a_dead_link_ends(server, monkeyp
         started.append(command)
         raise OSError(8, "not today")
 
-    monkeypatch.setattr(subprocess, "Popen", note)
+    monkeypatch.setattr("retinaface.engines.remote.ssh.Child", note)
     with pytest.raises(EngineUnavailable, match="not today; repair it"):
         Ssh("ssh://[::1]:2222/usr/bin/my python").start("x")
     ((_, *command),) = started
