@@ -19,6 +19,8 @@ from retinaface.records.write import RECORD_FILE
 
 FOLDER = "unfinished"
 _LOCK = "lock"
+# Comes from outside: no crash of an engine.
+_KILLED = "SIGKILL"
 # What a run writes into its folder.
 _WRITTEN = (FOLDER, "models", "detections.npz", "counts.npz", "stages.npz", RECORD_FILE)
 
@@ -49,7 +51,7 @@ def check_record_dir(folder: Path, *, resumes: bool) -> str:
     with locked(folder):
         if resumes:
             return ""
-        if _said(folder, "state") == "crashed":
+        if _said(folder, "state") == "crashed" and _KILLED not in (_said(folder, "crash") or ""):
             raise OutputError(
                 f"output folder {folder} holds a run that crashed; name a new one, or go on with "
                 "that run by --resume"

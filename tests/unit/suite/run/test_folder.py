@@ -19,12 +19,14 @@ from retinaface.suite.run.folder import (
 
 @pytest.fixture
 def cut_off(tmp_path):
-    def make(state, problem=None):
+    def make(state, problem=None, crash=None):
         folder = tmp_path / "run"
         (folder / FOLDER / "x").mkdir(parents=True)
         (folder / "models").mkdir()
         (folder / "counts.npz").write_bytes(b"stale")
-        (folder / "record.json").write_text(json.dumps({"state": state, "problem": problem}))
+        (folder / "record.json").write_text(
+            json.dumps({"state": state, "problem": problem, "crash": crash})
+        )
         return folder
 
     return make
@@ -63,10 +65,15 @@ def test_a_run_that_goes_on_keeps_all(cut_off):
 
 
 def test_a_crash_is_an_answer_that_only_resume_goes_beyond(cut_off):
-    folder = cut_off("crashed")
+    folder = cut_off("crashed", crash="the process ended by SIGSEGV")
     with pytest.raises(OutputError, match="holds a run that crashed"):
         check_record_dir(folder, resumes=False)
     assert check_record_dir(folder, resumes=True) == ""
+
+
+def test_a_process_that_was_killed_from_outside_is_no_crash(cut_off):
+    folder = cut_off("crashed", crash="the process ended by SIGKILL")
+    assert "begun anew" in check_record_dir(folder, resumes=False)
 
 
 def test_a_whole_run_is_no_run_to_go_on_with(tmp_path):
