@@ -222,7 +222,7 @@ def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
             succeeded = True
         except OSError as error:
             # A copy names its source first; there is no room where it goes.
-            if error.errno not in NO_ROOM:
+            if error.errno not in NO_ROOM and temporary.is_dir():  # else somebody removed it
                 raise
             raise OutputError(
                 f"cannot write {path}: {error.strerror}; name another place"

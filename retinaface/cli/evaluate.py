@@ -227,6 +227,7 @@ def _run(
         parts = stack.enter_context(runner.parts(resumes=resumes))
         record_dir, texts_dir = stack.enter_context(new_folders(output, predictions))
         result = runner.evaluate(texts_dir, parts)
+        notes += [parts.problem] if parts is not None and parts.problem else []
         selected.notes.extend(runner.notes())
         name_part(texts_dir, selected)
         if record_dir is not None and isinstance(result, Evaluation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from retinaface.errors import RetinaFaceError
+from retinaface.errors import OutputError, RetinaFaceError
 from retinaface.records.warnings import weights_warning
 from retinaface.records.write import new_record
 from retinaface.suite.hooks.gate import Inconclusive, is_undecided, mark_undecided
@@ -149,8 +150,16 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if item.nodeid in run.restored:
         report_again(item, nextitem, run.restored[item.nodeid])
         return True
-    run.begin(item.nodeid, **_subject(item))
+    try:
+        run.begin(item.nodeid, **_subject(item))
+    except OutputError as error:
+        raise _unwritten(error) from error
     return None
+
+
+def _unwritten(error: BaseException) -> pytest.UsageError:
+    """End the session where nothing more can be written, which says nothing of an engine."""
+    return pytest.UsageError(f"{one_line(str(error))}; then go on with this run by --resume")
 
 
 def _subject(item: pytest.Item) -> dict[str, str]:
@@ -172,6 +181,8 @@ def pytest_runtest_makereport(
     run = item.config.stash.get(RUN, None)
     if run is None or not is_validation(item):
         return report
+    if call.excinfo is not None and call.excinfo.errisinstance(OutputError):
+        raise _unwritten(call.excinfo.value) from call.excinfo.value
     if POOL in item.config.stash:
         run.spend("opening engines", item.config.stash[POOL].take_opening_s())
     if report.failed:
@@ -214,7 +225,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             session.config.stash[ACCEPTANCE].finish(run)
         except (RetinaFaceError, OSError) as error:
             run.problem = f"baselines could not be written: {error}"
-        run.finish()
+        with contextlib.suppress(*([] if is_whole else [OutputError])):  # which was said
+            run.finish()
+        if session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # its reason is said in place of it
+            del session.config.stash[RUN]
         if session.exitstatus in _ENDED:
             session.exitstatus = _exit_status(session, run.verdict)
     yield

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
-from retinaface.errors import RecordError
+from retinaface.errors import OutputError, RecordError
 from retinaface.files import new_file
 from retinaface.formats.faults import FormatError
 from retinaface.formats.npz import read_arrays
@@ -156,7 +156,6 @@ class Journal(NoJournal):
     def keep(self, by: str, result_id: str, kept: Kept) -> Kept | Packed:
         """Add the arrays of a result."""
         packed = pack(self._record_dir, result_id, kept)
-        self._arrays_of(result_id).mkdir(exist_ok=True)
         for name, arrays in packed.arrays.items():
             with new_file(self._arrays_of(result_id) / name) as path, path.open("wb") as sink:
                 np.savez(sink, **arrays)
@@ -166,13 +165,17 @@ class Journal(NoJournal):
     def close(self, *, is_whole: bool) -> None:
         """Close it, and remove it where the run is whole."""
         if is_whole and not self._stays:
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
         self._stack.close()
 
     def _append(self, **line: Any) -> None:
         if self._file is None:
             raise RuntimeError("a journal takes lines once it has begun")
-        _add(self._file, **line)
+        try:
+            _add(self._file, **line)
+        except OSError as error:
+            where = self._folder / _JOURNAL
+            raise OutputError(f"cannot write {where}: {error.strerror}") from error
 
     def _arrays_of(self, result_id: str) -> Path:
         return self._folder / result_id.replace("/", "-").replace(":", "-")

@@ -90,25 +90,31 @@ class Parts:
 
     def add(self, finished: Finished) -> None:
         """Take an image; write now and then, where a batch ends."""
-        if self.problem:
-            return
         self._waiting.append(finished)
         is_end = len(self._waiting) % self._batch_size == 0
         if is_end and time.monotonic() - self._written >= _INTERVAL_S:
-            try:
-                path = self._folder / f"{self._n_files:06d}.npz"
-                with new_file(path) as file, file.open("wb") as sink:
-                    np.savez(sink, **_pack(self._waiting))
-            except (RetinaFaceError, OSError) as error:  # the evaluation itself goes on
-                self.problem = f"a kill would lose what was found from here on: {error}"
-                return
-            self._n_files += 1
+            self._write(self._waiting)
             self._waiting, self._written = [], time.monotonic()
 
+    def _write(self, found: list[Finished]) -> None:
+        """Write a file; where that fails, the evaluation itself goes on."""
+        if self.problem:
+            return
+        path = self._folder / f"{self._n_files:06d}.npz"
+        try:
+            with new_file(path) as file, file.open("wb") as sink:
+                np.savez(sink, **_pack(found))
+        except (RetinaFaceError, OSError) as error:
+            self.problem = f"a kill would lose what was found from here on: {error}"
+        self._n_files += 1
+
     def close(self, *, is_whole: bool) -> None:
-        """End; what is there goes where the evaluation is whole."""
+        """End; what is there goes where the evaluation is whole, else all batches stay."""
+        n_whole = len(self._waiting) // self._batch_size * self._batch_size
         if is_whole:
             shutil.rmtree(self._folder, ignore_errors=True)
+        elif n_whole:
+            self._write(self._waiting[:n_whole])
         os.close(self._lock)
 
 

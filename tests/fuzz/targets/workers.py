@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -73,6 +72,7 @@ def _ask(folder: Path) -> None:
     """Ask an engine in another environment, whose worker writes what is in a file."""
     from unittest.mock import patch
 
+    from retinaface.children.start import Child
     from retinaface.engines.remote import frames
     from retinaface.engines.remote.engine import RemoteEngine
     from retinaface.engines.remote.transport import open_channel
@@ -83,12 +83,9 @@ def _ask(folder: Path) -> None:
 
         def start(self, name):
             def spawn(their_read, their_write, stderr):
-                return subprocess.Popen(
-                    [sys.executable, "-ISc", _REPLAY, folder / "answers", frames._MAGIC.hex()],
-                    stdin=their_read,
-                    stdout=their_write,
-                    stderr=stderr,
-                    start_new_session=True,
+                words = ("-ISc", _REPLAY, str(folder / "answers"), frames._MAGIC.hex())
+                return Child(
+                    [sys.executable, *words], stdin=their_read, stdout=their_write, stderr=stderr
                 )
 
             return open_channel(spawn)
