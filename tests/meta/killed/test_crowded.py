@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.meta.killed.test_renames import COMMANDS, content
+from tests.meta.killed.commands import COMMANDS, content
 
 pytestmark = [pytest.mark.needs("onnxruntime"), pytest.mark.needs("torch")]
 RETINAFACE = (sys.executable, "-m", "retinaface")

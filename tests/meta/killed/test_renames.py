@@ -4,14 +4,14 @@ Renames are the steps by which files appear. Python itself imports `sitecustomiz
 of children too: it counts there, and kills.
 """
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from tests.meta.killed.commands import COMMANDS, content
 
 pytestmark = [pytest.mark.needs("onnxruntime"), pytest.mark.needs("torch")]
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,19 +34,6 @@ if left and "guardian.py" not in " ".join(sys.orig_argv):
     os.environ.setdefault("KILLED_TOO", str(os.getpid()))
     os.rename, os.replace = counting(os.rename), counting(os.replace)
 """
-EMBEDDED = (
-    "--engine=ort-cpu-fp32",
-    "--pipeline=igie",
-    "--weights=embedded",
-    "--widerface=embedded",
-)
-COMMANDS = {
-    "export": ("export", "--weights=embedded", "--output=m.onnx"),
-    "evaluate": ("evaluate", *EMBEDDED, "--output=run", "--predictions=texts"),
-    "validate": ("validate", "-k", "postprocess or widerface_ap", *EMBEDDED, "--record=run"),
-    "report": ("report", "kept", "--output=report.html"),
-}
-TIMES = {"created", "seconds", "times_s", "detect_s", "build_s", "command", "arrays"}
 
 
 @pytest.fixture
@@ -76,21 +63,6 @@ def command(tmp_path):
 
     run.place = place
     return run
-
-
-def content(folder):
-    """Read a record without times, and the arrays beside it."""
-
-    def timeless(value):
-        if isinstance(value, dict):
-            return {key: timeless(v) for key, v in value.items() if key not in TIMES}
-        return [timeless(v) for v in value] if isinstance(value, list) else value
-
-    arrays = {}
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as file:
-            arrays |= {(path.name, name): file[name].tobytes() for name in file.files}
-    return timeless(json.loads((folder / "record.json").read_text())), arrays
 
 
 # Renames of evaluate: the model, three files of arrays, the record; then both folders.
