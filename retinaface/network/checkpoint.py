@@ -23,6 +23,7 @@ from retinaface.assets import CHECKPOINT, EMBEDDED, fetch_asset, get_asset
 from retinaface.embedded import embedded_checkpoint
 from retinaface.errors import WeightsError
 from retinaface.files import check_regular, too_long
+from retinaface.formats.zip_directory import ZIP_ERRORS
 from retinaface.network.checkpoint_forms import Fitted, fit_tensors
 from retinaface.network.file_kinds import holds_safetensors, refuse_other_kinds, text_line
 from retinaface.network.model import RetinaFace
@@ -117,8 +118,11 @@ def _check_size(path: Path) -> None:
     """Refuse what is too large, as it is or unpacked, before memory is spent on it."""
     n_bytes = path.stat().st_size
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:  # `refuse_other_kinds` has read its names
-            n_bytes = max(n_bytes, sum(member.file_size for member in archive.infolist()))
+        try:
+            with zipfile.ZipFile(path) as archive:
+                n_bytes = max(n_bytes, sum(member.file_size for member in archive.infolist()))
+        except (*ZIP_ERRORS, ValueError) as error:  # a name or a position in its directory
+            raise _damage_error(path, error) from error
     if n_bytes > MAX_CHECKPOINT_BYTES:
         raise WeightsError(too_long(f"checkpoint {path}", n_bytes, MAX_CHECKPOINT_BYTES))
 

@@ -159,13 +159,18 @@ def _environment(order: Order, folder: Path) -> dict[str, str]:
 
 
 def _conclude(ended: Ended, folder: Path) -> Outcome:
-    """Judge a target by the answer of `validate`; one that gave none fails."""
+    """Judge a target by the answer of `validate`; one that gave none fails.
+
+    Where `validate` went wrong by a mistake of its own, nothing is said of an engine.
+    """
     answer, record = _read(folder / _ANSWER, _Answer), folder / _RECORD
     output = _end_of(folder / OUTPUT_FILE)
     if answer is not None and not ended.problem:
         verdict, reason = _judged(answer, ended.code)
     else:
-        verdict, problem = Verdict.FAIL, ended.problem or _how_it_ended(ended.code, output)
+        is_mistake = not ended.problem and ended.code == os.EX_SOFTWARE
+        verdict = Verdict.INCONCLUSIVE if is_mistake else Verdict.FAIL
+        problem = ended.problem or _how_it_ended(ended.code, output)
         left = _read(record / RECORD_FILE, _Running)
         running = left.running if left is not None else None
         write_crash(record, problem, running)

@@ -80,6 +80,10 @@ class Player:
     def refuses(self) -> None:
         sys.exit("retinaface: error: there is no model x.onnx; name another")
 
+    def errs(self) -> None:
+        print("retinaface: error: a mistake of this program: KeyError", file=sys.stderr)
+        sys.exit(70)
+
     def crashes(self) -> None:
         self.begin()
         os.kill(os.getpid(), signal.SIGSEGV)

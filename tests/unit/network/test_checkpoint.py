@@ -312,3 +312,18 @@ def test_a_checkpoint_that_unpacks_to_more_than_the_limit_is_not_unpacked(
     monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_BYTES", packed_bytes + 1000)
     with pytest.raises(WeightsError, match=r"w\.pth: it has 1\.\d MiB or more, expected at most"):
         checkpoint.load_model(tmp_path / "w.pth")
+
+
+def test_a_zip_whose_names_are_no_text_is_damaged(tmp_path, state):
+    import torch
+
+    from retinaface.network.checkpoint import load_model
+
+    torch.save(state, tmp_path / "w.pth")
+    data = bytearray((tmp_path / "w.pth").read_bytes())
+    at = data.rindex(b"PK\1\2")
+    data[at + 9] |= 0x08  # names are UTF-8
+    data[at + 46] = 0x80
+    (tmp_path / "w.pth").write_bytes(data)
+    with pytest.raises(WeightsError, match="truncated or not a PyTorch checkpoint"):
+        load_model(tmp_path / "w.pth")

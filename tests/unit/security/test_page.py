@@ -1,4 +1,4 @@
-"""Each promise of `docs/security.md` names a test that is there."""
+"""Each promise of a page of promises names a test that is there."""
 
 import ast
 import re
@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PAGE = _ROOT / "docs" / "security.md"
+_PAGES = ("security.md", "reliability.md")
 _NAMED = re.compile(r"`(tests/[^`]+?)`")
 
 
 def _rows() -> list[tuple[str, str]]:
-    """Give the promises of the page with what shows each."""
+    """Give the promises of the pages with what shows each."""
+    return [row for page in _PAGES for row in _rows_of(_ROOT / "docs" / page)]
+
+
+def _rows_of(page: Path) -> list[tuple[str, str]]:
     rows = []
-    text = _PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     section = text.split("<!-- promises -->")[1].split("<!-- end of promises -->")[0]
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]

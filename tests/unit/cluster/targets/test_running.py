@@ -63,6 +63,12 @@ def test_a_hang_is_a_fail_at_its_limit(play):
     assert outcome.output == "loading the engine\n"
 
 
+def test_a_mistake_of_the_program_says_nothing_of_an_engine(play):
+    outcome = play("errs")
+    words = "gave no answer (exit code 70): retinaface: error: a mistake of this program: KeyError"
+    assert (outcome.verdict, outcome.reason) == (Verdict.INCONCLUSIVE, words)
+
+
 def test_a_run_that_is_refused_leaves_a_row_without_a_record(play):
     outcome = play("refuses")
     reason = "retinaface: error: there is no model x.onnx; name another"
