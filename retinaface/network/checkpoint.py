@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import pickle
 import re
 import struct
@@ -147,8 +148,10 @@ def _read_pickle(path: Path) -> object:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless_types()):
             warnings.simplefilter("ignore", UserWarning)  # about odd pickle protocols
-            with path.open("rb") as file:  # a path would be read by what its name ends in
-                content: object = torch.load(file, map_location="cpu", weights_only=True)
+            # A path would be read by what its name ends in; a file gives memory for what a damaged
+            # length claims.
+            file = io.BytesIO(path.read_bytes())
+            content: object = torch.load(file, map_location="cpu", weights_only=True)
         # torch.load does not look at the checksums of its own zip format.
         if zipfile.is_zipfile(path) and (member := zipfile.ZipFile(path).testzip()):
             raise zipfile.BadZipFile(member)
