@@ -116,7 +116,7 @@ def pytest_run(folder: Path, *arguments: str, fault: str | None = None) -> Run:
     words += [*arguments, f"--record={folder}"]
     folder.parent.mkdir(parents=True, exist_ok=True)
     output = folder.with_suffix(".output")
-    child = _FORKS.Process(target=_child, args=(words, _environment(fault), output))
+    child = _FORKS.Process(target=_child, args=(words, environment_of(fault), output))
     child.start()
     child.join(_LIMIT_S)
     if child.exitcode is None:
@@ -172,7 +172,7 @@ def _run(command: list[str], folder: Path) -> Run:
     result = subprocess.run(
         command,
         cwd=ROOT,
-        env=_environment(None),
+        env=environment_of(None),
         capture_output=True,
         text=True,
         timeout=_LIMIT_S,
@@ -181,7 +181,8 @@ def _run(command: list[str], folder: Path) -> Run:
     return _finished(result.returncode, result.stdout + result.stderr, folder)
 
 
-def _environment(fault: str | None) -> dict[str, str]:
+def environment_of(fault: str | None = None) -> dict[str, str]:
+    """Give the variables of a run in a process of its own, with a fault in it or none."""
     # A run is a session of its own: as the worker of another session it would take no times.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     named = {"INJECTED_FAULT": fault} if fault is not None else {}

@@ -39,7 +39,7 @@ def identity_of(
         "the files": {str(path): file_sha256(path) for path in files},
         "the images": _images(target),
         "the environment": record["environment"],
-        "retinaface": [record["retinaface"], record["commit"], modules_sha256(_PACKAGE, suites)],
+        "retinaface": [record["retinaface"], modules_sha256(_PACKAGE, suites)],
     }
 
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "validate": ("validate", "-k", "postprocess or widerface_ap", *EMBEDDED, "--record=run"),
     "report": ("report", "kept", "--output=report.html"),
 }
-TIMES = {"created", "seconds", "times_s", "detect_s", "build_s", "command", "arrays"}
+TIMES = {"created", "seconds", "times_s", "detect_s", "build_s", "command", "commit", "arrays"}
 
 
 def content(folder):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.meta.killed.commands import COMMANDS, content
+from tests.support.runs import environment_of
 
 pytestmark = [pytest.mark.needs("onnxruntime"), pytest.mark.needs("torch")]
 RETINAFACE = (sys.executable, "-m", "retinaface")
@@ -20,7 +21,13 @@ _LIMIT_BYTES = 2**20
 def start(words, folder, **more):
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [*RETINAFACE, *words], cwd=folder, stdout=pipe, stderr=pipe, text=True, **more
+        [*RETINAFACE, *words],
+        cwd=folder,
+        env=environment_of(),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        **more,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.meta.killed.commands import COMMANDS, content
+from tests.support.runs import environment_of
 
 pytestmark = [pytest.mark.needs("onnxruntime"), pytest.mark.needs("torch")]
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +49,7 @@ def command(tmp_path):
     def run(name, *more, n=0):
         note = tmp_path / "note"
         note.unlink(missing_ok=True)
-        environment = os.environ | {
+        environment = environment_of() | {
             "PYTHONPATH": os.pathsep.join((str(site), str(ROOT))),
             "KILL_AT_RENAME": str(n),
             "KILLED_NOTE": str(note),
