@@ -32,7 +32,7 @@ def answer(tmp_path, capfd):
 
 @pytest.mark.parametrize("words", [(), ("-v",)])
 def test_json_is_all_of_standard_output(answer, words):
-    code, out, _ = answer(f"{SAYS}sys.exit(10)", words=words)
+    code, out, _ = answer(f"{SAYS}os.utime('record.json'); sys.exit(10)", words=words)
     content = json.loads(out)
     assert (code, content["verdict"]) == (10, "INCONCLUSIVE")
     assert content["run"]["results"][0]["id"] == "ort-cpu-fp32--igie--b32"
