@@ -69,6 +69,7 @@ def test_the_command_runs_the_suites_of_the_checkout(run, tmp_path):
         "-m",
         "not speed",
         "--config=none",
+        "--unfinished-stays",
         "-x",
         "--maxfail=2",
         "--deselect",
