@@ -10,9 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from retinaface import temporaries
 from retinaface.errors import OutputError, RetinaFaceError
-from retinaface.temporaries import CONTENT
+from retinaface.temporaries import CONTENT, acknowledge, can_make, end, owned_dir, publish, restore
 
 # What the system says of a place where nothing more can be written.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -117,7 +116,7 @@ def check_output_dir(path: Path) -> None:
     Raises:
         OutputError: The path is a file, a folder that is not empty, or cannot be written.
     """
-    temporaries.restore(path.resolve())
+    restore(path.resolve())
     if path.is_dir():
         if any(path.iterdir()):
             raise OutputError(
@@ -171,10 +170,10 @@ def new_dirs(*paths: Path) -> Iterator[list[Path]]:
         yield [temporary / CONTENT for temporary, _, _ in filled]
         for temporary, target, path in filled:
             with _output_errors(path):
-                temporaries.publish(temporary, target)
+                publish(temporary, target)
         for temporary, _, _ in filled:
-            stack.callback(temporaries.acknowledge, temporary)
-        temporaries.end(stack)
+            stack.callback(acknowledge, temporary)
+        end(stack)
 
 
 @contextlib.contextmanager
@@ -216,7 +215,7 @@ def _temporary_dir(parent: Path, path: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         with _output_errors(path):
             parent.mkdir(parents=True, exist_ok=True)
-            temporary = stack.enter_context(temporaries.owned_dir(parent, path.name))
+            temporary = stack.enter_context(owned_dir(parent, path.name))
         try:
             yield temporary
             succeeded = True
@@ -239,7 +238,7 @@ def _probe(folder: Path, path: Path) -> None:
     """Check that a folder, or the nearest existing folder above it, can be written."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     with _output_errors(path):
-        temporaries.can_make(existing, path.name)
+        can_make(existing, path.name)
 
 
 @contextlib.contextmanager
