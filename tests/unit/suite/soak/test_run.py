@@ -1,5 +1,7 @@
 """A soak ends by what comes first, and gives a sample for each interval."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -35,9 +37,10 @@ def test_it_ends_after_its_calls(soak):
 
 
 def test_it_ends_when_its_time_is_over(soak):
+    begun = time.monotonic()
     soak.run(Plan(0.2), lambda: False, lambda _: None)
-    assert len(soak.samples) > 1
-    assert soak.samples[-1].at_s >= 0.2
+    assert time.monotonic() - begun >= 0.2
+    assert soak.n_calls == sum(one.n_calls for one in soak.samples) > 0
 
 
 def test_it_ends_when_it_is_stopped_with_the_sample_of_what_ran(soak):
