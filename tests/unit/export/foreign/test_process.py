@@ -80,9 +80,8 @@ def test_nothing_that_the_child_sends_is_believed(tmp_path, monkeypatch, reply):
     (tmp_path / "child.py").write_text(code)
     process.end_child()
     monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
-    monkeypatch.setattr(process, "_LAST_WORDS_S", 0.1)
     try:
-        with pytest.raises(ModelError, match="no sound answer|ended"):
+        with pytest.raises(ModelError, match="no sound answer|no sound reply"):
             evaluator.inferred_shapes(small_graph(RELU), "input", SHAPE)
     finally:
         process.end_child()

@@ -143,12 +143,12 @@ def test_the_child_of_a_killed_parent_ends(tmp_path, doing):
 
 def test_files_share_one_child_and_a_new_one_follows_one_that_died():
     first = read_in_child(PATH, DATA, is_split=False)
-    pid = reader._shared[os.getpid()].pid
+    pid = reader._children.by_pid[os.getpid()].pid
     assert read_in_child(PATH, DATA, is_split=False).names == first.names
-    assert reader._shared[os.getpid()].pid == pid
+    assert reader._children.by_pid[os.getpid()].pid == pid
     os.kill(pid, signal.SIGKILL)
     assert is_gone(pid)
     assert read_in_child(PATH, DATA, is_split=False).names == first.names
-    assert reader._shared[os.getpid()].pid != pid
+    assert reader._children.by_pid[os.getpid()].pid != pid
     end_child()
-    assert reader._shared == {}
+    assert reader._children.by_pid == {}
