@@ -214,9 +214,7 @@ def differences(
     old: Mapping[str, Detections], new: Mapping[str, Detections]
 ) -> list[ImageDifference]:
     """Compare image by image; an image that one side lacks has no detections there."""
-    nothing = Detections(
-        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
-    )
+    nothing = Detections.none()
     images = dict.fromkeys([*old, *new])
     return [
         image_difference(image, old.get(image, nothing), new.get(image, nothing))

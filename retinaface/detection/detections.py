@@ -36,6 +36,11 @@ class Detections:
     scores: FloatArray
     landmarks_xy: FloatArray
 
+    @classmethod
+    def none(cls) -> Detections:
+        """Give those of an image without any."""
+        return cls(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (5, 2))))
+
     def above(self, score: float) -> Detections:
         """Keep the detections with a higher score than this."""
         keep = self.scores > score
@@ -164,4 +169,14 @@ def pack_detections(by_image: Mapping[str, Detections]) -> dict[str, FloatArray 
         "boxes": np.concatenate([d.boxes_xyxy for d in found]),
         "scores": np.concatenate([d.scores for d in found]),
         "landmarks": np.concatenate([d.landmarks_xy for d in found]),
+    }
+
+
+def unpack_detections(arrays: Mapping[str, Any]) -> dict[str, Detections]:
+    """Part the flat arrays of `pack_detections`, by image; their rows share its memory."""
+    offsets = arrays["offsets"]
+    columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
+    return {
+        str(image): Detections(*(column[offsets[i] : offsets[i + 1]] for column in columns))
+        for i, image in enumerate(arrays["images"].tolist())
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from retinaface.detection.detections import Detections
+from retinaface.detection.detections import Detections, unpack_detections
 from retinaface.errors import ExportError, RecordError
 from retinaface.files import check_inside
 from retinaface.formats.faults import FormatError
@@ -103,14 +103,7 @@ class Run:
             RecordError: The file is damaged.
         """
         arrays = self._checked(DETECTIONS_FILE, result_id, check_detections)
-        if not arrays:
-            return None
-        offsets = arrays["offsets"]
-        columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
-        return {
-            str(image): Detections(*(c[offsets[i] : offsets[i + 1]] for c in columns))
-            for i, image in enumerate(arrays["images"].tolist())
-        }
+        return unpack_detections(arrays) if arrays else None
 
     def n_detections(self, result_id: str) -> int | None:
         """Count the kept detections without making them; None where the record keeps none.

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from retinaface.detection.detections import Detections, pack_detections
+from retinaface.detection.detections import Detections, pack_detections, unpack_detections
 from retinaface.errors import DatasetError, ImageError, OutputError, RetinaFaceError
 from retinaface.files import new_file
 from retinaface.formats.faults import FormatError
@@ -137,21 +137,19 @@ def check_same(finished: Finished, image: str, data: bytes) -> None:
 
 
 def _pack(found: list[Finished]) -> dict[str, Any]:
-    none = Detections(*(np.zeros((0, *shape), np.float32) for shape in ((4,), (), (5, 2))))
-    results = {f.image: none if isinstance(f.result, ImageError) else f.result for f in found}
     errors = [str(f.result) if isinstance(f.result, ImageError) else "" for f in found]
+    results = {
+        f.image: Detections.none() if isinstance(f.result, ImageError) else f.result for f in found
+    }
     hashes = np.array([f.sha256 for f in found])
     return {**pack_detections(results), "errors": np.array(errors), "sha256": hashes}
 
 
 def _unpack(arrays: Mapping[str, Any]) -> Iterator[Finished]:
-    offsets = arrays["offsets"]
-    columns = [arrays[name] for name in ("boxes", "scores", "landmarks")]
-    names = (arrays[name].tolist() for name in ("images", "errors", "sha256"))
-    for i, (image, error, sha256) in enumerate(zip(*names, strict=True)):
-        rows = slice(offsets[i], offsets[i + 1])
-        found = Detections(*(column[rows] for column in columns))
-        yield Finished(image, ImageError(error) if error else found, sha256)
+    errors, hashes = (arrays[name].tolist() for name in ("errors", "sha256"))
+    results = unpack_detections(arrays).items()
+    for (image, result), error, sha256 in zip(results, errors, hashes, strict=True):
+        yield Finished(image, ImageError(error) if error else result, sha256)
 
 
 def _free(place: Path, *, wants_parts: bool) -> tuple[Path, int]:

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from retinaface.detection.detections import check_outputs, postprocess
+from retinaface.detection.detections import (
+    Detections,
+    check_outputs,
+    pack_detections,
+    postprocess,
+    unpack_detections,
+)
 from retinaface.detection.pipelines import Geometry
 from retinaface.errors import EngineFault
 from retinaface.network.priors import prior_boxes
@@ -76,3 +82,15 @@ def test_scores_are_probabilities(value, is_fault):
             check_outputs(*outputs)
     else:
         check_outputs(*outputs)
+
+
+def test_packed_detections_are_parted_as_they_were():
+    one = Detections(*(np.ones((2, *shape), np.float32) for shape in ((4,), (), (5, 2))))
+    by_image = {"a": one, "none": Detections.none(), "b": one}
+    found = unpack_detections(pack_detections(by_image))
+    assert list(found) == list(by_image)
+    for image, expected in by_image.items():
+        for name in ("boxes_xyxy", "scores", "landmarks_xy"):
+            array, other = getattr(found[image], name), getattr(expected, name)
+            assert (array.dtype, array.shape) == (other.dtype, other.shape)
+            np.testing.assert_array_equal(array, other)
