@@ -205,3 +205,18 @@ def ratio_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(medians[1] / medians[0], [tail, 1 - tail])
     return Interval(float(np.median(new) / np.median(old)), float(low), float(high))
+
+
+def in_blocks(values: FloatArray, most: int) -> FloatArray:
+    """Let medians of neighbours stand for a long series.
+
+    Args:
+        values: (N,), in their order.
+        most: Blocks; a shorter series stays as it is.
+
+    Returns:
+        (min(N, most),)
+    """
+    if len(values) <= most:
+        return values
+    return np.array([np.median(block) for block in np.array_split(values, most)])

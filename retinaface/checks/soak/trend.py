@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retinaface.checks.intervals import CONFIDENCE, Interval
-from retinaface.typing import FloatArray
+from retinaface.checks.intervals import CONFIDENCE, Interval, in_blocks
 
 # Fewer samples tell nothing of a run's course.
 LEAST_SAMPLES = 12
@@ -30,7 +29,7 @@ def growth(at_s: Sequence[float], values: Sequence[float]) -> Interval:
     """
     from scipy.stats import theilslopes
 
-    times, figures = _in_blocks(at_s), _in_blocks(values)
+    times, figures = (in_blocks(np.asarray(x, np.float64), _MOST_BLOCKS) for x in (at_s, values))
     slope, _, low, high = theilslopes(figures, times, alpha=CONFIDENCE)
     whole_s = float(at_s[-1] - at_s[0])
     return Interval(*(float(one) * whole_s for one in (slope, low, high)))
@@ -40,10 +39,3 @@ def thirds(values: Sequence[float]) -> tuple[float, float, float]:
     """Give the median of each third of a run."""
     first, middle, last = np.array_split(np.asarray(values, np.float64), 3)
     return float(np.median(first)), float(np.median(middle)), float(np.median(last))
-
-
-def _in_blocks(values: Sequence[float]) -> FloatArray:
-    found = np.asarray(values, np.float64)
-    if len(found) <= _MOST_BLOCKS:
-        return found
-    return np.array([np.median(block) for block in np.array_split(found, _MOST_BLOCKS)])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from retinaface.checks.intervals import CONFIDENCE, Interval, ratio_interval
+from retinaface.checks.intervals import CONFIDENCE, Interval, in_blocks, ratio_interval
 from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.power import (
     WANTED,
@@ -172,13 +172,7 @@ def drift_of(seconds: FloatArray) -> float:
 def _ends(times: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give the first and the last third; of many calls, medians of blocks of them."""
     third = max(1, len(times) // 3)
-    return _in_blocks(times[:third]), _in_blocks(times[-third:])
-
-
-def _in_blocks(times: FloatArray) -> FloatArray:
-    if len(times) <= _MOST_BLOCKS:
-        return times
-    return np.array([np.median(block) for block in np.array_split(times, _MOST_BLOCKS)])
+    return in_blocks(times[:third], _MOST_BLOCKS), in_blocks(times[-third:], _MOST_BLOCKS)
 
 
 def _drawn(times: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from retinaface.checks.intervals import (
     image_costs,
     image_curves,
     image_weights,
+    in_blocks,
     mean_ratio_interval,
     paired_ap_intervals,
     ratio_interval,
@@ -237,3 +238,9 @@ def test_the_interval_of_few_repetitions_covers_the_mean_ratio_as_often_as_state
 def test_the_mean_ratio_needs_two_or_more_positive_numbers(ratios):
     with pytest.raises(ValueError, match="2 or more positive ratios"):
         mean_ratio_interval(np.array(ratios))
+
+
+def test_medians_of_blocks_stand_for_a_long_series():
+    values = np.arange(12.0)
+    np.testing.assert_array_equal(in_blocks(values, 4), [1, 4, 7, 10])
+    assert in_blocks(values, 12) is values
