@@ -8,12 +8,13 @@ else's is touched.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from retinaface.locks import try_lock
 
 _SUFFIX = ".retinaface"
 _LOCK = "owner.lock"
@@ -157,12 +158,11 @@ def _make(parent: Path, name: str) -> tuple[Path, int]:
     while True:
         path = _new(parent, name)
         with contextlib.suppress(FileNotFoundError):
-            lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            with contextlib.suppress(OSError):  # where there are no locks, no one sweeps either
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if (path / _LOCK).exists():
+            lock = try_lock(path / _LOCK)
+            if lock is not None and (path / _LOCK).exists():
                 return path, lock
-            os.close(lock)
+            if lock is not None:
+                os.close(lock)
 
 
 def _dead(parent: Path) -> Iterator[tuple[Path, int]]:
@@ -183,21 +183,11 @@ def _dead(parent: Path) -> Iterator[tuple[Path, int]]:
         with contextlib.suppress(OSError):  # an empty one has no lock yet, and gets another folder
             path.rmdir()
             continue
-        if (lock := _lock_of_dead(path)) is not None:
+        lock = None
+        with contextlib.suppress(OSError):  # not ours to open
+            lock = try_lock(path / _LOCK, is_sure=True)
+        if lock is not None:
             yield path, lock
-
-
-def _lock_of_dead(path: Path) -> int | None:
-    try:
-        lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # its process lives, or there are no locks here
-        os.close(lock)
-        return None
-    return lock
 
 
 def _published(path: Path) -> list[str]:

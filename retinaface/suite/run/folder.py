@@ -6,7 +6,6 @@ Beside a growing record lies the folder `unfinished`, which goes when the run is
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -15,14 +14,21 @@ from pathlib import Path
 
 from retinaface.errors import OutputError
 from retinaface.files import check_output_dir
-from retinaface.records.write import RECORD_FILE
+from retinaface.locks import try_lock
+from retinaface.records.write import (
+    COUNTS_FILE,
+    DETECTIONS_FILE,
+    MODELS_DIR,
+    RECORD_FILE,
+    STAGES_FILE,
+)
 
 FOLDER = "unfinished"
 _LOCK = "lock"
 # Comes from outside: no crash of an engine.
 _KILLED = "SIGKILL"
 # What a run writes into its folder.
-_WRITTEN = (FOLDER, "models", "detections.npz", "counts.npz", "stages.npz", RECORD_FILE)
+_WRITTEN = (FOLDER, MODELS_DIR, DETECTIONS_FILE, COUNTS_FILE, STAGES_FILE, RECORD_FILE)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -89,15 +95,12 @@ def end_record_dir(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run; the system releases that of a process that ends, however it ends."""
-    lock = os.open(folder / FOLDER / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    if (lock := try_lock(folder / FOLDER / _LOCK)) is None:
+        raise OutputError(
+            f"output folder {folder} is being written by another process; name a new one, or wait "
+            "until that run ends"
+        )
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"output folder {folder} is being written by another process; name a new one, or "
-                "wait until that run ends"
-            ) from None
         yield
     finally:
         os.close(lock)

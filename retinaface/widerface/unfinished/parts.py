@@ -7,7 +7,6 @@ the order of the run. They are of this program alone, on this machine, and no fo
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import os
@@ -25,6 +24,7 @@ from retinaface.errors import DatasetError, ImageError, OutputError, RetinaFaceE
 from retinaface.files import new_file
 from retinaface.formats.faults import FormatError
 from retinaface.formats.npz import read_arrays
+from retinaface.locks import try_lock
 
 # A kill costs the batches since the last file at most: so long, and the batch that ran.
 _INTERVAL_S = 1.0
@@ -158,13 +158,8 @@ def _free(place: Path, *, wants_parts: bool) -> tuple[Path, int]:
     new = (place / str(i) for i in itertools.count())
     for folder in (*(left if wants_parts else ()), *itertools.islice(new, _MOST_AT_ONCE)):
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        return folder, lock
+        if (lock := try_lock(folder / _LOCK)) is not None:
+            return folder, lock
     raise OutputError(f"{_MOST_AT_ONCE} processes run this same evaluation; wait until one ends")
 
 

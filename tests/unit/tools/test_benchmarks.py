@@ -22,7 +22,7 @@ from retinaface.widerface.predictions import official_form
 from tests.support.made.widerface_copy import IMAGES, write_vendor_layout
 from tests.support.widerface import Recorder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Crowded(Recorder):
