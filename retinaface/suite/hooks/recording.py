@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -225,9 +224,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             session.config.stash[ACCEPTANCE].finish(run)
         except (RetinaFaceError, OSError) as error:
             run.problem = f"baselines could not be written: {error}"
-        with contextlib.suppress(*([] if is_whole else [OutputError])):  # which was said
+        is_refused = session.exitstatus == pytest.ExitCode.USAGE_ERROR  # for a reason that is said
+        try:
             run.finish()
-        if session.exitstatus == pytest.ExitCode.USAGE_ERROR:  # its reason is said in place of it
+        except OutputError as error:
+            if not is_refused:
+                raise _unwritten(error) from error
+        if is_refused:
             del session.config.stash[RUN]
         if session.exitstatus in _ENDED:
             session.exitstatus = _exit_status(session, run.verdict)

@@ -284,3 +284,23 @@ def test_a_checkpoint_of_another_network_is_a_usage_error(session, pytester, che
     result, record = session(PASSES, arguments=["--weights=w.pth"])
     assert (result.ret, record) == (4, None)
     result.stderr.fnmatch_lines(["ERROR: checkpoint w.pth is not of this architecture *"])
+
+
+FULL = """
+import retinaface.suite.run as run
+from retinaface.errors import OutputError
+def full(folder, *_):
+    raise OutputError(f"cannot write {folder}: No space left on device")
+run.write_record = full
+"""
+
+
+def test_a_record_for_which_there_is_no_room_at_the_end_is_one_line(session):
+    result, record = session(FULL, PASSES, in_process=False)
+    assert result.ret == 4
+    assert record["state"] == "running"
+    said = [line for line in result.errlines if line]
+    assert said == [
+        "ERROR: cannot write record: No space left on device; then go on with this run by --resume"
+    ]
+    assert "VERDICT" not in result.stdout.str()
