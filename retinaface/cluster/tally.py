@@ -29,7 +29,10 @@ _BLOCK = 2**18  # detections that are counted at a time: about 10 MB with all th
 
 @dataclass(frozen=True)
 class Figures:
-    """The result of a run whose detections stay on the workers; fields as in `Evaluation`."""
+    """The result of a run whose detections stay on the workers; fields as in `Evaluation`.
+
+    It begins anew, so nothing of it was found earlier.
+    """
 
     ap: dict[str, float]
     n_images: int
@@ -37,6 +40,7 @@ class Figures:
     bad_images: dict[str, str]
     detect_s: float
     warning: str = ""
+    n_earlier: int = 0
 
 
 @dataclass

@@ -47,7 +47,7 @@ def evaluation_answer(
         ap=result.ap,
         n_images=result.n_images,
         detect_s=result.detect_s,
-        n_earlier=getattr(result, "n_earlier", 0),
+        n_earlier=result.n_earlier,
         bad_images=result.bad_images,
         predictions=None if predictions is None else str(predictions),
         record=None if record is None else str(record),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 _PROTOCOLS = ("ours", "vendor")
 
 
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(1, MAX_BATCH),
+    metavar="N",
+    help="Images in one call; an engine that is built for it is built.  [default: that of the "
+    "file, else 32]",
+)
+
+
 def _show(answer: Bench, printer: Printer) -> None:
     printer.say(
         f"{answer.engine}: {answer.images_per_s:.3f} images/s at batch {answer.batch} "
@@ -34,13 +45,7 @@ def _show(answer: Bench, printer: Printer) -> None:
 
 @click.command(cls=Command, no_args_is_help=True)
 @engine_option(required=True)
-@click.option(
-    "--batch",
-    type=click.IntRange(1, MAX_BATCH),
-    metavar="N",
-    help="Images in one call; an engine that is built for it is built.  [default: that of the "
-    "file, else 32]",
-)
+@batch_option
 @click.option(
     "--protocol",
     type=click.Choice(_PROTOCOLS),
@@ -55,12 +60,7 @@ def bench(
     engine: str,
     batch: int | None,
     protocol: str,
-    model: Path | None,
-    engine_file: Path | None,
-    weights: str | None,
-    scores: Scores,
-    threads: int | None,
-    options: dict[str, str],
+    **settings: Any,
 ) -> Bench:
     """Time one engine: a line of images/s. Nothing is judged but the outputs.
 
@@ -72,18 +72,48 @@ def bench(
     retinaface bench --engine ort-cpu-fp32 --batch 8 --weights embedded --json speed.json
     """
     from retinaface.cli.answers.speed import Bench
+    from retinaface.suite.judged.bench import time_engine
+    from retinaface.telling.work import working
+
+    with open_checked(engine, batch, **settings) as (runner, n, check):
+        with working(f"timing {engine} at batch {n}"):
+            figures = time_engine(runner, n, protocol, check)
+        return Bench(**_describe(runner, check), **figures)
+
+
+@contextlib.contextmanager
+def open_checked(
+    name: str,
+    batch: int | None,
+    *,
+    model: Path | None,
+    engine_file: Path | None,
+    weights: str | None,
+    scores: Scores,
+    threads: int | None,
+    options: dict[str, str],
+) -> Iterator[tuple[Engine, int, OutputCheck]]:
+    """Open an engine for calls of one batch, whose outputs are compared with exact ones.
+
+    Args:
+        batch: Images in a call; None for that of the file, else 32.
+
+    Yields:
+        The engine, the batch, and what its outputs are compared with.
+
+    Raises:
+        EngineUnavailable: It cannot run that batch.
+    """
     from retinaface.cli.one_engine.build import with_batch
     from retinaface.engines.catalogue import find_engine
     from retinaface.engines.opening import open_engine
     from retinaface.engines.sources import DEFAULT_BATCH
-    from retinaface.suite.judged.bench import output_check, time_engine
-    from retinaface.telling.work import working
+    from retinaface.suite.judged.bench import output_check
 
-    entry = find_engine(engine)
-    settings = options if engine_file else with_batch(engine, entry, options, batch)
-    check = output_check(engine, model, engine_file, weights, scores)
+    settings = options if engine_file else with_batch(name, find_engine(name), options, batch)
+    check = output_check(name, model, engine_file, weights, scores)
     with open_engine(
-        engine,
+        name,
         model=model,
         engine_file=engine_file,
         weights=check.weights or weights,
@@ -92,13 +122,10 @@ def bench(
         threads=threads,
         options=settings,
     ) as runner:
-        n = batch_of(runner, batch)
-        with working(f"timing {engine} at batch {n}"):
-            figures = time_engine(runner, n, protocol, check)
-        return Bench(**_describe(runner, check), **figures)
+        yield runner, _batch_of(runner, batch), check
 
 
-def batch_of(engine: Engine, batch: int | None) -> int:
+def _batch_of(engine: Engine, batch: int | None) -> int:
     """Choose the batch; an engine of one batch runs no other in one call."""
     from retinaface.errors import EngineUnavailable
 

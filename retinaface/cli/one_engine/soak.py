@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinaface.cli.one_engine.bench import batch_of
+from retinaface.cli.one_engine.bench import batch_option, open_checked
 from retinaface.cli.one_engine.soaking import progress, until_interrupted
-from retinaface.cli.options import MAX_BATCH, PATH, engine_option, finite, model_options
+from retinaface.cli.options import PATH, engine_option, finite, model_options
 from retinaface.cli.output.options import answering
 from retinaface.cli.output.terminal import Printer
 from retinaface.cli.usage.commands import Command
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from retinaface.suite.judged.bench import OutputCheck
     from retinaface.suite.soak.log import Log
     from retinaface.suite.soak.run import Plan, Soak
-    from retinaface.typing import Scores
 
 LOG_VERSION = 1
 
@@ -58,13 +57,7 @@ def _show(answer: SoakResult, printer: Printer) -> None:
     metavar="N",
     help="End after so many calls, in place of --hours, or before they are over.",
 )
-@click.option(
-    "--batch",
-    type=click.IntRange(1, MAX_BATCH),
-    metavar="N",
-    help="Images in one call; an engine that is built for it is built.  [default: that of the "
-    "file, else 32]",
-)
+@batch_option
 @click.option(
     "--output",
     type=PATH,
@@ -96,55 +89,14 @@ def soak(
 
     Exit codes: 0 PASS, 1 FAIL, 2 bad input, 10 INCONCLUSIVE.
     """
+    from retinaface.suite.soak.log import Log
     from retinaface.suite.soak.run import Plan
 
     if hours is None and calls is None:
         raise click.UsageError("a soak needs a length: --hours N, --calls N, or both")
     plan = Plan(None if hours is None else hours * 3600, calls)
-    with _open_log(output) as log:
-        return _soaked(engine, batch, plan, log, output, **settings)
-
-
-def _open_log(output: Path | None) -> Log:
-    from retinaface.suite.soak.log import Log
-
-    return Log(output)
-
-
-def _soaked(
-    name: str,
-    batch: int | None,
-    plan: Plan,
-    log: Log,
-    output: Path | None,
-    *,
-    model: Path | None,
-    engine_file: Path | None,
-    weights: str | None,
-    scores: Scores,
-    threads: int | None,
-    options: dict[str, str],
-) -> SoakResult:
-    """Open the engine, run it, and judge what was read."""
-    from retinaface.cli.one_engine.build import with_batch
-    from retinaface.engines.catalogue import find_engine
-    from retinaface.engines.opening import open_engine
-    from retinaface.engines.sources import DEFAULT_BATCH
-    from retinaface.suite.judged.bench import output_check
-
-    settings = options if engine_file else with_batch(name, find_engine(name), options, batch)
-    check = output_check(name, model, engine_file, weights, scores)
-    with open_engine(
-        name,
-        model=model,
-        engine_file=engine_file,
-        weights=check.weights or weights,
-        scores=scores,
-        max_batch=batch or DEFAULT_BATCH,
-        threads=threads,
-        options=settings,
-    ) as runner:
-        return _run(runner, batch_of(runner, batch), plan, check, log, output)
+    with Log(output) as log, open_checked(engine, batch, **settings) as (runner, n, check):
+        return _run(runner, n, plan, check, log, output)
 
 
 def _run(
