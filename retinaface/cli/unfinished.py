@@ -45,10 +45,10 @@ def _identity(engine: Engine, selected: Selected, settings: Mapping[str, Any]) -
     from retinaface.engines.importing import outside_code
     from retinaface.engines.origin import checkpoint_of
     from retinaface.environment import describe_environment
+    from retinaface.export.external_data import model_sha256
     from retinaface.storage.hashing import file_sha256, modules_sha256
 
     spec, truth = engine.spec, selected.truth
-    files = [path for path in (spec.model, spec.engine_file) if path is not None]
     origin = checkpoint_of(engine)
     return {
         "settings": dict(settings),
@@ -56,7 +56,8 @@ def _identity(engine: Engine, selected: Selected, settings: Mapping[str, Any]) -
         "ground truth": dict(truth.sha256),
         "engine": [spec.name, spec.precision, spec.threads, dict(spec.options), spec.scores],
         "engine's code": outside_code(spec.name),
-        "files": [file_sha256(path) for path in files],
+        "model": spec.model and model_sha256(spec.model),
+        "engine file": spec.engine_file and file_sha256(spec.engine_file),
         "weights": None if origin is None else origin.sha256,
         "environment": describe_environment(),
         "code": modules_sha256(Path(__file__).parents[1]),

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from retinaface.engines.importing import outside_code
+from retinaface.export.external_data import model_sha256
 from retinaface.storage.hashing import file_sha256, modules_sha256
+from retinaface.storage.location import Location
 from retinaface.suite.target import Target
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -28,7 +30,8 @@ def identity_of(
     Returns:
         By the words that name it in a message.
     """
-    files = [*target.models, *target.engine_files]
+    files = {str(path): model_sha256(path) for path in target.models}
+    files |= {str(path): file_sha256(path) for path in target.engine_files}
     return {
         "the tests": list(tests),
         "the options": record["target"],
@@ -36,21 +39,21 @@ def identity_of(
         "the baseline": str(target.baseline),
         "the soak": target.soak_s,
         "the engines": {name: outside_code(name) for name in target.engines},
-        "the files": {str(path): file_sha256(path) for path in files},
-        "the images": _images(target),
+        "the files": files,
+        "the images": _files_at(target.data.root),
+        "the ground truth": _files_at(target.data.ground_truth),
         "the environment": record["environment"],
         "retinaface": [record["retinaface"], modules_sha256(_PACKAGE, suites)],
     }
 
 
-def _images(target: Target) -> dict[str, Any]:
-    """Name the images; of those on this machine also size and time."""
-    root = target.data.root
-    found: dict[str, Any] = {"root": str(root), "ground truth": str(target.data.ground_truth)}
-    if isinstance(root, Path):
-        digest = hashlib.sha256()
-        for path in sorted(root.rglob("*")):
+def _files_at(place: Location | None) -> list[str]:
+    """Name a place, and hash size and time of each file there, where that is on this machine."""
+    if not isinstance(place, Path):
+        return [str(place)]
+    digest = hashlib.sha256()
+    for path in (place, *sorted(place.rglob("*"))):
+        if not path.is_dir():
             stat = path.lstat()
             digest.update(f"{path}\n{stat.st_size} {stat.st_mtime_ns}\n".encode(errors="replace"))
-        found["files"] = digest.hexdigest()
-    return found
+    return [str(place), digest.hexdigest()]
