@@ -63,6 +63,20 @@ def is_free(path):
     return False
 
 
+def is_gone(pid):
+    """Wait until a process has ended."""
+    for _ in range(600):
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
 # Stuck in C: no signal handler and no thread of Python gets a turn, and SIGTERM is ignored.
 STUCK = "import ctypes, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); ctypes.PyDLL(None)"
 STUCK += ".pause()"

@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from retinaface.errors import ModelError
+from tests.support.children import is_gone
 from tests.support.made.onnx_models import small_graph
 
 pytestmark = pytest.mark.needs("onnx")
@@ -52,13 +51,7 @@ def test_the_child_of_a_killed_parent_ends():
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
-    for _ in range(600):
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail(f"the child {pid} is still there")
+    assert is_gone(pid)
 
 
 @pytest.mark.parametrize(

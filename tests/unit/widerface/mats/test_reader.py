@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,10 @@ from retinaface.errors import DatasetError
 from retinaface.widerface.ground_truth_mats import MAT_FILES
 from retinaface.widerface.mats import child, reader
 from retinaface.widerface.mats.reader import MatReader, end_child, read_in_child
+from tests.support.children import is_gone
 
 PATH = embedded_root() / "ground_truth" / MAT_FILES[0]
 DATA = PATH.read_bytes()
-
-
-def is_gone(pid):
-    """Wait until a process has ended."""
-    for _ in range(600):
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def acting_program(folder, line, **constants):
