@@ -10,6 +10,7 @@ from retinaface.checks.intervals import CONFIDENCE, Interval
 from retinaface.checks.soak.trend import LEAST_SAMPLES, growth, thirds
 from retinaface.checks.speed.machine import MachineNoise
 from retinaface.checks.speed.steadiness import LARGEST_DRIFT, decide
+from retinaface.telling.words import count
 from retinaface.verdicts import Check, Verdict, judge_interval
 
 # Over 10 000 batches engines of this package moved by less than a third of it: what allocators of
@@ -171,7 +172,8 @@ def _check_temperature(sensor: str, samples: Sequence[Sample], critical: float |
 
 
 def _too_few(name: str, samples: Sequence[Sample]) -> Check:
-    text = f"{len(samples)} intervals tell nothing, expected {LEAST_SAMPLES} or more; run longer"
+    n, verb = len(samples), "tells" if len(samples) == 1 else "tell"
+    text = f"{count(n, 'interval')} {verb} nothing, expected {LEAST_SAMPLES} or more; run longer"
     return Check(name, Verdict.INCONCLUSIVE, text, {"n": len(samples)})
 
 
